@@ -1,0 +1,73 @@
+//! Durations as people write them.
+
+use std::time::Duration;
+
+/// In the order they must be written, with their milliseconds.
+const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+/// Reads a duration: whole numbers with a unit, from the largest unit to the smallest, each at most once: `5s`,
+/// `1m30s`, `500ms`. `None` for anything else, and for what does not fit 64 bits of milliseconds.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut units = UNITS.as_slice();
+    let mut millis: u64 = 0;
+    loop {
+        let number_ends = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, tail) = rest.split_at(number_ends);
+        let unit_ends = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit_ends);
+        let place = units.iter().position(|(name, _)| *name == unit)?;
+        let amount = number.parse::<u64>().ok()?.checked_mul(units[place].1)?;
+        millis = millis.checked_add(amount)?;
+        if tail.is_empty() {
+            return Some(Duration::from_millis(millis));
+        }
+        units = &units[place + 1..];
+        rest = tail;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn durations_read_as_people_write_them() {
+        let table = [
+            ("5s", Some(5_000)),
+            ("1m30s", Some(90_000)),
+            ("500ms", Some(500)),
+            ("1h", Some(3_600_000)),
+            ("2h3m4s5ms", Some(7_384_005)),
+            ("0s", Some(0)),
+            ("", None),
+            ("5", None),
+            ("s", None),
+            ("5 s", None),
+            ("-5s", None),
+            ("1.5s", None),
+            ("30s1m", None),
+            ("1s1s", None),
+            ("5sec", None),
+            ("5s ", None),
+            ("99999999999999999999s", None),
+            ("18446744073709551615h", None),
+        ];
+        for (text, millis) in table {
+            assert_eq!(
+                parse_duration(text),
+                millis.map(Duration::from_millis),
+                "{text:?}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC*") {
+            let _ = parse_duration(&text);
+        }
+    }
+}

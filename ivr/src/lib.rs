@@ -1,0 +1,18 @@
+//! What the caller hears and presses: flows, prompts to say, digits.
+//!
+//! A [`Flow`] is what the centre's owner wrote, checked; a [`Session`] is one caller walking through it. Both
+//! are pure: no clock, no socket, no queue. What a flow wants from the rest of the house it *wishes*
+//! ([`Wish`]), and the outcome of a wish comes back as an input. The vocabulary is that of VoiceXML 2.0.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod flow;
+mod session;
+
+pub use flow::{Flow, Problem};
+pub use session::{DigitCount, Input, Outcome, Output, PlayId, Session, Wish, WishId};
+
+/// The flow of the built-in centre: a menu in front of the queues `support` and `sales`.
+pub const BUILTIN_FLOW: &str = include_str!("../flows/builtin.toml");
+
+/// The prompts a session says of its own accord, whatever the flow names: the library must have them.
+pub const LAST_WORDS: [&str; 2] = [session::ALL_BUSY, session::GOODBYE];

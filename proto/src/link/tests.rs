@@ -1,0 +1,318 @@
+use proptest::prelude::*;
+use prost::Message;
+
+use super::*;
+
+fn caller() -> Caller {
+    Caller {
+        number: Some(PhoneNumber::new("+39061234567")),
+        name: None,
+    }
+}
+
+fn events() -> Vec<Event> {
+    let (call, ticket, offer) = (CallId(7), TicketId(u64::MAX), OfferId(9));
+    let operator = OperatorId::new("101").unwrap();
+    let queue = QueueName::new("support").unwrap();
+    let mut events = vec![
+        Event::CallBegan {
+            call,
+            dialled: "800".to_owned(),
+            caller: caller(),
+            origin: Origin::Trunk("carrier".to_owned()),
+        },
+        Event::CallBegan {
+            call,
+            dialled: "800".to_owned(),
+            caller: Caller {
+                number: None,
+                name: Some(PhoneNumber::new("Rossi")),
+            },
+            origin: Origin::Operator(operator.clone()),
+        },
+        Event::Ringing { offer },
+        Event::Answered { offer, ticket },
+        Event::TalkEnded { offer, ticket },
+        Event::Presence {
+            operator: operator.clone(),
+            lease: None,
+        },
+        Event::Presence {
+            operator,
+            lease: Some(Duration::from_millis(1500)),
+        },
+    ];
+    for regained in [None, Some(TicketId(3))] {
+        let queue = queue.clone();
+        let language = Language::English;
+        events.push(Event::Joined {
+            ticket,
+            call,
+            queue,
+            caller: caller(),
+            language,
+            regained,
+        });
+    }
+    use LeaveReason as L;
+    for reason in [L::Abandoned, L::Key, L::TimedOut, L::Failed] {
+        events.push(Event::Left { ticket, reason });
+    }
+    use RefuseReason as R;
+    for reason in [R::Ignored, R::Busy, R::Rejected, R::Unreachable, R::Withdrawn] {
+        events.push(Event::Refused { offer, reason });
+    }
+    use CallOutcome as O;
+    for outcome in [
+        O::CallerHungUp,
+        O::Completed,
+        O::Cancelled,
+        O::Refused,
+        O::PeerLost,
+        O::GatewayLost,
+    ] {
+        events.push(Event::CallEnded {
+            call,
+            outcome,
+            duration: Duration::from_nanos(1_000_000_001),
+            digits: 4,
+        });
+    }
+    events
+}
+
+fn directives() -> Vec<Directive> {
+    let (ticket, offer) = (TicketId(5), OfferId(9));
+    let mut directives = vec![
+        Directive::Announce { ticket, position: 3 },
+        Directive::Offer {
+            offer,
+            ticket,
+            operator: OperatorId::new("101").unwrap(),
+            ring: Duration::from_secs(15),
+            queue: QueueName::new("support").unwrap(),
+            waited: Duration::from_millis(61_500),
+        },
+        Directive::Withdraw { offer },
+        Directive::Rejoin { ticket },
+    ];
+    use ExitReason as E;
+    for reason in [E::TimedOut, E::Nobody, E::Failed] {
+        directives.push(Directive::Exit { ticket, reason });
+    }
+    directives
+}
+
+/// Over the bytes, as they travel.
+fn travelled<M: prost::Message + Default>(message: &M) -> M {
+    M::decode(message.encode_to_vec().as_slice()).unwrap()
+}
+
+#[test]
+fn every_event_survives_the_wire() {
+    for (number, event) in (1..).zip(events()) {
+        let age = Duration::from_micros(number * 333);
+        let message = travelled(&entry(number, age, &event));
+        let Some(gateway_message::Message::Entry(wire)) = message.message else {
+            panic!("no entry")
+        };
+        assert_eq!(entry_from_wire(wire), Ok(Entry { number, age, event }));
+    }
+}
+
+#[test]
+fn every_directive_survives_the_wire() {
+    for expected in directives() {
+        assert_eq!(
+            directive_from_wire(travelled(&directive(&expected))),
+            Ok(expected)
+        );
+    }
+}
+
+#[test]
+fn a_hello_survives_and_an_epoch_of_zero_does_not() {
+    let gateway = GatewayName::new("gw1").unwrap();
+    let message = travelled(&hello(&gateway, 3, 812));
+    let Some(gateway_message::Message::Hello(wire)) = message.message else {
+        panic!("no hello")
+    };
+    assert_eq!(
+        hello_from_wire(wire.clone()),
+        Ok(Hello {
+            gateway,
+            epoch: 3,
+            last: 812
+        })
+    );
+    assert_eq!(
+        hello_from_wire(v1::Hello { epoch: 0, ..wire }),
+        Err(WireError::Invalid("epoch"))
+    );
+}
+
+#[test]
+fn what_is_missing_or_impossible_is_refused_by_name() {
+    let refused = |event| {
+        let wire = v1::Entry {
+            number: 1,
+            age: None,
+            event,
+        };
+        entry_from_wire(wire).unwrap_err()
+    };
+    assert_eq!(refused(None), WireError::Missing("event"));
+    let left = v1::Left { ticket: 0, reason: 1 };
+    assert_eq!(
+        refused(Some(entry::Event::Left(left))),
+        WireError::Missing("ticket")
+    );
+    let left = v1::Left {
+        ticket: 1,
+        reason: 77,
+    };
+    assert_eq!(
+        refused(Some(entry::Event::Left(left))),
+        WireError::Missing("reason")
+    );
+    let presence = v1::Presence {
+        operator: "no name".to_owned(),
+        reachable: false,
+        lease: None,
+    };
+    assert!(matches!(
+        refused(Some(entry::Event::Presence(presence))),
+        WireError::Name(_)
+    ));
+    let lease = Some(prost_types::Duration {
+        seconds: -1,
+        nanos: 0,
+    });
+    let presence = v1::Presence {
+        operator: "101".to_owned(),
+        reachable: true,
+        lease,
+    };
+    assert_eq!(
+        refused(Some(entry::Event::Presence(presence))),
+        WireError::Invalid("lease")
+    );
+    let began = v1::CallBegan {
+        call: 1,
+        dialled: "8".repeat(65),
+        ..v1::CallBegan::default()
+    };
+    assert_eq!(
+        refused(Some(entry::Event::CallBegan(began))),
+        WireError::Invalid("dialled")
+    );
+    assert_eq!(
+        directive_from_wire(v1::QueueMessage { message: None }),
+        Err(WireError::Missing("message"))
+    );
+    assert_eq!(
+        directive_from_wire(welcome(1)),
+        Err(WireError::Invalid("message"))
+    );
+}
+
+#[test]
+fn an_entry_without_a_number_is_refused() {
+    let message = entry(0, Duration::ZERO, &Event::Ringing { offer: OfferId(1) });
+    let Some(gateway_message::Message::Entry(wire)) = message.message else {
+        panic!("no entry")
+    };
+    assert_eq!(entry_from_wire(wire), Err(WireError::Missing("number")));
+}
+
+#[test]
+fn what_we_send_is_never_too_long_for_our_own_reader() {
+    let event = Event::CallBegan {
+        call: CallId(1),
+        dialled: "€".repeat(1_000),
+        caller: Caller {
+            number: Some(PhoneNumber::new(&"è".repeat(100))),
+            name: None,
+        },
+        origin: Origin::Trunk("t".repeat(1_000)),
+    };
+    let message = travelled(&entry(1, Duration::MAX, &event));
+    let Some(gateway_message::Message::Entry(wire)) = message.message else {
+        panic!("no entry")
+    };
+    let Ok(Event::CallBegan { dialled, origin, .. }) = entry_from_wire(wire).map(|entry| entry.event) else {
+        panic!("refused")
+    };
+    assert_eq!(dialled, "€".repeat(TEXT));
+    assert_eq!(origin, Origin::Trunk("t".repeat(TEXT)));
+}
+
+#[test]
+fn a_duration_that_is_none_is_refused() {
+    for (seconds, nanos) in [
+        (-1, 0),
+        (0, -1),
+        (0, 1_000_000_000),
+        (i64::MIN, 0),
+        (i64::MIN, i32::MIN),
+        (i64::MAX, -1),
+    ] {
+        let age = Some(prost_types::Duration { seconds, nanos });
+        let event = Some(entry::Event::Ringing(v1::Ringing { offer: 1 }));
+        let wire = v1::Entry {
+            number: 1,
+            age,
+            event,
+        };
+        assert_eq!(
+            entry_from_wire(wire),
+            Err(WireError::Invalid("age")),
+            "{seconds} s {nanos} ns"
+        );
+    }
+}
+
+/// What is taken is sent the same.
+fn stable(bytes: &[u8]) {
+    if let Ok(message) = v1::GatewayMessage::decode(bytes) {
+        match message.message {
+            Some(gateway_message::Message::Entry(wire)) => {
+                let Ok(taken) = entry_from_wire(wire) else { return };
+                let again = entry(taken.number, taken.age, &taken.event).message;
+                let Some(gateway_message::Message::Entry(wire)) = again else {
+                    panic!("no entry")
+                };
+                assert_eq!(entry_from_wire(wire), Ok(taken));
+            }
+            Some(gateway_message::Message::Hello(wire)) => drop(hello_from_wire(wire)),
+            None => {}
+        }
+    }
+    if let Ok(message) = v1::QueueMessage::decode(bytes)
+        && let Ok(taken) = directive_from_wire(message)
+    {
+        assert_eq!(directive_from_wire(directive(&taken)), Ok(taken));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        stable(&bytes);
+    }
+
+    #[test]
+    fn mutated_messages_never_panic(
+        which in any::<proptest::sample::Index>(),
+        at in any::<proptest::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut messages: Vec<Vec<u8>> =
+            events().iter().map(|event| entry(1, Duration::from_secs(1), event).encode_to_vec()).collect();
+        messages.extend(directives().iter().map(|asked| directive(asked).encode_to_vec()));
+        let mut bytes = messages.swap_remove(which.index(messages.len()));
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        stable(&bytes);
+    }
+}

@@ -1,0 +1,15 @@
+//! What all rooms of the house share: time, identifiers, digits, languages and personal data that
+//! does not print itself. No dependencies, no logic beyond parsing and printing.
+
+mod digit;
+mod id;
+mod language;
+pub mod link;
+mod personal;
+mod time;
+
+pub use digit::Digit;
+pub use id::{CallId, GatewayName, InvalidName, OfferId, OperatorId, QueueName, TicketId};
+pub use language::Language;
+pub use personal::{PhoneNumber, Secret};
+pub use time::Time;

@@ -1,0 +1,206 @@
+//! What a gateway and the queue say to each other, as types. The wire form is `pronto/v1/gateways.proto`; the
+//! fields mean what is written there.
+
+use std::time::Duration;
+
+use crate::{CallId, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId};
+
+/// One line of a gateway's journal: something the gateway saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A call reached a configured number.
+    CallBegan {
+        /// The call.
+        call: CallId,
+        /// The configured number that was dialled.
+        dialled: String,
+        /// Who called.
+        caller: Caller,
+        /// By which way the call came in.
+        origin: Origin,
+    },
+    /// A contact takes a place in a queue.
+    Joined {
+        /// The place.
+        ticket: TicketId,
+        /// Whose.
+        call: CallId,
+        /// In which queue.
+        queue: QueueName,
+        /// Who called.
+        caller: Caller,
+        /// In which language the caller is spoken to.
+        language: Language,
+        /// The lost ticket this one continues, with the seniority of the first joining.
+        regained: Option<TicketId>,
+    },
+    /// A contact left its place of its own accord.
+    Left {
+        /// The place.
+        ticket: TicketId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// The operator's phone rings.
+    Ringing {
+        /// Under which grant.
+        offer: OfferId,
+    },
+    /// The operator's phone answered, and both hear each other.
+    Answered {
+        /// Under which grant.
+        offer: OfferId,
+        /// The ticket answered.
+        ticket: TicketId,
+    },
+    /// The offer came to nothing.
+    Refused {
+        /// Which grant.
+        offer: OfferId,
+        /// Why.
+        reason: RefuseReason,
+    },
+    /// Caller and operator are parted.
+    TalkEnded {
+        /// Under which grant they were connected.
+        offer: OfferId,
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// How reachable an operator's phones are.
+    Presence {
+        /// Whose.
+        operator: OperatorId,
+        /// For how long from the event; `None` when not reachable.
+        lease: Option<Duration>,
+    },
+    /// The call is over; the call record.
+    CallEnded {
+        /// Which.
+        call: CallId,
+        /// How.
+        outcome: CallOutcome,
+        /// From the 200 to the end; zero if never answered.
+        duration: Duration,
+        /// How many keys were pressed.
+        digits: u32,
+    },
+}
+
+/// Who calls. Personal data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The number, if it was told.
+    pub number: Option<PhoneNumber>,
+    /// The name, if it was told. Redacted like a number.
+    pub name: Option<PhoneNumber>,
+}
+
+/// By which way a call came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Over the trunk of this name.
+    Trunk(String),
+    /// From a registered operator's phone.
+    Operator(OperatorId),
+}
+
+/// Why a contact left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LeaveReason {
+    /// Hung up.
+    Abandoned,
+    /// Pressed a key that leads out.
+    Key,
+    /// `max_wait` on the gateway's clock.
+    TimedOut,
+    /// The queue service was away too long, or refused the ticket.
+    Failed,
+}
+
+/// Why an offer came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RefuseReason {
+    /// Rang and nobody answered.
+    Ignored,
+    /// Busy.
+    Busy,
+    /// Declined.
+    Rejected,
+    /// No binding, or no answer from the phone's address.
+    Unreachable,
+    /// Withdrawn by the queue, or the caller left first.
+    Withdrawn,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallOutcome {
+    /// The caller hung up.
+    CallerHungUp,
+    /// The flow, or the operator's hanging up, ended it.
+    Completed,
+    /// Cancelled before it was answered.
+    Cancelled,
+    /// Refused by us.
+    Refused,
+    /// The caller's phone stopped answering.
+    PeerLost,
+    /// The gateway stopped while the call was up.
+    GatewayLost,
+}
+
+/// What the queue asks of a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Directive {
+    /// Tell the caller how things stand.
+    Announce {
+        /// Which ticket.
+        ticket: TicketId,
+        /// 1 = next.
+        position: u32,
+    },
+    /// A grant to connect the ticket with the operator within the ring time.
+    Offer {
+        /// The grant.
+        offer: OfferId,
+        /// Which ticket.
+        ticket: TicketId,
+        /// With whom.
+        operator: OperatorId,
+        /// For how long the phone may ring.
+        ring: Duration,
+        /// For the display: from which queue.
+        queue: QueueName,
+        /// For the display: how long the caller has waited.
+        waited: Duration,
+    },
+    /// Stop ringing. If the phone answered first, the gateway says so.
+    Withdraw {
+        /// The grant.
+        offer: OfferId,
+    },
+    /// The ticket is over; the flow goes on by the exit named.
+    Exit {
+        /// Which ticket.
+        ticket: TicketId,
+        /// By which exit.
+        reason: ExitReason,
+    },
+    /// The ticket was ended as lost while the gateway was away: join again if the caller is still there.
+    Rejoin {
+        /// Which ticket.
+        ticket: TicketId,
+    },
+}
+
+/// By which exit the flow goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ExitReason {
+    /// `max_wait` ran out.
+    TimedOut,
+    /// Nobody is signed in to serve the queue.
+    Nobody,
+    /// The queue cannot take the ticket.
+    Failed,
+}

@@ -1,0 +1,159 @@
+//! What goes into the engine and what comes out.
+
+use std::time::Duration;
+
+use pronto_types::link::{Directive, Event};
+use pronto_types::{GatewayName, OperatorId};
+
+use crate::fact::{CallerKey, Recorded};
+use crate::{Configuration, ConfigurationError};
+
+/// The number a shell gives a request to find it again in [`Output::Reply`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The configuration to act on. Recorded if it differs from the last one; one that does not pass
+    /// [`Configuration::validate`] is answered by [`Output::ConfigurationRefused`].
+    Configure(Configuration),
+    /// This process took over the ledger (after [`crate::Engine::fold`]): every link is down, settling begins. On an empty ledger too.
+    Started,
+    /// A gateway said hello. When a newer stream of the same gateway replaces an older one, say this again and
+    /// *not* `Detached` for the older one.
+    Attached {
+        /// Which.
+        gateway: GatewayName,
+        /// Its process.
+        epoch: u64,
+        /// The number of its newest entry (`Hello.last`): nothing is offered to it before they are here.
+        last: u64,
+    },
+    /// The link is down.
+    Detached {
+        /// Which.
+        gateway: GatewayName,
+        /// The epoch of that link.
+        epoch: u64,
+    },
+    /// A line of a gateway's journal.
+    Entry {
+        /// Whose.
+        gateway: GatewayName,
+        /// In which epoch.
+        epoch: u64,
+        /// Which line. One already taken is acknowledged again; a gap is ignored without an acknowledgement.
+        number: u64,
+        /// How long ago it happened.
+        age: Duration,
+        /// What.
+        event: Event,
+        /// Of a `Joined`: who calls, recognisable but unknown.
+        caller_key: Option<CallerKey>,
+    },
+    /// Someone wants an operator in another state.
+    SetOperator {
+        /// For the reply.
+        request: RequestId,
+        /// Which operator.
+        operator: OperatorId,
+        /// What is wanted.
+        wanted: Wanted,
+    },
+}
+
+/// The state wanted of an operator. While they are offered a call or talk, it comes after it (an offer is withdrawn for it).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wanted {
+    /// To be offered calls; ends a pause or a wrap-up, signs in.
+    Ready,
+    /// To be offered none.
+    Paused {
+        /// Why; cut to 64 characters.
+        reason: String,
+    },
+    /// To be gone.
+    SignedOut,
+}
+
+/// Something to do. Facts come out before what depends on them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// To be appended to the ledger. All facts of one drain are one transaction.
+    Fact(Recorded),
+    /// The link is accepted; the gateway sends the entries after `have`.
+    Welcome {
+        /// Which.
+        gateway: GatewayName,
+        /// Its process.
+        epoch: u64,
+        /// The newest entry taken.
+        have: u64,
+    },
+    /// The link is refused.
+    Refuse {
+        /// Which.
+        gateway: GatewayName,
+        /// Its process.
+        epoch: u64,
+        /// Why.
+        reason: Refusal,
+    },
+    /// To be sent to the gateway, if that link is still up; never kept for later. What comes out before the
+    /// [`Output::Welcome`] of a newer link belongs to the older one and is dropped: once the gateway is in step the
+    /// engine says again what is still true.
+    ///
+    /// What the engine relies on, on the other side: an offer is refused or answered exactly once, and a second
+    /// one with the same number ignored; `Exit` and `Rejoin` of a ticket that does not wait are ignored; so is
+    /// `Withdraw` of an offer never seen (answering it with `Refused{Withdrawn}` frees the operator sooner).
+    Directive {
+        /// To whom.
+        gateway: GatewayName,
+        /// To which process.
+        epoch: u64,
+        /// What.
+        directive: Directive,
+    },
+    /// All entries up to `number` are taken.
+    Acknowledge {
+        /// Whose.
+        gateway: GatewayName,
+        /// Of which epoch.
+        epoch: u64,
+        /// Up to which.
+        number: u64,
+    },
+    /// The answer to [`Input::SetOperator`].
+    Reply {
+        /// To which request.
+        request: RequestId,
+        /// Whether it is done (or will be, after the present call).
+        result: Result<(), SetOperatorError>,
+    },
+    /// [`Input::Configure`] was not taken.
+    ConfigurationRefused(ConfigurationError),
+}
+
+/// Why a link is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// A newer process of the gateway has been here (`FAILED_PRECONDITION`).
+    OldEpoch,
+    /// More gateways than [`crate::limits::GATEWAYS`] (`RESOURCE_EXHAUSTED`).
+    TooManyGateways,
+}
+
+/// Why an operator cannot be put into the state wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum SetOperatorError {
+    /// Not configured (`NOT_FOUND`).
+    #[error("no such operator")]
+    Unknown,
+    /// A phone-only operator without a registered phone cannot be ready (`FAILED_PRECONDITION`).
+    #[error("the operator signs in by registering a phone, and none is registered")]
+    NotRegistered,
+    /// An operator who is signed out cannot be paused (`FAILED_PRECONDITION`).
+    #[error("the operator is signed out")]
+    SignedOut,
+}

@@ -1,0 +1,369 @@
+//! The gateways' journals: entries are taken once each; callers join, leave and are sent on.
+
+use std::time::Duration;
+
+use pronto_types::link::{CallOutcome, Directive, Event, ExitReason, LeaveReason, Origin};
+use pronto_types::{CallId, GatewayName, Language, QueueName, TicketId, Time};
+
+use super::Engine;
+use crate::api::Output;
+use crate::fact::{CallerKey, Fact, LostReason, NoteReason, WithdrawReason};
+use crate::limits;
+use crate::state::{Link, Place};
+
+/// A `Joined` entry, with what the engine knows about it.
+struct Joining {
+    ticket: TicketId,
+    call: CallId,
+    queue: QueueName,
+    language: Language,
+    regained: Option<TicketId>,
+    caller_key: Option<CallerKey>,
+    gateway: GatewayName,
+}
+
+impl Engine {
+    /// Takes the entry in `self.cause`, if it is the next one.
+    ///
+    /// A number already taken is acknowledged again and otherwise ignored; after a gap nothing is acknowledged: the
+    /// gateway, reconnecting, learns what is missing.
+    pub(super) fn take_entry(&mut self, age: Duration, event: Event, caller_key: Option<CallerKey>) {
+        let Some(cause) = self.cause.clone() else { return };
+        let Some(known) = self.state.gateways.get(&cause.gateway) else {
+            return;
+        };
+        if known.epoch != cause.epoch || !matches!(known.link, Link::Attached { .. }) {
+            return;
+        }
+        let (have, epoch) = (known.have, known.epoch);
+        if cause.number > have.saturating_add(1) {
+            return;
+        }
+        if cause.number > have {
+            let was_in_step = self.state.in_step(&cause.gateway);
+            let before = self.state.last_seq;
+            self.take_event(&cause.gateway, self.now - age, event, caller_key);
+            if self.state.last_seq == before {
+                self.note(NoteReason::Stale);
+            }
+            if !was_in_step && self.state.in_step(&cause.gateway) {
+                self.say_again(&cause.gateway);
+            }
+        }
+        let number = cause.number.max(have);
+        self.effects.push_back(Output::Acknowledge {
+            gateway: cause.gateway,
+            epoch,
+            number,
+        });
+    }
+
+    fn take_event(&mut self, gateway: &GatewayName, at: Time, event: Event, caller_key: Option<CallerKey>) {
+        match event {
+            Event::CallBegan {
+                call,
+                dialled,
+                origin,
+                caller: _,
+            } => {
+                let origin = match origin {
+                    Origin::Trunk(name) => Origin::Trunk(cut(&name)),
+                    Origin::Operator(id) => Origin::Operator(id),
+                };
+                self.record(Fact::CallBegan {
+                    call,
+                    dialled: cut(&dialled),
+                    origin,
+                });
+            }
+            Event::Joined {
+                ticket,
+                call,
+                queue,
+                language,
+                regained,
+                caller: _,
+            } => {
+                let gateway = gateway.clone();
+                self.join(
+                    Joining {
+                        ticket,
+                        call,
+                        queue,
+                        language,
+                        regained,
+                        caller_key,
+                        gateway,
+                    },
+                    at,
+                );
+            }
+            Event::Left { ticket, reason } => self.leave(gateway, ticket, reason, at),
+            Event::Ringing { offer } => self.ringing(gateway, offer),
+            Event::Answered { offer, ticket } => self.answered(gateway, offer, ticket, at),
+            Event::Refused { offer, reason } => self.refused(gateway, offer, reason),
+            Event::TalkEnded { offer, ticket } => self.talk_ended(gateway, offer, ticket, at),
+            Event::Presence { operator, lease } => self.presence(gateway, operator, lease.map(|it| at + it)),
+            Event::CallEnded {
+                call,
+                outcome,
+                duration,
+                digits,
+            } => {
+                self.call_ended(gateway, call, at);
+                self.record_call_ended(call, outcome, duration, digits);
+            }
+        }
+    }
+
+    fn record_call_ended(&mut self, call: CallId, outcome: CallOutcome, duration: Duration, digits: u32) {
+        self.record(Fact::CallEnded {
+            call,
+            outcome,
+            duration,
+            digits,
+        });
+    }
+
+    fn join(&mut self, new: Joining, at: Time) {
+        if self.state.tickets.contains_key(&new.ticket) {
+            self.note(NoteReason::Stale);
+            return;
+        }
+        if let Some(earlier) = self
+            .state
+            .index
+            .by_call
+            .get(&(new.gateway.clone(), new.call))
+            .copied()
+        {
+            self.move_on(earlier, at);
+        }
+        let Joining {
+            ticket,
+            call,
+            queue,
+            language,
+            regained,
+            caller_key,
+            gateway,
+        } = new;
+        let Some(max_wait) = self.room_in(&queue, regained.is_some()) else {
+            self.record(Fact::TurnedAway {
+                ticket,
+                call,
+                queue,
+                gateway: gateway.clone(),
+            });
+            self.direct(
+                &gateway,
+                Directive::Exit {
+                    ticket,
+                    reason: ExitReason::Failed,
+                },
+            );
+            return;
+        };
+        let joined_at = self.seniority(&gateway, at, regained);
+        let deadline = joined_at + max_wait;
+        let joined = Fact::Joined {
+            ticket,
+            call,
+            queue: queue.clone(),
+            gateway: gateway.clone(),
+            language,
+            joined_at,
+            deadline,
+            caller_key,
+            regained,
+        };
+        self.record(joined);
+        if self
+            .state
+            .index
+            .queues
+            .get(&queue)
+            .is_none_or(|standing| standing.signed_in == 0)
+        {
+            self.exit(ticket, ExitReason::Nobody);
+            return;
+        }
+        let position = self.position(ticket);
+        self.direct(&gateway, Directive::Announce { ticket, position });
+    }
+
+    /// When they joined, first. A regained place has the age of the first joining; where the engine remembers
+    /// that, it needs no clock. A journal is in order: a later entry never joined earlier.
+    fn seniority(&self, gateway: &GatewayName, at: Time, regained: Option<TicketId>) -> Time {
+        match regained {
+            Some(old) => self.state.tickets.get(&old).map_or(at, |old| old.joined_at),
+            None => {
+                let latest = self
+                    .state
+                    .gateways
+                    .get(gateway)
+                    .map_or(Time::ZERO, |it| it.latest_join);
+                at.max(latest)
+            }
+        }
+    }
+
+    /// The queue's `max_wait`, if it takes one more. Who had a place already does not count against the limit.
+    fn room_in(&self, queue: &QueueName, regained: bool) -> Option<Duration> {
+        let open = self.state.open_queue(queue)?;
+        let held = self
+            .state
+            .index
+            .queues
+            .get(queue)
+            .map_or(0, |it| it.waiting + it.offered);
+        let full = held >= open.settings.limit as u64 && !regained;
+        (!full && self.state.index.live < limits::TICKETS).then_some(open.settings.max_wait)
+    }
+
+    /// 1 for the head. A new ticket is nearly always the last, so those behind it are counted.
+    fn position(&self, id: TicketId) -> u32 {
+        let Some(ticket) = self.state.tickets.get(&id) else {
+            return 0;
+        };
+        let Some(standing) = self.state.index.queues.get(&ticket.queue) else {
+            return 0;
+        };
+        let rank = ticket.rank(id);
+        let behind: usize = standing
+            .pools
+            .values()
+            .map(|pool| pool.waiting.range(rank..).count())
+            .sum();
+        let waiting = usize::try_from(standing.waiting).unwrap_or(usize::MAX);
+        u32::try_from(waiting.saturating_sub(behind) + 1).unwrap_or(u32::MAX)
+    }
+
+    /// The call joins again without having left: its earlier ticket is over. (A closed one is dropped by `Joined`.)
+    fn move_on(&mut self, ticket: TicketId, at: Time) {
+        match self.state.tickets.get(&ticket).map(|it| it.place.clone()) {
+            Some(Place::Waiting { .. }) => {
+                self.record(Fact::Moved { ticket });
+            }
+            Some(Place::Offered { offer }) => {
+                self.record(Fact::Moved { ticket });
+                self.withdraw(offer, WithdrawReason::CallerLeft);
+            }
+            Some(Place::Connected { offer }) => self.end_talk(offer, at),
+            _ => {}
+        }
+    }
+
+    /// "A caller who leaves is an explicit `left{reason}`: at once."
+    fn leave(&mut self, gateway: &GatewayName, ticket: TicketId, reason: LeaveReason, at: Time) {
+        let known = self
+            .state
+            .tickets
+            .get(&ticket)
+            .filter(|it| it.gateway == *gateway);
+        let Some(place) = known.map(|it| it.place.clone()) else {
+            self.note(NoteReason::UnknownTicket);
+            return;
+        };
+        match place {
+            Place::Waiting { .. } => {
+                self.record(Fact::Left { ticket, reason });
+            }
+            // The operator stays bound until the gateway says that the phone is quiet.
+            Place::Offered { offer } => {
+                self.record(Fact::Left { ticket, reason });
+                self.withdraw(offer, WithdrawReason::CallerLeft);
+            }
+            Place::Connected { offer } => self.end_talk(offer, at),
+            Place::Lost { .. } | Place::Exited { .. } | Place::TurnedAway { .. } => {
+                self.record(Fact::Forgotten { ticket });
+            }
+        }
+    }
+
+    /// An honest journal has ended the ticket before the call; nothing stays behind in any case.
+    fn call_ended(&mut self, gateway: &GatewayName, call: CallId, at: Time) {
+        let Some(ticket) = self.state.index.by_call.get(&(gateway.clone(), call)).copied() else {
+            return;
+        };
+        if self
+            .state
+            .tickets
+            .get(&ticket)
+            .is_some_and(|it| it.place.closed().is_none())
+        {
+            self.leave(gateway, ticket, LeaveReason::Abandoned, at);
+        }
+    }
+
+    /// Sends a waiting ticket on by an exit.
+    pub(super) fn exit(&mut self, ticket: TicketId, reason: ExitReason) {
+        let Some(known) = self.state.tickets.get(&ticket) else {
+            return;
+        };
+        if !matches!(known.place, Place::Waiting { .. }) {
+            return;
+        }
+        let gateway = known.gateway.clone();
+        self.record(Fact::Exited { ticket, reason });
+        self.direct(&gateway, Directive::Exit { ticket, reason });
+    }
+
+    /// A ticket may be back in its place. The place may be gone meanwhile: `max_wait`, which waits for the end of an
+    /// offer (a caller is not pulled off a phone that rings), is due by its deadline in [`Engine::conclude`].
+    pub(super) fn returned(&mut self, ticket: TicketId) {
+        let Some(known) = self.state.tickets.get(&ticket) else {
+            return;
+        };
+        if !matches!(known.place, Place::Waiting { .. }) {
+            return;
+        }
+        if self
+            .state
+            .gateways
+            .get(&known.gateway)
+            .is_none_or(|it| it.link == Link::Gone)
+        {
+            self.record(Fact::Lost {
+                ticket,
+                reason: LostReason::Grace,
+            });
+        } else if self.state.open_queue(&known.queue).is_none() {
+            self.exit(ticket, ExitReason::Failed);
+        }
+    }
+
+    /// Nobody has been signed in for too long: all who wait are sent on.
+    pub(super) fn nobody_left(&mut self, queue: &QueueName) {
+        for ticket in self.waiting_in(queue) {
+            self.exit(ticket, ExitReason::Nobody);
+        }
+    }
+
+    pub(super) fn close_removed_queues(&mut self) {
+        let removed = self.state.queues.iter().filter(|(_, it)| !it.configured);
+        let removed: Vec<QueueName> = removed.map(|(name, _)| name.clone()).collect();
+        for queue in removed {
+            for ticket in self.waiting_in(&queue) {
+                self.exit(ticket, ExitReason::Failed);
+            }
+        }
+    }
+
+    fn waiting_in(&self, queue: &QueueName) -> Vec<TicketId> {
+        let pools = self
+            .state
+            .index
+            .queues
+            .get(queue)
+            .into_iter()
+            .flat_map(|it| it.pools.values());
+        pools
+            .flat_map(|pool| pool.waiting.iter().map(|rank| rank.ticket))
+            .collect()
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(limits::TEXT).collect()
+}

@@ -1,0 +1,205 @@
+//! Grants: from the offer to the end of the talk. The queue decides who may be offered, the gateway knows who
+//! answered.
+//!
+//! ```text
+//!   Offered ─► live ──────────► withdrawing          (caller left, link lost, operator asked, restart)
+//!               │ │                │  │  │
+//!     Answered  │ │ Refused        │  │  └─ validity ran out ─► expired (remembered: a late answer counts)
+//!               ▼ ▼                ▼  ▼
+//!            talking  (over)   talking (over)
+//! ```
+//! Whoever is bound to a grant stays bound until it ends. A ticket or an operator that came under another grant
+//! meanwhile is not touched by the end of this one.
+
+use pronto_types::link::{Directive, RefuseReason};
+use pronto_types::{GatewayName, OfferId, TicketId, Time};
+
+use super::operators::Release;
+use super::{Engine, Fault};
+use crate::fact::{Fact, NoteReason, PauseReason, WithdrawReason};
+use crate::state::{Parties, Phase, Place};
+
+impl Engine {
+    /// Asks for the phone to stop ringing. If it was answered first, the gateway says so and the engine accepts.
+    pub(super) fn withdraw(&mut self, offer: OfferId, reason: WithdrawReason) {
+        if !self.is_live(offer) {
+            return;
+        }
+        let gateway = self.state.grants.get(&offer).map(|it| it.parties.gateway.clone());
+        self.record(Fact::Withdrawing { offer, reason });
+        if let Some(gateway) = gateway {
+            self.direct(&gateway, Directive::Withdraw { offer });
+        }
+    }
+
+    pub(super) fn ringing(&mut self, gateway: &GatewayName, offer: OfferId) {
+        let grant = self
+            .state
+            .grants
+            .get(&offer)
+            .filter(|it| it.parties.gateway == *gateway);
+        if grant.is_some_and(|it| it.is_unresolved()) {
+            self.record(Fact::Ringing { offer });
+        } else {
+            self.note(NoteReason::UnknownOffer);
+        }
+    }
+
+    /// The phone answered and both hear each other: a report, not a question. It wins over everything the engine thought
+    /// meanwhile: a withdrawal on its way, a grant that had run out, another offer for the same caller or operator, and an end
+    /// that the engine itself had given the ticket (`max_wait`, nobody, lost): the gateway ignores the exit of a caller
+    /// who talks. Only a ticket that the *gateway* had ended, or that talks already, does not come back.
+    pub(super) fn answered(&mut self, gateway: &GatewayName, offer: OfferId, ticket: TicketId, at: Time) {
+        let Some((parties, phase)) = self.parties(gateway, offer).filter(|(it, _)| it.ticket == ticket)
+        else {
+            self.note(NoteReason::UnknownOffer);
+            return;
+        };
+        match phase {
+            Some(Phase::Talking { .. }) => {
+                self.note(NoteReason::Stale);
+                return;
+            }
+            Some(Phase::Withdrawing { .. }) if self.fault().is(Fault::AnsweredAfterWithdrawIgnored) => {
+                self.note(NoteReason::Stale);
+                return;
+            }
+            Some(Phase::Live { .. } | Phase::Withdrawing { .. }) | None => {}
+        }
+        let other = match self.state.tickets.get(&ticket).map(|it| &it.place) {
+            Some(Place::Waiting { .. } | Place::Exited { .. } | Place::Lost { talk: None, .. }) => None,
+            Some(Place::Offered { offer: bound }) => Some(*bound).filter(|bound| *bound != offer),
+            Some(Place::Connected { .. } | Place::Lost { .. } | Place::TurnedAway { .. }) | None => {
+                if phase.is_some() {
+                    self.end_grant(&parties, offer, RefuseReason::Withdrawn);
+                } else {
+                    self.note(NoteReason::UnknownTicket);
+                }
+                return;
+            }
+        };
+        let elsewhere = self.bound_to(&parties.operator).filter(|bound| *bound != offer);
+        let operator = parties.operator;
+        let answered_at = at.min(self.now);
+        self.record(Fact::Answered {
+            offer,
+            ticket,
+            operator,
+            answered_at,
+        });
+        for bound in other.into_iter().chain(elsewhere) {
+            self.withdraw(bound, WithdrawReason::Superseded);
+        }
+    }
+
+    pub(super) fn refused(&mut self, gateway: &GatewayName, offer: OfferId, reason: RefuseReason) {
+        match self.parties(gateway, offer) {
+            Some((parties, Some(Phase::Live { .. } | Phase::Withdrawing { .. }) | None)) => {
+                self.end_grant(&parties, offer, reason);
+            }
+            Some((_, Some(Phase::Talking { .. }))) => self.note(NoteReason::Stale),
+            None => self.note(NoteReason::UnknownOffer),
+        }
+    }
+
+    /// The grant came to nothing. RONA: the operator is paused, the caller back in their place, at the head, and offered to
+    /// the next. A withdrawal is nobody's fault.
+    fn end_grant(&mut self, parties: &Parties, offer: OfferId, reason: RefuseReason) {
+        let bound = self
+            .state
+            .operators
+            .get(&parties.operator)
+            .is_some_and(|it| it.is_offered(offer));
+        self.record(Fact::Refused { offer, reason });
+        if bound {
+            let release = match reason {
+                RefuseReason::Withdrawn => Release::Free,
+                blamed => Release::Blamed {
+                    queue: parties.queue.clone(),
+                    reason: PauseReason::Refused(blamed),
+                },
+            };
+            self.release(&parties.operator, release);
+        }
+        self.returned(parties.ticket);
+    }
+
+    /// The validity ran out, counted by the engine alone. A live grant of which nothing was heard speaks against the
+    /// operator's phone; a withdrawing one speaks against the link.
+    pub(super) fn expire(&mut self, offer: OfferId) {
+        let Some(grant) = self.state.grants.get(&offer).filter(|it| it.is_unresolved()) else {
+            return;
+        };
+        if self.fault().is(Fault::ExpiredNeverFreed) {
+            return;
+        }
+        let (parties, phase) = (grant.parties.clone(), grant.phase);
+        let bound = self
+            .state
+            .operators
+            .get(&parties.operator)
+            .is_some_and(|it| it.is_offered(offer));
+        self.record(Fact::Expired { offer });
+        if bound {
+            let release = match phase {
+                Phase::Live { .. } => Release::Blamed {
+                    queue: parties.queue.clone(),
+                    reason: PauseReason::Unheard,
+                },
+                Phase::Withdrawing { .. } | Phase::Talking { .. } => Release::Free,
+            };
+            self.release(&parties.operator, release);
+        }
+        self.returned(parties.ticket);
+    }
+
+    pub(super) fn talk_ended(&mut self, gateway: &GatewayName, offer: OfferId, ticket: TicketId, at: Time) {
+        match self.parties(gateway, offer) {
+            Some((_, Some(Phase::Talking { .. }))) => self.end_talk(offer, at),
+            Some(_) => self.note(NoteReason::Stale),
+            None => {
+                // A talk that was lost by the grace has ended since: the operator was freed then.
+                let known = self
+                    .state
+                    .tickets
+                    .get(&ticket)
+                    .filter(|it| it.gateway == *gateway);
+                let lost = known.is_some_and(
+                    |it| matches!(it.place, Place::Lost { talk: Some((talk, _)), .. } if talk == offer),
+                );
+                if lost {
+                    self.record(Fact::Forgotten { ticket });
+                } else {
+                    self.note(NoteReason::UnknownOffer);
+                }
+            }
+        }
+    }
+
+    /// Wrap-up counts from the end of the talk, not from when we heard of it.
+    pub(super) fn end_talk(&mut self, offer: OfferId, at: Time) {
+        let Some(parties) = self.state.grants.get(&offer).map(|it| it.parties.clone()) else {
+            return;
+        };
+        let ended_at = at.min(self.now);
+        self.record(Fact::TalkEnded { offer, ended_at });
+        self.release(
+            &parties.operator,
+            Release::Talked {
+                queue: parties.queue,
+                ended_at,
+            },
+        );
+    }
+
+    /// Whom a grant of this gateway is between, and how far it is; no phase: it had run out.
+    fn parties(&self, gateway: &GatewayName, offer: OfferId) -> Option<(Parties, Option<Phase>)> {
+        let unresolved = self
+            .state
+            .grants
+            .get(&offer)
+            .map(|it| (&it.parties, Some(it.phase)));
+        let (parties, phase) = unresolved.or_else(|| self.state.expired.get(&offer).map(|it| (it, None)))?;
+        (parties.gateway == *gateway).then(|| (parties.clone(), phase))
+    }
+}

@@ -1,0 +1,263 @@
+use super::*;
+
+#[test]
+fn registering_signs_in_and_unregistering_signs_out() {
+    let mut house = House::empty();
+    assert_eq!(house.status("ann"), OperatorStatus::SignedOut);
+    house.register("ann");
+    assert_eq!(house.status("ann"), OperatorStatus::Ready);
+    assert!(house.engine.operator(&who("ann")).unwrap().reachable);
+    house.says(
+        "gw1",
+        Event::Presence {
+            operator: who("ann"),
+            lease: None,
+        },
+    );
+    assert_eq!(house.status("ann"), OperatorStatus::SignedOut);
+}
+
+#[test]
+fn a_lease_that_runs_out_signs_out_after_the_call() {
+    let mut house = House::empty();
+    house.says(
+        "gw1",
+        Event::Presence {
+            operator: who("ann"),
+            lease: Some(secs(60)),
+        },
+    );
+    house.join(1);
+    let offer = house.offered(1, "ann");
+    house.answer(offer, 1);
+    house.wait(secs(120));
+    assert_eq!(house.status("ann"), OperatorStatus::Talking);
+    house.hang_up(offer, 1);
+    assert_eq!(house.status("ann"), OperatorStatus::SignedOut);
+}
+
+#[test]
+fn a_refresh_changes_no_state_and_lengthens_the_lease() {
+    let mut house = House::empty();
+    let refresh = Event::Presence {
+        operator: who("ann"),
+        lease: Some(secs(60)),
+    };
+    house.says("gw1", refresh.clone());
+    house
+        .set(
+            "ann",
+            Wanted::Paused {
+                reason: "lunch".into(),
+            },
+        )
+        .unwrap();
+    for _ in 0..10 {
+        house.wait(secs(50));
+        house.says("gw1", refresh.clone());
+        assert!(matches!(
+            house.status("ann"),
+            OperatorStatus::Paused { until: None, .. }
+        ));
+    }
+    house.set("ann", Wanted::Ready).unwrap();
+    house.join(1);
+    let offer = house.offered(1, "ann");
+    house.says("gw1", refresh);
+    assert_eq!(house.status("ann"), OperatorStatus::Offered { offer });
+    house.no_offer();
+}
+
+#[test]
+fn the_longest_idle_operator_is_next() {
+    let mut house = House::with(&["bob", "ann"]);
+    house.join(1);
+    let offer = house.offered(1, "bob");
+    house.answer(offer, 1);
+    house.hang_up(offer, 1);
+    house.wait(secs(10));
+    house.join(2);
+    house.offered(2, "ann");
+    house.join(3);
+    house.offered(3, "bob");
+}
+
+#[test]
+fn wrap_up_counts_from_the_end_of_the_talk_not_from_hearing_of_it() {
+    let mut house = House::with(&["ann"]);
+    house.join(1);
+    let offer = house.offered(1, "ann");
+    house.answer(offer, 1);
+    house.join(2);
+    house.wait(secs(60));
+    house.sent();
+    house.says_late(
+        "gw1",
+        Event::TalkEnded {
+            offer,
+            ticket: TicketId(1),
+        },
+        secs(8),
+    );
+    house.no_offer();
+    house.wait(secs(2));
+    let offer = house.offered(2, "ann");
+    house.answer(offer, 2);
+    house.join(3);
+    house.wait(secs(60));
+    house.sent();
+    house.says_late(
+        "gw1",
+        Event::TalkEnded {
+            offer,
+            ticket: TicketId(2),
+        },
+        secs(20),
+    );
+    house.offered(3, "ann");
+}
+
+#[test]
+fn asking_to_be_ready_ends_a_pause_and_a_wrap_up() {
+    let mut house = House::with(&["ann"]);
+    house.join(1);
+    let offer = house.offered(1, "ann");
+    house.answer(offer, 1);
+    house.hang_up(offer, 1);
+    assert!(matches!(house.status("ann"), OperatorStatus::WrapUp { .. }));
+    house.set("ann", Wanted::Ready).unwrap();
+    assert_eq!(house.status("ann"), OperatorStatus::Ready);
+    house.join(2);
+    let offer = house.offered(2, "ann");
+    house.refuse(offer, RefuseReason::Ignored);
+    house.set("ann", Wanted::Ready).unwrap();
+    house.offered(2, "ann");
+}
+
+#[test]
+fn what_is_asked_during_a_talk_comes_after_it_and_can_be_taken_back() {
+    let mut house = House::with(&["ann"]);
+    house.join(1);
+    let offer = house.offered(1, "ann");
+    house.answer(offer, 1);
+    house.set("ann", Wanted::SignedOut).unwrap();
+    assert_eq!(house.status("ann"), OperatorStatus::Talking);
+    house.set("ann", Wanted::Ready).unwrap();
+    house
+        .set(
+            "ann",
+            Wanted::Paused {
+                reason: "lunch".into(),
+            },
+        )
+        .unwrap();
+    house.hang_up(offer, 1);
+    assert!(matches!(
+        house.status("ann"),
+        OperatorStatus::Paused { until: None, .. }
+    ));
+    let reason = house.ledger.last().map(|it| it.fact.clone());
+    assert!(matches!(reason, Some(Fact::Paused { reason, .. }) if reason.to_string() == "lunch"));
+}
+
+#[test]
+fn signing_out_while_offered_stops_the_phone() {
+    let mut house = House::with(&["ann", "bob"]);
+    house.join(1);
+    let offer = house.offered(1, "ann");
+    house.set("ann", Wanted::SignedOut).unwrap();
+    assert_eq!(house.sent(), [Directive::Withdraw { offer }]);
+    house.refuse(offer, RefuseReason::Withdrawn);
+    assert_eq!(house.status("ann"), OperatorStatus::SignedOut);
+    house.offered(1, "bob");
+}
+
+#[test]
+fn wishes_that_cannot_be_met_are_refused() {
+    let mut house = House::empty();
+    assert_eq!(house.set("eve", Wanted::Ready), Err(SetOperatorError::Unknown));
+    assert_eq!(
+        house.set("ann", Wanted::Ready),
+        Err(SetOperatorError::NotRegistered)
+    );
+    let pause = Wanted::Paused {
+        reason: "lunch".into(),
+    };
+    assert_eq!(house.set("ann", pause), Err(SetOperatorError::SignedOut));
+    assert_eq!(house.set("ann", Wanted::SignedOut), Ok(()));
+}
+
+#[test]
+fn one_who_signed_out_by_request_is_back_by_request_or_by_registering_anew() {
+    let mut house = House::with(&["ann"]);
+    house.set("ann", Wanted::SignedOut).unwrap();
+    house.register("ann");
+    assert_eq!(house.status("ann"), OperatorStatus::SignedOut);
+    house.set("ann", Wanted::Ready).unwrap();
+    assert_eq!(house.status("ann"), OperatorStatus::Ready);
+    house.set("ann", Wanted::SignedOut).unwrap();
+    house.says(
+        "gw1",
+        Event::Presence {
+            operator: who("ann"),
+            lease: None,
+        },
+    );
+    house.register("ann");
+    assert_eq!(house.status("ann"), OperatorStatus::Ready);
+}
+
+#[test]
+fn an_operator_removed_from_the_configuration_finishes_the_call() {
+    let mut house = House::with(&["ann"]);
+    house.join(1);
+    let offer = house.offered(1, "ann");
+    house.answer(offer, 1);
+    let mut without = configuration();
+    without.operators.clear();
+    house.input(Input::Configure(without));
+    assert!(house.engine.operator(&who("ann")).is_none());
+    house.hang_up(offer, 1);
+    assert!(house.engine.state().operators.is_empty());
+    house.register("ann");
+    assert!(house.engine.state().operators.is_empty());
+}
+
+#[test]
+fn an_operator_of_several_queues_takes_the_oldest_caller_of_all() {
+    let mut house = House::empty();
+    let sales = QueueName::new("sales").unwrap();
+    let mut both = configuration();
+    both.queues.push(QueueSettings::new(sales.clone()));
+    both.operators[0].queues.push(sales.clone());
+    house.input(Input::Configure(both));
+    house.register("ann");
+    house
+        .set(
+            "ann",
+            Wanted::Paused {
+                reason: "lunch".into(),
+            },
+        )
+        .unwrap();
+    let caller = Caller {
+        number: None,
+        name: None,
+    };
+    let (ticket, call, language) = (TicketId(1), CallId(1), Language::English);
+    house.says(
+        "gw1",
+        Event::Joined {
+            ticket,
+            call,
+            queue: sales,
+            caller,
+            language,
+            regained: None,
+        },
+    );
+    house.wait(secs(1));
+    house.join(2);
+    house.set("ann", Wanted::Ready).unwrap();
+    house.offered(1, "ann");
+}

@@ -1,0 +1,92 @@
+//! What the engine shows of itself.
+
+use pronto_types::{OperatorId, QueueName};
+
+use super::Engine;
+use crate::state::{Operator, OperatorState};
+use crate::view::{OperatorStatus, OperatorView, QueueView};
+
+impl Engine {
+    /// One configured queue, now.
+    pub fn queue(&self, name: &QueueName) -> Option<QueueView> {
+        let queue = self.state.open_queue(name)?;
+        let mut view = QueueView {
+            name: name.clone(),
+            joined: queue.joined,
+            waiting: 0,
+            detached: 0,
+            offered: 0,
+            connected: 0,
+            ended: queue.ended,
+            longest_since: None,
+            operators_ready: 0,
+            operators_signed_in: 0,
+        };
+        let Some(standing) = self.state.index.queues.get(name) else {
+            return Some(view);
+        };
+        for (gateway, pool) in &standing.pools {
+            if !self.state.in_step(gateway) {
+                view.detached += pool.waiting.len() as u64;
+            }
+        }
+        view.waiting = standing.waiting - view.detached.min(standing.waiting);
+        view.offered = standing.offered;
+        view.connected = standing.connected;
+        let heads = standing.pools.values().filter_map(|pool| pool.waiting.first());
+        view.longest_since = heads.map(|rank| rank.joined_at).min();
+        view.operators_ready = standing.ready;
+        view.operators_signed_in = standing.signed_in;
+        Some(view)
+    }
+
+    /// The configured queues, in the order of their names.
+    pub fn queues(&self) -> impl Iterator<Item = QueueView> + '_ {
+        self.state.queues.keys().filter_map(|name| self.queue(name))
+    }
+
+    /// One configured operator, now.
+    pub fn operator(&self, id: &OperatorId) -> Option<OperatorView> {
+        self.state
+            .known_operator(id)
+            .map(|operator| self.view_of(id, operator))
+    }
+
+    /// The configured operators, in the order of their ids.
+    pub fn operators(&self) -> impl Iterator<Item = OperatorView> + '_ {
+        let known = self
+            .state
+            .operators
+            .iter()
+            .filter(|(_, operator)| operator.configured);
+        known.map(|(id, operator)| self.view_of(id, operator))
+    }
+
+    fn view_of(&self, id: &OperatorId, operator: &Operator) -> OperatorView {
+        let (status, since) = match &operator.state {
+            OperatorState::SignedOut { since } => (OperatorStatus::SignedOut, since),
+            OperatorState::Ready { since } => (OperatorStatus::Ready, since),
+            OperatorState::Offered { since, offer, .. } => (OperatorStatus::Offered { offer: *offer }, since),
+            OperatorState::Talking { since } => (OperatorStatus::Talking, since),
+            OperatorState::WrapUp { since, until } => (OperatorStatus::WrapUp { until: *until }, since),
+            OperatorState::Paused { since, reason, until } => (
+                OperatorStatus::Paused {
+                    reason: reason.clone(),
+                    until: *until,
+                },
+                since,
+            ),
+        };
+        let reachable = operator
+            .presences
+            .keys()
+            .any(|gateway| self.state.in_step(gateway));
+        OperatorView {
+            id: id.clone(),
+            status,
+            since: *since,
+            reachable,
+            queues: operator.queues.clone(),
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! The one place where facts change the state. A fact that names something unknown changes nothing: a ledger is
+//! trusted, but never with a panic.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pronto_types::link::LeaveReason;
+use pronto_types::{Language, QueueName, TicketId, Time};
+
+use super::change::exit_count;
+use super::{Index, Link, Operator, OperatorState, Place, Queue, State, Ticket, Timer};
+use crate::fact::{Fact, LostReason, Recorded};
+use crate::fault::Fault;
+use crate::view::EndedCounts;
+use crate::{Configuration, Wanted};
+
+impl State {
+    /// Takes one fact in. Facts come in the order of their sequence.
+    pub fn apply(&mut self, recorded: &Recorded) {
+        self.last_seq = recorded.seq;
+        self.last_at = self.last_at.max(recorded.at);
+        if let Some(cause) = &recorded.cause
+            && let Some(gateway) = self.gateways.get_mut(&cause.gateway)
+            && gateway.epoch == cause.epoch
+        {
+            gateway.have = gateway.have.max(cause.number);
+        }
+        self.apply_fact(recorded.seq, recorded.at, &recorded.fact);
+        if let (Fact::CallEnded { call, .. }, Some(cause)) = (&recorded.fact, &recorded.cause) {
+            self.forget_call(&cause.gateway, *call);
+        }
+    }
+
+    fn apply_fact(&mut self, seq: u64, at: Time, fact: &Fact) {
+        match fact {
+            Fact::Started { settle_until } => self.apply_started(*settle_until),
+            Fact::Settled => self.set_settling(None),
+            Fact::Configured(configuration) => self.apply_configured(at, configuration),
+            Fact::GatewayAttached { .. }
+            | Fact::GatewayDetached { .. }
+            | Fact::GatewaySuperseded { .. }
+            | Fact::GatewayGone { .. } => self.apply_gateway(at, fact),
+            Fact::Joined { .. } | Fact::TurnedAway { .. } => self.apply_joined(seq, fact),
+            Fact::Left { .. }
+            | Fact::Exited { .. }
+            | Fact::Moved { .. }
+            | Fact::Lost { .. }
+            | Fact::Forgotten { .. }
+            | Fact::Skipped { .. } => self.apply_ticket(seq, at, fact),
+            Fact::Offered { .. }
+            | Fact::Withdrawing { .. }
+            | Fact::Refused { .. }
+            | Fact::Expired { .. }
+            | Fact::Answered { .. }
+            | Fact::Reconnected { .. }
+            | Fact::TalkEnded { .. } => self.apply_grant(seq, at, fact),
+            Fact::Reachable { .. }
+            | Fact::Unreachable { .. }
+            | Fact::SignedIn { .. }
+            | Fact::SignedOut { .. }
+            | Fact::Ready { .. }
+            | Fact::Paused { .. }
+            | Fact::WrapUp { .. }
+            | Fact::Asked { .. } => self.apply_operator(at, fact),
+            Fact::CallBegan { .. } | Fact::CallEnded { .. } | Fact::Ringing { .. } | Fact::Noted { .. } => {}
+        }
+    }
+
+    fn apply_started(&mut self, settle_until: Option<Time>) {
+        self.set_settling(settle_until);
+        if self.fault.is(Fault::RestartForgetsSeniority) {
+            for ticket in self.tickets.values_mut() {
+                ticket.joined_at = Time::ZERO;
+                ticket.order = u64::MAX - ticket.order;
+            }
+            self.index = Index::of(self);
+        }
+    }
+
+    fn set_settling(&mut self, until: Option<Time>) {
+        if let Some(armed) = self.settling {
+            self.index.timers.remove(&(armed, Timer::Settle));
+        }
+        if let Some(until) = until {
+            self.index.timers.insert((until, Timer::Settle));
+        }
+        self.settling = until;
+    }
+
+    fn apply_configured(&mut self, at: Time, configuration: &Configuration) {
+        self.configuration = configuration.clone();
+        for queue in self.queues.values_mut() {
+            queue.configured = false;
+        }
+        for settings in &configuration.queues {
+            let queue = self.queues.entry(settings.name.clone()).or_insert_with(|| Queue {
+                settings: settings.clone(),
+                configured: true,
+                joined: 0,
+                ended: EndedCounts::default(),
+                unstaffed_since: None,
+            });
+            queue.settings = settings.clone();
+            queue.configured = true;
+        }
+        for operator in self.operators.values_mut() {
+            operator.configured = false;
+            operator.queues.clear();
+        }
+        for settings in &configuration.operators {
+            let operator = self
+                .operators
+                .entry(settings.id.clone())
+                .or_insert_with(|| Operator {
+                    presences: BTreeMap::new(),
+                    state: OperatorState::SignedOut { since: at },
+                    after: None,
+                    offers: BTreeSet::new(),
+                    owed: None,
+                    talks: BTreeSet::new(),
+                    queues: Vec::new(),
+                    configured: true,
+                });
+            operator.queues.clone_from(&settings.queues);
+            operator.configured = true;
+        }
+        self.index = Index::of(self);
+        let standing = &self.index.queues;
+        let in_use = |name: &QueueName| {
+            standing
+                .get(name)
+                .is_some_and(|it| it.waiting + it.offered + it.connected > 0)
+        };
+        self.queues.retain(|name, queue| queue.configured || in_use(name));
+        let names: Vec<QueueName> = self.queues.keys().cloned().collect();
+        for name in &names {
+            self.restaff(name, at);
+        }
+    }
+
+    fn apply_gateway(&mut self, at: Time, fact: &Fact) {
+        match fact {
+            Fact::GatewayAttached { gateway, epoch, last } => {
+                let lease = at + self.configuration.settle;
+                self.change_gateway(gateway, |it| {
+                    if it.epoch != *epoch {
+                        it.epoch = *epoch;
+                        it.have = 0;
+                    }
+                    it.link = Link::Attached { last: *last };
+                });
+                self.extend_leases(gateway, lease);
+            }
+            Fact::GatewayDetached {
+                gateway, grace_until, ..
+            } => {
+                self.change_gateway(gateway, |it| {
+                    it.link = Link::Detached {
+                        grace_until: *grace_until,
+                    }
+                });
+                self.extend_leases(gateway, *grace_until);
+                self.unskip(gateway);
+            }
+            Fact::GatewaySuperseded { gateway, epoch } => {
+                self.change_gateway(gateway, |it| {
+                    it.epoch = *epoch;
+                    it.have = 0;
+                    it.link = Link::Gone;
+                });
+                self.expired.retain(|_, parties| parties.gateway != *gateway);
+                for id in self.tickets_of(gateway) {
+                    self.forget(id);
+                }
+            }
+            Fact::GatewayGone { gateway } => self.change_gateway(gateway, |it| it.link = Link::Gone),
+            _ => {}
+        }
+    }
+
+    fn apply_joined(&mut self, seq: u64, fact: &Fact) {
+        let Some((id, ticket)) = self.new_ticket(seq, fact) else {
+            return;
+        };
+        if let Fact::Joined { regained, .. } = fact {
+            if let Some(old) = regained {
+                self.forget(*old);
+            } else if let Some(known) = self.gateways.get_mut(&ticket.gateway) {
+                known.latest_join = known.latest_join.max(ticket.joined_at);
+            }
+            if let Some(queue) = self.queues.get_mut(&ticket.queue) {
+                queue.joined += 1;
+            }
+        }
+        // A call stands in one place; what was remembered of an earlier one is over.
+        let call = (ticket.gateway.clone(), ticket.call);
+        if let Some(earlier) = self.index.by_call.get(&call).copied() {
+            self.remove_ticket(earlier);
+        }
+        let queue = ticket.queue.clone();
+        self.remove_ticket(id);
+        self.index.ticket_in(id, &ticket);
+        self.tickets.insert(id, ticket);
+        self.retime_nobody(&queue);
+        self.limit_closed();
+    }
+
+    fn new_ticket(&self, seq: u64, fact: &Fact) -> Option<(TicketId, Ticket)> {
+        match fact {
+            Fact::Joined {
+                ticket,
+                call,
+                queue,
+                gateway,
+                language,
+                joined_at,
+                deadline,
+                caller_key,
+                regained,
+            } => {
+                // Who regains a place stands where the lost ticket stood.
+                let first = regained
+                    .and_then(|old| self.tickets.get(&old))
+                    .map(|old| old.order);
+                let new = Ticket {
+                    call: *call,
+                    queue: queue.clone(),
+                    gateway: gateway.clone(),
+                    language: *language,
+                    joined_at: *joined_at,
+                    order: first.unwrap_or(seq),
+                    deadline: *deadline,
+                    caller_key: *caller_key,
+                    place: Place::Waiting {
+                        since: seq,
+                        skipped: false,
+                        overtaken: false,
+                    },
+                };
+                Some((*ticket, new))
+            }
+            Fact::TurnedAway {
+                ticket,
+                call,
+                queue,
+                gateway,
+            } => {
+                let new = Ticket {
+                    call: *call,
+                    queue: queue.clone(),
+                    gateway: gateway.clone(),
+                    language: Language::default(),
+                    joined_at: Time::ZERO,
+                    order: seq,
+                    deadline: Time::MAX,
+                    caller_key: None,
+                    place: Place::TurnedAway { closed: seq },
+                };
+                Some((*ticket, new))
+            }
+            _ => None,
+        }
+    }
+
+    fn apply_ticket(&mut self, seq: u64, at: Time, fact: &Fact) {
+        match fact {
+            Fact::Left { ticket, reason } => {
+                self.count_end(*ticket, |ended| match reason {
+                    LeaveReason::Abandoned => &mut ended.abandoned,
+                    LeaveReason::Key => &mut ended.exited,
+                    LeaveReason::TimedOut => &mut ended.timed_out,
+                    LeaveReason::Failed => &mut ended.lost,
+                });
+                self.remove_ticket(*ticket);
+            }
+            Fact::Exited { ticket, reason } => {
+                self.count_end(*ticket, |ended| exit_count(ended, *reason));
+                self.change_ticket(*ticket, |it| {
+                    it.place = Place::Exited {
+                        closed: seq,
+                        reason: *reason,
+                    }
+                });
+            }
+            Fact::Moved { ticket } => {
+                self.count_end(*ticket, |ended| &mut ended.moved);
+                self.remove_ticket(*ticket);
+            }
+            Fact::Lost { ticket, reason } => self.apply_lost(seq, at, *ticket, *reason),
+            Fact::Forgotten { ticket } => self.remove_ticket(*ticket),
+            Fact::Skipped { ticket, .. } => self.change_ticket(*ticket, |it| {
+                if let Place::Waiting {
+                    skipped, overtaken, ..
+                } = &mut it.place
+                {
+                    (*skipped, *overtaken) = (true, true);
+                }
+            }),
+            _ => {}
+        }
+        self.limit_closed();
+    }
+
+    fn apply_lost(&mut self, seq: u64, at: Time, id: TicketId, reason: LostReason) {
+        let Some(ticket) = self.tickets.get(&id) else {
+            return;
+        };
+        let talk = match ticket.place {
+            Place::Connected { offer } => {
+                let operator = self
+                    .grants
+                    .get(&offer)
+                    .map(|grant| grant.parties.operator.clone());
+                self.remove_grant(offer);
+                operator.map(|operator| (offer, operator))
+            }
+            _ => None,
+        };
+        if let Some((offer, operator)) = &talk {
+            self.part(operator, *offer, at);
+        }
+        self.count_end(id, |ended| &mut ended.lost);
+        match reason {
+            LostReason::Grace => {
+                self.change_ticket(id, |it| it.place = Place::Lost { closed: seq, talk });
+            }
+            // The process that could still say something about it is gone.
+            LostReason::Superseded => self.remove_ticket(id),
+        }
+    }
+
+    fn apply_operator(&mut self, at: Time, fact: &Fact) {
+        match fact {
+            Fact::Reachable {
+                operator,
+                gateway,
+                until,
+            } => self.change_operator(operator, at, |it| {
+                it.presences.insert(gateway.clone(), *until);
+            }),
+            Fact::Unreachable {
+                operator, gateway, ..
+            } => self.change_operator(operator, at, |it| {
+                it.presences.remove(gateway);
+            }),
+            Fact::SignedIn { operator } => self.change_operator(operator, at, |it| {
+                (it.after, it.owed) = (None, None);
+                it.state = OperatorState::Ready { since: at };
+            }),
+            Fact::SignedOut { operator, .. } => {
+                self.change_operator(operator, at, |it| {
+                    (it.after, it.owed) = (None, None);
+                    it.state = OperatorState::SignedOut { since: at };
+                });
+                if self.operators.get(operator).is_some_and(|it| !it.configured)
+                    && let Some(removed) = self.operators.remove(operator)
+                {
+                    self.index.operator_out(operator, &removed);
+                }
+            }
+            Fact::Ready { operator, since } => self.change_operator(operator, at, |it| {
+                (it.after, it.owed) = (None, None);
+                it.state = OperatorState::Ready { since: *since };
+            }),
+            Fact::Paused {
+                operator,
+                reason,
+                until,
+            } => self.change_operator(operator, at, |it| {
+                (it.after, it.owed) = (None, None);
+                it.state = OperatorState::Paused {
+                    since: at,
+                    reason: reason.clone(),
+                    until: *until,
+                };
+            }),
+            Fact::WrapUp { operator, until } => self.change_operator(operator, at, |it| {
+                if it.offers.is_empty() {
+                    (it.after, it.owed) = (None, None);
+                    it.state = OperatorState::WrapUp {
+                        since: at,
+                        until: *until,
+                    };
+                } else {
+                    it.owed = Some(*until);
+                }
+            }),
+            Fact::Asked { operator, wanted } => self.change_operator(operator, at, |it| {
+                it.after = (*wanted != Wanted::Ready).then(|| wanted.clone());
+            }),
+            _ => {}
+        }
+    }
+}

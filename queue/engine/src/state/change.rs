@@ -1,0 +1,180 @@
+//! How a thing is changed: out of the index, changed, in again.
+
+use pronto_types::link::ExitReason;
+use pronto_types::{CallId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
+
+use super::{Gateway, Grant, Link, Operator, OperatorState, Parties, Place, State, Ticket};
+use crate::limits;
+use crate::view::EndedCounts;
+
+impl State {
+    /// Counts the end of a ticket that is still live.
+    pub(super) fn count_end(&mut self, id: TicketId, which: impl FnOnce(&mut EndedCounts) -> &mut u64) {
+        let Some(ticket) = self.tickets.get(&id) else {
+            return;
+        };
+        if ticket.place.closed().is_some() {
+            return;
+        }
+        if let Some(queue) = self.queues.get_mut(&ticket.queue) {
+            *which(&mut queue.ended) += 1;
+        }
+    }
+
+    pub(super) fn change_ticket(&mut self, id: TicketId, change: impl FnOnce(&mut Ticket)) {
+        let Some(ticket) = self.tickets.get_mut(&id) else {
+            return;
+        };
+        self.index.place_out(id, ticket);
+        change(ticket);
+        self.index.place_in(id, ticket);
+        if let Some(queue) = self.queues.get(&ticket.queue) {
+            self.index.retime_nobody(&ticket.queue, queue);
+        }
+    }
+
+    pub(super) fn remove_ticket(&mut self, id: TicketId) {
+        if let Some(ticket) = self.tickets.remove(&id) {
+            self.index.ticket_out(id, &ticket);
+            self.retime_nobody(&ticket.queue);
+        }
+    }
+
+    /// The call is over: what was remembered of its ticket is too. (A live ticket is ended by its own fact.)
+    pub(super) fn forget_call(&mut self, gateway: &GatewayName, call: CallId) {
+        if let Some(id) = self.index.by_call.get(&(gateway.clone(), call)).copied() {
+            self.forget(id);
+        }
+    }
+
+    /// Drops a ticket if it is closed.
+    pub(super) fn forget(&mut self, id: TicketId) {
+        if self
+            .tickets
+            .get(&id)
+            .is_some_and(|ticket| ticket.place.closed().is_some())
+        {
+            self.remove_ticket(id);
+        }
+    }
+
+    pub(super) fn limit_closed(&mut self) {
+        while self.index.closed.len() > limits::CLOSED {
+            let Some((_, id)) = self.index.closed.first().copied() else {
+                return;
+            };
+            self.remove_ticket(id);
+        }
+    }
+
+    pub(super) fn insert_grant(&mut self, offer: OfferId, grant: Grant) {
+        self.index.grant_in(offer, &grant);
+        self.grants.insert(offer, grant);
+    }
+
+    pub(super) fn remove_grant(&mut self, offer: OfferId) -> Option<Parties> {
+        let grant = self.grants.remove(&offer)?;
+        self.index.grant_out(offer, &grant);
+        Some(grant.parties)
+    }
+
+    pub(super) fn change_grant(&mut self, offer: OfferId, change: impl FnOnce(&mut Grant)) {
+        let Some(grant) = self.grants.get_mut(&offer) else {
+            return;
+        };
+        self.index.grant_out(offer, grant);
+        change(grant);
+        self.index.grant_in(offer, grant);
+    }
+
+    pub(super) fn change_operator(&mut self, id: &OperatorId, at: Time, change: impl FnOnce(&mut Operator)) {
+        let Some(operator) = self.operators.get_mut(id) else {
+            return;
+        };
+        let was_out = matches!(operator.state, OperatorState::SignedOut { .. });
+        self.index.operator_out(id, operator);
+        change(operator);
+        self.index.operator_in(id, operator);
+        if was_out != matches!(operator.state, OperatorState::SignedOut { .. }) {
+            for queue in operator.queues.clone() {
+                self.restaff(&queue, at);
+            }
+        }
+    }
+
+    pub(super) fn change_gateway(&mut self, name: &GatewayName, change: impl FnOnce(&mut Gateway)) {
+        let gateway = self.gateways.entry(name.clone()).or_insert(Gateway {
+            epoch: 0,
+            have: 0,
+            link: Link::Gone,
+            latest_join: Time::ZERO,
+        });
+        self.index.gateway_out(name, gateway);
+        change(gateway);
+        self.index.gateway_in(name, gateway);
+    }
+
+    /// A registration cannot be renewed while its gateway is away: it lasts until then at least.
+    pub(super) fn extend_leases(&mut self, gateway: &GatewayName, until: Time) {
+        for (id, operator) in &mut self.operators {
+            if operator
+                .presences
+                .get(gateway)
+                .is_some_and(|lease| *lease < until)
+            {
+                self.index.operator_out(id, operator);
+                operator.presences.insert(gateway.clone(), until);
+                self.index.operator_in(id, operator);
+            }
+        }
+    }
+
+    /// A new absence: whoever is overtaken during it gets a new fact.
+    pub(super) fn unskip(&mut self, gateway: &GatewayName) {
+        for id in self.tickets_of(gateway) {
+            if self
+                .tickets
+                .get(&id)
+                .is_some_and(|it| matches!(it.place, Place::Waiting { skipped: true, .. }))
+            {
+                self.change_ticket(id, |it| {
+                    if let Place::Waiting { skipped, .. } = &mut it.place {
+                        *skipped = false;
+                    }
+                });
+            }
+        }
+    }
+
+    /// Notes since when nobody is signed in.
+    pub(super) fn restaff(&mut self, name: &QueueName, at: Time) {
+        let staffed = self
+            .index
+            .queues
+            .get(name)
+            .is_some_and(|standing| standing.signed_in > 0);
+        if let Some(queue) = self.queues.get_mut(name) {
+            queue.unstaffed_since = if staffed {
+                None
+            } else {
+                queue.unstaffed_since.or(Some(at))
+            };
+            self.index.retime_nobody(name, queue);
+        }
+    }
+
+    pub(super) fn retime_nobody(&mut self, name: &QueueName) {
+        if let Some(queue) = self.queues.get(name) {
+            self.index.retime_nobody(name, queue);
+        }
+    }
+}
+
+/// Which count an exit adds to.
+pub(super) fn exit_count(ended: &mut EndedCounts, reason: ExitReason) -> &mut u64 {
+    match reason {
+        ExitReason::TimedOut => &mut ended.timed_out,
+        ExitReason::Nobody => &mut ended.exited,
+        ExitReason::Failed => &mut ended.removed,
+    }
+}

@@ -1,0 +1,339 @@
+//! The orders and deadlines of a state: everything the engine asks often, kept in step with every change.
+//!
+//! For each kind of thing there is an `…_in` and an `…_out`; a change is out, change, in. Building the index anew is `in` for
+//! everything, which is how [`crate::Engine::check`] knows that it is right.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pronto_types::{CallId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
+
+use super::{Gateway, Grant, Link, Operator, OperatorState, Phase, Place, Queue, State, Ticket};
+
+/// Seniority: who joined first is first; at the same moment, whose joining was recorded first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank {
+    pub(crate) joined_at: Time,
+    pub(crate) order: u64,
+    pub(crate) ticket: TicketId,
+}
+
+/// A deadline's owner.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// A grant's validity.
+    Grant(OfferId),
+    /// The end of a wrap-up or a pause.
+    Operator(OperatorId),
+    /// A registration.
+    Lease(OperatorId, GatewayName),
+    /// A gateway that is away.
+    Grace(GatewayName),
+    /// The end of settling.
+    Settle,
+    /// `max_wait`.
+    MaxWait(TicketId),
+    /// A queue nobody serves.
+    Nobody(QueueName),
+}
+
+/// One queue at one gateway: a phone is rung by the gateway where it is registered, so callers and operators
+/// meet there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pool {
+    pub(crate) waiting: BTreeSet<Rank>,
+    /// Those of `waiting` who have not been overtaken yet.
+    pub(crate) fresh: BTreeSet<Rank>,
+    /// Ready operators with a phone here, longest idle first.
+    pub(crate) ready: BTreeSet<(Time, OperatorId)>,
+}
+
+/// One queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) pools: BTreeMap<GatewayName, Pool>,
+    pub(crate) waiting: u64,
+    pub(crate) offered: u64,
+    pub(crate) connected: u64,
+    pub(crate) ready: u32,
+    pub(crate) signed_in: u32,
+    /// The armed [`Timer::Nobody`].
+    nobody: Option<Time>,
+}
+
+/// Everything derived.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Index {
+    pub(crate) queues: BTreeMap<QueueName, Standing>,
+    /// Per gateway the queues where someone waits and someone is ready.
+    pub(crate) matchable: BTreeMap<GatewayName, BTreeSet<QueueName>>,
+    pub(crate) by_gateway: BTreeMap<GatewayName, BTreeSet<TicketId>>,
+    /// The ticket, live or closed, of each call.
+    pub(crate) by_call: BTreeMap<(GatewayName, CallId), TicketId>,
+    /// Closed tickets, the oldest first.
+    pub(crate) closed: BTreeSet<(u64, TicketId)>,
+    pub(crate) timers: BTreeSet<(Time, Timer)>,
+    /// Tickets that are not closed.
+    pub(crate) live: usize,
+}
+
+impl Index {
+    /// The index of a state, built from nothing.
+    pub(crate) fn of(state: &State) -> Index {
+        let mut index = Index::default();
+        for (name, gateway) in &state.gateways {
+            index.gateway_in(name, gateway);
+        }
+        for (id, operator) in &state.operators {
+            index.operator_in(id, operator);
+        }
+        for (id, ticket) in &state.tickets {
+            index.ticket_in(*id, ticket);
+        }
+        for (offer, grant) in &state.grants {
+            index.grant_in(*offer, grant);
+        }
+        for (name, queue) in &state.queues {
+            index.retime_nobody(name, queue);
+        }
+        if let Some(until) = state.settling {
+            index.timers.insert((until, Timer::Settle));
+        }
+        index
+    }
+
+    /// Takes up a ticket.
+    pub(crate) fn ticket_in(&mut self, id: TicketId, ticket: &Ticket) {
+        self.by_gateway
+            .entry(ticket.gateway.clone())
+            .or_default()
+            .insert(id);
+        self.by_call.insert((ticket.gateway.clone(), ticket.call), id);
+        self.place_in(id, ticket);
+    }
+
+    /// Drops a ticket.
+    pub(crate) fn ticket_out(&mut self, id: TicketId, ticket: &Ticket) {
+        if let Some(ids) = self.by_gateway.get_mut(&ticket.gateway) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_gateway.remove(&ticket.gateway);
+            }
+        }
+        let call = (ticket.gateway.clone(), ticket.call);
+        if self.by_call.get(&call) == Some(&id) {
+            self.by_call.remove(&call);
+        }
+        self.place_out(id, ticket);
+    }
+
+    /// Takes up a ticket's place.
+    pub(crate) fn place_in(&mut self, id: TicketId, ticket: &Ticket) {
+        if let Some(closed) = ticket.place.closed() {
+            self.closed.insert((closed, id));
+            return;
+        }
+        self.live += 1;
+        let standing = self.queues.entry(ticket.queue.clone()).or_default();
+        match &ticket.place {
+            Place::Waiting { skipped, .. } => {
+                standing.waiting += 1;
+                let pool = standing.pools.entry(ticket.gateway.clone()).or_default();
+                pool.waiting.insert(ticket.rank(id));
+                if !skipped {
+                    pool.fresh.insert(ticket.rank(id));
+                }
+                self.timers.insert((ticket.deadline, Timer::MaxWait(id)));
+                self.rematch(&ticket.queue, &ticket.gateway);
+            }
+            Place::Offered { .. } => standing.offered += 1,
+            Place::Connected { .. } => standing.connected += 1,
+            Place::Lost { .. } | Place::Exited { .. } | Place::TurnedAway { .. } => {}
+        }
+    }
+
+    /// Drops a ticket's place.
+    pub(crate) fn place_out(&mut self, id: TicketId, ticket: &Ticket) {
+        if let Some(closed) = ticket.place.closed() {
+            self.closed.remove(&(closed, id));
+            return;
+        }
+        self.live = self.live.saturating_sub(1);
+        let Some(standing) = self.queues.get_mut(&ticket.queue) else {
+            return;
+        };
+        match &ticket.place {
+            Place::Waiting { .. } => {
+                standing.waiting = standing.waiting.saturating_sub(1);
+                if let Some(pool) = standing.pools.get_mut(&ticket.gateway) {
+                    pool.waiting.remove(&ticket.rank(id));
+                    pool.fresh.remove(&ticket.rank(id));
+                }
+                self.timers.remove(&(ticket.deadline, Timer::MaxWait(id)));
+                self.rematch(&ticket.queue, &ticket.gateway);
+            }
+            Place::Offered { .. } => standing.offered = standing.offered.saturating_sub(1),
+            Place::Connected { .. } => standing.connected = standing.connected.saturating_sub(1),
+            Place::Lost { .. } | Place::Exited { .. } | Place::TurnedAway { .. } => {}
+        }
+        self.prune(&ticket.queue);
+    }
+
+    /// Takes up an operator.
+    pub(crate) fn operator_in(&mut self, id: &OperatorId, operator: &Operator) {
+        match &operator.state {
+            OperatorState::WrapUp { until, .. }
+            | OperatorState::Paused {
+                until: Some(until), ..
+            } => {
+                self.timers.insert((*until, Timer::Operator(id.clone())));
+            }
+            _ => {}
+        }
+        for (gateway, until) in &operator.presences {
+            self.timers
+                .insert((*until, Timer::Lease(id.clone(), gateway.clone())));
+        }
+        if matches!(operator.state, OperatorState::SignedOut { .. }) {
+            return;
+        }
+        for queue in &operator.queues {
+            let standing = self.queues.entry(queue.clone()).or_default();
+            standing.signed_in += 1;
+            let OperatorState::Ready { since } = operator.state else {
+                continue;
+            };
+            standing.ready += 1;
+            for gateway in operator.presences.keys() {
+                let standing = self.queues.entry(queue.clone()).or_default();
+                let pool = standing.pools.entry(gateway.clone()).or_default();
+                pool.ready.insert((since, id.clone()));
+                self.rematch(queue, gateway);
+            }
+        }
+    }
+
+    /// Drops an operator.
+    pub(crate) fn operator_out(&mut self, id: &OperatorId, operator: &Operator) {
+        match &operator.state {
+            OperatorState::WrapUp { until, .. }
+            | OperatorState::Paused {
+                until: Some(until), ..
+            } => {
+                self.timers.remove(&(*until, Timer::Operator(id.clone())));
+            }
+            _ => {}
+        }
+        for (gateway, until) in &operator.presences {
+            self.timers
+                .remove(&(*until, Timer::Lease(id.clone(), gateway.clone())));
+        }
+        if matches!(operator.state, OperatorState::SignedOut { .. }) {
+            return;
+        }
+        for queue in &operator.queues {
+            let Some(standing) = self.queues.get_mut(queue) else {
+                continue;
+            };
+            standing.signed_in = standing.signed_in.saturating_sub(1);
+            if let OperatorState::Ready { since } = operator.state {
+                standing.ready = standing.ready.saturating_sub(1);
+                for gateway in operator.presences.keys() {
+                    if let Some(pool) = self
+                        .queues
+                        .get_mut(queue)
+                        .and_then(|it| it.pools.get_mut(gateway))
+                    {
+                        pool.ready.remove(&(since, id.clone()));
+                    }
+                    self.rematch(queue, gateway);
+                }
+            }
+            self.prune(queue);
+        }
+    }
+
+    /// Takes up a grant.
+    pub(crate) fn grant_in(&mut self, offer: OfferId, grant: &Grant) {
+        if let Phase::Live { valid_until } | Phase::Withdrawing { valid_until, .. } = grant.phase {
+            self.timers.insert((valid_until, Timer::Grant(offer)));
+        }
+    }
+
+    /// Drops a grant.
+    pub(crate) fn grant_out(&mut self, offer: OfferId, grant: &Grant) {
+        if let Phase::Live { valid_until } | Phase::Withdrawing { valid_until, .. } = grant.phase {
+            self.timers.remove(&(valid_until, Timer::Grant(offer)));
+        }
+    }
+
+    /// Takes up a gateway.
+    pub(crate) fn gateway_in(&mut self, name: &GatewayName, gateway: &Gateway) {
+        if let Link::Detached { grace_until } = gateway.link {
+            self.timers.insert((grace_until, Timer::Grace(name.clone())));
+        }
+    }
+
+    /// Drops a gateway.
+    pub(crate) fn gateway_out(&mut self, name: &GatewayName, gateway: &Gateway) {
+        if let Link::Detached { grace_until } = gateway.link {
+            self.timers.remove(&(grace_until, Timer::Grace(name.clone())));
+        }
+    }
+
+    /// Arms or disarms the queue's [`Timer::Nobody`]: armed while someone waits and nobody is signed in.
+    pub(crate) fn retime_nobody(&mut self, name: &QueueName, queue: &Queue) {
+        let waits = self.queues.get(name).is_some_and(|standing| standing.waiting > 0);
+        let due = queue
+            .unstaffed_since
+            .filter(|_| waits)
+            .map(|since| since + queue.settings.nobody_after);
+        let armed = self.queues.get(name).and_then(|standing| standing.nobody);
+        if due == armed {
+            return;
+        }
+        if let Some(armed) = armed {
+            self.timers.remove(&(armed, Timer::Nobody(name.clone())));
+        }
+        if let Some(due) = due {
+            self.timers.insert((due, Timer::Nobody(name.clone())));
+        }
+        self.queues.entry(name.clone()).or_default().nobody = due;
+        self.prune(name);
+    }
+
+    /// Keeps `matchable` in step with a pool, and drops the pool when it is empty.
+    fn rematch(&mut self, queue: &QueueName, gateway: &GatewayName) {
+        let Some(standing) = self.queues.get_mut(queue) else {
+            return;
+        };
+        let Some(pool) = standing.pools.get(gateway) else {
+            return;
+        };
+        let matches = !pool.waiting.is_empty() && !pool.ready.is_empty();
+        if pool.waiting.is_empty() && pool.ready.is_empty() {
+            standing.pools.remove(gateway);
+        }
+        if matches {
+            self.matchable
+                .entry(gateway.clone())
+                .or_default()
+                .insert(queue.clone());
+        } else if let Some(queues) = self.matchable.get_mut(gateway) {
+            queues.remove(queue);
+            if queues.is_empty() {
+                self.matchable.remove(gateway);
+            }
+        }
+    }
+
+    /// Drops a queue's standing when there is nothing to say about it.
+    fn prune(&mut self, queue: &QueueName) {
+        if self
+            .queues
+            .get(queue)
+            .is_some_and(|standing| *standing == Standing::default())
+        {
+            self.queues.remove(queue);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! What the queue knows: the fold of its facts. Only [`State::apply`] changes it; nothing here decides.
+
+mod apply;
+mod change;
+mod grants;
+mod index;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pronto_types::link::ExitReason;
+use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time};
+
+use crate::fact::{CallerKey, PauseReason, WithdrawReason};
+use crate::fault::{Fault, Switch};
+use crate::view::EndedCounts;
+use crate::{Configuration, QueueSettings, Wanted};
+
+pub(crate) use index::{Index, Rank, Timer};
+
+/// The fold of a ledger. Two are equal when nothing the engine could ever do tells them apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    pub(crate) configuration: Configuration,
+    pub(crate) gateways: BTreeMap<GatewayName, Gateway>,
+    pub(crate) queues: BTreeMap<QueueName, Queue>,
+    pub(crate) tickets: BTreeMap<TicketId, Ticket>,
+    pub(crate) operators: BTreeMap<OperatorId, Operator>,
+    /// Unresolved grants and talks.
+    pub(crate) grants: BTreeMap<OfferId, Grant>,
+    /// Grants that ran out without a word: a late answer is still understood.
+    pub(crate) expired: BTreeMap<OfferId, Parties>,
+    /// Until when a restarted engine waits for its gateways.
+    pub(crate) settling: Option<Time>,
+    /// The newest fact folded.
+    pub(crate) last_seq: u64,
+    /// Its time.
+    pub(crate) last_at: Time,
+    /// All orders and deadlines, derived from the fields above.
+    pub(crate) index: Index,
+    pub(crate) fault: Switch,
+}
+
+/// A gateway and the cursor into its journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gateway {
+    pub(crate) epoch: u64,
+    /// The newest entry taken.
+    pub(crate) have: u64,
+    pub(crate) link: Link,
+    /// The seniority of its latest joining: a journal is in order, so a later entry never joined earlier, however
+    /// its `age` was delayed on the way.
+    pub(crate) latest_join: Time,
+}
+
+/// A gateway's link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Up; in step once the entries up to `last` are here.
+    Attached { last: u64 },
+    /// Down, its tickets keep their places.
+    Detached { grace_until: Time },
+    /// Down for too long; only the cursor is kept, and what the gateway must be told if it comes back.
+    Gone,
+}
+
+/// A queue and its counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Queue {
+    pub(crate) settings: QueueSettings,
+    /// False once it is out of the configuration, while talks from it go on.
+    pub(crate) configured: bool,
+    pub(crate) joined: u64,
+    pub(crate) ended: EndedCounts,
+    /// Since when nobody is signed in.
+    pub(crate) unstaffed_since: Option<Time>,
+}
+
+/// A contact's place in one queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    pub(crate) call: CallId,
+    pub(crate) queue: QueueName,
+    pub(crate) gateway: GatewayName,
+    pub(crate) language: Language,
+    pub(crate) joined_at: Time,
+    /// Among those who joined at the same moment: the sequence of the (first) joining.
+    pub(crate) order: u64,
+    pub(crate) deadline: Time,
+    pub(crate) caller_key: Option<CallerKey>,
+    pub(crate) place: Place,
+}
+
+/// Where a ticket stands. The last three are *closed*: ended by the engine, remembered because their gateway may
+/// not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the queue; *detached* while the gateway is not in step.
+    Waiting {
+        /// The fact that put it there.
+        since: u64,
+        /// Overtaken during this absence of its gateway, and a fact says why.
+        skipped: bool,
+        /// Overtaken ever since.
+        overtaken: bool,
+    },
+    /// Bound to a grant.
+    Offered { offer: OfferId },
+    /// Talking.
+    Connected { offer: OfferId },
+    /// Ended with its gateway, perhaps in the middle of a talk.
+    Lost {
+        closed: u64,
+        talk: Option<(OfferId, OperatorId)>,
+    },
+    /// Sent on.
+    Exited { closed: u64, reason: ExitReason },
+    /// Never let in.
+    TurnedAway { closed: u64 },
+}
+
+/// An operator. Presence, session and state are separate things.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Operator {
+    /// Where their phones are registered, and until when.
+    pub(crate) presences: BTreeMap<GatewayName, Time>,
+    pub(crate) state: OperatorState,
+    /// What they asked for while offered or talking.
+    pub(crate) after: Option<Wanted>,
+    /// Unresolved grants that name them. More than one only if an answer believed impossible came; none is made
+    /// while there is one.
+    pub(crate) offers: BTreeSet<OfferId>,
+    /// A wrap-up still owed, because such a grant binds them first.
+    pub(crate) owed: Option<Time>,
+    /// What they talk under. More than one only if a talk thought lost turned out to go on.
+    pub(crate) talks: BTreeSet<OfferId>,
+    pub(crate) queues: Vec<QueueName>,
+    /// False once out of the configuration, while the last call goes on.
+    pub(crate) configured: bool,
+}
+
+/// What an operator is doing; each state owns its deadline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OperatorState {
+    SignedOut {
+        since: Time,
+    },
+    /// `since` decides who is next.
+    Ready {
+        since: Time,
+    },
+    Offered {
+        since: Time,
+        offer: OfferId,
+        idle_since: Time,
+    },
+    Talking {
+        since: Time,
+    },
+    WrapUp {
+        since: Time,
+        until: Time,
+    },
+    Paused {
+        since: Time,
+        reason: PauseReason,
+        until: Option<Time>,
+    },
+}
+
+/// Whom a grant is between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parties {
+    pub(crate) ticket: TicketId,
+    pub(crate) operator: OperatorId,
+    pub(crate) gateway: GatewayName,
+    /// The gateway's epoch when it was made.
+    pub(crate) epoch: u64,
+    pub(crate) queue: QueueName,
+}
+
+/// A grant, from the offer to the end of the talk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    pub(crate) parties: Parties,
+    /// The seniority of the ticket when it was made.
+    pub(crate) rank: Rank,
+    pub(crate) phase: Phase,
+}
+
+/// How far a grant is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Live {
+        valid_until: Time,
+    },
+    Withdrawing {
+        valid_until: Time,
+        reason: WithdrawReason,
+    },
+    Talking {
+        since: Time,
+    },
+}
+
+impl State {
+    /// Whether offers may be made to this gateway's callers: its link is up and its backlog is here.
+    pub(crate) fn in_step(&self, gateway: &GatewayName) -> bool {
+        match self.gateways.get(gateway).map(|known| (known.link, known.have)) {
+            Some((Link::Attached { last }, have)) => have >= last || self.fault.is(Fault::NoCatchUp),
+            _ => false,
+        }
+    }
+
+    /// Whether all gateways that were there before the restart are back in step.
+    pub(crate) fn all_in_step(&self) -> bool {
+        self.gateways
+            .iter()
+            .all(|(name, gateway)| gateway.link == Link::Gone || self.in_step(name))
+    }
+
+    /// A queue that callers may join.
+    pub(crate) fn open_queue(&self, name: &QueueName) -> Option<&Queue> {
+        self.queues.get(name).filter(|queue| queue.configured)
+    }
+
+    /// An operator who is configured.
+    pub(crate) fn known_operator(&self, id: &OperatorId) -> Option<&Operator> {
+        self.operators.get(id).filter(|operator| operator.configured)
+    }
+
+    /// The tickets of a gateway, closed ones too, in the order of their seniority.
+    pub(crate) fn tickets_of(&self, gateway: &GatewayName) -> Vec<TicketId> {
+        let ids = self.index.by_gateway.get(gateway).into_iter().flatten();
+        let mut ranks: Vec<Rank> = ids
+            .filter_map(|id| self.tickets.get(id).map(|ticket| ticket.rank(*id)))
+            .collect();
+        ranks.sort_unstable();
+        ranks.into_iter().map(|rank| rank.ticket).collect()
+    }
+
+    /// The unresolved grants of a gateway.
+    pub(crate) fn unresolved_of(&self, gateway: &GatewayName) -> Vec<OfferId> {
+        let of_gateway = |grant: &Grant| grant.parties.gateway == *gateway && grant.is_unresolved();
+        self.grants
+            .iter()
+            .filter(|(_, grant)| of_gateway(grant))
+            .map(|(offer, _)| *offer)
+            .collect()
+    }
+}
+
+impl Ticket {
+    /// Its seniority.
+    pub(crate) fn rank(&self, id: TicketId) -> Rank {
+        Rank {
+            joined_at: self.joined_at,
+            order: self.order,
+            ticket: id,
+        }
+    }
+}
+
+impl Place {
+    /// When it was closed, if it is.
+    pub(crate) fn closed(&self) -> Option<u64> {
+        match self {
+            Place::Lost { closed, .. } | Place::Exited { closed, .. } | Place::TurnedAway { closed } => {
+                Some(*closed)
+            }
+            Place::Waiting { .. } | Place::Offered { .. } | Place::Connected { .. } => None,
+        }
+    }
+}
+
+impl Operator {
+    /// Whether they are bound to this grant.
+    pub(crate) fn is_offered(&self, wanted: OfferId) -> bool {
+        matches!(self.state, OperatorState::Offered { offer, .. } if offer == wanted)
+    }
+}
+
+impl Grant {
+    /// Whether it is not known yet what became of it.
+    pub(crate) fn is_unresolved(&self) -> bool {
+        !matches!(self.phase, Phase::Talking { .. })
+    }
+}

@@ -1,0 +1,142 @@
+//! What an event costs with 10,000 callers waiting and 300 operators talking.
+#![expect(clippy::disallowed_methods, reason = "a measurement, not a core")]
+
+use std::time::{Duration, Instant};
+
+use pronto_types::link::{Caller, Directive, Event};
+use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time};
+
+use crate::{Configuration, Engine, Input, OperatorSettings, Output, QueueSettings, SignIn};
+
+const WAITING: u64 = 10_000;
+const OPERATORS: u64 = 300;
+const TALKS: u32 = 20_000;
+
+struct Bench {
+    engine: Engine,
+    now: Time,
+    number: u64,
+    facts: u64,
+    offers: Vec<(OfferId, TicketId)>,
+}
+
+impl Bench {
+    fn input(&mut self, input: Input) {
+        self.now += Duration::from_millis(1);
+        self.engine.handle_input(self.now, input);
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Fact(_) => self.facts += 1,
+                Output::Directive {
+                    directive: Directive::Offer { offer, ticket, .. },
+                    ..
+                } => {
+                    self.offers.push((offer, ticket));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn says(&mut self, event: Event) {
+        self.number += 1;
+        let gateway = GatewayName::new("gw1").unwrap();
+        let (number, age) = (self.number, Duration::ZERO);
+        self.input(Input::Entry {
+            gateway,
+            epoch: 1,
+            number,
+            age,
+            event,
+            caller_key: None,
+        });
+    }
+
+    fn join(&mut self, ticket: u64, queue: &QueueName) {
+        let caller = Caller {
+            number: None,
+            name: None,
+        };
+        let (ticket, call, queue) = (TicketId(ticket), CallId(ticket), queue.clone());
+        let language = Language::Italian;
+        self.says(Event::Joined {
+            ticket,
+            call,
+            queue,
+            caller,
+            language,
+            regained: None,
+        });
+    }
+}
+
+/// Each operator serves three of ten queues.
+pub(super) fn full_house() {
+    let queues: Vec<QueueName> = (0..10)
+        .map(|n| QueueName::new(&format!("q{n}")).unwrap())
+        .collect();
+    let settings = |name: &QueueName| QueueSettings {
+        wrap_up: Duration::ZERO,
+        max_wait: Duration::from_secs(86_400),
+        ..QueueSettings::new(name.clone())
+    };
+    let operator = |n: u64| OperatorSettings {
+        id: OperatorId::new(&format!("op{n}")).unwrap(),
+        queues: (0..3)
+            .map(|k| queues[((n + k * 3) % 10) as usize].clone())
+            .collect(),
+        sign_in: SignIn::Registration,
+    };
+    let configuration = Configuration {
+        queues: queues.iter().map(settings).collect(),
+        operators: (0..OPERATORS).map(operator).collect(),
+        ..Configuration::default()
+    };
+    let (engine, now) = (Engine::new(), Time::from_secs(1_000_000));
+    let mut bench = Bench {
+        engine,
+        now,
+        number: 0,
+        facts: 0,
+        offers: Vec::new(),
+    };
+    bench.input(Input::Started);
+    bench.input(Input::Configure(configuration));
+    bench.input(Input::Attached {
+        gateway: GatewayName::new("gw1").unwrap(),
+        epoch: 1,
+        last: 0,
+    });
+    for n in 0..OPERATORS {
+        let operator = OperatorId::new(&format!("op{n}")).unwrap();
+        bench.says(Event::Presence {
+            operator,
+            lease: Some(Duration::from_secs(86_400)),
+        });
+    }
+    let mut next = 0;
+    let started = Instant::now();
+    while next < WAITING + OPERATORS {
+        next += 1;
+        bench.join(next, &queues[(next % 10) as usize]);
+    }
+    println!(
+        "joining: {:?} each",
+        started.elapsed() / (WAITING + OPERATORS) as u32
+    );
+    let (started, facts) = (Instant::now(), bench.facts);
+    for _ in 0..TALKS {
+        let (offer, ticket) = bench.offers.remove(0);
+        bench.says(Event::Answered { offer, ticket });
+        bench.says(Event::TalkEnded { offer, ticket });
+        next += 1;
+        bench.join(next, &queues[(next % 10) as usize]);
+    }
+    let spent = started.elapsed();
+    bench.engine.check().unwrap();
+    println!(
+        "a talk (joined, offered, answered, ended): {:?}, {} facts",
+        spent / TALKS,
+        bench.facts - facts
+    );
+}

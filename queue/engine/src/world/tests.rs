@@ -1,0 +1,108 @@
+use std::time::Duration;
+
+use super::{Totals, World, measure};
+
+const LENGTH: Duration = Duration::from_secs(3 * 3600);
+
+fn run(seed: u64, length: Duration) -> Totals {
+    let mut world = World::new(seed, length);
+    world
+        .play()
+        .unwrap_or_else(|broken| panic!("seed {seed} at {:?}: {broken}", world.now))
+}
+
+#[test]
+fn ten_seeds_of_troubles_break_no_invariant() {
+    let mut all = Totals::default();
+    for seed in 0..10 {
+        let totals = run(seed, LENGTH);
+        println!("seed {seed}: {totals:?}");
+        all.joined += totals.joined;
+        all.answered += totals.answered;
+        all.lost += totals.lost;
+        all.regained += totals.regained;
+        all.reconnected += totals.reconnected;
+        all.skips += totals.skips;
+        all.expiries += totals.expiries;
+    }
+    // The worlds are only worth something if all of this happens in them.
+    for (what, times) in [
+        ("answered", all.answered),
+        ("lost", all.lost),
+        ("regained", all.regained),
+        ("reconnected", all.reconnected),
+        ("skips", all.skips),
+        ("expiries", all.expiries),
+    ] {
+        assert!(times > 0, "nothing was ever {what}");
+    }
+}
+
+#[test]
+fn same_seed_gives_the_same_ledger() {
+    let ledger = |seed| {
+        let mut world = World::new(seed, Duration::from_secs(1_800));
+        world
+            .play()
+            .unwrap_or_else(|broken| panic!("seed {seed} at {:?}: {broken}", world.now));
+        world.ledger
+    };
+    assert_eq!(ledger(7), ledger(7));
+    assert_ne!(ledger(7), ledger(8));
+}
+
+/// Each rule, broken on purpose, must be noticed. `cargo test -p pronto-engine --features faults`.
+#[cfg(feature = "faults")]
+#[test]
+fn every_deliberate_fault_is_caught() {
+    const SEEDS: u64 = 1_000;
+    let mut missed = Vec::new();
+    for fault in crate::Fault::ALL {
+        let caught = (0..SEEDS).find_map(|seed| {
+            let mut world = World::new(seed, Duration::from_secs(1_800));
+            world.fault = Some(fault);
+            world.play().err().map(|broken| (seed, broken))
+        });
+        match caught {
+            Some((seed, broken)) => println!("{fault:?}: seed {seed}: {broken}"),
+            None => missed.push(fault),
+        }
+    }
+    assert!(missed.is_empty(), "not caught within {SEEDS} seeds: {missed:?}");
+}
+
+/// For the nights: `cargo test -p pronto-engine -- --ignored`.
+#[test]
+#[ignore = "minutes"]
+fn a_thousand_seeds_of_troubles_break_no_invariant() {
+    for seed in 0..1_000 {
+        run(seed, Duration::from_secs(3_600));
+    }
+}
+
+/// `cargo test --release -p pronto-engine measure -- --ignored --nocapture`: what an event costs in a full house.
+#[test]
+#[ignore = "a measurement"]
+fn measure_ten_thousand_waiting_and_three_hundred_operators() {
+    measure::full_house();
+}
+
+/// One seed with its ledger: `PRONTO_SEED=200 cargo test -p pronto-engine one_seed -- --ignored --nocapture`.
+#[test]
+#[ignore = "to look at"]
+fn one_seed_with_its_ledger() {
+    let seed = option_env!("PRONTO_SEED")
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(0);
+    let mut world = World::new(seed, Duration::from_secs(3_600));
+    let outcome = world.play();
+    for recorded in &world.ledger {
+        let number = recorded.cause.as_ref().map(|cause| cause.number);
+        println!(
+            "{} {:?} {number:?} {:?}",
+            recorded.seq, recorded.at, recorded.fact
+        );
+    }
+    println!("seed {seed} at {:?}: {outcome:?}", world.now);
+    assert!(outcome.is_ok());
+}

@@ -1,0 +1,89 @@
+//! The engine's facts as bytes and back: `pronto/v1/ledger.proto`. Nothing is decided here, and nothing is lost: what
+//! the engine records comes back equal, so that folding the ledger gives the state that wrote it.
+//!
+//! The bytes are canonical (fields in the order of their numbers, no maps): the same facts are the same bytes, on every
+//! machine and in every run.
+
+use pronto_engine::{Cause, Recorded};
+use pronto_proto::v1::{self, fact};
+use pronto_types::InvalidName;
+use prost::Message;
+
+use self::wire::Wire;
+
+mod facts;
+mod wire;
+
+/// The form [`encode`] writes. To be raised with *every* change of `ledger.proto`, additions included: an older
+/// reader would pass over what it does not know and fold another state. [`decode`] goes on reading the forms before.
+pub const VERSION: u16 = 1;
+
+/// Bytes that are no fact. Nothing may be folded past it: the state would not be the one that was lost.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// Written by a newer Pronto, or by something else.
+    #[error("facts of version {0} cannot be read: expected {max}", max = VERSION)]
+    Version(u16),
+    /// Not a protobuf message of that shape: cut off, or changed.
+    #[error("not a fact: {0}")]
+    Malformed(#[from] prost::DecodeError),
+    /// A field that must be there is not.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// A field holds what it may not.
+    #[error("`{0}` is not valid")]
+    Invalid(&'static str),
+    /// A name is no name.
+    #[error("`{field}` is not valid: {source}")]
+    Name {
+        /// Which field.
+        field: &'static str,
+        /// What it holds.
+        source: InvalidName,
+    },
+}
+
+/// A fact as the bytes of a `pronto.v1.Fact`, in the form [`VERSION`].
+///
+/// Every fact comes back from [`decode`] as it was, provided that its ids, its epochs and the number of its cause
+/// are not 0 (the link lets none in, a sequence begins at 1) and its durations are below 2⁶³ s (longer ones are cut).
+pub fn encode(recorded: &Recorded) -> Vec<u8> {
+    v1::Fact {
+        sequence: recorded.seq,
+        at_micros: recorded.at.as_micros(),
+        cause: recorded.cause.as_ref().map(|cause| fact::Cause {
+            gateway: cause.gateway.to_wire(),
+            epoch: cause.epoch,
+            number: cause.number,
+        }),
+        fact: Some(facts::to_wire(&recorded.fact)),
+    }
+    .encode_to_vec()
+}
+
+/// The fact of which [`encode`] made these bytes, in the form `version`. Takes memory in proportion to `bytes`.
+///
+/// # Errors
+/// [`LedgerError`]; never panics, whatever the bytes.
+pub fn decode(version: u16, bytes: &[u8]) -> Result<Recorded, LedgerError> {
+    if version != VERSION {
+        return Err(LedgerError::Version(version));
+    }
+    let wire = v1::Fact::decode(bytes)?;
+    let cause = wire.cause.map(|cause| {
+        Ok::<_, LedgerError>(Cause {
+            gateway: Wire::from_wire(cause.gateway, "cause.gateway")?,
+            epoch: Wire::from_wire(cause.epoch, "cause.epoch")?,
+            number: Wire::from_wire(cause.number, "cause.number")?,
+        })
+    });
+    Ok(Recorded {
+        seq: Wire::from_wire(wire.sequence, "sequence")?,
+        at: Wire::from_wire(wire.at_micros, "at")?,
+        cause: cause.transpose()?,
+        fact: facts::from_wire(wire.fact.ok_or(LedgerError::Missing("fact"))?)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,327 @@
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use pronto_engine::{
+    CallerKey, Fact, LostReason, NoteReason, SignIn, SignOutReason, SkipReason, Strategy, UnreachableReason,
+    WithdrawReason,
+};
+use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, RefuseReason};
+use pronto_types::{Language, TicketId, Time};
+use proptest::prelude::*;
+
+use self::samples::{
+    CALL, configuration, every, gateway, grants, ledger, operator, people, places, queue, time,
+};
+use super::*;
+
+mod samples;
+
+#[test]
+fn every_fact_comes_back_as_it_was() {
+    let ledger = ledger();
+    for recorded in &ledger {
+        let bytes = encode(recorded);
+        assert_eq!(decode(VERSION, &bytes).as_ref(), Ok(recorded));
+        assert_eq!(encode(&recorded.clone()), bytes);
+    }
+    let name = |recorded: &Recorded| {
+        let text = format!("{:?}", recorded.fact);
+        text.chars()
+            .take_while(char::is_ascii_alphanumeric)
+            .collect::<String>()
+    };
+    let tried: BTreeSet<String> = ledger.iter().map(name).collect();
+    let all: BTreeSet<String> = facts::NAMES.iter().map(ToString::to_string).collect();
+    assert_eq!(tried, all);
+}
+
+#[test]
+fn every_number_of_the_contract_is_a_reason_and_nothing_else_is() {
+    fn numbered<T: Wire<Form = i32> + Debug + PartialEq>(count: usize) {
+        let reasons = every::<T>();
+        assert_eq!(reasons.len(), count, "{reasons:?}");
+        for (number, reason) in (1..).zip(&reasons) {
+            assert_eq!(reason.to_wire(), number);
+        }
+        assert_eq!(T::from_wire(0, "reason"), Err(LedgerError::Missing("reason")));
+        for number in [-1, i32::MIN, i32::MAX, i32::try_from(count).unwrap() + 1] {
+            assert_eq!(
+                T::from_wire(number, "reason"),
+                Err(LedgerError::Invalid("reason"))
+            );
+        }
+    }
+    numbered::<LeaveReason>(4);
+    numbered::<RefuseReason>(5);
+    numbered::<ExitReason>(3);
+    numbered::<CallOutcome>(6);
+    numbered::<LostReason>(2);
+    numbered::<SkipReason>(2);
+    numbered::<WithdrawReason>(5);
+    numbered::<SignOutReason>(3);
+    numbered::<UnreachableReason>(3);
+    numbered::<NoteReason>(4);
+    numbered::<Strategy>(1);
+    numbered::<SignIn>(1);
+}
+
+/// What lies in the ledgers of others does not change: if this fails, either the change of the contract is a mistake,
+/// or `VERSION` is to be raised and the older form still to be read.
+#[test]
+fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
+    let cause = Cause {
+        gateway: gateway(),
+        epoch: 3,
+        number: 815,
+    };
+    let joined = Fact::Joined {
+        ticket: TicketId(0x0123_4567_89ab_cdef),
+        call: CALL,
+        queue: queue(),
+        gateway: gateway(),
+        language: Language::English,
+        joined_at: time(),
+        deadline: time() + Duration::from_secs(1_800),
+        caller_key: Some(CallerKey(*b"0123456789abcdef")),
+        regained: Some(TicketId(1)),
+    };
+    let offered = Fact::Offered {
+        ticket: TicketId(0x0123_4567_89ab_cdef),
+        operator: operator(),
+        queue: queue(),
+        gateway: gateway(),
+        waited: Duration::new(61, 500_000_000),
+        valid_until: time(),
+    };
+    let golden = include_str!("golden.hex").lines();
+    let facts = [
+        (Some(cause), joined),
+        (None, offered),
+        (None, Fact::Configured(configuration())),
+    ];
+    let mut written = Vec::new();
+    for (seq, (cause, fact)) in (810..).zip(facts) {
+        let at = time();
+        let recorded = Recorded { seq, at, cause, fact };
+        written.push(
+            encode(&recorded)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>(),
+        );
+    }
+    assert_eq!(written, golden.collect::<Vec<_>>(), "{written:#?}");
+}
+
+#[test]
+fn another_version_is_refused_before_its_bytes_are_looked_at() {
+    let bytes = encode(&ledger()[0]);
+    for version in [0, VERSION + 1, u16::MAX] {
+        assert_eq!(decode(version, &bytes), Err(LedgerError::Version(version)));
+        assert_eq!(decode(version, b"?"), Err(LedgerError::Version(version)));
+    }
+}
+
+#[test]
+fn a_fact_cut_off_anywhere_is_refused() {
+    for recorded in ledger() {
+        let bytes = encode(&recorded);
+        for length in 0..bytes.len() {
+            let error = decode(VERSION, &bytes[..length]).expect_err("cut off");
+            assert!(
+                matches!(error, LedgerError::Malformed(_) | LedgerError::Missing(_)),
+                "{error}"
+            );
+        }
+    }
+}
+
+/// The error of a fact whose message was changed on its way.
+fn changed(fact: Fact, change: impl FnOnce(&mut v1::Fact)) -> LedgerError {
+    let recorded = Recorded {
+        seq: 1,
+        at: Time::ZERO,
+        cause: Some(Cause {
+            gateway: gateway(),
+            epoch: 1,
+            number: 1,
+        }),
+        fact,
+    };
+    let mut wire = v1::Fact::decode(&encode(&recorded)[..]).unwrap();
+    change(&mut wire);
+    decode(VERSION, &wire.encode_to_vec()).expect_err("changed")
+}
+
+fn offered() -> Fact {
+    grants().swap_remove(0)
+}
+
+macro_rules! changed {
+    ($Fact:ident, $fact:expr, $change:expr) => {
+        changed($fact, |wire| {
+            let Some(fact::Fact::$Fact(wire)) = &mut wire.fact else {
+                panic!("another fact")
+            };
+            let change: fn(&mut fact::$Fact) = $change;
+            change(wire);
+        })
+    };
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    use LedgerError::Missing;
+    assert_eq!(
+        changed(Fact::Settled, |wire| wire.sequence = 0),
+        Missing("sequence")
+    );
+    assert_eq!(changed(Fact::Settled, |wire| wire.fact = None), Missing("fact"));
+    for (missing, cause) in [
+        ("cause.gateway", ("", 1, 1)),
+        ("cause.epoch", ("north", 0, 1)),
+        ("cause.number", ("north", 1, 0)),
+    ] {
+        let (gateway, epoch, number) = (cause.0.to_owned(), cause.1, cause.2);
+        let cause = fact::Cause {
+            gateway,
+            epoch,
+            number,
+        };
+        assert_eq!(
+            changed(Fact::Settled, |wire| wire.cause = Some(cause)),
+            Missing(missing)
+        );
+    }
+    assert_eq!(
+        changed!(Offered, offered(), |wire| wire.ticket = 0),
+        Missing("Offered.ticket")
+    );
+    assert_eq!(
+        changed!(Offered, offered(), |wire| wire.operator.clear()),
+        Missing("Offered.operator")
+    );
+    assert_eq!(
+        changed!(Offered, offered(), |wire| wire.waited = None),
+        Missing("Offered.waited")
+    );
+}
+
+#[test]
+fn what_is_missing_further_inside_is_named() {
+    use LedgerError::Missing;
+    let paused = || {
+        people()
+            .into_iter()
+            .find(|fact| matches!(fact, Fact::Paused { .. }))
+            .unwrap()
+    };
+    assert_eq!(
+        changed!(Paused, paused(), |wire| wire.reason = None),
+        Missing("Paused.reason")
+    );
+    let asked = || {
+        people()
+            .into_iter()
+            .find(|fact| matches!(fact, Fact::Asked { .. }))
+            .unwrap()
+    };
+    assert_eq!(
+        changed!(Asked, asked(), |wire| wire.wanted = None),
+        Missing("Asked.wanted")
+    );
+    let noted = Fact::Noted {
+        reason: NoteReason::Stale,
+    };
+    assert_eq!(
+        changed!(Noted, noted, |wire| wire.reason = 0),
+        Missing("Noted.reason")
+    );
+    let configured = || Fact::Configured(configuration());
+    assert_eq!(
+        changed!(Configured, configured(), |wire| wire.grace = None),
+        Missing("Configured.grace")
+    );
+    assert_eq!(
+        changed!(Configured, configured(), |wire| wire.queues[1].strategy = 0),
+        Missing("QueueSettings.strategy")
+    );
+    assert_eq!(
+        changed!(Configured, configured(), |wire| wire.operators[1].id.clear()),
+        Missing("OperatorSettings.id")
+    );
+}
+
+#[test]
+fn what_cannot_be_is_named() {
+    use LedgerError::Invalid;
+    let error = changed!(Offered, offered(), |wire| wire.queue = "sup port".to_owned());
+    assert_eq!(
+        error.to_string(),
+        "`Offered.queue` is not valid: `sup port` is not a name: expected 1 to 64 of a-z A-Z 0-9 . _ -"
+    );
+    let joined = || {
+        places()
+            .into_iter()
+            .find(|fact| matches!(fact, Fact::Joined { .. }))
+            .unwrap()
+    };
+    let key = changed!(Joined, joined(), |wire| wire.caller_key = Some(vec![0; 15]));
+    assert_eq!(key, Invalid("Joined.caller_key"));
+    let language = changed!(Joined, joined(), |wire| wire.language = "xx".to_owned());
+    assert_eq!(language, Invalid("Joined.language"));
+    let noted = Fact::Noted {
+        reason: NoteReason::Stale,
+    };
+    assert_eq!(
+        changed!(Noted, noted, |wire| wire.reason = 5),
+        Invalid("Noted.reason")
+    );
+}
+
+#[test]
+fn a_length_of_time_that_is_none_is_refused() {
+    assert_eq!(wire::lasting(None, "waited"), Err(LedgerError::Missing("waited")));
+    for form in [
+        (-1, 0),
+        (0, -1),
+        (0, 1_000_000_000),
+        (i64::MIN, i32::MIN),
+        (i64::MIN, -1),
+        (i64::MAX, i32::MAX),
+    ] {
+        assert_eq!(
+            wire::lasting(Some(form), "waited"),
+            Err(LedgerError::Invalid("waited"))
+        );
+    }
+}
+
+/// What is read is written the same.
+fn stable(bytes: &[u8]) {
+    if let Ok(recorded) = decode(VERSION, bytes) {
+        assert_eq!(decode(VERSION, &encode(&recorded)), Ok(recorded));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        stable(&bytes);
+    }
+
+    #[test]
+    fn no_changed_fact_panics(
+        which in any::<proptest::sample::Index>(),
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let ledger = ledger();
+        let mut bytes = encode(which.get(&ledger));
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        stable(&bytes);
+    }
+}

@@ -1,0 +1,289 @@
+//! A ledger with everything in it.
+
+use std::time::Duration;
+
+use pronto_engine::{
+    CallerKey, Cause, Configuration, Fact, LostReason, NoteReason, OperatorSettings, PauseReason,
+    QueueSettings, Recorded, SignIn, SignOutReason, SkipReason, Strategy, UnreachableReason, Wanted,
+    WithdrawReason,
+};
+use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, Origin, RefuseReason};
+use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time};
+
+use crate::ledger::wire::Wire;
+
+pub(super) const CALL: CallId = CallId(0xca11_ca11_ca11_ca11);
+pub(super) const TICKET: TicketId = TicketId(u64::MAX);
+pub(super) const OFFER: OfferId = OfferId(812);
+pub(super) const LENGTH: Duration = Duration::new(1, 1);
+
+pub(super) fn time() -> Time {
+    Time::from_micros(1_790_000_000_123_457)
+}
+
+pub(super) fn gateway() -> GatewayName {
+    GatewayName::new("north.1").unwrap()
+}
+
+pub(super) fn queue() -> QueueName {
+    QueueName::new("support").unwrap()
+}
+
+pub(super) fn operator() -> OperatorId {
+    OperatorId::new("101").unwrap()
+}
+
+/// All values of a reason, as the contract numbers them: 1, 2, 3 … without a gap.
+pub(super) fn every<T: Wire<Form = i32>>() -> Vec<T> {
+    (1..).map_while(|n| T::from_wire(n, "reason").ok()).collect()
+}
+
+pub(super) fn configuration() -> Configuration {
+    let millis = Duration::from_millis;
+    Configuration {
+        queues: vec![
+            QueueSettings::new(queue()),
+            QueueSettings {
+                name: QueueName::new("sales").unwrap(),
+                strategy: Strategy::LongestIdle,
+                ring: millis(1),
+                rona_pause: millis(2),
+                wrap_up: millis(3),
+                max_wait: millis(4),
+                limit: 5,
+                nobody_after: millis(6),
+            },
+        ],
+        operators: vec![
+            OperatorSettings {
+                id: operator(),
+                queues: vec![QueueName::new("sales").unwrap(), queue()],
+                sign_in: SignIn::Registration,
+            },
+            OperatorSettings {
+                id: OperatorId::new("102").unwrap(),
+                queues: Vec::new(),
+                sign_in: SignIn::Registration,
+            },
+        ],
+        grace: millis(7),
+        settle: millis(8),
+        ring_margin: millis(9),
+    }
+}
+
+/// The process, the gateways and the calls.
+pub(super) fn house() -> Vec<Fact> {
+    let (gateway, epoch, call) = (gateway(), 3, CALL);
+    let mut facts = vec![
+        Fact::Started {
+            settle_until: Some(time()),
+        },
+        Fact::Started { settle_until: None },
+        Fact::Settled,
+        Fact::Configured(configuration()),
+        Fact::Configured(Configuration::default()),
+        Fact::GatewayAttached {
+            gateway: gateway.clone(),
+            epoch,
+            last: 0,
+        },
+        Fact::GatewayAttached {
+            gateway: gateway.clone(),
+            epoch,
+            last: 815,
+        },
+        Fact::GatewayDetached {
+            gateway: gateway.clone(),
+            epoch,
+            grace_until: time(),
+        },
+        Fact::GatewaySuperseded {
+            gateway: gateway.clone(),
+            epoch,
+        },
+        Fact::GatewayGone { gateway },
+    ];
+    for origin in [
+        Origin::Trunk("carrier è".to_owned()),
+        Origin::Trunk(String::new()),
+        Origin::Operator(operator()),
+    ] {
+        let dialled = "800".to_owned();
+        facts.push(Fact::CallBegan {
+            call,
+            dialled,
+            origin,
+        });
+    }
+    facts.extend(every::<CallOutcome>().into_iter().map(|outcome| Fact::CallEnded {
+        call,
+        outcome,
+        duration: LENGTH,
+        digits: 4,
+    }));
+    facts
+}
+
+/// The tickets.
+pub(super) fn places() -> Vec<Fact> {
+    let (ticket, call) = (TICKET, CALL);
+    let mut facts = vec![
+        Fact::TurnedAway {
+            ticket,
+            call,
+            queue: queue(),
+            gateway: gateway(),
+        },
+        Fact::Moved { ticket },
+        Fact::Forgotten { ticket },
+    ];
+    for (language, caller_key, regained) in [
+        (Language::Italian, None, None),
+        (
+            Language::English,
+            Some(CallerKey(*b"0123456789abcdef")),
+            Some(TicketId(1)),
+        ),
+        (Language::English, Some(CallerKey([0; 16])), None),
+    ] {
+        facts.push(Fact::Joined {
+            ticket,
+            call,
+            queue: queue(),
+            gateway: gateway(),
+            language,
+            joined_at: time(),
+            deadline: Time::MAX,
+            caller_key,
+            regained,
+        });
+    }
+    let left = every::<LeaveReason>().into_iter();
+    facts.extend(left.map(|reason| Fact::Left { ticket, reason }));
+    let exited = every::<ExitReason>().into_iter();
+    facts.extend(exited.map(|reason| Fact::Exited { ticket, reason }));
+    let lost = every::<LostReason>().into_iter();
+    facts.extend(lost.map(|reason| Fact::Lost { ticket, reason }));
+    let skipped = every::<SkipReason>().into_iter();
+    facts.extend(skipped.map(|reason| Fact::Skipped { ticket, reason }));
+    facts
+}
+
+/// The grants.
+pub(super) fn grants() -> Vec<Fact> {
+    let (ticket, offer) = (TICKET, OFFER);
+    let mut facts: Vec<Fact> = [
+        Duration::ZERO,
+        LENGTH,
+        Duration::new(i64::MAX.unsigned_abs(), 999_999_999),
+    ]
+    .map(|waited| Fact::Offered {
+        ticket,
+        operator: operator(),
+        queue: queue(),
+        gateway: gateway(),
+        waited,
+        valid_until: time(),
+    })
+    .into();
+    facts.extend([
+        Fact::Ringing { offer },
+        Fact::Expired { offer },
+        Fact::Answered {
+            offer,
+            ticket,
+            operator: operator(),
+            answered_at: time(),
+        },
+        Fact::Reconnected { ticket },
+        Fact::TalkEnded {
+            offer,
+            ended_at: time(),
+        },
+    ]);
+    let withdrawing = every::<WithdrawReason>().into_iter();
+    facts.extend(withdrawing.map(|reason| Fact::Withdrawing { offer, reason }));
+    let refused = every::<RefuseReason>().into_iter();
+    facts.extend(refused.map(|reason| Fact::Refused { offer, reason }));
+    facts
+}
+
+/// The operators, and the entries from which nothing follows.
+pub(super) fn people() -> Vec<Fact> {
+    let who = operator;
+    let mut facts = vec![
+        Fact::Reachable {
+            operator: who(),
+            gateway: gateway(),
+            until: time(),
+        },
+        Fact::SignedIn { operator: who() },
+        Fact::Ready {
+            operator: who(),
+            since: time(),
+        },
+        Fact::WrapUp {
+            operator: who(),
+            until: time(),
+        },
+    ];
+    facts.extend(
+        every()
+            .into_iter()
+            .map(|reason: UnreachableReason| Fact::Unreachable {
+                operator: who(),
+                gateway: gateway(),
+                reason,
+            }),
+    );
+    facts.extend(every().into_iter().map(|reason: SignOutReason| Fact::SignedOut {
+        operator: who(),
+        reason,
+    }));
+    let mut reasons: Vec<PauseReason> = every().into_iter().map(PauseReason::Refused).collect();
+    reasons.extend(["", "caffè"].map(|words| PauseReason::Requested(words.to_owned())));
+    reasons.push(PauseReason::Unheard);
+    for (reason, until) in reasons
+        .into_iter()
+        .zip([None, Some(time()), Some(Time::ZERO)].into_iter().cycle())
+    {
+        let operator = who();
+        facts.push(Fact::Paused {
+            operator,
+            reason,
+            until,
+        });
+    }
+    let pauses = ["", "caffè"].map(|words| Wanted::Paused {
+        reason: words.to_owned(),
+    });
+    for wanted in [Wanted::Ready, Wanted::SignedOut].into_iter().chain(pauses) {
+        let operator = who();
+        facts.push(Fact::Asked { operator, wanted });
+    }
+    facts.extend(
+        every()
+            .into_iter()
+            .map(|reason: NoteReason| Fact::Noted { reason }),
+    );
+    facts
+}
+
+/// Every variant, every reason, with and without what may be absent.
+pub(super) fn ledger() -> Vec<Recorded> {
+    let facts = [house(), places(), grants(), people()].concat();
+    (1..)
+        .zip(facts)
+        .map(|(seq, fact)| Recorded {
+            seq,
+            at: Time::from_micros(i64::try_from(seq).unwrap() - 2),
+            cause: (seq % 2 == 0).then(|| Cause {
+                gateway: gateway(),
+                epoch: seq,
+                number: seq * 1_000,
+            }),
+            fact,
+        })
+        .collect()
+}

@@ -1,0 +1,10 @@
+//! Who gets the next call, and how long the others wait.
+//!
+//! The decisions are those of `pronto-engine`, which is pure. Here they are kept ([`ledger`]) and served
+//! ([`QueueService`]): gateways attach, operators and queues can be looked at, and nothing is said to anyone before
+//! the fact behind it is durable.
+
+pub mod ledger;
+mod service;
+
+pub use service::{QueueService, ReadError, Settings, StartError, StopError};

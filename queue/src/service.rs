@@ -1,0 +1,288 @@
+//! The queue as a gRPC service: one task owns the engine, the ledger stands behind it, and nothing leaves before it
+//! is durable.
+
+mod caller_secret;
+mod clock;
+mod desk;
+mod gateways;
+mod links;
+mod log;
+mod meters;
+mod names;
+mod operators;
+mod owner;
+mod queues;
+mod requests;
+mod status;
+
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::FutureExt;
+use pronto_engine::{Configuration, ConfigurationError, Engine, Input};
+use pronto_proto::v1::gateways_server::GatewaysServer;
+use pronto_proto::v1::operators_server::OperatorsServer;
+use pronto_proto::v1::queues_server::QueuesServer;
+use pronto_store::{Durability, Durable, MemoryDisk, MemoryStore, SqliteStore, Store, StoreError};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tonic::service::Routes;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use caller_secret::CallerSecret;
+use desk::Desk;
+use gateways::GatewaysService;
+pub use log::ReadError;
+use operators::OperatorsService;
+use owner::{Disk, Owner};
+use queues::QueuesService;
+
+/// The ledger, in the store's directory.
+const FILE: &str = "ledger.sqlite";
+/// Bytes of a message: the largest we understand has a few hundred.
+const MESSAGE: usize = 16 * 1024;
+
+/// What the queue service needs to be told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Queues and operators.
+    pub configuration: Configuration,
+    /// The directory of the ledger and of the secret for caller keys; made if it is not there.
+    pub store: PathBuf,
+}
+
+/// Why the queue service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration makes no sense.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// The ledger cannot be opened.
+    #[error("the ledger cannot be opened: {0}")]
+    Store(#[from] StoreError),
+    /// The ledger cannot be read.
+    #[error("the ledger cannot be read: {0}")]
+    Ledger(#[from] ReadError),
+    /// The secret for caller keys cannot be read or made.
+    #[error("the secret for caller keys cannot be read or made: {0}")]
+    Secret(io::Error),
+    /// It stopped before it had begun.
+    #[error(transparent)]
+    Stopped(#[from] StopError),
+}
+
+/// Why the queue service stopped by itself. The process ends: what it knows and what the disk holds may differ, and a
+/// new one begins with what the disk holds.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StopError {
+    /// A commit failed.
+    #[error("the ledger cannot be written: {0}")]
+    Store(String),
+    /// The engine refused the configuration.
+    #[error(transparent)]
+    Configuration(ConfigurationError),
+    /// A fault of ours.
+    #[error("the queue service crashed")]
+    Crashed,
+}
+
+/// A running queue service. Dropped, it stops in the background as by [`QueueService::shutdown`].
+#[derive(Debug)]
+pub struct QueueService {
+    routes: Routes,
+    stop: oneshot::Sender<()>,
+    /// How the owner ended.
+    ended: watch::Receiver<Option<Result<(), StopError>>>,
+    owner: JoinHandle<()>,
+}
+
+/// What is opened before the service runs.
+struct Opened {
+    store: Arc<dyn Store>,
+    secret: CallerSecret,
+    engine: Engine,
+}
+
+impl QueueService {
+    /// Opens the ledger, folds it, and begins. The service is reached through [`QueueService::routes`].
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(settings: Settings) -> Result<QueueService, StartError> {
+        let Settings { configuration, store } = settings;
+        let (disk, heard) = watch::channel(Disk::default());
+        let open = move || {
+            let (log, _) = SqliteStore::open(&store.join(FILE), said(disk))?;
+            // Under the lock of the ledger: two processes do not make two secrets.
+            let secret = secret(&store)?;
+            opened(Arc::new(log), secret)
+        };
+        let opened = tokio::task::spawn_blocking(open)
+            .await
+            .map_err(|_| StopError::Crashed)??;
+        Self::begin(configuration, opened, heard).await
+    }
+
+    /// The same on a [`MemoryDisk`], for tests; also returns the store, to say when things are durable.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_in_memory(
+        configuration: Configuration,
+        memory: &MemoryDisk,
+        durability: Durability,
+    ) -> Result<(QueueService, Arc<MemoryStore>), StartError> {
+        let (disk, heard) = watch::channel(Disk::default());
+        let (store, _) = MemoryStore::open(memory, durability, said(disk))?;
+        let store = Arc::new(store);
+        let secret = CallerSecret::random().map_err(StartError::Secret)?;
+        let opened = opened(Arc::clone(&store) as Arc<dyn Store>, secret)?;
+        Ok((Self::begin(configuration, opened, heard).await?, store))
+    }
+
+    async fn begin(
+        configuration: Configuration,
+        opened: Opened,
+        heard: watch::Receiver<Disk>,
+    ) -> Result<QueueService, StartError> {
+        configuration.validate()?;
+        let Opened {
+            store,
+            secret,
+            engine,
+        } = opened;
+        tracing::info!(facts = engine.last_seq(), "ledger folded");
+        let mut owner = Owner::new(engine, store, secret);
+        owner.take(Input::Started)?;
+        owner.take(Input::Configure(configuration))?;
+        let (desk, asks) = Desk::new();
+        let (health, routes) = routes(&desk).await;
+        let (stop, stopping) = oneshot::channel();
+        let (end, ended) = watch::channel(None);
+        let owner = tokio::spawn(async move {
+            let run = AssertUnwindSafe(owner.run(asks, heard, stopping)).catch_unwind();
+            let result = run.await.unwrap_or(Err(StopError::Crashed));
+            if let Err(error) = &result {
+                tracing::error!(%error, "the queue service stops");
+            }
+            not_serving(&health).await;
+            let _ = end.send(Some(result));
+        });
+        Ok(QueueService {
+            routes,
+            stop,
+            ended,
+            owner,
+        })
+    }
+
+    /// `Gateways`, `Operators`, `Queues`, health and reflection, for as many servers as there are.
+    pub fn routes(&self) -> Routes {
+        self.routes.clone()
+    }
+
+    /// Waits until the service has stopped by itself: its store failed. May be awaited again.
+    pub async fn stopped(&self) -> StopError {
+        let mut ended = self.ended.clone();
+        match ended.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(Err(error))) => error.clone(),
+            // Only `shutdown` ends it well, and that takes the service away from whoever waits here.
+            Ok(_) | Err(_) => StopError::Crashed,
+        }
+    }
+
+    /// Takes nothing more, ends the links, makes everything durable and closes the ledger.
+    ///
+    /// # Errors
+    /// [`StopError`] if it has stopped by itself, or cannot close.
+    pub async fn shutdown(self) -> Result<(), StopError> {
+        let QueueService {
+            stop,
+            mut ended,
+            owner,
+            ..
+        } = self;
+        let _ = stop.send(());
+        let result = match ended.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(result)) => result.clone(),
+            Ok(None) | Err(_) => Err(StopError::Crashed),
+        };
+        let _ = owner.await;
+        result
+    }
+
+    /// Ends at once, as a killed process does.
+    #[cfg(test)]
+    async fn kill(self) {
+        self.owner.abort();
+        let _ = self.owner.await;
+        drop(self.stop);
+    }
+}
+
+/// What the store says, for the owner. The last word counts, so nothing ever waits here.
+fn said(disk: watch::Sender<Disk>) -> impl Fn(Durable) + Send + Sync + 'static {
+    move |durable| match durable {
+        Durable::UpTo(seq) => {
+            metrics::counter!("pronto_ledger_commits_total").increment(1);
+            disk.send_modify(|disk| disk.durable = seq);
+        }
+        Durable::Failed(error) => disk.send_modify(|disk| disk.failed = Some(error.to_string())),
+    }
+}
+
+fn secret(directory: &Path) -> Result<CallerSecret, StartError> {
+    CallerSecret::load_or_make(directory).map_err(StartError::Secret)
+}
+
+fn opened(store: Arc<dyn Store>, secret: CallerSecret) -> Result<Opened, StartError> {
+    let mut problem = None;
+    let facts = log::facts(&*store).map_while(|fact| fact.map_err(|error| problem = Some(error)).ok());
+    let engine = Engine::fold(facts);
+    match problem {
+        Some(problem) => Err(problem.into()),
+        None => Ok(Opened {
+            store,
+            secret,
+            engine,
+        }),
+    }
+}
+
+async fn routes(desk: &Desk) -> (HealthReporter, Routes) {
+    let (health, health_server) = tonic_health::server::health_reporter();
+    let gateways = GatewaysServer::new(GatewaysService::new(desk.clone())).max_decoding_message_size(MESSAGE);
+    let operators = OperatorsServer::new(OperatorsService(desk.clone())).max_decoding_message_size(MESSAGE);
+    let queues = QueuesServer::new(QueuesService(desk.clone())).max_decoding_message_size(MESSAGE);
+    health.set_serving::<GatewaysServer<GatewaysService>>().await;
+    health.set_serving::<OperatorsServer<OperatorsService>>().await;
+    health.set_serving::<QueuesServer<QueuesService>>().await;
+    let mut routes = Routes::new(gateways)
+        .add_service(operators)
+        .add_service(queues)
+        .add_service(health_server);
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(pronto_proto::DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1();
+    match reflection {
+        Ok(reflection) => routes = routes.add_service(reflection),
+        Err(error) => tracing::warn!(%error, "no reflection: the contract's description cannot be read"),
+    }
+    (health, routes)
+}
+
+async fn not_serving(health: &HealthReporter) {
+    health.set_service_status("", ServingStatus::NotServing).await;
+    health.set_not_serving::<GatewaysServer<GatewaysService>>().await;
+    health
+        .set_not_serving::<OperatorsServer<OperatorsService>>()
+        .await;
+    health.set_not_serving::<QueuesServer<QueuesService>>().await;
+}
+
+#[cfg(test)]
+mod tests;

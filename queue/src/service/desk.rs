@@ -1,0 +1,73 @@
+//! The owner's desk: where the services put what they want of the engine, and wait.
+
+use pronto_engine::Engine;
+use pronto_proto::link as wire;
+use pronto_types::{GatewayName, Time};
+use tokio::sync::{mpsc, oneshot};
+use tonic::Status;
+
+use super::links::{Candidate, LinkId};
+use super::requests::{Reply, Wish};
+use super::status;
+
+/// Asks that wait for the owner.
+const ASKS: usize = 1_024;
+/// What the services want of the owner.
+pub(super) enum Ask {
+    /// A stream said hello.
+    Attach {
+        candidate: Candidate,
+        /// `Hello.last`.
+        last: u64,
+    },
+    /// A gateway reports.
+    Entry {
+        gateway: GatewayName,
+        epoch: u64,
+        entry: wire::Entry,
+    },
+    /// A stream is over.
+    Ended {
+        gateway: GatewayName,
+        id: LinkId,
+        fault: Option<Status>,
+    },
+    /// An operator is to change state.
+    SetOperator { wish: Wish, id: String, reply: Reply },
+    /// Somebody wants to see something.
+    Look(Look),
+}
+
+/// Looks at the engine now; what it returns tells what was seen, once that is durable.
+pub(super) type Look = Box<dyn FnOnce(&Engine, Time) -> Told + Send>;
+pub(super) type Told = Box<dyn FnOnce() + Send>;
+
+/// Where the services ask.
+#[derive(Clone)]
+pub(super) struct Desk(mpsc::Sender<Ask>);
+
+impl Desk {
+    pub(super) fn new() -> (Desk, mpsc::Receiver<Ask>) {
+        let (asks, received) = mpsc::channel(ASKS);
+        (Desk(asks), received)
+    }
+
+    /// Waits until there is room. False if the owner is gone.
+    pub(super) async fn tell(&self, ask: Ask) -> bool {
+        self.0.send(ask).await.is_ok()
+    }
+
+    /// What `view` sees, once it is durable: nobody is told what a crash could undo.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        view: impl FnOnce(&Engine, Time) -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        let (tell, told) = oneshot::channel();
+        let look: Look = Box::new(move |engine, now| {
+            let seen = view(engine, now);
+            Box::new(move || drop(tell.send(seen)))
+        });
+        self.tell(Ask::Look(look)).await;
+        told.await.map_err(|_| status::unavailable())
+    }
+}

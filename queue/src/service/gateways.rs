@@ -1,0 +1,139 @@
+//! `Gateways.Attach`: one task for each stream reads what the gateway says and hands it to the owner.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pronto_proto::link::{self as wire, Hello};
+use pronto_proto::v1::gateways_server::Gateways;
+use pronto_proto::v1::{GatewayMessage, QueueMessage, gateway_message};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::desk::{Ask, Desk};
+use super::links::{Candidate, DOWN, Down};
+use super::status;
+
+/// How long a stream may take to say hello.
+const HELLO: Duration = Duration::from_secs(5);
+/// Streams that have not said hello, or are not answered yet.
+const STRANGERS: usize = 256;
+
+/// The service.
+pub(super) struct GatewaysService {
+    desk: Desk,
+    strangers: Arc<Semaphore>,
+}
+
+impl GatewaysService {
+    pub(super) fn new(desk: Desk) -> Self {
+        GatewaysService {
+            desk,
+            strangers: Arc::new(Semaphore::new(STRANGERS)),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Gateways for GatewaysService {
+    type AttachStream = ReceiverStream<Result<QueueMessage, Status>>;
+
+    async fn attach(
+        &self,
+        request: Request<Streaming<GatewayMessage>>,
+    ) -> Result<Response<Self::AttachStream>, Status> {
+        let place = Arc::clone(&self.strangers).try_acquire_owned();
+        let place = place.map_err(|_| status::exhausted("too many streams are saying hello"))?;
+        let mut up = request.into_inner();
+        let hello = tokio::time::timeout(HELLO, up.message()).await;
+        let hello = understand(hello.map_err(|_| status::silent("no hello within 5 s"))??)?;
+        let (down, stream) = mpsc::channel(DOWN);
+        let (answer, answered) = oneshot::channel();
+        // A task of its own: should this call be dropped meanwhile, the engine still hears of the end.
+        tokio::spawn(run(self.desk.clone(), hello, up, down, answer));
+        answered.await.map_err(|_| status::unavailable())??;
+        drop(place);
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+fn understand(message: Option<GatewayMessage>) -> Result<Hello, Status> {
+    match message.and_then(|message| message.message) {
+        Some(gateway_message::Message::Hello(hello)) => {
+            wire::hello_from_wire(hello).map_err(status::malformed)
+        }
+        Some(gateway_message::Message::Entry(_)) | None => {
+            Err(status::malformed("the first message is `hello`"))
+        }
+    }
+}
+
+/// The life of a stream, from its hello.
+async fn run(
+    desk: Desk,
+    hello: Hello,
+    mut up: Streaming<GatewayMessage>,
+    down: mpsc::Sender<Down>,
+    answer: oneshot::Sender<Result<(), Status>>,
+) {
+    let Hello { gateway, epoch, last } = hello;
+    let (end, mut ended) = oneshot::channel();
+    let (verdict, judged) = oneshot::channel();
+    let candidate = Candidate {
+        gateway: gateway.clone(),
+        epoch,
+        down: down.clone(),
+        end,
+        verdict,
+    };
+    if !desk.tell(Ask::Attach { candidate, last }).await {
+        let _ = answer.send(Err(status::unavailable()));
+        return;
+    }
+    let id = match judged.await {
+        Ok(Ok(id)) => id,
+        Ok(Err(refused)) => return drop(answer.send(Err(refused))),
+        Err(_) => return drop(answer.send(Err(status::unavailable()))),
+    };
+    let _ = answer.send(Ok(()));
+    let fault = loop {
+        let message = tokio::select! {
+            biased;
+            // Replaced, too slow, or the service stops: the owner knows.
+            _ = &mut ended => return,
+            () = down.closed() => break None,
+            message = up.message() => message,
+        };
+        let entry = match message {
+            Ok(Some(message)) => entry(message),
+            Ok(None) | Err(_) => break None,
+        };
+        match entry {
+            Ok(entry) => {
+                let ask = Ask::Entry {
+                    gateway: gateway.clone(),
+                    epoch,
+                    entry,
+                };
+                if !desk.tell(ask).await {
+                    return;
+                }
+            }
+            Err(fault) => break Some(fault),
+        }
+    };
+    if let Some(fault) = &fault {
+        tracing::debug!(%gateway, problem = fault.message(), "a bad message");
+    }
+    desk.tell(Ask::Ended { gateway, id, fault }).await;
+}
+
+fn entry(message: GatewayMessage) -> Result<wire::Entry, Status> {
+    match message.message {
+        Some(gateway_message::Message::Entry(entry)) => {
+            wire::entry_from_wire(entry).map_err(status::malformed)
+        }
+        Some(gateway_message::Message::Hello(_)) => Err(status::malformed("a second `hello`")),
+        None => Err(status::malformed("an empty message")),
+    }
+}

@@ -1,0 +1,154 @@
+//! The gateways' links: which stream is the live one, and what goes down it.
+//!
+//! ```text
+//!   Attach ──► greeted (in order) ──Welcome──► live ──► replaced, ended, or too slow
+//!                     └────────────Refuse───► told why
+//! ```
+//! The engine answers each `Attached` with one `Welcome` or `Refuse`, in order, so whoever was greeted first is
+//! meant. What is released before a stream's `Welcome` was said to the stream before it, and never reaches it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use pronto_engine::Refusal;
+use pronto_proto::v1::QueueMessage;
+use pronto_types::GatewayName;
+use tokio::sync::{mpsc, oneshot};
+use tonic::Status;
+
+use super::status;
+
+/// Messages on their way down one link. More than the engine ever says at once (an exit for each ticket,
+/// [`pronto_engine::limits::TICKETS`]): a link that is this far behind is not read any more.
+pub(super) const DOWN: usize = 65_536;
+
+/// What goes down a stream.
+pub(super) type Down = Result<QueueMessage, Status>;
+
+/// Tells one stream from another of the same gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LinkId(u64);
+
+/// A stream that said hello.
+pub(super) struct Candidate {
+    pub(super) gateway: GatewayName,
+    pub(super) epoch: u64,
+    pub(super) down: mpsc::Sender<Down>,
+    /// Dropped when the link is over: the stream's reader stops.
+    pub(super) end: oneshot::Sender<()>,
+    pub(super) verdict: oneshot::Sender<Result<LinkId, Status>>,
+}
+
+struct Link {
+    id: LinkId,
+    epoch: u64,
+    down: mpsc::Sender<Down>,
+    _end: oneshot::Sender<()>,
+}
+
+#[derive(Default)]
+pub(super) struct Links {
+    greeted: VecDeque<Candidate>,
+    live: BTreeMap<GatewayName, Link>,
+    next: u64,
+}
+
+impl Links {
+    /// The engine is being told.
+    pub(super) fn greet(&mut self, candidate: Candidate) {
+        self.greeted.push_back(candidate);
+    }
+
+    /// The engine took the stream greeted first: it replaces the one before it.
+    pub(super) fn welcome(&mut self, message: QueueMessage) {
+        let Some(Candidate {
+            gateway,
+            epoch,
+            down,
+            end,
+            verdict,
+        }) = self.greeted.pop_front()
+        else {
+            return;
+        };
+        self.next += 1;
+        let id = LinkId(self.next);
+        // The first message of an empty channel.
+        let _ = down.try_send(Ok(message));
+        tracing::debug!(%gateway, epoch, "attached");
+        let link = Link {
+            id,
+            epoch,
+            down,
+            _end: end,
+        };
+        if let Some(older) = self.live.insert(gateway, link) {
+            let _ = older.down.try_send(Err(status::replaced()));
+        }
+        let _ = verdict.send(Ok(id));
+    }
+
+    /// The engine refused the stream greeted first.
+    pub(super) fn refuse(&mut self, reason: Refusal) {
+        let Some(candidate) = self.greeted.pop_front() else {
+            return;
+        };
+        let refused = match reason {
+            Refusal::OldEpoch => status::failed_precondition(
+                "OLD_EPOCH",
+                candidate.gateway.as_str(),
+                "a newer process of this gateway has been here",
+            ),
+            Refusal::TooManyGateways => status::exhausted("too many gateways"),
+        };
+        let _ = candidate.verdict.send(Err(refused));
+    }
+
+    /// Sends to the gateway's process, if it is attached. False if the link was too slow, or is closed: it is over now.
+    pub(super) fn send(&mut self, gateway: &GatewayName, epoch: u64, message: QueueMessage) -> bool {
+        let Some(link) = self.live.get(gateway).filter(|link| link.epoch == epoch) else {
+            return true;
+        };
+        if link.down.try_send(Ok(message)).is_ok() {
+            return true;
+        }
+        tracing::debug!(%gateway, "the link does not keep up");
+        self.live.remove(gateway);
+        false
+    }
+
+    /// A stream ended, by the fault of its gateway if there is one. Returns the epoch if it was the live one.
+    pub(super) fn ended(&mut self, gateway: &GatewayName, id: LinkId, fault: Option<Status>) -> Option<u64> {
+        if self.live.get(gateway)?.id != id {
+            return None;
+        }
+        let link = self.live.remove(gateway)?;
+        if let Some(fault) = fault {
+            let _ = link.down.try_send(Err(fault));
+        }
+        Some(link.epoch)
+    }
+
+    /// Whether a newer stream of the gateway has been announced to the engine: the loss of the older one is then no
+    /// news to it.
+    pub(super) fn is_greeted(&self, gateway: &GatewayName) -> bool {
+        self.greeted.iter().any(|candidate| candidate.gateway == *gateway)
+    }
+
+    /// How many are live.
+    pub(super) fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Ends all of them.
+    pub(super) fn close(&mut self, why: impl Fn() -> Status) {
+        for link in std::mem::take(&mut self.live).into_values() {
+            let _ = link.down.try_send(Err(why()));
+        }
+        for candidate in self.greeted.drain(..) {
+            let _ = candidate.verdict.send(Err(why()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

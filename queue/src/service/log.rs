@@ -1,0 +1,81 @@
+//! The ledger in its store: facts to records, and back in order.
+
+use pronto_engine::Recorded;
+use pronto_store::{Record, Store, StoreError};
+
+use crate::ledger::{self, LedgerError};
+
+/// A ledger that cannot be folded.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The store's fault.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A record is as it was written, and makes no sense: a later release wrote it, or another program.
+    #[error("fact {seq} of the ledger cannot be understood: {source}")]
+    Fact {
+        /// Which.
+        seq: u64,
+        /// Why not.
+        source: LedgerError,
+    },
+    /// A record is as it was written, and holds another fact.
+    #[error("fact {seq} of the ledger says it is fact {says}")]
+    Misplaced {
+        /// Where it stands.
+        seq: u64,
+        /// What it says.
+        says: u64,
+    },
+}
+
+/// A fact as a record of the store.
+pub(super) fn record(recorded: &Recorded) -> Record {
+    Record {
+        seq: recorded.seq,
+        version: ledger::VERSION,
+        bytes: ledger::encode(recorded),
+    }
+}
+
+/// All facts, in order. Ends after the first error.
+pub(super) fn facts(store: &dyn Store) -> impl Iterator<Item = Result<Recorded, ReadError>> {
+    pronto_store::records(store).map(|record| fact(&record?))
+}
+
+pub(super) fn fact(record: &Record) -> Result<Recorded, ReadError> {
+    let seq = record.seq;
+    let recorded =
+        ledger::decode(record.version, &record.bytes).map_err(|source| ReadError::Fact { seq, source })?;
+    if recorded.seq != seq {
+        let says = recorded.seq;
+        return Err(ReadError::Misplaced { seq, says });
+    }
+    Ok(recorded)
+}
+
+#[cfg(test)]
+mod tests {
+    use pronto_engine::Fact;
+    use pronto_types::Time;
+
+    use super::*;
+
+    #[test]
+    fn a_record_holds_the_fact_of_its_number() {
+        let recorded = Recorded {
+            seq: 7,
+            at: Time::ZERO,
+            cause: None,
+            fact: Fact::Settled,
+        };
+        let mut record = record(&recorded);
+        assert_eq!(fact(&record).unwrap(), recorded);
+        record.seq = 8;
+        let misplaced = fact(&record).unwrap_err();
+        assert!(matches!(misplaced, ReadError::Misplaced { seq: 8, says: 7 }));
+        record.version += 1;
+        let later = fact(&record).unwrap_err();
+        assert!(later.to_string().starts_with("fact 8 of the ledger"), "{later}");
+    }
+}

@@ -1,0 +1,170 @@
+//! Metrics. Labels are queues, states and reasons: never a call, a ticket or an operator.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use pronto_engine::{EndedCounts, Engine, Fact, OperatorStatus};
+use pronto_types::link::RefuseReason;
+use tokio::time::Instant;
+
+/// How far the gauges may lie behind.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// What is measured on the way.
+#[derive(Default)]
+pub(super) struct Meters {
+    /// When the gauges are to be set; `None` while nothing has changed.
+    due: Option<Instant>,
+    /// Batches handed to the store: their newest fact, and when.
+    commits: VecDeque<(u64, Instant)>,
+}
+
+impl Meters {
+    pub(super) fn describe() {
+        describe_gauge!("pronto_queue_waiting", "Tickets that wait and can be offered");
+        describe_gauge!(
+            "pronto_queue_detached",
+            "Tickets that wait and whose gateway is away"
+        );
+        describe_gauge!("pronto_queue_offered", "Tickets bound to an offer");
+        describe_gauge!("pronto_queue_connected", "Tickets that talk");
+        describe_gauge!(
+            "pronto_queue_operators_ready",
+            "Operators of the queue who are ready"
+        );
+        describe_gauge!(
+            "pronto_queue_operators_signed_in",
+            "Operators of the queue who are signed in"
+        );
+        describe_counter!("pronto_queue_joined_total", "Tickets ever given");
+        describe_counter!("pronto_queue_ended_total", "Tickets that are over, by reason");
+        describe_gauge!("pronto_operators", "Operators, by state");
+        describe_gauge!("pronto_links", "Gateways attached");
+        describe_counter!("pronto_offers_total", "Offers, by what became of them");
+        describe_counter!("pronto_ledger_facts_total", "Facts recorded");
+        describe_counter!("pronto_ledger_commits_total", "Commits of the ledger");
+        describe_histogram!(
+            "pronto_ledger_commit_seconds",
+            "From handing a batch to the store until it is durable"
+        );
+    }
+
+    /// A fact was recorded.
+    pub(super) fn recorded(&mut self, fact: &Fact) {
+        counter!("pronto_ledger_facts_total").increment(1);
+        if let Some(result) = offer_result(fact) {
+            counter!("pronto_offers_total", "result" => result).increment(1);
+        }
+    }
+
+    /// A batch was handed to the store.
+    pub(super) fn handed_over(&mut self, newest: u64) {
+        self.commits.push_back((newest, Instant::now()));
+    }
+
+    /// Facts up to `seq` are durable.
+    pub(super) fn durable(&mut self, seq: u64) {
+        while let Some((_, handed_over)) = self.commits.pop_front_if(|(newest, _)| *newest <= seq) {
+            histogram!("pronto_ledger_commit_seconds").record(handed_over.elapsed());
+        }
+    }
+
+    /// The gauges may not be right any more.
+    pub(super) fn touch(&mut self) {
+        self.due.get_or_insert_with(|| Instant::now() + REFRESH);
+    }
+
+    /// When to call [`Meters::refresh`].
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Sets the gauges, and the counters that the engine itself keeps.
+    pub(super) fn refresh(&mut self, engine: &Engine, links: usize) {
+        self.due = None;
+        gauge!("pronto_links").set(links as f64);
+        for view in engine.queues() {
+            let queue = view.name.to_string();
+            let set =
+                |name: &'static str, value: u64| gauge!(name, "queue" => queue.clone()).set(value as f64);
+            set("pronto_queue_waiting", view.waiting);
+            set("pronto_queue_detached", view.detached);
+            set("pronto_queue_offered", view.offered);
+            set("pronto_queue_connected", view.connected);
+            set("pronto_queue_operators_ready", view.operators_ready.into());
+            set(
+                "pronto_queue_operators_signed_in",
+                view.operators_signed_in.into(),
+            );
+            counter!("pronto_queue_joined_total", "queue" => queue.clone()).absolute(view.joined);
+            for (reason, count) in ended(&view.ended) {
+                counter!("pronto_queue_ended_total", "queue" => queue.clone(), "reason" => reason)
+                    .absolute(count);
+            }
+        }
+        let mut states = [0_u32; STATES.len()];
+        for view in engine.operators() {
+            states[state(&view.status)] += 1;
+        }
+        for (name, count) in STATES.into_iter().zip(states) {
+            gauge!("pronto_operators", "state" => name).set(count);
+        }
+    }
+}
+
+fn offer_result(fact: &Fact) -> Option<&'static str> {
+    match fact {
+        Fact::Offered { .. } => Some("offered"),
+        Fact::Answered { .. } => Some("answered"),
+        Fact::Expired { .. } => Some("expired"),
+        Fact::Refused { reason, .. } => Some(match reason {
+            RefuseReason::Ignored => "ignored",
+            RefuseReason::Busy => "busy",
+            RefuseReason::Rejected => "rejected",
+            RefuseReason::Unreachable => "unreachable",
+            RefuseReason::Withdrawn => "withdrawn",
+        }),
+        _ => None,
+    }
+}
+
+fn ended(counts: &EndedCounts) -> [(&'static str, u64); 8] {
+    let EndedCounts {
+        answered,
+        abandoned,
+        timed_out,
+        exited,
+        moved,
+        called_back,
+        removed,
+        lost,
+    } = *counts;
+    [
+        ("answered", answered),
+        ("abandoned", abandoned),
+        ("timed_out", timed_out),
+        ("exited", exited),
+        ("moved", moved),
+        ("called_back", called_back),
+        ("removed", removed),
+        ("lost", lost),
+    ]
+}
+
+const STATES: [&str; 6] = ["signed_out", "ready", "offered", "talking", "wrap_up", "paused"];
+
+/// The index into [`STATES`].
+fn state(status: &OperatorStatus) -> usize {
+    match status {
+        OperatorStatus::SignedOut => 0,
+        OperatorStatus::Ready => 1,
+        OperatorStatus::Offered { .. } => 2,
+        OperatorStatus::Talking => 3,
+        OperatorStatus::WrapUp { .. } => 4,
+        OperatorStatus::Paused { .. } => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests;

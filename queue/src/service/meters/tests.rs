@@ -1,0 +1,189 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use metrics::{
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    SharedString, Unit,
+};
+use pronto_engine::{Configuration, Input, OperatorSettings, QueueSettings, SignIn};
+use pronto_types::link::{Caller, Event, LeaveReason};
+use pronto_types::{CallId, GatewayName, Language, OperatorId, QueueName, TicketId, Time};
+
+use super::*;
+
+/// Remembers the last value of everything.
+#[derive(Clone, Default)]
+struct Page(Arc<Mutex<BTreeMap<String, f64>>>);
+
+struct Cell(Page, String);
+
+impl Page {
+    fn cell(&self, key: &Key) -> Arc<Cell> {
+        let labels: Vec<String> = key
+            .labels()
+            .map(|label| format!("{}={}", label.key(), label.value()))
+            .collect();
+        Arc::new(Cell(
+            self.clone(),
+            format!("{}{{{}}}", key.name(), labels.join(",")),
+        ))
+    }
+
+    fn value(&self, name: &str) -> Option<f64> {
+        self.0.lock().unwrap().get(name).copied()
+    }
+}
+
+impl Cell {
+    fn change(&self, change: impl FnOnce(f64) -> f64) {
+        let mut page = self.0.0.lock().unwrap();
+        let value = page.entry(self.1.clone()).or_default();
+        *value = change(*value);
+    }
+}
+
+impl CounterFn for Cell {
+    fn increment(&self, value: u64) {
+        self.change(|before| before + value as f64);
+    }
+    fn absolute(&self, value: u64) {
+        self.change(|_| value as f64);
+    }
+}
+
+impl GaugeFn for Cell {
+    fn increment(&self, value: f64) {
+        self.change(|before| before + value);
+    }
+    fn decrement(&self, value: f64) {
+        self.change(|before| before - value);
+    }
+    fn set(&self, value: f64) {
+        self.change(|_| value);
+    }
+}
+
+/// Counts what is recorded.
+impl HistogramFn for Cell {
+    fn record(&self, _: f64) {
+        self.change(|before| before + 1.0);
+    }
+}
+
+impl Recorder for Page {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.cell(key))
+    }
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.cell(key))
+    }
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(self.cell(key))
+    }
+}
+
+/// An engine with one operator ready, three callers in `support`, one of them offered, one gone.
+fn engine(meters: &mut Meters) -> Engine {
+    let queue = QueueName::new("support").unwrap();
+    let gateway = GatewayName::new("gw1").unwrap();
+    let operator = OperatorId::new("101").unwrap();
+    let served = OperatorSettings {
+        id: operator.clone(),
+        queues: vec![queue.clone()],
+        sign_in: SignIn::Registration,
+    };
+    let configuration = Configuration {
+        queues: vec![QueueSettings::new(queue.clone())],
+        operators: vec![served],
+        ..Configuration::default()
+    };
+    let joined = |ticket| Event::Joined {
+        ticket: TicketId(ticket),
+        call: CallId(ticket),
+        queue: queue.clone(),
+        caller: Caller {
+            number: None,
+            name: None,
+        },
+        language: Language::Italian,
+        regained: None,
+    };
+    let left = Event::Left {
+        ticket: TicketId(3),
+        reason: LeaveReason::Abandoned,
+    };
+    let lease = Some(Duration::from_secs(60));
+    let events = [
+        Event::Presence { operator, lease },
+        joined(1),
+        joined(2),
+        joined(3),
+        left,
+    ];
+    let attached = Input::Attached {
+        gateway: gateway.clone(),
+        epoch: 1,
+        last: 0,
+    };
+    let mut inputs = vec![Input::Started, Input::Configure(configuration), attached];
+    inputs.extend((1..).zip(events).map(|(number, event)| Input::Entry {
+        gateway: gateway.clone(),
+        epoch: 1,
+        number,
+        age: Duration::ZERO,
+        event,
+        caller_key: None,
+    }));
+    let mut engine = Engine::new();
+    for input in inputs {
+        engine.handle_input(Time::from_secs(1), input);
+        while let Some(output) = engine.poll_output() {
+            if let pronto_engine::Output::Fact(recorded) = output {
+                meters.recorded(&recorded.fact);
+            }
+        }
+    }
+    engine
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_page_shows_queues_operators_offers_and_commits() {
+    let page = Page::default();
+    let _guard = metrics::set_default_local_recorder(&page);
+    let mut meters = Meters::default();
+    let engine = engine(&mut meters);
+    assert_eq!(meters.due(), None);
+    meters.touch();
+    let due = meters.due();
+    assert_eq!(due, Some(Instant::now() + REFRESH));
+    tokio::time::advance(Duration::from_millis(500)).await;
+    meters.touch();
+    assert_eq!(meters.due(), due, "a busy day does not put it off");
+    meters.refresh(&engine, 1);
+    assert_eq!(meters.due(), None);
+    meters.handed_over(4);
+    meters.handed_over(5);
+    meters.handed_over(6);
+    meters.durable(5);
+    let shown = [
+        ("pronto_links{}", 1.0),
+        ("pronto_queue_waiting{queue=support}", 1.0),
+        ("pronto_queue_offered{queue=support}", 1.0),
+        ("pronto_queue_connected{queue=support}", 0.0),
+        ("pronto_queue_joined_total{queue=support}", 3.0),
+        ("pronto_queue_ended_total{queue=support,reason=abandoned}", 1.0),
+        ("pronto_queue_ended_total{queue=support,reason=answered}", 0.0),
+        ("pronto_queue_operators_signed_in{queue=support}", 1.0),
+        ("pronto_operators{state=offered}", 1.0),
+        ("pronto_operators{state=ready}", 0.0),
+        ("pronto_offers_total{result=offered}", 1.0),
+        ("pronto_ledger_facts_total{}", engine.last_seq() as f64),
+        ("pronto_ledger_commit_seconds{}", 2.0),
+    ];
+    for (name, value) in shown {
+        assert_eq!(page.value(name), Some(value), "{name}");
+    }
+}

@@ -1,0 +1,119 @@
+//! `Operators`.
+
+use pronto_engine::{OperatorStatus, OperatorView, SetOperatorError, Wanted};
+use pronto_proto::link::duration;
+use pronto_proto::v1::operators_server::Operators;
+use pronto_proto::v1::{
+    ListOperatorsRequest, ListOperatorsResponse, Operator, OperatorState, SetOperatorStateRequest,
+};
+use pronto_types::Time;
+use tokio::sync::oneshot;
+use tonic::{Request, Response, Status};
+
+use super::desk::{Ask, Desk};
+use super::names::{self, Page};
+use super::requests::{Answer, Wish};
+use super::status;
+
+/// Characters of a pause's reason, and of a request's id.
+const TEXT: usize = 64;
+
+/// The service.
+pub(super) struct OperatorsService(pub(super) Desk);
+
+#[tonic::async_trait]
+impl Operators for OperatorsService {
+    async fn list_operators(
+        &self,
+        request: Request<ListOperatorsRequest>,
+    ) -> Result<Response<ListOperatorsResponse>, Status> {
+        let request = request.into_inner();
+        let page = Page::new(request.page_size, &request.page_token)?;
+        let seen = self.0.look(move |engine, now| {
+            let (views, next_page_token) = page.of(engine.operators(), |view| view.id.as_str());
+            let operators = views.iter().map(|view| show(view, now)).collect();
+            ListOperatorsResponse {
+                operators,
+                next_page_token,
+            }
+        });
+        seen.await.map(Response::new)
+    }
+
+    async fn set_operator_state(
+        &self,
+        request: Request<SetOperatorStateRequest>,
+    ) -> Result<Response<Operator>, Status> {
+        let SetOperatorStateRequest {
+            name,
+            state,
+            reason,
+            request_id,
+        } = request.into_inner();
+        let operator = names::parse_operator(&name)?;
+        if reason.len() > TEXT * 4 || reason.chars().count() > TEXT {
+            return Err(status::invalid("reason", "expected at most 64 characters"));
+        }
+        if request_id.len() > TEXT || !request_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(status::invalid(
+                "request_id",
+                "expected at most 64 characters, such as a UUID",
+            ));
+        }
+        let wanted = match OperatorState::try_from(state) {
+            Ok(OperatorState::Ready) => Wanted::Ready,
+            Ok(OperatorState::Paused) => Wanted::Paused { reason },
+            Ok(OperatorState::SignedOut) => Wanted::SignedOut,
+            _ => return Err(status::invalid("state", "expected READY, PAUSED or SIGNED_OUT")),
+        };
+        let (reply, answer) = oneshot::channel();
+        let wish = Wish { operator, wanted };
+        if !self
+            .0
+            .tell(Ask::SetOperator {
+                wish,
+                id: request_id,
+                reply,
+            })
+            .await
+        {
+            return Err(status::unavailable());
+        }
+        match answer.await.map_err(|_| status::unavailable())? {
+            Answer::Done(view, now) => Ok(Response::new(show(&view, now))),
+            Answer::IdTaken => Err(status::invalid(
+                "request_id",
+                "it belongs to a request for something else",
+            )),
+            Answer::Refused(error) => Err(refusal(error, &name)),
+        }
+    }
+}
+
+fn refusal(error: SetOperatorError, name: &str) -> Status {
+    let reason = match error {
+        SetOperatorError::Unknown => return status::not_found("Operator", name),
+        SetOperatorError::NotRegistered => "NO_PHONE_REGISTERED",
+        SetOperatorError::SignedOut => "SIGNED_OUT",
+    };
+    status::failed_precondition(reason, name, &error.to_string())
+}
+
+fn show(view: &OperatorView, now: Time) -> Operator {
+    let (state, reason) = match &view.status {
+        OperatorStatus::SignedOut => (OperatorState::SignedOut, String::new()),
+        OperatorStatus::Ready => (OperatorState::Ready, String::new()),
+        OperatorStatus::Offered { .. } => (OperatorState::Offered, String::new()),
+        OperatorStatus::Talking => (OperatorState::Talking, String::new()),
+        OperatorStatus::WrapUp { .. } => (OperatorState::WrapUp, String::new()),
+        OperatorStatus::Paused { reason, .. } => (OperatorState::Paused, reason.to_string()),
+    };
+    Operator {
+        name: names::operator(&view.id),
+        state: state.into(),
+        reason,
+        in_state: Some(duration(now.since(view.since))),
+        reachable: view.reachable,
+        queues: view.queues.iter().map(names::queue).collect(),
+    }
+}

@@ -1,0 +1,347 @@
+//! The one task that owns the engine: the order in which it takes things is the order of truth.
+//!
+//! ```text
+//!   Desk ─Ask─► [ owner: engine ] ──facts──► store ──durable──┐
+//!                    │  gate ◄─────────────────────────────────┘
+//!                    └─► links, replies: when the facts behind them are durable
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use pronto_engine::{Engine, Gate, Input, Output, RequestId, SetOperatorError};
+use pronto_proto::link as wire;
+use pronto_store::{AppendError, Batch, Person, Store};
+use pronto_types::link::{Caller, Event};
+use pronto_types::{CallId, GatewayName, PhoneNumber};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::StopError;
+use super::caller_secret::CallerSecret;
+use super::clock::Clock;
+use super::desk::{Ask, Told};
+use super::links::Links;
+use super::meters::Meters;
+use super::requests::{Answer, Begun, Reply, Requests, Wish};
+use super::status;
+
+/// Outputs, answers and facts that wait for the store, each: beyond it nothing new is taken.
+const UNDURABLE: usize = 8_192;
+
+/// What the store has said.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disk {
+    /// Facts up to here are durable.
+    pub(super) durable: u64,
+    /// A commit failed, with this error.
+    pub(super) failed: Option<String>,
+}
+
+pub(super) struct Owner {
+    engine: Engine,
+    gate: Gate,
+    clock: Clock,
+    store: Arc<dyn Store>,
+    secret: CallerSecret,
+    links: Links,
+    requests: Requests,
+    /// What was seen, and the newest fact at that moment.
+    seen: VecDeque<(u64, Told)>,
+    durable: u64,
+    meters: Meters,
+}
+
+impl Owner {
+    /// Takes over a ledger that `engine` has folded.
+    pub(super) fn new(engine: Engine, store: Arc<dyn Store>, secret: CallerSecret) -> Self {
+        let last = engine.last_seq();
+        Meters::describe();
+        Owner {
+            gate: Gate::new(last, UNDURABLE),
+            clock: Clock::start(engine.last_at()),
+            engine,
+            store,
+            secret,
+            links: Links::default(),
+            requests: Requests::default(),
+            seen: VecDeque::new(),
+            durable: last,
+            meters: Meters::default(),
+        }
+    }
+
+    /// Hands an input to the engine, and what follows from it to the store and, when it is durable, to whom it concerns.
+    pub(super) fn take(&mut self, input: Input) -> Result<(), StopError> {
+        self.engine.handle_input(self.clock.now(), input);
+        self.drain(None)
+    }
+
+    /// Until told to stop (everything taken is then durable), or until the store fails.
+    pub(super) async fn run(
+        mut self,
+        mut asks: mpsc::Receiver<Ask>,
+        mut disk: watch::Receiver<Disk>,
+        mut stop: oneshot::Receiver<()>,
+    ) -> Result<(), StopError> {
+        let mut stopping = false;
+        while !(stopping && self.gate.is_settled()) {
+            let timeout = self.engine.poll_timeout().map(|at| self.clock.instant(at));
+            let (refresh, room) = (self.meters.due(), !stopping && !self.is_full());
+            tokio::select! {
+                changed = disk.changed() => match changed {
+                    Ok(()) => {
+                        let said = disk.borrow_and_update().clone();
+                        self.heard(said)?;
+                    }
+                    Err(_) => return Err(StopError::Store("its writer has gone".to_owned())),
+                },
+                // Sent, or dropped with the service.
+                _ = &mut stop, if !stopping => stopping = true,
+                () = until(timeout), if !stopping => {
+                    self.engine.handle_timeout(self.clock.now());
+                    self.drain(None)?;
+                }
+                () = until(refresh) => self.meters.refresh(&self.engine, self.links.len()),
+                ask = asks.recv(), if room => match ask {
+                    Some(ask) => self.answer(ask)?,
+                    None => stopping = true,
+                },
+            }
+        }
+        self.links.close(status::unavailable);
+        let store = Arc::clone(&self.store);
+        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        closed
+            .map_err(|_| StopError::Crashed)?
+            .map_err(|error| StopError::Store(error.to_string()))
+    }
+
+    /// Whether the store is so far behind that nothing new is taken.
+    fn is_full(&self) -> bool {
+        let facts = self.engine.last_seq().saturating_sub(self.durable);
+        self.gate.is_full() || self.seen.len() >= UNDURABLE || facts >= UNDURABLE as u64
+    }
+
+    fn heard(&mut self, disk: Disk) -> Result<(), StopError> {
+        if let Some(error) = disk.failed {
+            return Err(StopError::Store(error));
+        }
+        self.durable = disk.durable;
+        self.meters.durable(disk.durable);
+        self.gate.durable(disk.durable);
+        self.release()
+    }
+
+    fn answer(&mut self, ask: Ask) -> Result<(), StopError> {
+        match ask {
+            Ask::Attach { candidate, last } => {
+                let (gateway, epoch) = (candidate.gateway.clone(), candidate.epoch);
+                self.links.greet(candidate);
+                self.take(Input::Attached { gateway, epoch, last })
+            }
+            Ask::Entry {
+                gateway,
+                epoch,
+                entry,
+            } => self.enter(gateway, epoch, entry),
+            Ask::Ended { gateway, id, fault } => match self.links.ended(&gateway, id, fault) {
+                Some(epoch) => self.lost(gateway, epoch),
+                None => Ok(()),
+            },
+            Ask::SetOperator { wish, id, reply } => self.set_operator(wish, id, reply),
+            Ask::Look(look) => {
+                let told = look(&self.engine, self.clock.now());
+                self.seen.push_back((self.engine.last_seq(), told));
+                self.release()
+            }
+        }
+    }
+
+    /// An entry of a journal. Number and name go no further than the side table.
+    fn enter(&mut self, gateway: GatewayName, epoch: u64, entry: wire::Entry) -> Result<(), StopError> {
+        let wire::Entry {
+            number,
+            age,
+            mut event,
+        } = entry;
+        let joins = matches!(event, Event::Joined { .. });
+        let (person, caller_number) = match take_caller(&mut event) {
+            Some((call, caller)) => (person(call, &caller), caller.number),
+            None => (None, None),
+        };
+        let caller_key = caller_number
+            .filter(|_| joins)
+            .and_then(|number| self.secret.key(&number));
+        let input = Input::Entry {
+            gateway,
+            epoch,
+            number,
+            age,
+            event,
+            caller_key,
+        };
+        self.engine.handle_input(self.clock.now(), input);
+        self.drain(person)
+    }
+
+    fn set_operator(&mut self, wish: Wish, id: String, reply: Reply) -> Result<(), StopError> {
+        let Begun::New(request) = self.requests.begin(id, wish.clone(), reply) else {
+            return Ok(());
+        };
+        let Wish { operator, wanted } = wish;
+        self.take(Input::SetOperator {
+            request,
+            operator,
+            wanted,
+        })
+    }
+
+    /// A link is gone, for whatever reason.
+    fn lost(&mut self, gateway: GatewayName, epoch: u64) -> Result<(), StopError> {
+        self.meters.touch();
+        if self.links.is_greeted(&gateway) {
+            return Ok(());
+        }
+        tracing::debug!(%gateway, epoch, "detached");
+        self.take(Input::Detached { gateway, epoch })
+    }
+
+    /// Takes everything out of the engine. All facts are one batch, with the person they concern if the entry was taken.
+    fn drain(&mut self, person: Option<Person>) -> Result<(), StopError> {
+        let mut batch = Batch::default();
+        let mut taken = false;
+        while let Some(output) = self.engine.poll_output() {
+            if let Output::Reply { request, result } = &output {
+                let answer = self.decision(*request, *result);
+                self.requests.decided(*request, answer);
+            }
+            if let Some(recorded) = self.gate.push(output) {
+                taken |= recorded.cause.is_some();
+                self.meters.recorded(&recorded.fact);
+                batch.records.push(super::log::record(&recorded));
+            }
+        }
+        if let Some(last) = batch.records.last() {
+            let newest = last.seq;
+            batch.people.extend(person.filter(|_| taken));
+            // Never full: fewer facts are on their way than the store has room for.
+            self.store
+                .append(batch)
+                .map_err(|error: AppendError| StopError::Store(error.to_string()))?;
+            self.meters.handed_over(newest);
+            self.meters.touch();
+        }
+        self.release()
+    }
+
+    /// How the operator stands after the engine's decision.
+    fn decision(&self, request: RequestId, result: Result<(), SetOperatorError>) -> Answer {
+        let view = self
+            .requests
+            .operator(request)
+            .and_then(|operator| self.engine.operator(operator));
+        match (result, view) {
+            (Ok(()), Some(view)) => Answer::Done(Box::new(view), self.clock.now()),
+            (Ok(()), None) => Answer::Refused(SetOperatorError::Unknown),
+            (Err(error), _) => Answer::Refused(error),
+        }
+    }
+
+    /// Does what may be done.
+    fn release(&mut self) -> Result<(), StopError> {
+        let mut broken = Vec::new();
+        let mut acknowledged: Option<(GatewayName, u64, u64)> = None;
+        while let Some(output) = self.gate.poll() {
+            // Of acknowledgements in a row to one gateway the last says all.
+            if let Some((to, epoch, number)) = acknowledged.take() {
+                match &output {
+                    Output::Acknowledge {
+                        gateway, epoch: same, ..
+                    } if *gateway == to && *same == epoch => {}
+                    _ => self.send(&to, epoch, wire::acknowledged(number), &mut broken),
+                }
+            }
+            match output {
+                Output::Welcome { have, .. } => {
+                    self.links.welcome(wire::welcome(have));
+                    self.meters.touch();
+                }
+                Output::Refuse { reason, .. } => self.links.refuse(reason),
+                Output::Directive {
+                    gateway,
+                    epoch,
+                    directive,
+                } => {
+                    self.send(&gateway, epoch, wire::directive(&directive), &mut broken);
+                }
+                Output::Acknowledge {
+                    gateway,
+                    epoch,
+                    number,
+                } => acknowledged = Some((gateway, epoch, number)),
+                Output::Reply { request, .. } => self.requests.durable(request),
+                Output::ConfigurationRefused(error) => return Err(StopError::Configuration(error)),
+                // The gate hands facts back and holds none.
+                Output::Fact(_) => {}
+            }
+        }
+        if let Some((to, epoch, number)) = acknowledged {
+            self.send(&to, epoch, wire::acknowledged(number), &mut broken);
+        }
+        while let Some((_, told)) = self.seen.pop_front_if(|(needed, _)| *needed <= self.durable) {
+            told();
+        }
+        for (gateway, epoch) in broken {
+            self.lost(gateway, epoch)?;
+        }
+        Ok(())
+    }
+
+    fn send(
+        &mut self,
+        gateway: &GatewayName,
+        epoch: u64,
+        message: pronto_proto::v1::QueueMessage,
+        broken: &mut Vec<(GatewayName, u64)>,
+    ) {
+        if !self.links.send(gateway, epoch, message) {
+            broken.push((gateway.clone(), epoch));
+        }
+    }
+}
+
+/// At the deadline, or never.
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Takes the personal data out of an event.
+fn take_caller(event: &mut Event) -> Option<(CallId, Caller)> {
+    let (Event::CallBegan { call, caller, .. } | Event::Joined { call, caller, .. }) = event else {
+        return None;
+    };
+    let nobody = Caller {
+        number: None,
+        name: None,
+    };
+    Some((*call, std::mem::replace(caller, nobody)))
+}
+
+/// For the side table, if anything was told.
+fn person(call: CallId, caller: &Caller) -> Option<Person> {
+    if caller.number.is_none() && caller.name.is_none() {
+        return None;
+    }
+    let text = |told: &Option<PhoneNumber>| {
+        told.as_ref()
+            .map_or_else(String::new, |told| told.reveal().to_owned())
+    };
+    Some(Person {
+        contact: call.0,
+        number: text(&caller.number),
+        name: text(&caller.name),
+    })
+}

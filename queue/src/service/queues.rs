@@ -1,0 +1,80 @@
+//! `Queues`.
+
+use pronto_engine::{EndedCounts, QueueView};
+use pronto_proto::link::duration;
+use pronto_proto::v1::queues_server::Queues;
+use pronto_proto::v1::{GetQueueRequest, ListQueuesRequest, ListQueuesResponse, Queue, queue};
+use pronto_types::Time;
+use tonic::{Request, Response, Status};
+
+use super::desk::Desk;
+use super::names::{self, Page};
+use super::status;
+
+/// The service.
+pub(super) struct QueuesService(pub(super) Desk);
+
+#[tonic::async_trait]
+impl Queues for QueuesService {
+    async fn list_queues(
+        &self,
+        request: Request<ListQueuesRequest>,
+    ) -> Result<Response<ListQueuesResponse>, Status> {
+        let request = request.into_inner();
+        let page = Page::new(request.page_size, &request.page_token)?;
+        let seen = self.0.look(move |engine, now| {
+            let (views, next_page_token) = page.of(engine.queues(), |view| view.name.as_str());
+            let queues = views.iter().map(|view| show(view, now)).collect();
+            ListQueuesResponse {
+                queues,
+                next_page_token,
+            }
+        });
+        seen.await.map(Response::new)
+    }
+
+    async fn get_queue(&self, request: Request<GetQueueRequest>) -> Result<Response<Queue>, Status> {
+        let name = request.into_inner().name;
+        let wanted = names::parse_queue(&name)?;
+        let seen = self
+            .0
+            .look(move |engine, now| engine.queue(&wanted).map(|view| show(&view, now)));
+        seen.await?
+            .map(Response::new)
+            .ok_or_else(|| status::not_found("Queue", &name))
+    }
+}
+
+fn show(view: &QueueView, now: Time) -> Queue {
+    let EndedCounts {
+        answered,
+        abandoned,
+        timed_out,
+        exited,
+        moved,
+        called_back,
+        removed,
+        lost,
+    } = view.ended;
+    Queue {
+        name: names::queue(&view.name),
+        joined: view.joined,
+        waiting: view.waiting,
+        detached: view.detached,
+        offered: view.offered,
+        connected: view.connected,
+        ended: Some(queue::Ended {
+            answered,
+            abandoned,
+            timed_out,
+            exited,
+            moved,
+            called_back,
+            removed,
+            lost,
+        }),
+        longest_wait: view.longest_since.map(|since| duration(now.since(since))),
+        operators_ready: view.operators_ready,
+        operators_signed_in: view.operators_signed_in,
+    }
+}

@@ -1,0 +1,64 @@
+//! Errors as the AIP guide wants them (AIP-193): a code, a sentence, and details a program can read.
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// `ErrorInfo.domain`.
+const DOMAIN: &str = "pronto";
+
+/// INVALID_ARGUMENT: a field of the request.
+pub(super) fn invalid(field: &str, expected: &str) -> Status {
+    let mut details = info("INVALID_FIELD");
+    details.add_bad_request_violation(field, expected);
+    Status::with_error_details(Code::InvalidArgument, format!("`{field}`: {expected}"), details)
+}
+
+/// INVALID_ARGUMENT: a message of a stream.
+pub(super) fn malformed(problem: impl ToString) -> Status {
+    let problem = problem.to_string();
+    Status::with_error_details(Code::InvalidArgument, problem, info("MALFORMED_MESSAGE"))
+}
+
+/// NOT_FOUND.
+pub(super) fn not_found(kind: &str, name: &str) -> Status {
+    let mut details = info("NOT_FOUND");
+    details.set_resource_info(format!("pronto.v1/{kind}"), name, "", "");
+    Status::with_error_details(Code::NotFound, format!("there is no `{name}`"), details)
+}
+
+/// FAILED_PRECONDITION: as things stand, no; `reason` is for programs.
+pub(super) fn failed_precondition(reason: &str, subject: &str, sentence: &str) -> Status {
+    let mut details = info(reason);
+    details.add_precondition_failure_violation(reason, subject, sentence);
+    Status::with_error_details(Code::FailedPrecondition, sentence, details)
+}
+
+/// RESOURCE_EXHAUSTED: a limit of ours.
+pub(super) fn exhausted(sentence: &str) -> Status {
+    Status::with_error_details(Code::ResourceExhausted, sentence, info("LIMIT"))
+}
+
+/// ABORTED: overtaken by a newer one.
+pub(super) fn replaced() -> Status {
+    Status::with_error_details(Code::Aborted, "replaced by a newer stream", info("REPLACED"))
+}
+
+/// DEADLINE_EXCEEDED: the peer did not speak.
+pub(super) fn silent(sentence: &str) -> Status {
+    Status::with_error_details(Code::DeadlineExceeded, sentence, info("SILENT"))
+}
+
+/// UNAVAILABLE: stopping, or stopped by its store. Try again.
+pub(super) fn unavailable() -> Status {
+    Status::with_error_details(
+        Code::Unavailable,
+        "the queue service is stopping",
+        info("STOPPING"),
+    )
+}
+
+fn info(reason: &str) -> ErrorDetails {
+    ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new())
+}

@@ -1,0 +1,11 @@
+//! The service as its clients see it, over in-memory pipes.
+//!
+//! Virtual time where the store is in memory; with the store on a disk, its thread works in real time.
+
+mod attach;
+mod calls;
+mod crashes;
+mod operators;
+mod support;
+
+pub(super) use support::TestDirectory;

@@ -1,0 +1,232 @@
+//! What the control plane and the media threads say to each other.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use pronto_types::Digit;
+
+use crate::Clip;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({:x})"), self.0)
+            }
+        }
+    };
+}
+
+number! {
+    /// One leg's media. Chosen by the control plane, never used twice in a process.
+    LegId
+}
+number! {
+    /// One playing of prompts, to tell the end of this from the end of an earlier one. Chosen by the control plane.
+    PlayId
+}
+
+/// An audio codec (RFC 3551 §4.5.14). Both are 8 kHz, one octet per sample.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Codec {
+    /// µ-law.
+    Pcmu,
+    /// A-law.
+    Pcma,
+}
+
+/// Where media may come from when it does not come from where the SDP said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Learn {
+    /// Nowhere: media goes only to `remote` and is taken only from there, address and port.
+    Fixed,
+    /// Once: the first valid RTP packet from this IP (the signalling source's) fixes address and port for good.
+    Once {
+        /// The only IP that may teach us.
+        ip: IpAddr,
+    },
+}
+
+/// What a leg is told to do. Commands for a leg that is not open are counted and forgotten.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Bind a port pair; [`Event::Opened`] or [`Event::OpenFailed`] answers.
+    Open {
+        /// The new leg.
+        leg: LegId,
+        /// Legs of equal group live on one thread and may be bridged.
+        group: u64,
+        /// From the control plane's CSPRNG: SSRC, first sequence number, first timestamp, RTCP intervals and CNAME.
+        seed: u64,
+    },
+    /// What offer and answer agreed. May come again at any time; what did not change goes on undisturbed, and a
+    /// learned address stays as long as `remote` and `learn` stay.
+    Configure {
+        /// The leg.
+        leg: LegId,
+        /// The SDP's address; `None`: there is nothing to send to (hold).
+        remote: Option<SocketAddr>,
+        /// The agreed codec.
+        codec: Codec,
+        /// Its payload type, 0 to 127, both ways.
+        payload_type: u8,
+        /// The payload type of telephone-event, if agreed; without it digits are looked for in the audio.
+        telephone_event: Option<u8>,
+        /// Whether we send.
+        send: bool,
+        /// Whether we take what comes.
+        receive: bool,
+        /// Symmetric RTP.
+        learn: Learn,
+    },
+    /// Play these one after the other, from the start, instead of what is playing. [`Event::Finished`] follows the
+    /// last sample, unless stopped or replaced before. Inside a bridge it drowns the other side until finished.
+    Play {
+        /// The leg.
+        leg: LegId,
+        /// Which playing this is.
+        play: PlayId,
+        /// What to play.
+        clips: Vec<Clip>,
+    },
+    /// Play this in a loop instead of what is playing. The same clip goes on at the sample where it stopped on this leg.
+    Music {
+        /// The leg.
+        leg: LegId,
+        /// The music.
+        clip: Clip,
+    },
+    /// Cut what is playing at the next 20 ms tick. Silence is still sent, so that NAT bindings stay.
+    Stop {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Both hear each other from now on; what either was playing is cut, other bridges of the two are ended.
+    Bridge {
+        /// One leg.
+        a: LegId,
+        /// The other, of the same group.
+        b: LegId,
+    },
+    /// Neither hears the other from now on.
+    Unbridge {
+        /// One leg.
+        a: LegId,
+        /// The other.
+        b: LegId,
+    },
+    /// Send these keys, 100 ms each: as telephone-events, or as tones where those were not agreed. Other audio to the leg
+    /// waits meanwhile.
+    Digits {
+        /// The leg.
+        leg: LegId,
+        /// Up to 64 wait at a time, the rest is dropped.
+        digits: Vec<Digit>,
+    },
+    /// Close the sockets and forget the leg; [`Event::Closed`] answers.
+    Close {
+        /// The leg.
+        leg: LegId,
+    },
+}
+
+/// What a leg reports.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// The ports are bound: RTP here, RTCP one above.
+    Opened {
+        /// The leg.
+        leg: LegId,
+        /// The RTP address: the configured listen address and the port.
+        local: SocketAddr,
+    },
+    /// There will be no such leg.
+    OpenFailed {
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        error: OpenError,
+    },
+    /// The far end pressed a key. Once per press, at its first packet; at most 20 a second in the long run.
+    Digit {
+        /// The leg.
+        leg: LegId,
+        /// The key.
+        digit: Digit,
+    },
+    /// The last sample of a [`Command::Play`] was sent.
+    Finished {
+        /// The leg.
+        leg: LegId,
+        /// Which playing.
+        play: PlayId,
+    },
+    /// No RTP for 10 s although some is expected. Said once, until [`Event::Resumed`].
+    Stalled {
+        /// The leg.
+        leg: LegId,
+    },
+    /// RTP again after [`Event::Stalled`].
+    Resumed {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The leg is gone.
+    Closed {
+        /// The leg.
+        leg: LegId,
+        /// What went through it.
+        stats: Stats,
+    },
+}
+
+/// Why a leg could not be opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Every port pair of the range is taken.
+    #[error("no port pair is free")]
+    NoPorts,
+    /// The operating system refused a socket (file descriptors, memory, address).
+    #[error("no socket to be had")]
+    NoSockets,
+    /// The media threads have no room for another command.
+    #[error("the media threads are busy")]
+    Busy,
+}
+
+/// What went through one leg.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stats {
+    /// RTP packets taken.
+    pub received: u64,
+    /// RTP packets missing, by sequence number.
+    pub lost: u64,
+    /// RTP packets that came twice; dropped.
+    pub duplicates: u64,
+    /// RTP packets that came after a later one.
+    pub out_of_order: u64,
+    /// Packets from elsewhere; dropped.
+    pub foreign: u64,
+    /// Packets that are not what they should be; dropped.
+    pub malformed: u64,
+    /// RTP packets of a payload type not agreed, while nothing is to be received, too old, or before the first
+    /// `Configure`; dropped.
+    pub unexpected: u64,
+    /// RTCP packets taken.
+    pub rtcp_received: u64,
+    /// RTP packets sent, relayed ones included.
+    pub sent: u64,
+    /// RTP packets sent that came from the other leg of a bridge.
+    pub relayed: u64,
+    /// Keys pressed.
+    pub digits: u64,
+    /// The highest interarrival jitter seen (RFC 3550 §A.8). Packets are read every few milliseconds, which shows in it.
+    pub max_jitter: Duration,
+}

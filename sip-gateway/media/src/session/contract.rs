@@ -1,0 +1,98 @@
+//! What a session is told and what it answers.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use pronto_types::Digit;
+
+use crate::rtp::Packet;
+use crate::telephone_event::Payload;
+use crate::{Codec, Learn, PlayId};
+
+/// What offer and answer agreed; the fields of `Command::Configure`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Agreement {
+    /// The SDP's address.
+    pub remote: Option<SocketAddr>,
+    /// The codec.
+    pub codec: Codec,
+    /// Its payload type.
+    pub payload_type: u8,
+    /// The payload type of telephone-event.
+    pub telephone_event: Option<u8>,
+    /// Whether we send.
+    pub send: bool,
+    /// Whether we take what comes.
+    pub receive: bool,
+    /// Symmetric RTP.
+    pub learn: Learn,
+}
+
+/// Why a packet was dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DropReason {
+    /// Nothing was agreed yet.
+    Unconfigured,
+    /// From somebody else.
+    Foreign,
+    /// Not what it should be.
+    Malformed,
+    /// Not agreed, too old, or nothing is to be received.
+    Unexpected,
+    /// It came before.
+    Duplicate,
+}
+
+/// What a packet was.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Arrival {
+    /// Dropped and counted.
+    Dropped(DropReason),
+    /// RTCP, taken.
+    Rtcp,
+    /// RTP, taken.
+    Rtp {
+        /// A key pressed with it.
+        digit: Option<Digit>,
+        /// The first after a stall.
+        resumed: bool,
+        /// For the other leg of a bridge.
+        heard: Heard,
+    },
+}
+
+/// A packet as the other leg of a bridge gets it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Heard {
+    /// Its header.
+    pub packet: Packet,
+    /// Its contents.
+    pub contents: Contents,
+    /// A later packet came before it.
+    pub late: bool,
+}
+
+/// What a packet carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Contents {
+    /// Audio in this codec.
+    Audio(Codec),
+    /// A telephone-event.
+    Event(Payload),
+}
+
+/// A packet to send: where to, and where in the buffer it lies.
+pub type Datagram = (SocketAddr, Range<usize>);
+
+/// What a tick brought.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Tick {
+    /// An RTP packet.
+    pub datagram: Option<Datagram>,
+    /// The play whose last sample it holds.
+    pub finished: Option<PlayId>,
+    /// Nothing has come for 10 s.
+    pub stalled: bool,
+}

@@ -1,0 +1,430 @@
+//! One leg of a call: what it plays, what it hears, where it sends. Driven by packets and a tick every 20 ms.
+//!
+//! A leg sends without a gap from its first `Configure` on: keys before prompts or music, those before what the other
+//! leg of a bridge says, and silence where there is nothing else, so that NAT bindings stay open and the stream stays
+//! one stream.
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod contract;
+mod outgoing;
+mod player;
+mod reception;
+mod reports;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use pronto_types::{Digit, Time};
+
+pub use self::contract::{Agreement, Arrival, Contents, Datagram, DropReason, Heard, Tick};
+use self::outgoing::{Outgoing, Relayed};
+use self::player::Player;
+use self::reception::{Reception, Verdict};
+use self::reports::Reports;
+use crate::inband::Detector;
+use crate::learn::{Peer, Source};
+use crate::rtp::{self, Packet};
+use crate::telephone_event::{self, Frame, Payload};
+use crate::{Clip, FRAME, PlayId, Stats, dtmf, g711, rtcp};
+
+/// One tick: one packet.
+pub const TICK: Duration = Duration::from_millis(20);
+/// Octets of a packet of ours.
+pub const PACKET: usize = rtp::HEADER + FRAME;
+/// No RTP for this long, though expected, is a stall.
+pub const STALL: Duration = Duration::from_secs(10);
+/// The longest packet taken: 120 ms of G.711, twice the longest ptime in use.
+const LONGEST: usize = 6 * FRAME;
+/// Keys told to the control plane: 20 a second, which no keypad and no dialler reaches (Q.24: 40 ms of tone, 40 ms of
+/// pause), and 40 at once, as after a stall of the network. What a flood of events brings above that is dropped.
+const KEY_EVERY: Duration = Duration::from_millis(50);
+const KEYS_AT_ONCE: u32 = 40;
+/// A bridge that brings nothing for this long is filled with silence.
+const FILL_AFTER: Duration = Duration::from_millis(100);
+
+/// The media of one leg.
+#[derive(Clone, Debug)]
+pub struct Session {
+    path: Option<Path>,
+    out: Outgoing,
+    player: Player,
+    keys: telephone_event::Sender,
+    reception: Reception,
+    events: telephone_event::Receiver,
+    detector: Option<Box<Detector>>,
+    /// When the keys told so far would have been pressed at the highest rate allowed.
+    keys_until: Time,
+    /// In a bridge: when the other leg last brought something.
+    bridged: Option<Time>,
+    silence: Silence,
+    reports: Reports,
+    stats: Stats,
+}
+
+/// What was agreed, and with whom.
+#[derive(Clone, Debug)]
+struct Path {
+    agreed: Agreement,
+    peer: Peer,
+}
+
+/// Whether RTP comes as it should.
+#[derive(Clone, Copy, Debug)]
+enum Silence {
+    /// None is expected.
+    Allowed,
+    /// Something came, or began to be expected, at this time.
+    Since(Time),
+    /// It was said that nothing comes.
+    Stalled,
+}
+
+impl Session {
+    /// A leg that has nothing to do yet. "The initial value … SHOULD be random" (RFC 3550 §5.1): SSRC, sequence number
+    /// and timestamp come from `seed`.
+    pub fn new(seed: u64, now: Time) -> Self {
+        let mut dice = seed;
+        let (ssrc, numbers) = (reports::roll(&mut dice), reports::roll(&mut dice));
+        Session {
+            path: None,
+            out: Outgoing::new(ssrc as u32, numbers as u16, (numbers >> 32) as u32),
+            player: Player::default(),
+            keys: telephone_event::Sender::default(),
+            reception: Reception::default(),
+            events: telephone_event::Receiver::default(),
+            detector: None,
+            keys_until: now,
+            bridged: None,
+            silence: Silence::Allowed,
+            reports: Reports::new(dice, now),
+            stats: Stats::default(),
+        }
+    }
+
+    /// What offer and answer agreed, at first or anew.
+    pub fn configure(&mut self, now: Time, agreed: Agreement) {
+        let path = match &mut self.path {
+            Some(path) => {
+                path.peer.configure(agreed.remote, agreed.learn);
+                path.agreed = agreed;
+                path
+            }
+            None => self.path.insert(Path {
+                agreed,
+                peer: Peer::new(agreed.remote, agreed.learn),
+            }),
+        };
+        let expected = agreed.receive && path.peer.is_known();
+        self.silence = match self.silence {
+            _ if !expected => Silence::Allowed,
+            Silence::Allowed => Silence::Since(now),
+            as_before => as_before,
+        };
+        if agreed.telephone_event.is_some() {
+            self.detector = None;
+        } else if self.detector.is_none() {
+            self.detector = Some(Box::new(Detector::new()));
+        }
+    }
+
+    /// Plays clips instead of what is playing.
+    pub fn play(&mut self, play: PlayId, clips: Vec<Clip>) {
+        self.player.play(play, clips);
+    }
+
+    /// Plays music instead of what is playing; the same clip goes on where it stopped.
+    pub fn music(&mut self, clip: Clip) {
+        self.player.music(clip);
+    }
+
+    /// Silence from the next tick on.
+    pub fn stop(&mut self) {
+        self.player.stop();
+    }
+
+    /// Sends keys. Returns how many did not fit.
+    pub fn digits(&mut self, digits: &[Digit]) -> usize {
+        self.keys.queue(digits)
+    }
+
+    /// The other leg of a bridge is heard from now on, instead of what is playing. If it has nothing to say yet, the
+    /// stream goes on with silence after two ticks.
+    pub fn bridge(&mut self, now: Time) {
+        self.player.stop();
+        self.bridged = Some(now - (FILL_AFTER - 2 * TICK));
+    }
+
+    /// The other leg is no longer heard.
+    pub fn unbridge(&mut self) {
+        self.bridged = None;
+    }
+
+    /// A datagram came to the RTP port. It is changed only by [`relay`](Self::relay) of the other leg.
+    pub fn handle_packet(&mut self, now: Time, from: SocketAddr, datagram: &[u8]) -> Arrival {
+        let arrival = match self.take_packet(now, from, datagram) {
+            Ok(arrival) => arrival,
+            Err(drop) => Arrival::Dropped(drop),
+        };
+        self.count(&arrival);
+        arrival
+    }
+
+    /// A datagram came to the RTCP port.
+    pub fn handle_rtcp(&mut self, now: Time, from: SocketAddr, datagram: &[u8]) -> Arrival {
+        let arrival = match &self.path {
+            None => Arrival::Dropped(DropReason::Unconfigured),
+            Some(path) if !path.peer.is_host(from) => Arrival::Dropped(DropReason::Foreign),
+            Some(_) => self.take_rtcp(now, datagram),
+        };
+        self.count(&arrival);
+        arrival
+    }
+
+    fn take_rtcp(&mut self, now: Time, datagram: &[u8]) -> Arrival {
+        match rtcp::parse(datagram) {
+            Ok(heard) => {
+                self.reports.heard(now, heard);
+                Arrival::Rtcp
+            }
+            Err(rtcp::Malformed) => Arrival::Dropped(DropReason::Malformed),
+        }
+    }
+
+    fn take_packet(&mut self, now: Time, from: SocketAddr, datagram: &[u8]) -> Result<Arrival, DropReason> {
+        let path = self.path.as_mut().ok_or(DropReason::Unconfigured)?;
+        let source = path.peer.source(from);
+        if source == Source::Foreign {
+            return Err(DropReason::Foreign);
+        }
+        if rtp::is_rtcp(datagram) {
+            return Ok(self.take_rtcp(now, datagram));
+        }
+        let packet = Packet::parse(datagram).map_err(|_| DropReason::Malformed)?;
+        let agreed = path.agreed;
+        let payload = &datagram[packet.payload.clone()];
+        let contents = if packet.payload_type == agreed.payload_type {
+            Contents::Audio(agreed.codec)
+        } else if Some(packet.payload_type) == agreed.telephone_event {
+            Contents::Event(Payload::parse(payload).ok_or(DropReason::Malformed)?)
+        } else {
+            return Err(DropReason::Unexpected);
+        };
+        if !agreed.receive || payload.is_empty() || payload.len() > LONGEST {
+            return Err(DropReason::Unexpected);
+        }
+        if source == Source::Candidate {
+            path.peer.learn(from);
+        }
+        let late = match self.reception.receive(&packet) {
+            Verdict::Duplicate => return Err(DropReason::Duplicate),
+            Verdict::Stale => return Err(DropReason::Unexpected),
+            Verdict::Fresh { late, new_source } => {
+                if new_source {
+                    self.events.reset();
+                }
+                late
+            }
+        };
+        self.stats.out_of_order += u64::from(late);
+        let resumed = matches!(self.silence, Silence::Stalled);
+        self.silence = Silence::Since(now);
+        let digit = match contents {
+            Contents::Event(event) => self.events.receive(packet.timestamp, late, event),
+            Contents::Audio(codec) => {
+                self.reception.measure(now, packet.timestamp);
+                self.detector
+                    .as_mut()
+                    .and_then(|detector| detector.listen(codec, payload))
+            }
+        };
+        let digit = digit.filter(|_| self.admits_key(now));
+        Ok(Arrival::Rtp {
+            digit,
+            resumed,
+            heard: Heard {
+                packet,
+                contents,
+                late,
+            },
+        })
+    }
+
+    /// The generic cell rate algorithm (ITU-T I.371).
+    fn admits_key(&mut self, now: Time) -> bool {
+        let from = self.keys_until.max(now);
+        let admitted = from.since(now) < KEY_EVERY * KEYS_AT_ONCE;
+        if admitted {
+            self.keys_until = from + KEY_EVERY;
+        }
+        admitted
+    }
+
+    fn count(&mut self, arrival: &Arrival) {
+        let stats = &mut self.stats;
+        match arrival {
+            Arrival::Rtcp => stats.rtcp_received += 1,
+            Arrival::Rtp { digit, .. } => {
+                stats.received += 1;
+                stats.digits += u64::from(digit.is_some());
+            }
+            Arrival::Dropped(DropReason::Foreign) => stats.foreign += 1,
+            Arrival::Dropped(DropReason::Malformed) => stats.malformed += 1,
+            Arrival::Dropped(DropReason::Duplicate) => stats.duplicates += 1,
+            Arrival::Dropped(DropReason::Unexpected | DropReason::Unconfigured) => stats.unexpected += 1,
+        }
+    }
+
+    /// What the other leg heard becomes a packet of this one, in place. `None` if this leg does not want it: nothing to
+    /// send to, something else to send, an event it has not agreed to, too late.
+    pub fn relay(&mut self, now: Time, heard: &Heard, datagram: &mut [u8]) -> Option<Datagram> {
+        self.bridged?;
+        let path = self.path.as_ref()?;
+        let agreed = path.agreed;
+        let to = path.peer.destination().filter(|_| agreed.send)?;
+        if self.player.is_playing() || self.keys.is_active() {
+            return None;
+        }
+        let (payload_type, event, duration) = match heard.contents {
+            Contents::Audio(_) => (agreed.payload_type, false, heard.packet.payload.len() as u32),
+            Contents::Event(payload) => (agreed.telephone_event?, true, u32::from(payload.duration)),
+        };
+        let what = Relayed {
+            event,
+            duration,
+            late: heard.late,
+        };
+        let packet = self.out.relay(now, heard.packet.clone(), payload_type, what)?;
+        if let Contents::Audio(codec) = heard.contents {
+            g711::transcode(codec, agreed.codec, datagram.get_mut(packet.payload.clone())?);
+        }
+        let range = packet.write(datagram)?;
+        self.bridged = Some(now);
+        self.stats.sent += 1;
+        self.stats.relayed += 1;
+        Some((to, range))
+    }
+
+    /// 20 ms have passed; `now` is the tick's nominal time, late or not. The packet is written into `buffer`.
+    pub fn tick(&mut self, now: Time, buffer: &mut [u8; PACKET]) -> Tick {
+        self.out.tick(now);
+        let mut tick = Tick {
+            stalled: self.stalls(now),
+            ..Tick::default()
+        };
+        let Some(path) = &self.path else { return tick };
+        let agreed = path.agreed;
+        let to = path.peer.destination().filter(|_| agreed.send);
+        if to.is_none() {
+            self.out.pause();
+        }
+        let timestamp = self.out.timestamp();
+        let frame = &mut buffer[rtp::HEADER..];
+        let until = timestamp.wrapping_add(FRAME as u32);
+        let mut header = Header {
+            payload_type: agreed.payload_type,
+            timestamp,
+            until,
+            first: false,
+            length: FRAME,
+        };
+        match self.keys.next_frame(timestamp) {
+            Some(key) => header = key_frame(&agreed, key, header, frame),
+            None if self.player.is_playing() => tick.finished = self.player.fill(agreed.codec, frame),
+            None => {
+                if self.bridged.is_some_and(|last| now.since(last) < FILL_AFTER) {
+                    return tick;
+                }
+                frame.fill(g711::silence(agreed.codec));
+            }
+        }
+        if let Some(to) = to {
+            let mut packet = self
+                .out
+                .own(header.payload_type, header.timestamp, header.until, header.length);
+            packet.marker |= header.first;
+            tick.datagram = packet.write(buffer).map(|range| (to, range));
+            self.stats.sent += 1;
+        }
+        tick
+    }
+
+    fn stalls(&mut self, now: Time) -> bool {
+        let stalls = matches!(self.silence, Silence::Since(last) if now.since(last) >= STALL);
+        if stalls {
+            self.silence = Silence::Stalled;
+        }
+        stalls
+    }
+
+    /// The RTCP report, if one is due: for the port after the RTP destination's.
+    pub fn report(&mut self, now: Time, buffer: &mut [u8; rtcp::REPORT]) -> Option<Datagram> {
+        if !self.reports.is_due(now) {
+            return None;
+        }
+        let mut to = self.path.as_ref()?.peer.destination()?;
+        to.set_port(to.port().checked_add(1)?);
+        let length = self
+            .reports
+            .write(now, &self.out, self.reception.report(), buffer)?;
+        Some((to, 0..length))
+    }
+
+    /// What went through so far.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            lost: self.reception.lost(),
+            max_jitter: self.reception.max_jitter(),
+            ..self.stats
+        }
+    }
+}
+
+/// What is special about a packet of our own.
+struct Header {
+    payload_type: u8,
+    timestamp: u32,
+    until: u32,
+    /// It begins an event.
+    first: bool,
+    length: usize,
+}
+
+/// 20 ms of a key: an event packet, or tones where events were not agreed, or the pause after it.
+fn key_frame(agreed: &Agreement, key: Frame, header: Header, frame: &mut [u8]) -> Header {
+    match (key, agreed.telephone_event) {
+        (
+            Frame::Key {
+                timestamp,
+                first,
+                payload,
+                ..
+            },
+            Some(payload_type),
+        ) => {
+            frame[..telephone_event::PAYLOAD].copy_from_slice(&payload.octets());
+            Header {
+                payload_type,
+                timestamp,
+                first,
+                length: telephone_event::PAYLOAD,
+                ..header
+            }
+        }
+        (
+            Frame::Key {
+                digit,
+                tone_from: Some(start),
+                ..
+            },
+            None,
+        ) => {
+            dtmf::tones(digit, agreed.codec, start, frame);
+            header
+        }
+        (Frame::Key { tone_from: None, .. }, None) | (Frame::Pause, _) => {
+            frame.fill(g711::silence(agreed.codec));
+            header
+        }
+    }
+}

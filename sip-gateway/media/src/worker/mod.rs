@@ -1,0 +1,315 @@
+//! The shell: threads that own the sockets and the 20 ms clock. The only place of the crate with either.
+
+mod ports;
+mod routes;
+mod sockets;
+mod thread;
+
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime};
+
+use pronto_types::Time;
+
+use self::ports::Ports;
+use self::routes::Routes;
+use self::sockets::{Poller, Wake};
+use self::thread::Worker;
+use crate::shard::Tally;
+use crate::{Command, Event, LegId};
+
+/// Commands that may wait for one thread. `Close` always fits: each leg has one.
+const WAITING: usize = 4_096;
+/// Media threads there may be.
+const THREADS: usize = 64;
+/// File descriptors left for the rest of the process.
+const DESCRIPTORS: u64 = 4_096;
+
+/// How to start the media threads.
+pub struct MediaSettings {
+    /// The address the ports are bound to.
+    pub listen: IpAddr,
+    /// The port range, ends included: even ports for RTP, the next one for RTCP.
+    pub ports: (u16, u16),
+    /// How many threads, 1 to 64.
+    pub threads: usize,
+    /// Where events go. Called on a media thread: it must not block.
+    pub on_event: Box<dyn Fn(Event) + Send + Sync>,
+}
+
+impl fmt::Debug for MediaSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaSettings")
+            .field("listen", &self.listen)
+            .field("ports", &self.ports)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The media threads. Dropping it ends them and closes every port.
+#[derive(Debug)]
+pub struct Media {
+    threads: Vec<Thread>,
+    routes: Arc<Mutex<Routes>>,
+    stray_commands: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Thread {
+    /// `None` only while being dropped.
+    commands: Option<mpsc::Sender<Command>>,
+    mailbox: Arc<Mailbox>,
+    handle: Option<JoinHandle<()>>,
+}
+
+/// What a thread shares with the control plane.
+#[derive(Debug)]
+struct Mailbox {
+    wake: Wake,
+    /// The thread has been roused and has not looked yet.
+    roused: AtomicBool,
+    /// Commands it has not taken yet.
+    waiting: AtomicUsize,
+    counters: Mutex<Counters>,
+}
+
+/// Why a command was not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CommandError {
+    /// Too many are waiting; never for `Close`.
+    #[error("too many commands are waiting")]
+    Full,
+    /// The thread is gone.
+    #[error("the media thread has ended")]
+    Stopped,
+    /// There is an open leg of that name.
+    #[error("the leg is open already")]
+    Duplicate,
+}
+
+/// What the media threads did so far, all together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    /// Packets and commands.
+    pub tally: Tally,
+    /// Legs open now.
+    pub legs: u64,
+    /// Datagrams the kernel did not take.
+    pub send_errors: u64,
+    /// Wheel slots (2 ms) with legs that began 5 ms late or later.
+    pub late_slots: u64,
+    /// Wheel slots left out after a stall.
+    pub skipped_slots: u64,
+    /// Legs that could not be opened.
+    pub open_failures: u64,
+}
+
+impl Counters {
+    fn add(&mut self, other: &Counters) {
+        let Counters {
+            tally,
+            legs,
+            send_errors,
+            late_slots,
+            skipped_slots,
+            open_failures,
+        } = other;
+        self.tally.add(tally);
+        self.legs += legs;
+        self.send_errors += send_errors;
+        self.late_slots += late_slots;
+        self.skipped_slots += skipped_slots;
+        self.open_failures += open_failures;
+    }
+}
+
+/// The wall clock sampled once, advanced by the monotonic clock.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    start: Time,
+    origin: Instant,
+}
+
+impl Clock {
+    fn start() -> Self {
+        let wall = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Clock {
+            start: Time::ZERO + wall,
+            origin: Instant::now(),
+        }
+    }
+
+    fn now(&self) -> Time {
+        self.start + self.origin.elapsed()
+    }
+}
+
+/// A lock whose holder panicked still guards plain counts.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Media {
+    /// Starts the threads. No port is bound yet.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a range without a port pair; otherwise what the operating system says.
+    pub fn start(settings: MediaSettings) -> io::Result<Media> {
+        let ports = Ports::new(settings.ports.0, settings.ports.1);
+        if ports.free() == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the media port range holds no port pair",
+            ));
+        }
+        sockets::raise_descriptor_limit(DESCRIPTORS + 2 * ports.free() as u64);
+        let ports = Arc::new(Mutex::new(ports));
+        let count = settings.threads.clamp(1, THREADS);
+        let routes = Arc::new(Mutex::new(Routes::new(count)));
+        let on_event: Arc<dyn Fn(Event) + Send + Sync> = settings.on_event.into();
+        let clock = Clock::start();
+        let mut media = Media {
+            threads: Vec::new(),
+            routes: Arc::clone(&routes),
+            stray_commands: AtomicU64::new(0),
+        };
+        for number in 0..count {
+            let (commands, inbox) = mpsc::channel();
+            let mailbox = Arc::new(Mailbox {
+                wake: Wake::new()?,
+                roused: AtomicBool::new(false),
+                waiting: AtomicUsize::new(0),
+                counters: Mutex::default(),
+            });
+            let worker = Worker::new(thread::Parts {
+                listen: settings.listen,
+                clock,
+                poller: Poller::new()?,
+                inbox,
+                mailbox: Arc::clone(&mailbox),
+                ports: Arc::clone(&ports),
+                routes: Arc::clone(&routes),
+                on_event: Arc::clone(&on_event),
+            });
+            let handle = std::thread::Builder::new()
+                .name(format!("pronto-media-{number}"))
+                .spawn(move || worker.run())?;
+            media.threads.push(Thread {
+                commands: Some(commands),
+                mailbox,
+                handle: Some(handle),
+            });
+        }
+        Ok(media)
+    }
+
+    /// Hands a command to the thread that has its leg. Does not block. Commands of one leg, and of legs of one group, are
+    /// carried out in this order.
+    ///
+    /// # Errors
+    /// See [`CommandError`]; a command for a leg that is not open is counted and is no error.
+    pub fn command(&self, command: Command) -> Result<(), CommandError> {
+        let mut routes = lock(&self.routes);
+        let route = match &command {
+            Command::Open { leg, group, .. } => {
+                let thread = routes.open(*leg, *group).ok_or(CommandError::Duplicate)?;
+                let opened = self.hand_over(thread, command.clone(), WAITING);
+                if opened.is_err() {
+                    routes.close(*leg);
+                }
+                return opened;
+            }
+            // Each leg is closed once, as its route goes with it: the limit is the number of legs.
+            Command::Close { leg } => {
+                let thread = routes.close(*leg);
+                drop(routes);
+                return self.hand_over_known(thread, command, usize::MAX);
+            }
+            Command::Bridge { a, b } | Command::Unbridge { a, b } => routes
+                .thread(*a)
+                .filter(|thread| routes.thread(*b) == Some(*thread)),
+            Command::Configure { leg, .. }
+            | Command::Play { leg, .. }
+            | Command::Music { leg, .. }
+            | Command::Stop { leg }
+            | Command::Digits { leg, .. } => routes.thread(*leg),
+        };
+        drop(routes);
+        self.hand_over_known(route, command, WAITING)
+    }
+
+    fn hand_over_known(
+        &self,
+        thread: Option<usize>,
+        command: Command,
+        limit: usize,
+    ) -> Result<(), CommandError> {
+        match thread {
+            Some(thread) => self.hand_over(thread, command, limit),
+            None => {
+                self.stray_commands.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+        }
+    }
+
+    fn hand_over(&self, thread: usize, command: Command, limit: usize) -> Result<(), CommandError> {
+        let thread = self.threads.get(thread).ok_or(CommandError::Stopped)?;
+        let mailbox = &thread.mailbox;
+        if mailbox.waiting.fetch_add(1, Ordering::AcqRel) >= limit {
+            mailbox.waiting.fetch_sub(1, Ordering::AcqRel);
+            return Err(CommandError::Full);
+        }
+        let sent = thread.commands.as_ref().map(|commands| commands.send(command));
+        let Some(Ok(())) = sent else {
+            mailbox.waiting.fetch_sub(1, Ordering::AcqRel);
+            return Err(CommandError::Stopped);
+        };
+        if !mailbox.roused.swap(true, Ordering::AcqRel) {
+            mailbox.wake.wake();
+        }
+        Ok(())
+    }
+
+    /// What was done so far, a few milliseconds old at most.
+    pub fn counters(&self) -> Counters {
+        let mut sum = Counters::default();
+        for thread in &self.threads {
+            sum.add(&lock(&thread.mailbox.counters));
+        }
+        sum.tally.stray_commands += self.stray_commands.load(Ordering::Relaxed);
+        sum
+    }
+}
+
+impl Drop for Media {
+    fn drop(&mut self) {
+        for thread in &mut self.threads {
+            // A thread whose commands have no sender any more ends.
+            thread.commands = None;
+            thread.mailbox.wake.wake();
+        }
+        for thread in &mut self.threads {
+            if let Some(handle) = thread.handle.take()
+                && handle.join().is_err()
+            {
+                tracing::error!("a media thread panicked");
+            }
+        }
+    }
+}
+
+/// Says that a leg will not be: for the thread, which forgets its route first.
+fn refuse(routes: &Mutex<Routes>, leg: LegId) {
+    lock(routes).close(leg);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,381 @@
+//! One media thread: its sockets, its wheel, its wait.
+//!
+//! It wakes for the slots of the wheel that are in use and reads what has come meanwhile, so that a packet does not cost
+//! a wake-up each. A key may wait 10 ms for that. A relayed packet may not: while there are bridges the thread wakes
+//! every 2 ms, or, with few legs, for each packet.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pronto_types::Time;
+
+use super::ports::Ports;
+use super::routes::Routes;
+use super::sockets::{self, Pair, Poller, Ready};
+use super::{Clock, Counters, Mailbox, lock, refuse};
+use crate::shard::{Channel, Outlet, SLOT, SLOTS, Shard};
+use crate::{Command, Event, LegId, OpenError};
+
+/// Up to this many legs, relayed packets are read as they come.
+const EAGER: usize = 8;
+/// How many slots a packet may wait to be read when there are no bridges.
+const READ_EVERY: usize = 5;
+/// After a stall, up to three packets per leg are sent late; what would be later still is left out.
+const CATCH_UP: i64 = 3 * SLOTS as i64;
+/// A slot that begins this late is counted.
+const LATE: Duration = Duration::from_millis(5);
+/// Packets read from one socket in one go: what a flood on one port may take from the others.
+const ROUNDS: usize = 64;
+/// Ports tried for one leg when others hold them.
+const ATTEMPTS: usize = 32;
+/// The longest datagram worth reading: an Ethernet frame's. Longer ones are cut and then malformed or unexpected.
+const DATAGRAM: usize = 1_500;
+
+/// What a thread is made of.
+pub(super) struct Parts {
+    pub(super) listen: IpAddr,
+    pub(super) clock: Clock,
+    pub(super) poller: Poller,
+    pub(super) inbox: Receiver<Command>,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) ports: Arc<Mutex<Ports>>,
+    pub(super) routes: Arc<Mutex<Routes>>,
+    pub(super) on_event: Arc<dyn Fn(Event) + Send + Sync>,
+}
+
+/// A media thread's whole state.
+pub(super) struct Worker {
+    listen: IpAddr,
+    clock: Clock,
+    poller: Poller,
+    inbox: Receiver<Command>,
+    mailbox: Arc<Mailbox>,
+    ports: Arc<Mutex<Ports>>,
+    routes: Arc<Mutex<Routes>>,
+    shard: Shard,
+    carrier: Carrier,
+    /// The next slot to turn to, counted from the clock's start.
+    next: i64,
+    counters: Counters,
+}
+
+/// The shard's way out.
+struct Carrier {
+    /// At the shard's places.
+    sockets: Vec<Option<Pair>>,
+    v6: bool,
+    send_errors: u64,
+    on_event: Arc<dyn Fn(Event) + Send + Sync>,
+}
+
+impl Carrier {
+    fn socket(&self, place: usize, channel: Channel) -> Option<&UdpSocket> {
+        let pair = self.sockets.get(place)?.as_ref()?;
+        Some(match channel {
+            Channel::Rtp => &pair.rtp,
+            Channel::Rtcp => &pair.rtcp,
+        })
+    }
+}
+
+impl Outlet for Carrier {
+    fn send(&mut self, place: usize, channel: Channel, to: SocketAddr, datagram: &[u8]) {
+        let Some(socket) = self.socket(place, channel) else {
+            return;
+        };
+        // A full buffer is a lost packet, as on any network.
+        if socket
+            .send_to(datagram, sockets::for_family(self.v6, to))
+            .is_err()
+        {
+            self.send_errors += 1;
+        }
+    }
+
+    fn report(&mut self, event: Event) {
+        (self.on_event)(event);
+    }
+}
+
+/// A place and a port as an epoll key.
+fn key(place: usize, channel: Channel) -> u64 {
+    (place as u64) << 1 | u64::from(channel == Channel::Rtcp)
+}
+
+fn place_of(key: u64) -> (usize, Channel) {
+    (
+        (key >> 1) as usize,
+        if key & 1 == 0 { Channel::Rtp } else { Channel::Rtcp },
+    )
+}
+
+/// How many slots to leave out when `behind` are due: whole turns only, so that each leg keeps its slot and sends the
+/// packet that is due now.
+fn left_out(behind: i64) -> i64 {
+    if behind > CATCH_UP {
+        behind - behind.rem_euclid(SLOTS as i64)
+    } else {
+        0
+    }
+}
+
+impl Worker {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts {
+            listen,
+            clock,
+            poller,
+            inbox,
+            mailbox,
+            ports,
+            routes,
+            on_event,
+        } = parts;
+        let carrier = Carrier {
+            sockets: Vec::new(),
+            v6: listen.is_ipv6(),
+            send_errors: 0,
+            on_event,
+        };
+        Worker {
+            listen,
+            clock,
+            poller,
+            inbox,
+            mailbox,
+            ports,
+            routes,
+            shard: Shard::new(),
+            carrier,
+            next: 0,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Until the control plane lets go of its end.
+    pub(super) fn run(mut self) {
+        let mut ready = Ready::new();
+        let mut datagram = [0; DATAGRAM];
+        loop {
+            self.turn();
+            if !self.obey() {
+                return;
+            }
+            self.read(&mut ready, &mut datagram);
+            self.publish();
+            self.wait();
+        }
+    }
+
+    /// The nominal time of a slot.
+    fn time_of(&self, slot: i64) -> Time {
+        Time::from_micros(self.clock.start.as_micros() + slot * SLOT.as_micros() as i64)
+    }
+
+    fn slot_at(&self, now: Time) -> i64 {
+        (now.since(self.clock.start).as_micros() / SLOT.as_micros()) as i64
+    }
+
+    /// Turns the wheel to now.
+    fn turn(&mut self) {
+        let now = self.clock.now();
+        let current = self.slot_at(now);
+        if self.shard.legs() == 0 {
+            self.next = current + 1;
+            return;
+        }
+        let skipped = left_out(current - self.next);
+        self.next += skipped;
+        self.counters.skipped_slots += skipped as u64;
+        while self.next <= current {
+            let nominal = self.time_of(self.next);
+            let in_use = self.shard.next_busy(self.wheel_slot()) == Some(0);
+            self.counters.late_slots += u64::from(in_use && now.since(nominal) >= LATE);
+            self.shard.tick(nominal, self.wheel_slot(), &mut self.carrier);
+            self.next += 1;
+        }
+    }
+
+    fn wheel_slot(&self) -> usize {
+        self.next.rem_euclid(SLOTS as i64) as usize
+    }
+
+    /// When the next slot with legs is due.
+    fn next_tick(&self) -> Option<Time> {
+        let ahead = self.shard.next_busy(self.wheel_slot())?;
+        Some(self.time_of(self.next + ahead as i64))
+    }
+
+    fn slot_is_due(&self) -> bool {
+        self.next_tick().is_some_and(|at| self.clock.now() >= at)
+    }
+
+    /// Takes commands, as long as the wheel can wait. False when there is nobody to give any.
+    fn obey(&mut self) -> bool {
+        self.mailbox.roused.store(false, Ordering::Release);
+        loop {
+            let command = match self.inbox.try_recv() {
+                Ok(command) => command,
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            };
+            self.mailbox.waiting.fetch_sub(1, Ordering::AcqRel);
+            match command {
+                Command::Open { leg, seed, .. } => self.open(leg, seed),
+                Command::Close { leg } => self.close(leg),
+                command => self.shard.command(self.clock.now(), command),
+            }
+            if self.slot_is_due() {
+                // The rest is looked at after the slot: do not sleep over it.
+                self.mailbox.roused.store(true, Ordering::Release);
+                self.mailbox.wake.wake();
+                return true;
+            }
+        }
+    }
+
+    fn open(&mut self, leg: LegId, seed: u64) {
+        let now = self.clock.now();
+        let opened = self.bind().and_then(|pair| {
+            let port = pair.port;
+            let place = self.shard.open(now, leg, seed).ok_or(OpenError::Busy)?;
+            if self.carrier.sockets.len() <= place {
+                self.carrier.sockets.resize_with(place + 1, || None);
+            }
+            let watched = [(&pair.rtp, Channel::Rtp), (&pair.rtcp, Channel::Rtcp)]
+                .into_iter()
+                .try_for_each(|(socket, channel)| self.poller.add(socket, key(place, channel)));
+            self.carrier.sockets[place] = Some(pair);
+            if watched.is_err() {
+                self.forget(leg);
+                return Err(OpenError::NoSockets);
+            }
+            Ok(SocketAddr::new(self.listen, port))
+        });
+        match opened {
+            Ok(local) => self.carrier.report(Event::Opened { leg, local }),
+            Err(error) => {
+                self.counters.open_failures += 1;
+                refuse(&self.routes, leg);
+                self.carrier.report(Event::OpenFailed { leg, error });
+            }
+        }
+    }
+
+    /// The next free pair that nobody else on this machine holds.
+    fn bind(&self) -> Result<Pair, OpenError> {
+        for _ in 0..ATTEMPTS {
+            let port = lock(&self.ports).take().ok_or(OpenError::NoPorts)?;
+            match sockets::bind_pair(self.listen, port) {
+                Ok(pair) => return Ok(pair),
+                Err(error) => {
+                    lock(&self.ports).give_back(port);
+                    if error.kind() != io::ErrorKind::AddrInUse {
+                        tracing::debug!(port, %error, "no socket for a media port");
+                        return Err(OpenError::NoSockets);
+                    }
+                }
+            }
+        }
+        Err(OpenError::NoPorts)
+    }
+
+    fn close(&mut self, leg: LegId) {
+        if let Some(stats) = self.forget(leg) {
+            self.carrier.report(Event::Closed { leg, stats });
+        }
+    }
+
+    fn forget(&mut self, leg: LegId) -> Option<crate::Stats> {
+        let (place, stats) = self.shard.close(leg)?;
+        if let Some(pair) = self.carrier.sockets.get_mut(place).and_then(Option::take) {
+            let port = pair.port;
+            // Closed before the port can be taken again.
+            drop(pair);
+            lock(&self.ports).give_back(port);
+        }
+        Some(stats)
+    }
+
+    /// Reads what has come, until there is nothing or the wheel cannot wait.
+    fn read(&mut self, ready: &mut Ready, datagram: &mut [u8; DATAGRAM]) {
+        if self.shard.legs() == 0 {
+            return;
+        }
+        for _ in 0..ROUNDS {
+            let count = self.poller.ready(ready);
+            if count == 0 {
+                return;
+            }
+            let now = self.clock.now();
+            for n in 0..count {
+                let (place, channel) = place_of(ready.key(n));
+                let Some(socket) = self.carrier.socket(place, channel) else {
+                    continue;
+                };
+                // An error is one the network reported for an earlier packet, or a wrong checksum: nothing to read.
+                let Ok((length, from)) = socket.recv_from(datagram) else {
+                    continue;
+                };
+                let datagram = &mut datagram[..length];
+                self.shard.packet(
+                    now,
+                    (place, channel),
+                    sockets::canonical(from),
+                    datagram,
+                    &mut self.carrier,
+                );
+            }
+            if self.slot_is_due() {
+                return;
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        let counters = Counters {
+            tally: self.shard.tally(),
+            legs: self.shard.legs() as u64,
+            send_errors: self.carrier.send_errors,
+            ..self.counters
+        };
+        *lock(&self.mailbox.counters) = counters;
+    }
+
+    fn wait(&self) {
+        let Some(tick) = self.next_tick() else {
+            return sockets::wait(&self.mailbox.wake, None, None);
+        };
+        let bridges = self.shard.bridges() > 0;
+        let read = self.time_of(self.next + if bridges { 0 } else { READ_EVERY as i64 - 1 });
+        let eager = bridges && self.shard.legs() <= EAGER;
+        let timeout = if eager { tick } else { tick.min(read) }.since(self.clock.now());
+        if !timeout.is_zero() {
+            sockets::wait(&self.mailbox.wake, eager.then_some(&self.poller), Some(timeout));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_stall_is_caught_up_and_a_long_one_left_out_in_whole_turns() {
+        assert_eq!([-1, 0, 1, 30].map(left_out), [0; 4]);
+        assert_eq!([31, 39, 40, 2_505].map(left_out), [30, 30, 40, 2_500]);
+    }
+
+    #[test]
+    fn an_epoll_key_holds_place_and_port() {
+        for place in [0, 1, 77_777] {
+            for channel in [Channel::Rtp, Channel::Rtcp] {
+                assert_eq!(place_of(key(place, channel)), (place, channel));
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! One leg: a dialog, or an attempt at one, and where it stands. States own their deadlines.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use pronto_types::Time;
+
+use super::Dialog;
+use crate::endpoint::events::Reason;
+use crate::message::Method;
+use crate::settings::Flow;
+use crate::transaction::table::TxId;
+use crate::transaction::{T1, T1X64, T2};
+
+/// A UAS answers again at least this often while it rings (RFC 3261 §13.3.1.1: "every minute").
+pub(crate) const REMIND: Duration = Duration::from_secs(60);
+
+/// A leg.
+pub(crate) struct Leg {
+    pub(crate) dialog: Dialog,
+    pub(crate) state: State,
+    /// What a re-INVITE or UPDATE of the peer is waiting for.
+    pub(crate) renewal: Renewal,
+    /// The OPTIONS under way.
+    pub(crate) probe: Option<TxId>,
+    /// The last event has been told: whatever still happens is nobody's concern.
+    pub(crate) told: bool,
+    /// What the timer index holds for this leg.
+    pub(crate) scheduled: Option<Time>,
+}
+
+/// Where a leg stands.
+pub(crate) enum State {
+    /// Called: the INVITE waits for our final answer.
+    Incoming(Incoming),
+    /// Called: our 200 waits for its ACK. `hangup`: then say BYE.
+    Answered(Unacked, Option<Parting>),
+    /// Calling.
+    Calling(Calling),
+    /// Confirmed.
+    Up,
+    /// Our BYE is under way.
+    Ending,
+}
+
+/// The INVITE server transaction's side of a leg.
+pub(crate) struct Incoming {
+    pub(crate) invite: TxId,
+    /// Via to CSeq of every answer.
+    pub(crate) head: Bytes,
+    /// Whether the INVITE carried an offer.
+    pub(crate) had_offer: bool,
+    /// Record-Route lines, for answers that make the dialog.
+    pub(crate) record_route: Bytes,
+    /// The last provisional answer but 100, and when to repeat it.
+    pub(crate) ringing: Option<(Bytes, Time)>,
+}
+
+/// The INVITE client transaction's side of a leg.
+pub(crate) struct Calling {
+    pub(crate) invite: TxId,
+    /// What the INVITE asked for: sent once more after a challenge.
+    pub(crate) offer: Bytes,
+    /// Whether the peer has answered 1xx: "If no provisional response has been received, the CANCEL request MUST NOT be
+    /// sent" (§9.1).
+    pub(crate) provisional: bool,
+    pub(crate) challenged: bool,
+    pub(crate) stop: Stop,
+}
+
+/// Giving up an INVITE of ours.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Stop {
+    No,
+    /// As soon as a 1xx comes.
+    Wanted(Parting),
+    /// CANCEL is out; "if there is no final response to the original request in 64*T1 seconds, the client SHOULD then
+    /// consider the original transaction cancelled" (§9.1).
+    Sent(Parting, Time),
+}
+
+/// How we take our leave.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Parting {
+    pub(crate) reason: Option<Reason>,
+}
+
+/// A 200 to an INVITE, retransmitted until its ACK (§13.3.1.4).
+pub(crate) struct Unacked {
+    pub(crate) ok: Bytes,
+    pub(crate) flow: Flow,
+    pub(crate) cseq: u32,
+    /// Our 200 carried an offer: the ACK carries the answer.
+    pub(crate) late_offer: bool,
+    resend: Time,
+    interval: Duration,
+    until: Time,
+}
+
+/// What a timer of an [`Unacked`] asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Due {
+    Nothing,
+    Resend,
+    GaveUp,
+}
+
+impl Unacked {
+    pub(crate) fn new(now: Time, ok: Bytes, flow: Flow, cseq: u32, late_offer: bool) -> Self {
+        Unacked {
+            ok,
+            flow,
+            cseq,
+            late_offer,
+            resend: now + T1,
+            interval: T1,
+            until: now + T1X64,
+        }
+    }
+
+    fn deadline(&self) -> Time {
+        self.resend.min(self.until)
+    }
+
+    /// "The 2xx response is passed to the transport with an interval that starts at T1 seconds and doubles for each
+    /// retransmission until it reaches T2 seconds … If the server retransmits the 2xx response for 64*T1 seconds without
+    /// receiving an ACK, the dialog is confirmed, but the session SHOULD be terminated."
+    pub(crate) fn due(&mut self, now: Time) -> Due {
+        if self.until <= now {
+            return Due::GaveUp;
+        }
+        if self.resend > now {
+            return Due::Nothing;
+        }
+        self.interval = (self.interval * 2).min(T2);
+        self.resend = now + self.interval;
+        Due::Resend
+    }
+}
+
+/// A re-INVITE or UPDATE of the peer.
+pub(crate) enum Renewal {
+    None,
+    /// The peer waits for our answer.
+    Pending {
+        tx: TxId,
+        head: Bytes,
+        method: Method,
+        cseq: u32,
+        had_offer: bool,
+    },
+    /// Our 200 to a re-INVITE waits for its ACK.
+    Unacked(Unacked),
+}
+
+impl Leg {
+    /// The earliest deadline of its states.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        let state = match &self.state {
+            State::Incoming(incoming) => incoming.ringing.as_ref().map(|(_, at)| *at),
+            State::Answered(unacked, _) => Some(unacked.deadline()),
+            State::Calling(Calling {
+                stop: Stop::Sent(_, until),
+                ..
+            }) => Some(*until),
+            State::Calling(_) | State::Up | State::Ending => None,
+        };
+        let renewal = match &self.renewal {
+            Renewal::Unacked(unacked) => Some(unacked.deadline()),
+            Renewal::None | Renewal::Pending { .. } => None,
+        };
+        [state, renewal].into_iter().flatten().min()
+    }
+}

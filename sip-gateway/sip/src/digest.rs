@@ -1,0 +1,370 @@
+//! Digest authentication (RFC 3261 §22, RFC 7616, RFC 8760): both sides, MD5 and SHA-256, `qop=auth`.
+//!
+//! Nonces are signed, not stored: a time, a number and an HMAC over both. Only a nonce that has *proved* somebody takes
+//! memory, for its nonce counts. Whoever knows no password cannot make us remember anything.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use md5::{Digest, Md5};
+use pronto_types::{OperatorId, Secret, Time};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::message::{Challenge, Credentials, Uri, hex, push_display};
+
+#[cfg(test)]
+mod tests;
+
+/// How long a nonce proves anybody.
+pub(crate) const NONCE_LIFE: Duration = Duration::from_secs(300);
+
+/// A digest algorithm (RFC 8760 §2.1).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Algorithm {
+    /// For the phones there are.
+    Md5,
+    /// For the phones there will be.
+    Sha256,
+}
+
+impl Algorithm {
+    /// The token in the `algorithm` parameter.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Algorithm::Md5 => "MD5",
+            Algorithm::Sha256 => "SHA-256",
+        }
+    }
+
+    fn from_param(param: Option<&str>) -> Option<Self> {
+        match param {
+            None => Some(Algorithm::Md5),
+            Some(a) if a.eq_ignore_ascii_case("MD5") => Some(Algorithm::Md5),
+            Some(a) if a.eq_ignore_ascii_case("SHA-256") => Some(Algorithm::Sha256),
+            Some(_) => None,
+        }
+    }
+
+    /// The hash of the parts joined by colons, in hexadecimal.
+    fn hash(self, parts: &[&[u8]]) -> String {
+        fn run<D: Digest>(parts: &[&[u8]]) -> String {
+            let mut digest = D::new();
+            for (i, part) in parts.iter().enumerate() {
+                if i > 0 {
+                    digest.update(b":");
+                }
+                digest.update(part);
+            }
+            to_hex(&digest.finalize())
+        }
+        match self {
+            Algorithm::Md5 => run::<Md5>(parts),
+            Algorithm::Sha256 => run::<Sha256>(parts),
+        }
+    }
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    let mut text = Vec::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        push_display(&mut text, format_args!("{byte:02x}"));
+    }
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// `H(username:realm:password)`, per algorithm known. Never prints itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ha1 {
+    md5: Option<String>,
+    sha256: Option<String>,
+}
+
+impl Ha1 {
+    /// For every algorithm.
+    pub fn from_password(user: &str, realm: &str, password: &Secret) -> Self {
+        let of = |a: Algorithm| a.hash(&[user.as_bytes(), realm.as_bytes(), password.reveal().as_bytes()]);
+        Ha1 {
+            md5: Some(of(Algorithm::Md5)),
+            sha256: Some(of(Algorithm::Sha256)),
+        }
+    }
+
+    /// From 32 (MD5) or 64 (SHA-256) hexadecimal digits; `None` for anything else.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        if !text.bytes().all(|b| hex(b).is_some()) {
+            return None;
+        }
+        let text = text.to_ascii_lowercase();
+        match text.len() {
+            32 => Some(Ha1 {
+                md5: Some(text),
+                sha256: None,
+            }),
+            64 => Some(Ha1 {
+                md5: None,
+                sha256: Some(text),
+            }),
+            _ => None,
+        }
+    }
+
+    fn get(&self, algorithm: Algorithm) -> Option<&str> {
+        match algorithm {
+            Algorithm::Md5 => self.md5.as_deref(),
+            Algorithm::Sha256 => self.sha256.as_deref(),
+        }
+    }
+}
+
+impl fmt::Debug for Ha1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ha1([secret])")
+    }
+}
+
+/// What credentials turned out to be worth.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// This operator.
+    Proven(OperatorId),
+    /// The password is right, the nonce has expired or was used with this count: ask again with `stale=true`.
+    Stale,
+    /// Nobody.
+    Wrong,
+}
+
+/// The nonce counts one nonce was used with.
+struct Used {
+    issued: Time,
+    highest: u32,
+    /// Bit n: `highest - n` was seen.
+    window: u64,
+}
+
+impl Used {
+    /// Whether this count is new; remembers it. Counts may overtake each other by 63 (RFC 7616 §3.4.5 asks for "nc
+    /// checks"; two requests in flight arrive in any order).
+    fn take(&mut self, nc: u32) -> bool {
+        if nc > self.highest {
+            let shift = nc - self.highest;
+            self.window = if shift > 63 { 1 } else { self.window << shift | 1 };
+            self.highest = nc;
+            return true;
+        }
+        let bit = self.highest - nc;
+        if bit > 63 || self.window >> bit & 1 == 1 {
+            return false;
+        }
+        self.window |= 1 << bit;
+        true
+    }
+}
+
+/// The side that asks: signs nonces, checks answers, refuses replays.
+pub(crate) struct Authority {
+    key: [u8; 32],
+    realm: String,
+    algorithms: Vec<Algorithm>,
+    nobody: Ha1,
+    used: BTreeMap<u64, Used>,
+    limit: usize,
+}
+
+impl Authority {
+    pub(crate) fn new(key: [u8; 32], realm: &str, algorithms: &[Algorithm], limit: usize) -> Self {
+        let nobody = Ha1::from_password("", realm, &Secret::new(to_hex(&key)));
+        let algorithms = if algorithms.is_empty() {
+            vec![Algorithm::Md5]
+        } else {
+            algorithms.to_vec()
+        };
+        Authority {
+            key,
+            realm: realm.to_owned(),
+            algorithms,
+            nobody,
+            used: BTreeMap::new(),
+            limit: limit.max(1),
+        }
+    }
+
+    /// The values of the WWW-Authenticate fields to send, best first. `number` makes the nonce unique.
+    pub(crate) fn challenge(&self, now: Time, number: u64, stale: bool) -> Vec<String> {
+        let nonce = self.nonce(now, number);
+        let stale = if stale { ", stale=true" } else { "" };
+        let one = |a: &Algorithm| {
+            let realm = self.realm.replace(['"', '\\'], "");
+            format!(
+                "Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={}, qop=\"auth\"{stale}",
+                a.as_str()
+            )
+        };
+        self.algorithms.iter().map(one).collect()
+    }
+
+    fn nonce(&self, issued: Time, number: u64) -> String {
+        let plain = format!("{:016x}{number:016x}", issued.as_micros().cast_unsigned());
+        let mac = self.sign(plain.as_bytes());
+        plain + &to_hex(&mac[..16])
+    }
+
+    /// HMAC-SHA-256 under this endpoint's own key.
+    pub(crate) fn sign(&self, text: &[u8]) -> [u8; 32] {
+        let mut mac = match Hmac::<Sha256>::new_from_slice(&self.key) {
+            Ok(mac) => mac,
+            // HMAC takes keys of any length (RFC 2104 §2).
+            Err(_) => return [0; 32],
+        };
+        mac.update(text);
+        mac.finalize().into_bytes().into()
+    }
+
+    /// The time and number of a nonce of ours.
+    fn read_nonce(&self, nonce: &str) -> Option<(Time, u64)> {
+        let plain = nonce.get(..32)?;
+        let mac = self.sign(plain.as_bytes());
+        if !bool::from(to_hex(&mac[..16]).as_bytes().ct_eq(nonce.get(32..)?.as_bytes())) {
+            return None;
+        }
+        let issued = u64::from_str_radix(&plain[..16], 16).ok()?.cast_signed();
+        Some((
+            Time::from_micros(issued),
+            u64::from_str_radix(&plain[16..], 16).ok()?,
+        ))
+    }
+
+    /// Who the credentials prove. The same work is done for users that exist and users that do not.
+    pub(crate) fn verify(
+        &mut self,
+        now: Time,
+        given: &Credentials,
+        (method, uri): (&str, &[u8]),
+        operators: &BTreeMap<OperatorId, Ha1>,
+    ) -> Verdict {
+        let algorithm =
+            Algorithm::from_param(given.algorithm.as_deref()).filter(|a| self.algorithms.contains(a));
+        let nonce = self.read_nonce(&given.nonce);
+        let known = operators.get_key_value(given.username.as_str());
+        let (Some(algorithm), Some((issued, number))) = (algorithm, nonce) else {
+            return Verdict::Wrong;
+        };
+        let nobody = self.nobody.get(algorithm).unwrap_or_default();
+        let ha1 = known.and_then(|(_, ha1)| ha1.get(algorithm)).unwrap_or(nobody);
+        let Some(expected) = expected_response(algorithm, ha1, given, method) else {
+            return Verdict::Wrong;
+        };
+        let matches = bool::from(
+            expected
+                .as_bytes()
+                .ct_eq(given.response.to_ascii_lowercase().as_bytes()),
+        );
+        let Some((operator, _)) = known.filter(|(_, ha1)| ha1.get(algorithm).is_some() && matches) else {
+            return Verdict::Wrong;
+        };
+        if given.realm != self.realm || !same_target(given.uri.as_bytes(), uri) {
+            return Verdict::Wrong;
+        }
+        let nc = given
+            .nc
+            .as_deref()
+            .map_or(Some(1), |nc| u32::from_str_radix(nc, 16).ok());
+        let fresh = now.since(issued) <= NONCE_LIFE && issued <= now;
+        match nc {
+            Some(nc) if fresh && self.take(now, number, issued, nc) => Verdict::Proven(operator.clone()),
+            _ => Verdict::Stale,
+        }
+    }
+
+    /// Counts a proven use of a nonce; `false` for a replay.
+    fn take(&mut self, now: Time, number: u64, issued: Time, nc: u32) -> bool {
+        if let Some(used) = self.used.get_mut(&number) {
+            return used.take(nc);
+        }
+        if self.used.len() >= self.limit {
+            self.used.retain(|_, used| now.since(used.issued) <= NONCE_LIFE);
+        }
+        // Full of living nonces: forgetting one would let it be replayed, so the newcomer has to ask again.
+        if self.used.len() >= self.limit {
+            return false;
+        }
+        self.used.insert(
+            number,
+            Used {
+                issued,
+                highest: nc,
+                window: 1,
+            },
+        );
+        true
+    }
+}
+
+/// The uri parameter against the Request-URI: the same text, or at least the same scheme, user and host.
+fn same_target(param: &[u8], request: &[u8]) -> bool {
+    param == request
+        || match (Uri::parse(param), Uri::parse(request)) {
+            (Some(a), Some(b)) => a.scheme == b.scheme && a.user == b.user && a.host == b.host,
+            _ => false,
+        }
+}
+
+/// RFC 7616 §3.4.1, and RFC 2069's form where no qop is given.
+fn expected_response(algorithm: Algorithm, ha1: &str, given: &Credentials, method: &str) -> Option<String> {
+    let ha2 = algorithm.hash(&[method.as_bytes(), given.uri.as_bytes()]);
+    let (ha1, nonce, ha2) = (ha1.as_bytes(), given.nonce.as_bytes(), ha2.as_bytes());
+    match given.qop.as_deref() {
+        None => Some(algorithm.hash(&[ha1, nonce, ha2])),
+        Some(qop) if qop.eq_ignore_ascii_case("auth") => {
+            let (nc, cnonce) = (given.nc.as_deref()?, given.cnonce.as_deref()?);
+            Some(algorithm.hash(&[ha1, nonce, nc.as_bytes(), cnonce.as_bytes(), qop.as_bytes(), ha2]))
+        }
+        Some(_) => None,
+    }
+}
+
+/// The side that answers: the Authorization value for a challenge, or `None` for an algorithm we do not know.
+pub(crate) fn answer(
+    challenge: &Challenge,
+    user: &str,
+    password: &Secret,
+    (method, uri): (&str, &str),
+    cnonce: &str,
+) -> Option<String> {
+    let algorithm = Algorithm::from_param(challenge.algorithm.as_deref())?;
+    let ha1 = algorithm.hash(&[
+        user.as_bytes(),
+        challenge.realm.as_bytes(),
+        password.reveal().as_bytes(),
+    ]);
+    let mut given = Credentials {
+        username: user.to_owned(),
+        realm: challenge.realm.clone(),
+        nonce: challenge.nonce.clone(),
+        uri: uri.to_owned(),
+        response: String::new(),
+        algorithm: None,
+        qop: challenge.qop_auth.then(|| "auth".to_owned()),
+        cnonce: Some(cnonce.to_owned()),
+        nc: Some("00000001".to_owned()),
+    };
+    given.response = expected_response(algorithm, &ha1, &given, method)?;
+    let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+    let mut value = format!(
+        "Digest username=\"{}\", realm=\"{}\", nonce=\"{}\", uri=\"{uri}\", response=\"{}\", algorithm={}",
+        quoted(user),
+        quoted(&challenge.realm),
+        quoted(&challenge.nonce),
+        given.response,
+        algorithm.as_str()
+    );
+    if challenge.qop_auth {
+        value += &format!(", qop=auth, nc=00000001, cnonce=\"{cnonce}\"");
+    }
+    if let Some(opaque) = &challenge.opaque {
+        value += &format!(", opaque=\"{}\"", quoted(opaque));
+    }
+    Some(value)
+}

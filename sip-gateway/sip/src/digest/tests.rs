@@ -1,0 +1,227 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// RFC 7616 §3.9.1, with its passwords and nonces.
+fn rfc_7616(algorithm: Algorithm) -> Credentials {
+    Credentials {
+        username: "Mufasa".into(),
+        realm: "http-auth@example.org".into(),
+        nonce: "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v".into(),
+        uri: "/dir/index.html".into(),
+        response: String::new(),
+        algorithm: Some(algorithm.as_str().into()),
+        qop: Some("auth".into()),
+        cnonce: Some("f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ".into()),
+        nc: Some("00000001".into()),
+    }
+}
+
+#[test]
+fn the_examples_of_rfc_7616_and_rfc_2617_come_out() {
+    let password = Secret::new("Circle of Life");
+    let ha1 = Ha1::from_password("Mufasa", "http-auth@example.org", &password);
+    let response = |a| expected_response(a, ha1.get(a).unwrap(), &rfc_7616(a), "GET").unwrap();
+    assert_eq!(response(Algorithm::Md5), "8ca523f5e9506fed4657c9700eebdbec");
+    assert_eq!(
+        response(Algorithm::Sha256),
+        "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"
+    );
+    let old = Credentials {
+        realm: "testrealm@host.com".into(),
+        nonce: "dcd98b7102dd2f0e8b11d0f600bfb0c093".into(),
+        cnonce: Some("0a4f113b".into()),
+        ..rfc_7616(Algorithm::Md5)
+    };
+    let ha1 = Ha1::from_password("Mufasa", "testrealm@host.com", &Secret::new("Circle Of Life"));
+    let response = expected_response(Algorithm::Md5, ha1.get(Algorithm::Md5).unwrap(), &old, "GET").unwrap();
+    assert_eq!(response, "6629fae49393a05397450978507c4ef1");
+}
+
+fn authority(limit: usize) -> (Authority, BTreeMap<OperatorId, Ha1>) {
+    let operator = OperatorId::new("101").unwrap();
+    let ha1 = Ha1::from_password("101", "pronto.example", &Secret::new("right"));
+    (
+        Authority::new(
+            [7; 32],
+            "pronto.example",
+            &[Algorithm::Sha256, Algorithm::Md5],
+            limit,
+        ),
+        BTreeMap::from([(operator, ha1)]),
+    )
+}
+
+fn given(authority: &Authority, now: Time, number: u64, user: &str, password: &str) -> Credentials {
+    let challenge =
+        Challenge::parse(authority.challenge(now, number, false).last().unwrap().as_bytes()).unwrap();
+    let value = answer(
+        &challenge,
+        user,
+        &Secret::new(password),
+        ("INVITE", "sip:x@y"),
+        "cnonce",
+    )
+    .unwrap();
+    Credentials::parse(value.as_bytes()).unwrap()
+}
+
+const NOW: Time = Time::from_secs(1_000_000);
+
+fn check(
+    authority: &mut Authority,
+    now: Time,
+    given: &Credentials,
+    operators: &BTreeMap<OperatorId, Ha1>,
+) -> Verdict {
+    authority.verify(now, given, ("INVITE", b"sip:x@y"), operators)
+}
+
+#[test]
+fn a_password_proves_once_per_nonce_count() {
+    let (mut authority, operators) = authority(10);
+    let mut credentials = given(&authority, NOW, 1, "101", "right");
+    let proven = Verdict::Proven(OperatorId::new("101").unwrap());
+    assert_eq!(check(&mut authority, NOW, &credentials, &operators), proven);
+    assert_eq!(
+        check(&mut authority, NOW, &credentials, &operators),
+        Verdict::Stale,
+        "a replay"
+    );
+    credentials.nc = Some("00000002".into());
+    assert_eq!(
+        check(&mut authority, NOW, &credentials, &operators),
+        Verdict::Wrong,
+        "the count is part of the proof"
+    );
+}
+
+#[test]
+fn nothing_but_the_right_password_for_the_right_request_proves() {
+    let (mut authority, operators) = authority(10);
+    for (user, password) in [("101", "wrong"), ("102", "right"), ("", ""), ("101", "")] {
+        let credentials = given(&authority, NOW, 1, user, password);
+        assert_eq!(
+            check(&mut authority, NOW, &credentials, &operators),
+            Verdict::Wrong,
+            "{user}"
+        );
+    }
+    let right = given(&authority, NOW, 1, "101", "right");
+    assert_eq!(
+        authority.verify(NOW, &right, ("BYE", b"sip:x@y"), &operators),
+        Verdict::Wrong,
+        "another method"
+    );
+    assert_eq!(
+        authority.verify(NOW, &right, ("INVITE", b"sip:z@y"), &operators),
+        Verdict::Wrong,
+        "another target"
+    );
+    let mut forged = right.clone();
+    forged.nonce = forged.nonce.replacen('0', "1", 1);
+    assert_eq!(
+        check(&mut authority, NOW, &forged, &operators),
+        Verdict::Wrong,
+        "a nonce we did not sign"
+    );
+    let mut other = right.clone();
+    other.algorithm = Some("MD5-sess".into());
+    assert_eq!(check(&mut authority, NOW, &other, &operators), Verdict::Wrong);
+    assert!(
+        authority.used.is_empty(),
+        "whoever proves nothing takes no memory"
+    );
+}
+
+#[test]
+fn an_old_nonce_is_stale_and_makes_room() {
+    let (mut authority, operators) = authority(2);
+    let late = NOW + NONCE_LIFE + Duration::from_secs(1);
+    let credentials = given(&authority, NOW, 1, "101", "right");
+    assert_eq!(
+        check(&mut authority, late, &credentials, &operators),
+        Verdict::Stale
+    );
+    for number in 2..4 {
+        let credentials = given(&authority, NOW, number, "101", "right");
+        assert!(matches!(
+            check(&mut authority, NOW, &credentials, &operators),
+            Verdict::Proven(_)
+        ));
+    }
+    let credentials = given(&authority, NOW, 4, "101", "right");
+    assert_eq!(
+        check(&mut authority, NOW, &credentials, &operators),
+        Verdict::Stale,
+        "full of living nonces"
+    );
+    let credentials = given(&authority, late, 5, "101", "right");
+    assert!(matches!(
+        check(&mut authority, late, &credentials, &operators),
+        Verdict::Proven(_)
+    ));
+    assert_eq!(authority.used.len(), 1);
+}
+
+#[test]
+fn hashes_are_kept_by_algorithm_and_never_shown() {
+    let ha1 = Ha1::from_hex(&"aB".repeat(16)).unwrap();
+    assert_eq!(
+        (ha1.get(Algorithm::Md5), ha1.get(Algorithm::Sha256)),
+        (Some("ab".repeat(16).as_str()), None)
+    );
+    assert!(Ha1::from_hex(&"0".repeat(64)).is_some());
+    assert!(Ha1::from_hex("xyz").is_none() && Ha1::from_hex(&"0".repeat(33)).is_none());
+    assert_eq!(format!("{ha1:?}"), "Ha1([secret])");
+}
+
+#[test]
+fn a_client_without_qop_is_known_once_per_nonce() {
+    let (mut authority, operators) = authority(10);
+    let mut challenge =
+        Challenge::parse(authority.challenge(NOW, 1, false).last().unwrap().as_bytes()).unwrap();
+    challenge.qop_auth = false;
+    let value = answer(
+        &challenge,
+        "101",
+        &Secret::new("right"),
+        ("INVITE", "sip:x@y"),
+        "c",
+    )
+    .unwrap();
+    assert!(!value.contains("qop"));
+    let credentials = Credentials::parse(value.as_bytes()).unwrap();
+    let credentials = Credentials {
+        nc: None,
+        ..credentials
+    };
+    assert!(matches!(
+        check(&mut authority, NOW, &credentials, &operators),
+        Verdict::Proven(_)
+    ));
+    assert_eq!(
+        check(&mut authority, NOW, &credentials, &operators),
+        Verdict::Stale
+    );
+}
+
+proptest! {
+    #[test]
+    fn each_nonce_count_is_taken_once_within_the_window(counts in proptest::collection::vec(1_u32..200, 1..80)) {
+        let mut used = Used { issued: Time::ZERO, highest: counts[0], window: 1 };
+        let mut seen = std::collections::BTreeSet::from([counts[0]]);
+        for nc in &counts[1..] {
+            let fresh = !seen.contains(nc) && used.highest.saturating_sub(*nc) <= 63;
+            prop_assert_eq!(used.take(*nc), fresh);
+            if fresh { seen.insert(*nc); }
+        }
+    }
+
+    #[test]
+    fn no_credentials_make_verification_panic(user in ".{0,20}", nonce in ".{0,80}", response in ".{0,40}", nc in ".{0,10}", qop in proptest::option::of(".{0,6}")) {
+        let (mut authority, operators) = authority(4);
+        let c = Credentials { username: user, realm: "pronto.example".into(), nonce, uri: "sip:x@y".into(), response, algorithm: None, qop, cnonce: Some("c".into()), nc: Some(nc) };
+        prop_assert_eq!(check(&mut authority, NOW, &c, &operators), Verdict::Wrong);
+    }
+}

@@ -1,0 +1,141 @@
+//! Who is calling. In this order: the source address and port of a live binding is that operator, who must prove it; a
+//! trunk's address is a caller, never challenged; anyone else is challenged, known user or not, at equal cost.
+
+use pronto_types::{OperatorId, Time};
+use rand::Rng;
+
+use super::Endpoint;
+use super::events::{Caller, Identity};
+use super::receive::Request;
+use crate::digest::Verdict;
+use crate::message::{Credentials, Draft, Fault, HeaderName, NameAddr, Status, decode};
+
+/// What becomes of a request from outside.
+pub(super) enum Admission {
+    Welcome(Identity),
+    /// 401; `stale`: the password was right.
+    Prove {
+        stale: bool,
+    },
+    /// 403: proven, and not allowed to be who it says it is.
+    Forbidden,
+}
+
+impl Endpoint {
+    pub(super) fn admit(&mut self, now: Time, request: &Request<'_>) -> Admission {
+        if self.enrolled.values().any(|e| e.is_registrar(request.flow)) {
+            return Admission::Welcome(Identity::Registrar);
+        }
+        let expected = self.registrar.operator_at(request.flow).cloned();
+        if expected.is_none()
+            && let Some(trunk) = self.trunk_at(request)
+        {
+            return Admission::Welcome(Identity::Trunk(trunk));
+        }
+        match self.prove(now, request) {
+            Verdict::Wrong => Admission::Prove { stale: false },
+            Verdict::Stale => Admission::Prove { stale: true },
+            Verdict::Proven(operator) => {
+                let other_phone = expected.is_some_and(|e| e != operator);
+                if other_phone || !names(&request.essentials.from, &operator) {
+                    return Admission::Forbidden;
+                }
+                Admission::Welcome(Identity::Operator(operator))
+            }
+        }
+    }
+
+    fn trunk_at(&self, request: &Request<'_>) -> Option<String> {
+        let source = request.flow.remote.ip().to_canonical();
+        let trunk = self
+            .settings
+            .trunks
+            .iter()
+            .find(|trunk| trunk.allow.iter().any(|net| net.contains(&source)))?;
+        Some(trunk.name.clone())
+    }
+
+    /// Who the Authorization fields prove. Another scheme, or another realm's, counts as none (RFC 4475 §3.3.7).
+    pub(super) fn prove(&mut self, now: Time, request: &Request<'_>) -> Verdict {
+        let method = decode(request.message.method_token());
+        let given = request
+            .message
+            .all(HeaderName::Authorization)
+            .take(4)
+            .filter_map(Credentials::parse);
+        let mine: Vec<Credentials> = given.filter(|c| c.realm == self.settings.domain).collect();
+        let mut verdict = Verdict::Wrong;
+        for credentials in mine {
+            match self.authority.verify(
+                now,
+                &credentials,
+                (&method, request.uri.raw),
+                &self.settings.operators,
+            ) {
+                Verdict::Wrong => {}
+                Verdict::Stale => verdict = Verdict::Stale,
+                proven @ Verdict::Proven(_) => return proven,
+            }
+        }
+        verdict
+    }
+
+    /// 401, without a transaction: whoever proves nothing costs no memory.
+    pub(super) fn challenge(&mut self, now: Time, request: &Request<'_>, stale: bool) {
+        self.dropped.challenged += 1;
+        let values = self.authority.challenge(now, self.rng.next_u64(), stale);
+        self.reply(request, Fault::plain(Status::UNAUTHORIZED), &|draft| {
+            let add =
+                |draft: Draft, value: &String| draft.field(HeaderName::WwwAuthenticate, value.as_bytes());
+            values.iter().fold(draft, add)
+        });
+    }
+}
+
+/// Whether an address names this operator as its user.
+pub(super) fn names(address: &NameAddr<'_>, operator: &OperatorId) -> bool {
+    address
+        .uri
+        .user_text()
+        .is_some_and(|user| user == operator.as_str())
+}
+
+/// Whom the caller says to be. A trunk's word is better than the caller's own: "P-Asserted-Identity" (RFC 3325 §9.1) is
+/// believed from a trunk, and from nobody else.
+pub(super) fn caller(request: &Request<'_>, identity: &Identity) -> Caller {
+    let trusted = matches!(identity, Identity::Trunk(_));
+    let asserted = request
+        .message
+        .list(HeaderName::PAssertedIdentity)
+        .filter_map(Result::ok)
+        .find_map(NameAddr::parse);
+    let from = request.essentials.from;
+    let address = asserted.filter(|_| trusted).unwrap_or(from);
+    let hidden = request
+        .message
+        .list(HeaderName::Privacy)
+        .filter_map(Result::ok)
+        .any(asks_privacy);
+    let nameless = from
+        .uri
+        .user_text()
+        .is_some_and(|user| user.eq_ignore_ascii_case("anonymous"))
+        && asserted.is_none_or(|_| !trusted);
+    // "sip:anonymous@anonymous.invalid" (RFC 3323 §4.1) hides the caller even where the trunk tells us who it is.
+    let invalid = matches!(from.uri.host, crate::message::Host::Name(host) if host.eq_ignore_ascii_case("anonymous.invalid"));
+    let short = |text: String| text.chars().take(128).collect::<String>();
+    Caller {
+        user: address.uri.user_text().filter(|user| !user.is_empty()).map(short),
+        display: address.display_text().map(short),
+        anonymous: hidden || nameless || invalid,
+    }
+}
+
+/// `Privacy: id; user; …` but not `none` (RFC 3323 §4.2).
+fn asks_privacy(value: &[u8]) -> bool {
+    value.split(|b| *b == b';').any(|v| {
+        [&b"id"[..], b"user", b"header"]
+            .iter()
+            .any(|w| v.trim_ascii().eq_ignore_ascii_case(w))
+    })
+}

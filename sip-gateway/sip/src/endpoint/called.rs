@@ -1,0 +1,356 @@
+//! INVITEs to us, until they are answered (RFC 3261 §13.3), CANCEL (§9.2) and ACK (§13.3.1.4).
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pronto_types::Time;
+
+use super::Endpoint;
+use super::admission::{Admission, caller};
+use super::events::{Event, Identity, Invite, LegId};
+use super::receive::Request;
+use super::reply::{bare, echo};
+use crate::dialog::leg::{Incoming, Leg, REMIND, Renewal, State, Unacked};
+use crate::dialog::{Dialog, contact_uri, push_field, record_routes};
+use crate::face::Face;
+use crate::message::{Draft, Fault, HeaderName, Host, NameAddr, Status, Uri};
+use crate::settings::{Flow, Transport};
+use crate::tag::Tag;
+use crate::transaction::table::Owner;
+
+/// Commands.
+impl Endpoint {
+    /// 180 Ringing. Repeated every minute, so that no proxy gives the call up.
+    pub fn ring(&mut self, now: Time, leg: LegId) {
+        let Some(mut taken) = self.take(leg) else { return };
+        if let State::Incoming(incoming) = &mut taken.state {
+            let draft = Draft::response(Status::RINGING, "")
+                .raw(&incoming.head)
+                .raw(&incoming.record_route);
+            let contact = self.face.contact(taken.dialog.flow, "");
+            let draft = draft.header(HeaderName::Contact, format_args!("<{contact}>"));
+            let bytes = self.face.sign_response(draft).finish(None, b"");
+            self.table.respond(
+                now,
+                incoming.invite,
+                Status::RINGING,
+                bytes.clone(),
+                &mut self.out,
+            );
+            incoming.ringing = Some((bytes, now + REMIND));
+        }
+        self.keep(leg, taken);
+    }
+
+    /// 200 OK with an answer, or with an offer where the INVITE had none; retransmitted until the ACK comes.
+    pub fn answer(&mut self, now: Time, leg: LegId, sdp: Bytes) {
+        let Some(mut taken) = self.take(leg) else { return };
+        if let State::Incoming(incoming) = &taken.state {
+            let ok = self.accepting(&incoming.head, &incoming.record_route, taken.dialog.flow, &sdp);
+            let flow = self.table.flow(incoming.invite).unwrap_or(taken.dialog.flow);
+            self.table
+                .respond(now, incoming.invite, Status::OK, ok.clone(), &mut self.out);
+            let unacked = Unacked::new(now, ok, flow, taken.dialog.remote_cseq, !incoming.had_offer);
+            taken.state = State::Answered(unacked, None);
+        }
+        self.keep(leg, taken);
+    }
+
+    /// A final refusal: 300 to 699; anything else is sent as 500. The leg is over.
+    pub fn reject(&mut self, now: Time, leg: LegId, status: Status, retry_after: Option<Duration>) {
+        let Some(taken) = self.take(leg) else { return };
+        let State::Incoming(incoming) = &taken.state else {
+            return self.keep(leg, taken);
+        };
+        let status = if status.code() < 300 {
+            Status::SERVER_INTERNAL_ERROR
+        } else {
+            status
+        };
+        let mut draft = Draft::response(status, "").raw(&incoming.head);
+        if let Some(after) = retry_after {
+            draft = draft.header(HeaderName::RetryAfter, format_args!("{}", after.as_secs().max(1)));
+        }
+        self.table.respond(
+            now,
+            incoming.invite,
+            status,
+            draft.finish(None, b""),
+            &mut self.out,
+        );
+        self.bury(now, leg, &taken);
+        self.tell(Event::Released { leg });
+    }
+}
+
+impl Endpoint {
+    /// The 200 to an INVITE: "SHOULD contain an Allow … MUST contain a Contact" (§13.3.1.4, §12.1.1).
+    pub(super) fn accepting(&self, head: &[u8], record_route: &[u8], flow: Flow, sdp: &[u8]) -> Bytes {
+        let contact = self.face.contact(flow, "");
+        let draft = Draft::response(Status::OK, "").raw(head).raw(record_route);
+        let draft = Face::allow(draft.header(HeaderName::Contact, format_args!("<{contact}>")));
+        self.face
+            .sign_response(draft)
+            .finish(Some("application/sdp"), sdp)
+    }
+
+    /// An INVITE outside any dialog.
+    pub(super) fn invited(&mut self, now: Time, request: &Request<'_>) {
+        // "If the request has no tag in the To header field, … the From tag, Call-ID, and CSeq exactly match those associated
+        // with an ongoing transaction, but the request does not match that transaction, the UAS SHOULD generate a 482"
+        // (§8.2.2.2).
+        if self.table.any_server(&request.key[..request.merge]) {
+            return self.reply(request, Fault::plain(Status::LOOP_DETECTED), &bare);
+        }
+        if !self.check_content(request) {
+            return;
+        }
+        let identity = match self.admit(now, request) {
+            Admission::Welcome(identity) => identity,
+            Admission::Prove { stale } => return self.challenge(now, request, stale),
+            Admission::Forbidden => {
+                self.dropped.forbidden += 1;
+                return self.reply_once(now, request, Status::FORBIDDEN, &bare);
+            }
+        };
+        if self.draining || self.is_full(1) || self.legs.len() >= self.settings.limits.dialogs {
+            return self.reply_overload(request);
+        }
+        self.open_incoming(now, request, identity);
+    }
+
+    fn open_incoming(&mut self, now: Time, request: &Request<'_>, identity: Identity) {
+        let id = LegId(self.next_leg);
+        self.next_leg += 1;
+        let tag = Tag::random(&mut self.rng);
+        let head = Bytes::from(echo(request.message, request.flow.remote, Some(tag)));
+        let invite = self
+            .table
+            .serve_invite(&request.key, request.reply_to, Owner::Leg(id));
+        let trying = Draft::response(Status::TRYING, "").raw(&head).finish(None, b"");
+        self.table
+            .respond(now, invite, Status::TRYING, trying, &mut self.out);
+        let body = request.message.body();
+        let offer =
+            (!body.is_empty() && request.message.content_type() == "application/sdp").then(|| body.clone());
+        let mut record_route = Vec::new();
+        for value in request.message.all(HeaderName::RecordRoute) {
+            push_field(&mut record_route, "Record-Route", value);
+        }
+        let incoming = Incoming {
+            invite,
+            head,
+            record_route: Bytes::from(record_route),
+            had_offer: offer.is_some(),
+            ringing: None,
+        };
+        let dialog = self.dialog_of(request, &identity, tag);
+        let state = State::Incoming(incoming);
+        self.keep(
+            id,
+            Box::new(Leg {
+                dialog,
+                state,
+                renewal: Renewal::None,
+                probe: None,
+                told: false,
+                scheduled: None,
+            }),
+        );
+        let invite = Invite {
+            leg: id,
+            caller: caller(request, &identity),
+            from: identity,
+            dialled: request.uri.user_text().unwrap_or_default(),
+            source: request.flow.remote,
+            offer,
+        };
+        self.tell(Event::Invite(invite));
+    }
+
+    /// "The UAS then constructs the state of the dialog" (§12.1.1).
+    fn dialog_of(&self, request: &Request<'_>, identity: &Identity, tag: Tag) -> Dialog {
+        let (message, essentials) = (request.message, &request.essentials);
+        let to = message.first(HeaderName::To).unwrap_or_default();
+        let local = [to, format!(";tag={tag}").as_bytes()].concat();
+        // RFC 2543 allowed INVITEs without Contact: such a caller is where the INVITE came from.
+        let here = format!("sip:{}", request.flow.remote);
+        let target = contact_uri(message).unwrap_or(here.as_bytes());
+        let routes = record_routes(message);
+        let (flow, named) = self.answering_flow(request, identity, routes.first().map_or(target, |r| &r[..]));
+        let direct = named && routes.is_empty();
+        Dialog {
+            call_id: Bytes::copy_from_slice(essentials.call_id),
+            local_tag: tag,
+            remote_tag: Bytes::copy_from_slice(essentials.from.tag().unwrap_or_default()),
+            local: Bytes::from(local),
+            remote: Bytes::copy_from_slice(message.first(HeaderName::From).unwrap_or_default()),
+            target: Bytes::copy_from_slice(target),
+            routes,
+            local_cseq: 0,
+            remote_cseq: essentials.cseq,
+            flow,
+            direct,
+        }
+    }
+
+    /// Where our requests in this dialog go. Phones are reached the way they came. A trunk is reached where its route or
+    /// Contact says (§12.2.1.1), unless it stands behind a NAT and does not know it: then Contact and Via name one address
+    /// that is not the one we see.
+    fn answering_flow(&self, request: &Request<'_>, identity: &Identity, hop: &[u8]) -> (Flow, bool) {
+        if request.flow.transport == Transport::Tcp || !matches!(identity, Identity::Trunk(_)) {
+            return (request.flow, false);
+        }
+        let named = self.flow_to(hop, Transport::Udp);
+        let behind_nat = |at: SocketAddr| {
+            at.ip() != request.flow.remote.ip() && request.essentials.via.host == Host::Ip(at.ip())
+        };
+        match named {
+            Some(flow) if !behind_nat(flow.remote) => (
+                Flow {
+                    local: request.flow.local,
+                    ..flow
+                },
+                true,
+            ),
+            _ => (request.flow, false),
+        }
+    }
+
+    /// A flow to the numeric address in a URI or name-addr; `None` for a name: nothing here asks the DNS.
+    pub(super) fn flow_to(&self, hop: &[u8], transport: Transport) -> Option<Flow> {
+        let uri = match NameAddr::parse(hop) {
+            Some(address) => address.uri,
+            None => Uri::parse(hop)?,
+        };
+        let Host::Ip(ip) = uri.host else { return None };
+        if ip.is_unspecified() || ip.is_multicast() || uri.port == Some(0) {
+            return None;
+        }
+        let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
+        Some(Flow {
+            transport,
+            local: self.face.socket(transport, remote)?,
+            remote,
+        })
+    }
+
+    /// CANCEL (§9.2).
+    pub(super) fn cancelled(&mut self, now: Time, request: &Request<'_>) {
+        let tx = self.table.find_server(&request.key);
+        let Some(tx) = tx else {
+            return self.reply(request, Fault::plain(Status::NO_SUCH_DIALOG), &bare);
+        };
+        let owner = self.table.server_owner(tx);
+        let leg = if let Owner::Leg(id) = owner {
+            self.take(id).map(|leg| (id, leg))
+        } else {
+            None
+        };
+        // "The To tag of the response to the CANCEL and the To tag in the response to the original request SHOULD be the
+        // same."
+        let untagged = request.essentials.to.tag().is_none();
+        let own = leg.as_ref().map_or_else(
+            || self.stateless_tag(&request.key),
+            |(_, leg)| leg.dialog.local_tag,
+        );
+        let head = echo(request.message, request.flow.remote, untagged.then_some(own));
+        let bytes = Draft::response(Status::OK, "").raw(&head).finish(None, b"");
+        self.transmit(request.reply_to, bytes);
+        let Some((id, mut leg)) = leg else { return };
+        match &leg.state {
+            // "If the original request was an INVITE, the UAS SHOULD immediately respond to the INVITE with a 487."
+            State::Incoming(incoming) if incoming.invite == tx => {
+                self.answer_terminated(now, tx, &incoming.head);
+                self.bury(now, id, &leg);
+                return self.tell(Event::Cancelled { leg: id });
+            }
+            _ => {}
+        }
+        if let Renewal::Pending {
+            tx: pending, head, ..
+        } = &leg.renewal
+            && *pending == tx
+        {
+            self.answer_terminated(now, tx, head);
+            leg.renewal = Renewal::None;
+        }
+        self.keep(id, leg);
+    }
+
+    /// ACK: for a failure it ends the transaction, for a 200 it confirms the dialog. Never answered.
+    pub(super) fn acknowledged(&mut self, now: Time, request: &Request<'_>) {
+        if let Some(tx) = self.table.find_server(&request.key)
+            && self.table.ack(now, tx)
+        {
+            return;
+        }
+        let tag = request.essentials.to.tag().and_then(Tag::parse);
+        let Some((id, mut leg)) = self.take_dialog(request, tag) else {
+            self.dropped.stray_acks += 1;
+            return;
+        };
+        let body = request.message.body();
+        let answer = (!body.is_empty()).then(|| body.clone());
+        let cseq = request.essentials.cseq;
+        match (&mut leg.state, &leg.renewal) {
+            (State::Answered(unacked, parting), _) if unacked.cseq == cseq => {
+                let answer = answer.filter(|_| unacked.late_offer);
+                match parting.take() {
+                    // "The callee's UA MUST NOT send a BYE on a confirmed dialog until it has received an ACK" (§15): now.
+                    Some(parting) => return self.say_bye(now, id, leg, &parting),
+                    None => {
+                        leg.state = State::Up;
+                        self.tell(Event::Acknowledged { leg: id, answer });
+                    }
+                }
+            }
+            (State::Up, Renewal::Unacked(unacked)) if unacked.cseq == cseq => {
+                let answer = answer.filter(|_| unacked.late_offer);
+                leg.renewal = Renewal::None;
+                if answer.is_some() {
+                    self.tell(Event::Acknowledged { leg: id, answer });
+                }
+            }
+            _ => self.dropped.stray_acks += 1,
+        }
+        self.keep(id, leg);
+    }
+
+    /// The leg a request inside a dialog belongs to: our tag, their tag and the Call-ID agree (§12.2.2), whatever address it
+    /// came from.
+    pub(super) fn take_dialog(
+        &mut self,
+        request: &Request<'_>,
+        tag: Option<Tag>,
+    ) -> Option<(LegId, Box<Leg>)> {
+        let id = *self.tags.get(&tag?)?;
+        let dialog = &self.legs.get(&id)?.dialog;
+        let theirs = request.essentials.from.tag().unwrap_or_default();
+        // A peer of RFC 2543 has no tag.
+        if dialog.call_id != request.essentials.call_id || dialog.remote_tag != theirs {
+            return None;
+        }
+        Some((id, self.take(id)?))
+    }
+
+    /// Repeats what a leg's timers say.
+    pub(super) fn leg_due(&mut self, now: Time, id: LegId) {
+        let Some(mut leg) = self.take(id) else { return };
+        if let State::Incoming(incoming) = &mut leg.state
+            && let Some((bytes, at)) = &mut incoming.ringing
+            && *at <= now
+        {
+            *at = now + REMIND;
+            self.table.respond(
+                now,
+                incoming.invite,
+                Status::RINGING,
+                bytes.clone(),
+                &mut self.out,
+            );
+        }
+        self.unacked_due(now, id, leg);
+    }
+}

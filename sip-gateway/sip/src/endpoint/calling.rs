@@ -1,0 +1,409 @@
+//! INVITEs of ours (RFC 3261 §13.2) and the answers to everything we send (§17.1.3).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use pronto_types::Time;
+
+use super::Endpoint;
+use super::events::{Destination, Event, InviteOptions, LegId};
+use super::parting::{hop_by_hop, own_branch, with_abilities, with_reason};
+use crate::dialog::leg::{Calling, Leg, Parting, Renewal, State, Stop};
+use crate::dialog::{Dialog, contact_uri, record_routes};
+use crate::digest;
+use crate::face::quote_display;
+use crate::message::{Challenge, Essentials, HeaderName, Message, Method, Status};
+use crate::settings::Flow;
+use crate::tag::Tag;
+use crate::transaction::client_invite::Act;
+use crate::transaction::table::{Matched, Owner, Purpose, TxId};
+
+/// Commands.
+impl Endpoint {
+    /// Calls somebody. The outcome is [`Event::Answered`] or [`Event::Refused`]; at a limit the latter at once, with a local
+    /// 503.
+    pub fn invite(&mut self, now: Time, to: &Destination, sdp: Bytes, options: InviteOptions) -> LegId {
+        let id = LegId(self.next_leg);
+        self.next_leg += 1;
+        if self.is_full(1) || self.legs.len() >= self.settings.limits.dialogs {
+            self.tell(Event::Refused {
+                leg: id,
+                status: Status::SERVICE_UNAVAILABLE.code(),
+                local: true,
+                retry_after: None,
+            });
+            return id;
+        }
+        let (tag, call) = (Tag::random(&mut self.rng), Tag::random(&mut self.rng));
+        let user = options
+            .from_user
+            .as_deref()
+            .filter(|u| !u.is_empty())
+            .unwrap_or("anonymous");
+        let from = self.face.address_of(user);
+        let local = format!(
+            "{}<{from}>;tag={tag}",
+            quote_display(options.from_display.as_deref())
+        );
+        let dialog = Dialog {
+            call_id: Bytes::from(call.to_string()),
+            local_tag: tag,
+            remote_tag: Bytes::new(),
+            local: Bytes::from(local),
+            remote: Bytes::from([b"<", &to.uri[..], b">"].concat()),
+            target: to.uri.clone(),
+            routes: Vec::new(),
+            local_cseq: 1,
+            remote_cseq: 0,
+            flow: to.flow,
+            direct: false,
+        };
+        let invite = self.send_invite(now, id, &dialog, &sdp, None);
+        let calling = Calling {
+            invite,
+            offer: sdp,
+            provisional: false,
+            challenged: false,
+            stop: Stop::No,
+        };
+        let state = State::Calling(calling);
+        self.keep(
+            id,
+            Box::new(Leg {
+                dialog,
+                state,
+                renewal: Renewal::None,
+                probe: None,
+                told: false,
+                scheduled: None,
+            }),
+        );
+        id
+    }
+}
+
+impl Endpoint {
+    fn send_invite(
+        &mut self,
+        now: Time,
+        id: LegId,
+        dialog: &Dialog,
+        sdp: &[u8],
+        authorization: Option<(HeaderName, String)>,
+    ) -> TxId {
+        let branch = Tag::random(&mut self.rng);
+        let contact = self.face.contact(dialog.flow, "");
+        let draft = dialog.request(&self.face, "INVITE", dialog.local_cseq, branch);
+        let mut draft = draft.header(HeaderName::Contact, format_args!("<{contact}>"));
+        if let Some((name, value)) = &authorization {
+            draft = draft.field(*name, value.as_bytes());
+        }
+        let bytes = with_abilities(&self.face, draft).finish(Some("application/sdp"), sdp);
+        let of = (Purpose::Invite, Owner::Leg(id));
+        self.table
+            .send(now, (dialog.flow, branch), bytes, of, &mut self.out)
+    }
+
+    /// A response. It belongs to the request with its branch and method, or to none: never answered.
+    pub(super) fn response(&mut self, now: Time, message: &Message) {
+        if self.matched(now, message).is_none() {
+            self.dropped.stray_responses += 1;
+        }
+    }
+
+    fn matched(&mut self, now: Time, message: &Message) -> Option<()> {
+        let status = message.status()?;
+        let essentials = message.essentials().ok()?;
+        // "If there is more than one Via header field value in a response, the UAC SHOULD discard the message" (§8.1.3.3).
+        if message.list(HeaderName::Via).nth(1).is_some() {
+            return None;
+        }
+        let branch = own_branch(message)?;
+        let matched = self
+            .table
+            .response(now, branch, essentials.method == Method::Cancel, status)?;
+        let expected = match matched.purpose {
+            Purpose::Invite => Method::Invite,
+            Purpose::Cancel => Method::Cancel,
+            Purpose::Bye => Method::Bye,
+            Purpose::Probe => Method::Options,
+            Purpose::Register => Method::Register,
+        };
+        if essentials.method != expected {
+            return None;
+        }
+        self.matched_response(now, matched, status, message, &essentials);
+        self.table.settle(matched.id);
+        Some(())
+    }
+
+    fn matched_response(
+        &mut self,
+        now: Time,
+        matched: Matched,
+        status: Status,
+        message: &Message,
+        essentials: &Essentials<'_>,
+    ) {
+        if matched.purpose == Purpose::Invite {
+            return self.invite_response(now, matched, status, message, essentials);
+        }
+        if matched.act != Act::Deliver || status.is_provisional() {
+            return;
+        }
+        match (matched.purpose, matched.owner) {
+            (Purpose::Probe, Owner::Leg(id)) => self.probed(now, id, matched.id, status),
+            // Whatever the answer, the dialog is over; a challenge to a BYE is not answered.
+            (Purpose::Bye, Owner::Leg(id)) => {
+                if let Some(leg) = self.take(id) {
+                    self.release(now, id, &leg);
+                }
+            }
+            (Purpose::Register, Owner::Registration(id)) => self.enrolling_response(now, id, status, message),
+            _ => {}
+        }
+    }
+
+    fn invite_response(
+        &mut self,
+        now: Time,
+        matched: Matched,
+        status: Status,
+        message: &Message,
+        essentials: &Essentials<'_>,
+    ) {
+        let Owner::Leg(id) = matched.owner else { return };
+        match matched.act {
+            Act::Deliver if status.is_provisional() => self.progressed(now, id, status, message),
+            Act::Deliver => self.accepted(now, id, matched.id, message, essentials),
+            Act::Ack => self.ack_failure(matched.id, message),
+            Act::AckAndDeliver => {
+                self.ack_failure(matched.id, message);
+                if self.try_credentials(now, id, status, message) {
+                    return;
+                }
+                let retry_after = message
+                    .seconds(HeaderName::RetryAfter)
+                    .map(|s| Duration::from_secs(s.min(86_400)));
+                self.refused(now, id, status, false, retry_after);
+            }
+            Act::Nothing | Act::Resend | Act::TimedOut => {}
+        }
+    }
+
+    fn progressed(&mut self, now: Time, id: LegId, status: Status, message: &Message) {
+        let Some(mut leg) = self.take(id) else { return };
+        if let State::Calling(calling) = &mut leg.state {
+            calling.provisional = true;
+            self.send_cancel(now, calling);
+            if calling.stop == Stop::No && status != Status::TRYING {
+                let sdp = sdp_of(message);
+                self.tell(Event::Progress {
+                    leg: id,
+                    status: status.code(),
+                    sdp,
+                });
+            }
+        }
+        self.keep(id, leg);
+    }
+
+    /// A 2xx: the first one makes the dialog; each is acknowledged; those of other forks are ended (§13.2.2.4).
+    fn accepted(&mut self, now: Time, id: LegId, tx: TxId, message: &Message, essentials: &Essentials<'_>) {
+        let tag = essentials.to.tag().unwrap_or_default();
+        let is_new = self.table.is_new_fork(tx, tag);
+        if let Some(mut leg) = self.take(id) {
+            if let State::Calling(Calling { stop, .. }) = &leg.state {
+                let stop = stop.clone();
+                leg.dialog.confirm(message, essentials);
+                leg.state = State::Up;
+                self.ack_success(&leg.dialog, essentials.cseq);
+                // Our CANCEL was too late, or had not left yet: "it then MUST send a BYE" (§15, RFC 5407 §3.1.2).
+                return match stop {
+                    Stop::Wanted(parting) | Stop::Sent(parting, _) => self.say_bye(now, id, leg, &parting),
+                    Stop::No => {
+                        self.keep(id, leg);
+                        self.tell(Event::Answered {
+                            leg: id,
+                            sdp: sdp_of(message),
+                        });
+                    }
+                };
+            }
+            let same = leg.dialog.remote_tag == tag;
+            if same {
+                self.ack_success(&leg.dialog, essentials.cseq);
+            }
+            self.keep(id, leg);
+            if same {
+                return;
+            }
+        }
+        self.end_fork(now, tx, is_new, message, essentials);
+    }
+
+    /// A dialog nobody wants: another fork's, or one whose leg is gone. Acknowledged each time, ended once.
+    fn end_fork(
+        &mut self,
+        now: Time,
+        tx: TxId,
+        is_new: bool,
+        message: &Message,
+        essentials: &Essentials<'_>,
+    ) {
+        let Some((flow, request)) = self.table.request(tx) else {
+            return;
+        };
+        let Ok(invite) = Message::parse(request) else {
+            return;
+        };
+        let own = |name| Bytes::copy_from_slice(invite.first(name).unwrap_or_default());
+        let mut routes = record_routes(message);
+        routes.reverse();
+        let dialog = Dialog {
+            call_id: own(HeaderName::CallId),
+            local_tag: Tag::random(&mut self.rng),
+            remote_tag: Bytes::new(),
+            local: own(HeaderName::From),
+            remote: Bytes::copy_from_slice(message.first(HeaderName::To).unwrap_or_default()),
+            target: Bytes::copy_from_slice(contact_uri(message).unwrap_or_else(|| invite.request_uri())),
+            routes,
+            local_cseq: essentials.cseq + 1,
+            remote_cseq: 0,
+            flow,
+            direct: false,
+        };
+        self.ack_success(&dialog, essentials.cseq);
+        if is_new {
+            let branch = Tag::random(&mut self.rng);
+            let draft = dialog.request(&self.face, "BYE", dialog.local_cseq, branch);
+            let parting = Parting {
+                reason: Some(super::events::Reason::completed_elsewhere()),
+            };
+            let bytes = self
+                .face
+                .sign_request(with_reason(draft, &parting))
+                .finish(None, b"");
+            self.table.send(
+                now,
+                (flow, branch),
+                bytes,
+                (Purpose::Bye, Owner::Nobody),
+                &mut self.out,
+            );
+        }
+    }
+
+    /// "The UAC core MUST generate an ACK request for each 2xx received": outside any transaction.
+    fn ack_success(&mut self, dialog: &Dialog, cseq: u32) {
+        let branch = Tag::random(&mut self.rng);
+        let bytes = dialog.request(&self.face, "ACK", cseq, branch).finish(None, b"");
+        self.transmit(dialog.flow, bytes);
+    }
+
+    /// §17.1.1.3: the ACK of a failure belongs to the INVITE's transaction.
+    fn ack_failure(&mut self, tx: TxId, message: &Message) {
+        let Some((flow, request)) = self.table.request(tx) else {
+            return;
+        };
+        let Ok(invite) = Message::parse(request) else {
+            return;
+        };
+        let to = message.first(HeaderName::To).unwrap_or_default();
+        self.transmit(flow, hop_by_hop("ACK", &invite, to).finish(None, b""));
+    }
+
+    /// An INVITE of ours came to nothing.
+    pub(super) fn refused(
+        &mut self,
+        now: Time,
+        id: LegId,
+        status: Status,
+        local: bool,
+        retry_after: Option<Duration>,
+    ) {
+        let Some(leg) = self.take(id) else { return };
+        let State::Calling(calling) = &leg.state else {
+            return self.keep(id, leg);
+        };
+        if calling.stop == Stop::No {
+            self.bury(now, id, &leg);
+            self.tell(Event::Refused {
+                leg: id,
+                status: status.code(),
+                local,
+                retry_after,
+            });
+        } else {
+            self.release(now, id, &leg);
+        }
+    }
+
+    /// A challenge to an INVITE is answered once, and only when it went to a registrar of ours: nobody else gets to see a
+    /// digest. `true` when the INVITE is on its way again.
+    fn try_credentials(&mut self, now: Time, id: LegId, status: Status, message: &Message) -> bool {
+        let Some(mut leg) = self.take(id) else {
+            return false;
+        };
+        let value = match &mut leg.state {
+            State::Calling(calling) if calling.stop == Stop::No && !calling.challenged => {
+                self.credentials(leg.dialog.flow, "INVITE", &leg.dialog.target, status, message)
+            }
+            _ => None,
+        };
+        let Some(authorization) = value else {
+            self.keep(id, leg);
+            return false;
+        };
+        leg.dialog.local_cseq += 1;
+        if let State::Calling(calling) = &mut leg.state {
+            let offer = calling.offer.clone();
+            let invite = self.send_invite(now, id, &leg.dialog, &offer, Some(authorization));
+            *calling = Calling {
+                invite,
+                offer,
+                provisional: false,
+                challenged: true,
+                stop: Stop::No,
+            };
+        }
+        self.keep(id, leg);
+        true
+    }
+
+    /// The field that answers a challenge, when it came from a registrar of ours.
+    pub(super) fn credentials(
+        &mut self,
+        flow: Flow,
+        method: &str,
+        uri: &[u8],
+        status: Status,
+        message: &Message,
+    ) -> Option<(HeaderName, String)> {
+        let (asks, answers) = match status {
+            Status::UNAUTHORIZED => (HeaderName::WwwAuthenticate, HeaderName::Authorization),
+            Status::PROXY_AUTHENTICATION_REQUIRED => {
+                (HeaderName::ProxyAuthenticate, HeaderName::ProxyAuthorization)
+            }
+            _ => return None,
+        };
+        let enrolled = self.enrolled.values().find(|e| e.is_registrar(flow))?;
+        let uri = std::str::from_utf8(uri).ok()?;
+        let cnonce = Tag::random(&mut self.rng).to_string();
+        let (user, password) = enrolled.credentials();
+        let answer =
+            |challenge: Challenge| digest::answer(&challenge, user, password, (method, uri), &cnonce);
+        // "the UAC uses the topmost header field that it supports" (RFC 8760 §2.4).
+        let value = message
+            .all(asks)
+            .take(4)
+            .filter_map(Challenge::parse)
+            .find_map(answer)?;
+        Some((answers, value))
+    }
+}
+
+fn sdp_of(message: &Message) -> Option<Bytes> {
+    let body = message.body();
+    (!body.is_empty() && message.content_type() == "application/sdp").then(|| body.clone())
+}

@@ -1,0 +1,370 @@
+//! What goes into an endpoint and what comes out.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pronto_types::{Digit, OperatorId, Secret, Time};
+
+use crate::message::{HeaderName, Message, Params, decode, unquote};
+use crate::settings::Flow;
+
+/// One dialog, or an attempt at one; never reused within an endpoint.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct LegId(pub u64);
+
+/// One registration of our own at somebody else's registrar; never reused within an endpoint.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RegistrationId(pub u64);
+
+/// What the sockets say.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// One datagram, or one message that the [`Framer`](crate::framing::Framer) cut from a stream.
+    Message {
+        /// Where it came from and where it arrived.
+        flow: Flow,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// A connection was closed.
+    FlowClosed {
+        /// Which.
+        flow: Flow,
+    },
+    /// Could not connect, or could not send.
+    FlowFailed {
+        /// Over which flow.
+        flow: Flow,
+    },
+}
+
+/// What the endpoint wants done.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send these bytes.
+    Transmit {
+        /// Over which flow.
+        flow: Flow,
+        /// One message.
+        bytes: Bytes,
+    },
+    /// Something happened.
+    Event(Event),
+}
+
+/// Who a call comes from, as far as it is proven.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Identity {
+    /// From the addresses of this trunk.
+    Trunk(String),
+    /// Proven by digest.
+    Operator(OperatorId),
+    /// From the registrar this endpoint is registered at: it is the phone here.
+    Registrar,
+}
+
+/// Whom the caller says to be. Personal data: `Debug` shows none of it.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Caller {
+    /// The user part of From, or of a trunk's P-Asserted-Identity (RFC 3325), unescaped.
+    pub user: Option<String>,
+    /// The display name.
+    pub display: Option<String>,
+    /// The caller asked not to be shown (RFC 3323).
+    pub anonymous: bool,
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Caller(anonymous: {})", self.anonymous)
+    }
+}
+
+/// Why a dialog ends (RFC 3326).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reason {
+    /// `SIP` or `Q.850`.
+    pub protocol: String,
+    /// A status code or a Q.850 cause.
+    pub cause: u16,
+    /// For people; at most 128 characters are kept of one that came in.
+    pub text: String,
+}
+
+impl Reason {
+    /// What the phones that did not win a call are told, so that they count no missed call (RFC 3326 §3.1).
+    pub fn completed_elsewhere() -> Self {
+        Reason {
+            protocol: "SIP".to_owned(),
+            cause: 200,
+            text: "Call completed elsewhere".to_owned(),
+        }
+    }
+
+    pub(crate) fn read(message: &Message) -> Option<Self> {
+        let value = message.list(HeaderName::Reason).next()?.ok()?;
+        let end = value.iter().position(|b| *b == b';').unwrap_or(value.len());
+        let protocol = decode(value[..end].trim_ascii());
+        let params = Params::parse(&value[end..])?;
+        let cause = std::str::from_utf8(params.value("cause")?).ok()?.parse().ok()?;
+        let text = params.value("text").map(unquote).unwrap_or_default();
+        let short = |text: &str| text.chars().take(128).collect();
+        Some(Reason {
+            protocol: short(&protocol),
+            cause,
+            text: short(&text),
+        })
+    }
+}
+
+impl fmt::Display for Reason {
+    /// As a header value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let clean = |c: &char| !c.is_control() && !matches!(c, '"' | '\\');
+        let protocol: String = self
+            .protocol
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || *c == '.')
+            .collect();
+        let text: String = self.text.chars().filter(clean).collect();
+        write!(f, "{protocol};cause={};text=\"{text}\"", self.cause)
+    }
+}
+
+/// Where a request goes: what to ask for, and over which flow.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Destination {
+    /// The Request-URI.
+    pub uri: Bytes,
+    /// A registered phone is reached on the flow it registered over.
+    pub flow: Flow,
+}
+
+/// How an INVITE of ours looks to the one who is called.
+#[derive(Clone, Default)]
+pub struct InviteOptions {
+    /// The user part of From; `anonymous` when absent.
+    pub from_user: Option<String>,
+    /// The display name of From: who calls, for which queue, after how long.
+    pub from_display: Option<String>,
+}
+
+impl fmt::Debug for InviteOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InviteOptions([caller])")
+    }
+}
+
+/// A registration of our own, for endpoints that are phones.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The registrar, and the socket we use.
+    pub flow: Flow,
+    /// The domain of the address of record, and the Request-URI.
+    pub domain: String,
+    /// The user part, for From, To, Contact and the digest.
+    pub user: String,
+    /// For the digest.
+    pub password: Secret,
+    /// How long to ask for.
+    pub expires: Duration,
+}
+
+/// A new call.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// Its leg.
+    pub leg: LegId,
+    /// Who calls, as far as it is proven.
+    pub from: Identity,
+    /// The user part of the Request-URI, unescaped, otherwise as it came. Empty when there was none.
+    pub dialled: String,
+    /// Whom the caller says to be.
+    pub caller: Caller,
+    /// The address it came from.
+    pub source: SocketAddr,
+    /// The offer; without one, ours goes into the 200 (RFC 3261 §13.2.1).
+    pub offer: Option<Bytes>,
+}
+
+/// How a dialog ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum EndedBy {
+    /// The peer said BYE.
+    Bye {
+        /// Why, if it said so.
+        reason: Option<Reason>,
+    },
+    /// Our 200 was never acknowledged (RFC 3261 §13.3.1.4); we have sent BYE.
+    AckTimeout,
+    /// A request inside the dialog was answered 481 or 408, or not at all (§12.2.1.2): this status, 408 for silence.
+    Lost {
+        /// 408, 481, or 503 for a flow that failed.
+        status: u16,
+    },
+    /// The connection closed before the INVITE had its final response.
+    FlowClosed,
+}
+
+/// What happened. Each leg has exactly one last event: [`Event::Cancelled`], [`Event::Refused`], [`Event::Ended`] or
+/// [`Event::Released`]; after it, and after [`Endpoint::hangup`](crate::Endpoint::hangup) and
+/// [`Endpoint::reject`](crate::Endpoint::reject), commands to the leg do nothing.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A call came in; 100 has been sent.
+    Invite(Invite),
+    /// The ACK for our 200 came. After a re-INVITE this is told only when the ACK carries an answer.
+    Acknowledged {
+        /// Which leg.
+        leg: LegId,
+        /// The answer, when the offer was in our 200.
+        answer: Option<Bytes>,
+    },
+    /// The caller gave up before our final answer. CANCEL was answered 200, the INVITE 487. The last event.
+    Cancelled {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// A provisional answer to our INVITE, except 100.
+    Progress {
+        /// Which leg.
+        leg: LegId,
+        /// 101 to 199.
+        status: u16,
+        /// Early media.
+        sdp: Option<Bytes>,
+    },
+    /// Our INVITE was answered; the ACK has been sent.
+    Answered {
+        /// Which leg.
+        leg: LegId,
+        /// The answer.
+        sdp: Option<Bytes>,
+    },
+    /// Our INVITE failed. The last event.
+    Refused {
+        /// Which leg.
+        leg: LegId,
+        /// The peer's status, or ours: 408 for no answer at all, 503 for a flow that failed.
+        status: u16,
+        /// The status is ours: nobody said it.
+        local: bool,
+        /// From Retry-After.
+        retry_after: Option<Duration>,
+    },
+    /// The peer wants another session: [`Endpoint::accept_offer`](crate::Endpoint::accept_offer) or
+    /// [`Endpoint::refuse_offer`](crate::Endpoint::refuse_offer).
+    Offer {
+        /// Which leg.
+        leg: LegId,
+        /// The offer; without one, accept with an offer of ours, whose answer comes with [`Event::Acknowledged`].
+        sdp: Option<Bytes>,
+    },
+    /// A key, by INFO.
+    Digit {
+        /// Which leg.
+        leg: LegId,
+        /// Which key.
+        digit: Digit,
+        /// For how long it was held.
+        duration: Duration,
+    },
+    /// The dialog is over, and it was not us who ended it. The last event.
+    Ended {
+        /// Which leg.
+        leg: LegId,
+        /// How.
+        by: EndedBy,
+    },
+    /// A leg that we rejected or hung up is finished with. The last event.
+    Released {
+        /// Which leg.
+        leg: LegId,
+    },
+    /// The outcome of [`Endpoint::probe`](crate::Endpoint::probe). When not alive, [`Event::Ended`] follows.
+    Probed {
+        /// Which leg.
+        leg: LegId,
+        /// Somebody is there.
+        alive: bool,
+    },
+    /// The best lease of an operator changed: registered, refreshed, unregistered, expired.
+    Binding {
+        /// Whose.
+        operator: OperatorId,
+        /// Until when the longest binding lasts; `None` when there is none.
+        expires: Option<Time>,
+    },
+    /// A registration of ours stands, or stands again.
+    Registered {
+        /// Which.
+        registration: RegistrationId,
+        /// For how long.
+        expires: Duration,
+    },
+    /// A registration of ours failed, or ended as asked (200). After a failure it is tried again, later and later.
+    RegistrationFailed {
+        /// Which.
+        registration: RegistrationId,
+        /// The registrar's status; 408 for silence, 503 for a flow that failed, 200 after unregistering.
+        status: u16,
+    },
+}
+
+impl Event {
+    /// The leg an event is about.
+    pub fn leg(&self) -> Option<LegId> {
+        match self {
+            Event::Invite(invite) => Some(invite.leg),
+            Event::Acknowledged { leg, .. }
+            | Event::Cancelled { leg }
+            | Event::Progress { leg, .. }
+            | Event::Answered { leg, .. }
+            | Event::Refused { leg, .. }
+            | Event::Offer { leg, .. }
+            | Event::Digit { leg, .. }
+            | Event::Ended { leg, .. }
+            | Event::Released { leg }
+            | Event::Probed { leg, .. } => Some(*leg),
+            Event::Binding { .. } | Event::Registered { .. } | Event::RegistrationFailed { .. } => None,
+        }
+    }
+}
+
+/// Messages that led to nothing, by reason.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Dropped {
+    /// Not SIP, or too broken to answer.
+    pub unusable: u64,
+    /// Line breaks only.
+    pub keep_alive: u64,
+    /// Responses that belong to no request of ours.
+    pub stray_responses: u64,
+    /// ACKs that belong to no answer of ours.
+    pub stray_acks: u64,
+    /// Requests answered 400 and their like.
+    pub malformed: u64,
+    /// Requests answered 503 at a limit or while draining.
+    pub overload: u64,
+    /// Requests answered 401.
+    pub challenged: u64,
+    /// Requests answered 403.
+    pub forbidden: u64,
+}
+
+/// How much is going on; for metrics and for leak checks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Transactions, lingering ones included.
+    pub transactions: usize,
+    /// Dialogs and attempts at one.
+    pub dialogs: usize,
+    /// Bindings of all operators.
+    pub bindings: usize,
+    /// Registrations of our own.
+    pub registrations: usize,
+    /// Messages that led to nothing.
+    pub dropped: Dropped,
+}

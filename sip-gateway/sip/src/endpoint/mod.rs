@@ -1,0 +1,237 @@
+//! The whole endpoint: transactions, dialogs, registrar and registrations behind four verbs.
+//!
+//! - [`receive`]: a message arrives; what every request must pass.
+//! - [`called`]: INVITEs to us, until they are answered. [`within`]: requests inside a dialog.
+//! - [`calling`]: INVITEs of ours. [`parting`]: the end of a leg, from either side.
+//! - [`registering`]: phones register with us. [`enrolling`]: we register with somebody.
+//! - [`admission`]: who is calling. [`reply`]: answers.
+
+mod admission;
+mod called;
+mod calling;
+mod enrolling;
+pub(crate) mod events;
+mod offers;
+mod parting;
+mod receive;
+mod registering;
+mod reply;
+#[cfg(test)]
+mod tests;
+mod within;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use pronto_types::{OperatorId, Time};
+use rand::Rng;
+use rand_chacha::ChaCha12Rng;
+
+use crate::dialog::leg::{Leg, Renewal, State};
+use crate::digest::Authority;
+use crate::face::Face;
+use crate::registrar::{Binding, Registrar};
+use crate::settings::{Flow, Settings, Transport};
+use crate::tag::Tag;
+use crate::transaction::table::Table;
+use enrolling::Enrolled;
+use events::{Counts, Dropped, EndedBy, Event, Input, LegId, Output, RegistrationId};
+
+/// What a 503 of ours asks for.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// A SIP endpoint. After every `handle_*` and every command, drain [`Endpoint::poll_output`] to `None`, then wake it at
+/// [`Endpoint::poll_timeout`]. A message that nobody drained is still in order.
+pub struct Endpoint {
+    face: Face,
+    settings: Settings,
+    rng: ChaCha12Rng,
+    authority: Authority,
+    table: Table,
+    legs: BTreeMap<LegId, Box<Leg>>,
+    /// By our own tag: unique, so that it alone finds the leg.
+    tags: BTreeMap<Tag, LegId>,
+    leg_flows: BTreeSet<(Flow, LegId)>,
+    leg_timers: BTreeSet<(Time, LegId)>,
+    next_leg: u64,
+    registrar: Registrar,
+    enrolled: BTreeMap<RegistrationId, Enrolled>,
+    next_registration: u64,
+    draining: bool,
+    dropped: Dropped,
+    out: VecDeque<Output>,
+}
+
+impl Endpoint {
+    /// An endpoint without calls. `rng` makes tags, branches, Call-IDs and the key that signs nonces: seeded by the
+    /// operating system in production, by the test in worlds.
+    pub fn new(settings: Settings, mut rng: ChaCha12Rng) -> Self {
+        let mut key = [0; 32];
+        rng.fill_bytes(&mut key);
+        Endpoint {
+            face: Face::new(&settings),
+            authority: Authority::new(key, &settings.domain, &settings.digest, settings.limits.nonces),
+            registrar: Registrar::new(settings.expires, settings.limits.bindings_per_operator),
+            settings,
+            rng,
+            table: Table::default(),
+            legs: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            leg_flows: BTreeSet::new(),
+            leg_timers: BTreeSet::new(),
+            next_leg: 1,
+            enrolled: BTreeMap::new(),
+            next_registration: 1,
+            draining: false,
+            dropped: Dropped::default(),
+            out: VecDeque::new(),
+        }
+    }
+
+    /// The sockets say something.
+    pub fn handle_input(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Message { flow, bytes } => self.receive(now, flow, bytes),
+            Input::FlowClosed { flow } | Input::FlowFailed { flow } => self.lose_flow(now, flow),
+        }
+    }
+
+    /// A deadline passed.
+    pub fn handle_timeout(&mut self, now: Time) {
+        while let Some(failure) = self.table.expire(now, &mut self.out) {
+            self.failed(now, failure);
+        }
+        while let Some(&(at, id)) = self.leg_timers.first() {
+            if at > now {
+                break;
+            }
+            self.leg_due(now, id);
+        }
+        for operator in self.registrar.expire(now) {
+            self.tell_binding(operator);
+        }
+        self.enrolled_due(now);
+    }
+
+    /// What to do next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When to call [`Endpoint::handle_timeout`].
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let legs = self.leg_timers.first().map(|(at, _)| *at);
+        let enrolled = self.enrolled.values().filter_map(Enrolled::deadline).min();
+        [
+            self.table.poll_timeout(),
+            legs,
+            self.registrar.poll_timeout(),
+            enrolled,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// An operator's phones, the one that registered last first.
+    pub fn bindings(&self, operator: &OperatorId) -> impl Iterator<Item = &Binding> {
+        self.registrar.of(operator)
+    }
+
+    /// Whether new calls are refused: INVITE and OPTIONS outside dialogs are answered 503 with Retry-After.
+    pub fn drain(&mut self, draining: bool) {
+        self.draining = draining;
+    }
+
+    /// How much is going on.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            transactions: self.table.len(),
+            dialogs: self.legs.len(),
+            bindings: self.registrar.len(),
+            registrations: self.enrolled.len(),
+            dropped: self.dropped,
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    fn tell_binding(&mut self, operator: OperatorId) {
+        let expires = self.registrar.lease(&operator);
+        self.tell(Event::Binding { operator, expires });
+    }
+
+    /// Puts a leg (back) into the table, its indices true.
+    fn keep(&mut self, id: LegId, mut leg: Box<Leg>) {
+        let deadline = leg.deadline();
+        if leg.scheduled != deadline {
+            if let Some(at) = leg.scheduled {
+                self.leg_timers.remove(&(at, id));
+            }
+            if let Some(at) = deadline {
+                self.leg_timers.insert((at, id));
+            }
+            leg.scheduled = deadline;
+        }
+        self.tags.insert(leg.dialog.local_tag, id);
+        self.leg_flows.insert((leg.dialog.flow, id));
+        self.legs.insert(id, leg);
+    }
+
+    /// Takes a leg out for one step; [`Endpoint::keep`] or [`Endpoint::bury`] it afterwards.
+    fn take(&mut self, id: LegId) -> Option<Box<Leg>> {
+        let leg = self.legs.remove(&id)?;
+        self.leg_flows.remove(&(leg.dialog.flow, id));
+        Some(leg)
+    }
+
+    /// A leg is over: nothing of it stays but what its transactions still have to absorb.
+    fn bury(&mut self, now: Time, id: LegId, leg: &Leg) {
+        self.tags.remove(&leg.dialog.local_tag);
+        if let Some(at) = leg.scheduled {
+            self.leg_timers.remove(&(at, id));
+        }
+        if let Some(probe) = leg.probe {
+            self.table.forget(probe);
+        }
+        // "The UAS MUST still respond to any pending requests received for that dialog. It is RECOMMENDED that a 487
+        // (Request Terminated) response be generated to those pending requests" (§15.1.2).
+        if let Renewal::Pending { tx, head, .. } = &leg.renewal {
+            self.answer_terminated(now, *tx, head);
+        }
+    }
+
+    /// A connection is gone, or packets cannot be sent.
+    fn lose_flow(&mut self, now: Time, flow: Flow) {
+        for failure in self.table.fail_flow(flow) {
+            self.failed(now, failure);
+        }
+        if flow.transport == Transport::Udp {
+            return;
+        }
+        if let Some(operator) = self.registrar.close_flow(flow) {
+            self.tell_binding(operator);
+        }
+        let on_flow = self.leg_flows.range((flow, LegId(0))..=(flow, LegId(u64::MAX)));
+        let ids: Vec<LegId> = on_flow.map(|(_, id)| *id).collect();
+        for id in ids {
+            let Some(mut leg) = self.take(id) else { continue };
+            if let State::Incoming(incoming) = &leg.state {
+                self.table.abandon(incoming.invite);
+                self.bury(now, id, &leg);
+                self.tell(Event::Ended {
+                    leg: id,
+                    by: EndedBy::FlowClosed,
+                });
+                continue;
+            }
+            // A dialog outlives its connection: later requests open one to the peer's Contact.
+            if let Some(flow) = self.flow_to(&leg.dialog.target, flow.transport) {
+                leg.dialog.flow = flow;
+            }
+            self.keep(id, leg);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The peer changes the session: re-INVITE (RFC 3261 §14.2) and UPDATE (RFC 3311 §5.2).
+
+use bytes::Bytes;
+use pronto_types::Time;
+use rand::Rng;
+
+use super::Endpoint;
+use super::events::{EndedBy, Event, LegId};
+use super::receive::Request;
+use crate::dialog::leg::{Due, Leg, Renewal, State, Unacked};
+use crate::face::ACCEPT;
+use crate::message::{Draft, HeaderName, Method, Status};
+use crate::settings::{Flow, Transport};
+use crate::transaction::table::Owner;
+
+/// Commands.
+impl Endpoint {
+    /// 200 to a re-INVITE or UPDATE, with our answer, or our offer where there was none. Does nothing when the peer has
+    /// given up meanwhile.
+    pub fn accept_offer(&mut self, now: Time, leg: LegId, sdp: Bytes) {
+        let Some(mut taken) = self.take(leg) else { return };
+        if let Renewal::Pending {
+            tx,
+            head,
+            method,
+            cseq,
+            had_offer,
+        } = &taken.renewal
+        {
+            let (tx, method, cseq, had_offer) = (*tx, *method, *cseq, *had_offer);
+            let ok = self.accepting(head, b"", taken.dialog.flow, &sdp);
+            let flow = self.table.flow(tx).unwrap_or(taken.dialog.flow);
+            self.table.respond(now, tx, Status::OK, ok.clone(), &mut self.out);
+            taken.renewal = match method {
+                Method::Invite => Renewal::Unacked(Unacked::new(now, ok, flow, cseq, !had_offer)),
+                _ => Renewal::None,
+            };
+        }
+        self.keep(leg, taken);
+    }
+
+    /// A refusal of a re-INVITE or UPDATE; the session stays as it was.
+    pub fn refuse_offer(&mut self, now: Time, leg: LegId, status: Status) {
+        let Some(mut taken) = self.take(leg) else { return };
+        if let Renewal::Pending { tx, head, .. } = &taken.renewal {
+            let status = if status.code() < 300 {
+                Status::NOT_ACCEPTABLE_HERE
+            } else {
+                status
+            };
+            let bytes = Self::plain(status, head);
+            self.table.respond(now, *tx, status, bytes, &mut self.out);
+            taken.renewal = Renewal::None;
+        }
+        self.keep(leg, taken);
+    }
+}
+
+impl Endpoint {
+    pub(super) fn reoffered(&mut self, now: Time, request: &Request<'_>, id: LegId, mut leg: Box<Leg>) {
+        if !self.check_content(request) {
+            return self.keep(id, leg);
+        }
+        if let Some(status) = unready(&leg) {
+            self.keep(id, leg);
+            let seconds = self.rng.next_u32() % 11;
+            // "…MUST return a 500 response to the second INVITE and MUST include a Retry-After header field with a randomly
+            // chosen value of between 0 and 10 seconds."
+            return self.reply_once(now, request, status, &|draft| match status {
+                Status::SERVER_INTERNAL_ERROR => {
+                    draft.header(HeaderName::RetryAfter, format_args!("{seconds}"))
+                }
+                _ => draft,
+            });
+        }
+        leg.dialog.refresh_target(request.message);
+        self.follow(&mut leg, request);
+        let body = request.message.body();
+        let is_sdp = !body.is_empty() && request.message.content_type() == "application/sdp";
+        let head = Self::head_of(request);
+        if request.method == Method::Update && !is_sdp {
+            // An UPDATE without an offer refreshes the target and nothing else.
+            let contact = self.face.contact(leg.dialog.flow, "");
+            self.keep(id, leg);
+            return self.reply_once(now, request, Status::OK, &|draft: Draft| {
+                draft
+                    .header(HeaderName::Contact, format_args!("<{contact}>"))
+                    .field(HeaderName::Accept, ACCEPT)
+            });
+        }
+        let tx = match request.method {
+            Method::Invite => {
+                let tx = self
+                    .table
+                    .serve_invite(&request.key, request.reply_to, Owner::Leg(id));
+                let trying = Self::plain(Status::TRYING, &head);
+                self.table.respond(now, tx, Status::TRYING, trying, &mut self.out);
+                tx
+            }
+            _ => self.table.serve(&request.key, request.reply_to),
+        };
+        let (method, cseq) = (request.method, request.essentials.cseq);
+        leg.renewal = Renewal::Pending {
+            tx,
+            head,
+            method,
+            cseq,
+            had_offer: is_sdp,
+        };
+        self.keep(id, leg);
+        self.tell(Event::Offer {
+            leg: id,
+            sdp: is_sdp.then(|| body.clone()),
+        });
+    }
+
+    /// A target refresh over another connection: that is where the peer is now. Without a connection the flow moves with
+    /// the target.
+    fn follow(&mut self, leg: &mut Leg, request: &Request<'_>) {
+        if request.flow.transport.is_reliable() {
+            leg.dialog.flow = request.flow;
+        } else if leg.dialog.direct
+            && let Some(flow) = self.flow_to(&leg.dialog.target, Transport::Udp)
+        {
+            leg.dialog.flow = Flow {
+                local: leg.dialog.flow.local,
+                ..flow
+            };
+        }
+    }
+
+    /// Our 200s whose ACK is due, and the end of patience. Consumes the leg.
+    pub(super) fn unacked_due(&mut self, now: Time, id: LegId, mut leg: Box<Leg>) {
+        let unacked = match (&mut leg.state, &mut leg.renewal) {
+            (State::Answered(unacked, _), _) | (_, Renewal::Unacked(unacked)) => unacked,
+            _ => return self.stop_due(now, id, leg),
+        };
+        match unacked.due(now) {
+            Due::Nothing => self.keep(id, leg),
+            Due::Resend => {
+                let (flow, bytes) = (unacked.flow, unacked.ok.clone());
+                self.transmit(flow, bytes);
+                self.keep(id, leg);
+            }
+            Due::GaveUp => {
+                // "…the session SHOULD be terminated. This is accomplished with a BYE" (§13.3.1.4).
+                let parting = match &mut leg.state {
+                    State::Answered(_, parting) => parting.take(),
+                    _ => None,
+                };
+                leg.renewal = Renewal::None;
+                if parting.is_none() && !leg.told {
+                    leg.told = true;
+                    self.tell(Event::Ended {
+                        leg: id,
+                        by: EndedBy::AckTimeout,
+                    });
+                }
+                self.say_bye(now, id, leg, &parting.unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// Why a new offer cannot be taken now.
+fn unready(leg: &Leg) -> Option<Status> {
+    match (&leg.state, &leg.renewal) {
+        (State::Up, Renewal::None) => None,
+        // RFC 3311 §5.2: a pending offer of the peer's → 500.
+        (State::Incoming(_), _) | (_, Renewal::Pending { .. }) => Some(Status::SERVER_INTERNAL_ERROR),
+        // Our 200 still waits for its ACK: "A UAS that receives an INVITE on a dialog while an INVITE … is in progress …
+        // 491" is the answer that makes the peer come again soon.
+        (State::Answered(..), _) | (State::Up, Renewal::Unacked(_)) => Some(Status::REQUEST_PENDING),
+        // A dialog we have left.
+        (State::Ending | State::Calling(_), _) => Some(Status::NO_SUCH_DIALOG),
+    }
+}

@@ -1,0 +1,223 @@
+//! The end of a leg: our hang-up in every state, probes, and what failed requests mean (RFC 3261 §9.1, §12.2.1.2, §15).
+
+use pronto_types::Time;
+
+use super::Endpoint;
+use super::events::{EndedBy, Event, LegId, Reason};
+use crate::dialog::leg::{Calling, Leg, Parting, State, Stop};
+use crate::dialog::push_field;
+use crate::face::Face;
+use crate::message::{Draft, HeaderName, Message, Status, Via, push_display};
+use crate::tag::Tag;
+use crate::transaction::T1X64;
+use crate::transaction::table::{Failure, Owner, Purpose, TxId};
+
+/// Commands.
+impl Endpoint {
+    /// Ends a leg whatever its state: an INVITE to us is refused with 480; an INVITE of ours is cancelled, as soon as that is
+    /// allowed, and a 200 that comes all the same is acknowledged and ended; a dialog is ended with BYE, after its ACK.
+    /// [`Event::Released`] tells when nothing is left to do; no other event of this leg follows.
+    pub fn hangup(&mut self, now: Time, leg: LegId, reason: Option<Reason>) {
+        let Some(mut taken) = self.take(leg) else { return };
+        let parting = Parting { reason };
+        match &mut taken.state {
+            State::Incoming(_) => {
+                self.keep(leg, taken);
+                self.reject(now, leg, Status::TEMPORARILY_UNAVAILABLE, None);
+            }
+            State::Answered(_, wanted) => {
+                wanted.get_or_insert(parting);
+                self.keep(leg, taken);
+            }
+            State::Calling(calling) => {
+                if calling.stop == Stop::No {
+                    calling.stop = Stop::Wanted(parting);
+                    if calling.provisional {
+                        self.send_cancel(now, calling);
+                    }
+                }
+                self.keep(leg, taken);
+            }
+            State::Up => self.say_bye(now, leg, taken, &parting),
+            State::Ending => self.keep(leg, taken),
+        }
+    }
+
+    /// Asks with an OPTIONS inside the dialog whether anybody is there. One at a time; does nothing unless the dialog is up.
+    pub fn probe(&mut self, now: Time, leg: LegId) {
+        let Some(mut taken) = self.take(leg) else { return };
+        if matches!(taken.state, State::Up) && taken.probe.is_none() {
+            taken.dialog.local_cseq += 1;
+            let branch = Tag::random(&mut self.rng);
+            let draft = taken
+                .dialog
+                .request(&self.face, "OPTIONS", taken.dialog.local_cseq, branch);
+            let bytes = self.face.sign_request(draft).finish(None, b"");
+            let (to, of) = ((taken.dialog.flow, branch), (Purpose::Probe, Owner::Leg(leg)));
+            taken.probe = Some(self.table.send(now, to, bytes, of, &mut self.out));
+        }
+        self.keep(leg, taken);
+    }
+}
+
+impl Endpoint {
+    /// BYE; the leg stays until it is answered. Consumes the leg.
+    pub(super) fn say_bye(&mut self, now: Time, id: LegId, mut leg: Box<Leg>, parting: &Parting) {
+        if let Some(probe) = leg.probe.take() {
+            self.table.forget(probe);
+        }
+        leg.dialog.local_cseq += 1;
+        let branch = Tag::random(&mut self.rng);
+        let draft = leg
+            .dialog
+            .request(&self.face, "BYE", leg.dialog.local_cseq, branch);
+        let bytes = self
+            .face
+            .sign_request(with_reason(draft, parting))
+            .finish(None, b"");
+        let of = (Purpose::Bye, Owner::Leg(id));
+        self.table
+            .send(now, (leg.dialog.flow, branch), bytes, of, &mut self.out);
+        leg.state = State::Ending;
+        self.keep(id, leg);
+    }
+
+    /// CANCEL: "the Request-URI, Call-ID, To, the numeric part of CSeq, and From header fields in the CANCEL request MUST be
+    /// identical to those in the request being cancelled, including tags" (§9.1), and its one Via too.
+    pub(super) fn send_cancel(&mut self, now: Time, calling: &mut Calling) {
+        let parting = match &calling.stop {
+            Stop::Wanted(parting) => parting.clone(),
+            Stop::No | Stop::Sent(..) => return,
+        };
+        if let Some((flow, request)) = self.table.request(calling.invite)
+            && let Ok(invite) = Message::parse(request)
+            && let Some(branch) = own_branch(&invite)
+        {
+            let draft = hop_by_hop(
+                "CANCEL",
+                &invite,
+                invite.first(HeaderName::To).unwrap_or_default(),
+            );
+            let bytes = self
+                .face
+                .sign_request(with_reason(draft, &parting))
+                .finish(None, b"");
+            self.table.send(
+                now,
+                (flow, branch),
+                bytes,
+                (Purpose::Cancel, Owner::Nobody),
+                &mut self.out,
+            );
+        }
+        calling.stop = Stop::Sent(parting, now + T1X64);
+    }
+
+    /// A leg's last step after its own hang-up. Consumes the leg.
+    pub(super) fn release(&mut self, now: Time, id: LegId, leg: &Leg) {
+        self.bury(now, id, leg);
+        if !leg.told {
+            self.tell(Event::Released { leg: id });
+        }
+    }
+
+    /// The end of patience after CANCEL. Consumes the leg.
+    pub(super) fn stop_due(&mut self, now: Time, id: LegId, leg: Box<Leg>) {
+        match &leg.state {
+            State::Calling(Calling {
+                invite,
+                stop: Stop::Sent(_, until),
+                ..
+            }) if *until <= now => {
+                self.table.forget(*invite);
+                self.release(now, id, &leg);
+            }
+            _ => self.keep(id, leg),
+        }
+    }
+
+    /// A request of ours failed without an answer: 408 for silence, 503 for a flow.
+    pub(super) fn failed(&mut self, now: Time, failure: Failure) {
+        let id = match failure.owner {
+            Owner::Leg(id) => id,
+            Owner::Registration(id) => return self.enrolling_failed(now, id, failure.status),
+            Owner::Nobody => return,
+        };
+        match failure.purpose {
+            Purpose::Invite => self.refused(now, id, failure.status, true, None),
+            Purpose::Bye => {
+                if let Some(leg) = self.take(id) {
+                    self.release(now, id, &leg);
+                }
+            }
+            Purpose::Probe => self.probed(now, id, failure.id, failure.status),
+            Purpose::Cancel | Purpose::Register => {}
+        }
+    }
+
+    /// The outcome of a probe: "If the response for a request within a dialog is a 481 or a 408, the UAC SHOULD terminate
+    /// the dialog. A UAC SHOULD also terminate a dialog if no response at all is received" (§12.2.1.2).
+    pub(super) fn probed(&mut self, now: Time, id: LegId, tx: TxId, status: Status) {
+        let Some(mut leg) = self.take(id) else { return };
+        if leg.probe != Some(tx) {
+            return self.keep(id, leg);
+        }
+        leg.probe = None;
+        let alive = !matches!(
+            status,
+            Status::NO_SUCH_DIALOG | Status::REQUEST_TIMEOUT | Status::SERVICE_UNAVAILABLE
+        );
+        self.tell(Event::Probed { leg: id, alive });
+        if alive {
+            return self.keep(id, leg);
+        }
+        leg.told = true;
+        self.tell(Event::Ended {
+            leg: id,
+            by: EndedBy::Lost {
+                status: status.code(),
+            },
+        });
+        self.say_bye(now, id, leg, &Parting::default());
+    }
+}
+
+/// The branch of a request of ours.
+pub(super) fn own_branch(message: &Message) -> Option<Tag> {
+    let via = Via::parse(message.list(HeaderName::Via).next()?.ok()?)?;
+    Tag::parse(&via.branch()?[7..])
+}
+
+/// A CANCEL, or the ACK of a failure: the INVITE's own head with another method and To (§9.1, §17.1.1.3).
+pub(super) fn hop_by_hop(method: &str, invite: &Message, to: &[u8]) -> Draft {
+    let mut head = Vec::with_capacity(512);
+    for name in [HeaderName::Via, HeaderName::Route, HeaderName::From] {
+        for value in invite.all(name) {
+            push_field(&mut head, name.as_str(), value);
+        }
+    }
+    push_field(&mut head, "To", to);
+    push_field(
+        &mut head,
+        "Call-ID",
+        invite.first(HeaderName::CallId).unwrap_or_default(),
+    );
+    let cseq = invite.essentials().map_or(0, |e| e.cseq);
+    push_display(
+        &mut head,
+        format_args!("CSeq: {cseq} {method}\r\nMax-Forwards: 70\r\n"),
+    );
+    Draft::request(method, invite.request_uri()).raw(&head)
+}
+
+pub(super) fn with_reason(draft: Draft, parting: &Parting) -> Draft {
+    match &parting.reason {
+        Some(reason) => draft.header(HeaderName::Reason, format_args!("{reason}")),
+        None => draft,
+    }
+}
+
+/// What we say we can do in an INVITE.
+pub(super) fn with_abilities(face: &Face, draft: Draft) -> Draft {
+    face.sign_request(Face::allow(draft))
+}

@@ -1,0 +1,293 @@
+//! A message arrives: what every request must pass, in the order of RFC 3261 §8.2, and where it goes then.
+
+use bytes::Bytes;
+use pronto_types::Time;
+use sha2::{Digest, Sha256};
+
+use super::Endpoint;
+use super::reply::{bare, echo, reply_flow};
+use crate::face::{ACCEPT, Face};
+use crate::message::{
+    Draft, Essentials, Fault, HeaderName, Message, Method, NameAddr, Scheme, Status, Unusable, Uri, Via,
+};
+use crate::settings::{Flow, Transport};
+use crate::tag::Tag;
+
+/// A request whose syntax stands.
+pub(super) struct Request<'a> {
+    /// Where it came from.
+    pub(super) flow: Flow,
+    /// Where its answers go.
+    pub(super) reply_to: Flow,
+    pub(super) message: &'a Message,
+    pub(super) essentials: Essentials<'a>,
+    pub(super) method: Method,
+    pub(super) uri: Uri<'a>,
+    /// Its server transaction.
+    pub(super) key: Vec<u8>,
+    /// How much of the key is the same for a merged request (§8.2.2.2).
+    pub(super) merge: usize,
+}
+
+/// The key of a server transaction (§17.2.3), stricter than the branch alone: Call-ID, CSeq and From tag must agree as
+/// well, so that two senders with one branch are two, and requests of RFC 2543, without a usable branch, match too. ACK and
+/// CANCEL have the key of their INVITE.
+fn transaction_key(essentials: &Essentials<'_>, method: Method) -> (Vec<u8>, usize) {
+    const LONG: usize = 192;
+    let method = if matches!(method, Method::Ack | Method::Cancel) {
+        Method::Invite
+    } else {
+        method
+    };
+    let cseq = essentials.cseq.to_be_bytes();
+    let short = |parts: [&[u8]; 4], out: &mut Vec<u8>| {
+        if parts.iter().map(|p| p.len()).sum::<usize>() <= LONG {
+            for part in parts {
+                out.extend_from_slice(part);
+                out.push(0);
+            }
+        } else {
+            let mut hash = Sha256::new();
+            for part in parts {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part);
+            }
+            out.extend_from_slice(&hash.finalize());
+        }
+    };
+    let mut key = Vec::with_capacity(160);
+    short(
+        [
+            essentials.call_id,
+            essentials.from.tag().unwrap_or_default(),
+            &cseq,
+            method.as_str().as_bytes(),
+        ],
+        &mut key,
+    );
+    let merge = key.len();
+    short(
+        [
+            essentials.via.branch().unwrap_or_default(),
+            essentials.via.sent_by,
+            b"",
+            b"",
+        ],
+        &mut key,
+    );
+    (key, merge)
+}
+
+impl Endpoint {
+    pub(super) fn receive(&mut self, now: Time, flow: Flow, bytes: Bytes) {
+        match Message::parse(bytes) {
+            Ok(message) if message.status().is_some() => self.response(now, &message),
+            Ok(message) => self.request(now, flow, &message),
+            Err(Unusable::KeepAlive) => self.dropped.keep_alive += 1,
+            Err(_) => self.dropped.unusable += 1,
+        }
+    }
+
+    fn request(&mut self, now: Time, flow: Flow, message: &Message) {
+        let request = match check_syntax(flow, message) {
+            Ok(request) => request,
+            Err(fault) => return self.refuse_malformed(flow, message, fault),
+        };
+        if request.method == Method::Ack {
+            return self.acknowledged(now, &request);
+        }
+        if request.method == Method::Cancel {
+            return self.cancelled(now, &request);
+        }
+        if let Some(tx) = self.table.find_server(&request.key) {
+            return self.table.repeat(tx, &mut self.out);
+        }
+        if !self.check_understanding(&request) {
+            return;
+        }
+        match (request.essentials.to.tag(), request.method) {
+            (Some(tag), _) => self.within(now, &request, Tag::parse(tag)),
+            (None, Method::Invite) => self.invited(now, &request),
+            (None, Method::Register) => self.registering(now, &request),
+            (None, Method::Options) => self.asked(&request),
+            // BYE, INFO, UPDATE, PRACK belong into a dialog, and name none.
+            (None, _) => self.reply(&request, Fault::plain(Status::NO_SUCH_DIALOG), &bare),
+        }
+    }
+
+    /// 400 and its like, if there is a Via to answer to. Nothing is remembered.
+    fn refuse_malformed(&mut self, flow: Flow, message: &Message, fault: Fault) {
+        // "The ACK … MUST NOT be answered" (§17).
+        let via = message
+            .list(HeaderName::Via)
+            .next()
+            .and_then(Result::ok)
+            .and_then(Via::parse);
+        let (Some(via), false) = (via, message.method() == Some(Method::Ack)) else {
+            self.dropped.unusable += 1;
+            return;
+        };
+        self.dropped.malformed += 1;
+        let to = message.first(HeaderName::To).unwrap_or_default();
+        let tagged = NameAddr::parse(to).is_none_or(|to| to.tag().is_some());
+        let tag =
+            (!tagged).then(|| self.stateless_tag(message.first(HeaderName::CallId).unwrap_or_default()));
+        let head = echo(message, flow.remote, tag);
+        let bytes = Draft::response(fault.status, fault.phrase)
+            .raw(&head)
+            .finish(None, b"");
+        self.transmit(reply_flow(flow, &via), bytes);
+    }
+
+    /// Method, scheme, extensions (§8.2.1 to §8.2.2); answers what fails.
+    fn check_understanding(&mut self, request: &Request<'_>) -> bool {
+        let status = match request.method {
+            Method::Other => Status::NOT_IMPLEMENTED,
+            Method::Message | Method::Notify | Method::Subscribe | Method::Publish | Method::Refer => {
+                Status::METHOD_NOT_ALLOWED
+            }
+            _ if request.uri.scheme == Scheme::Other => {
+                self.reply(request, Fault::plain(Status::UNSUPPORTED_URI_SCHEME), &bare);
+                return false;
+            }
+            _ => return self.check_required(request),
+        };
+        self.reply(request, Fault::plain(status), &Face::allow);
+        false
+    }
+
+    /// "If a UAS does not understand an option-tag listed in a Require header field, it MUST respond by generating a response
+    /// with status code 420 … The UAS MUST add an Unsupported header field" (§8.2.2.3). We understand none.
+    fn check_required(&mut self, request: &Request<'_>) -> bool {
+        let mut tags = Vec::new();
+        for tag in request
+            .message
+            .list(HeaderName::Require)
+            .filter_map(Result::ok)
+            .filter(|t| !t.is_empty())
+        {
+            if !tags.is_empty() {
+                tags.extend_from_slice(b", ");
+            }
+            tags.extend_from_slice(tag);
+        }
+        if tags.is_empty() {
+            return true;
+        }
+        self.reply(request, Fault::plain(Status::BAD_EXTENSION), &|draft| {
+            draft.raw(b"Unsupported: ").raw(&tags).raw(b"\r\n")
+        });
+        false
+    }
+
+    /// Content-Type, Content-Encoding and Accept of a request whose body must be SDP (§8.2.3); answers what fails.
+    pub(super) fn check_content(&mut self, request: &Request<'_>) -> bool {
+        let message = request.message;
+        let unsupported = Fault::plain(Status::UNSUPPORTED_MEDIA_TYPE);
+        if !message.body().is_empty() && !is_optional(message) {
+            if message.content_type() != "application/sdp" {
+                self.reply(request, unsupported, &|draft| Face::accept(draft, ACCEPT));
+                return false;
+            }
+            if message
+                .first(HeaderName::ContentEncoding)
+                .is_some_and(|e| !e.eq_ignore_ascii_case(b"identity"))
+            {
+                self.reply(request, unsupported, &|draft| {
+                    draft.raw(b"Accept-Encoding: identity\r\n")
+                });
+                return false;
+            }
+        }
+        if !accepts_sdp(message) {
+            self.reply(request, Fault::plain(Status::NOT_ACCEPTABLE), &bare);
+            return false;
+        }
+        true
+    }
+
+    /// OPTIONS outside a dialog: "the response code chosen MUST be the same that would have been chosen had the request been
+    /// an INVITE" as to being able to take calls (§11.2). Not challenged: it tells nothing that a 405 would not.
+    fn asked(&mut self, request: &Request<'_>) {
+        if self.draining {
+            return self.reply_overload(request);
+        }
+        let bytes = self.options_answer(request);
+        self.transmit(request.reply_to, bytes);
+    }
+
+    pub(super) fn options_answer(&self, request: &Request<'_>) -> Bytes {
+        let tag = request
+            .essentials
+            .to
+            .tag()
+            .is_none()
+            .then(|| self.stateless_tag(&request.key));
+        let head = echo(request.message, request.flow.remote, tag);
+        let draft = Face::accept(Face::allow(Draft::response(Status::OK, "").raw(&head)), ACCEPT);
+        self.face.sign_response(draft).finish(None, b"")
+    }
+}
+
+/// What makes a request 400 before anybody asks what it wants.
+fn check_syntax(flow: Flow, message: &Message) -> Result<Request<'_>, Fault> {
+    if let Some(fault) = message.fault() {
+        return Err(fault);
+    }
+    let essentials = message.essentials()?;
+    let uri = Uri::parse(message.request_uri()).ok_or(Fault::syntax("Malformed Request-URI"))?;
+    // "The headers component … MUST NOT be used in a Request-URI" (§19.1.1).
+    if uri.headers.is_some() {
+        return Err(Fault::syntax("Header Fields In Request-URI"));
+    }
+    // "The Content-Length header field MUST be used with stream-based transports" (§20.14).
+    if flow.transport == Transport::Tcp && message.first(HeaderName::ContentLength).is_none() {
+        return Err(Fault::syntax("Missing Content-Length"));
+    }
+    let method = essentials.method;
+    if method != Method::Register {
+        for contact in message.list(HeaderName::Contact) {
+            NameAddr::parse(contact?).ok_or(Fault::syntax("Malformed Contact"))?;
+        }
+    }
+    for via in message.list(HeaderName::Via).skip(1) {
+        via?;
+    }
+    let (key, merge) = transaction_key(&essentials, method);
+    Ok(Request {
+        flow,
+        reply_to: reply_flow(flow, &essentials.via),
+        message,
+        essentials,
+        method,
+        uri,
+        key,
+        merge,
+    })
+}
+
+/// "handling=optional": a body that may be ignored (§20.11).
+fn is_optional(message: &Message) -> bool {
+    let value = message.first(HeaderName::ContentDisposition).unwrap_or_default();
+    value
+        .to_ascii_lowercase()
+        .windows(17)
+        .any(|w| w == b"handling=optional")
+}
+
+/// Whether what Accept lists includes SDP. Without the field it does (§20.1).
+fn accepts_sdp(message: &Message) -> bool {
+    let mut listed = message.list(HeaderName::Accept).filter_map(Result::ok).peekable();
+    if listed.peek().is_none() {
+        return true;
+    }
+    listed.any(|range| {
+        let kind = range
+            .split(|b| *b == b';')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii()
+            .to_ascii_lowercase();
+        matches!(kind.as_slice(), b"application/sdp" | b"application/*" | b"*/*")
+    })
+}

@@ -1,0 +1,180 @@
+//! Requests inside a dialog (RFC 3261 §12.2.2): BYE, INFO, OPTIONS; re-INVITE and UPDATE go on in [`super::offers`].
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use pronto_types::{Digit, Time};
+
+use super::Endpoint;
+use super::events::{EndedBy, Event, LegId, Reason};
+use super::receive::Request;
+use super::reply::{bare, echo};
+use crate::dialog::leg::{Leg, State};
+use crate::face::{ACCEPT_INFO, Face};
+use crate::message::{Draft, Fault, Method, Status};
+use crate::tag::Tag;
+
+/// How long a key that came without a duration was held.
+const TAP: Duration = Duration::from_millis(100);
+
+impl Endpoint {
+    pub(super) fn within(&mut self, now: Time, request: &Request<'_>, tag: Option<Tag>) {
+        // "If the UAS wishes to reject the request because it does not wish to recreate the dialog, it MUST respond to the
+        // request with a 481."
+        let Some((id, mut leg)) = self.take_dialog(request, tag) else {
+            return self.reply(request, Fault::plain(Status::NO_SUCH_DIALOG), &bare);
+        };
+        if matches!(leg.state, State::Calling(_)) {
+            self.keep(id, leg);
+            return self.reply(request, Fault::plain(Status::NO_SUCH_DIALOG), &bare);
+        }
+        if request.method != Method::Bye && self.is_full(2) {
+            self.keep(id, leg);
+            return self.reply_overload(request);
+        }
+        if !leg.dialog.take_cseq(request.essentials.cseq) {
+            self.keep(id, leg);
+            return self.reply_once(now, request, Status::SERVER_INTERNAL_ERROR, &bare);
+        }
+        match request.method {
+            Method::Bye => self.said_bye(now, request, id, leg),
+            Method::Invite | Method::Update => self.reoffered(now, request, id, leg),
+            Method::Info => {
+                self.keep(id, leg);
+                self.informed(now, request, id);
+            }
+            Method::Options => {
+                self.keep(id, leg);
+                let bytes = self.options_answer(request);
+                let tx = self.table.serve(&request.key, request.reply_to);
+                self.table.respond(now, tx, Status::OK, bytes, &mut self.out);
+            }
+            Method::Prack => {
+                // "If the PRACK does not match any unacknowledged reliable provisional response, the UAS MUST respond … with
+                // a 481" (RFC 3262 §3): we send none.
+                self.keep(id, leg);
+                self.reply_once(now, request, Status::NO_SUCH_DIALOG, &bare);
+            }
+            _ => {
+                self.keep(id, leg);
+                self.reply_once(now, request, Status::METHOD_NOT_ALLOWED, &Face::allow);
+            }
+        }
+    }
+
+    /// BYE (§15.1.2).
+    fn said_bye(&mut self, now: Time, request: &Request<'_>, id: LegId, leg: Box<Leg>) {
+        self.reply_once(now, request, Status::OK, &bare);
+        match &leg.state {
+            // A caller may end an early dialog with BYE as well as with CANCEL.
+            State::Incoming(incoming) => {
+                self.answer_terminated(now, incoming.invite, &incoming.head);
+                self.bury(now, id, &leg);
+                self.tell(Event::Cancelled { leg: id });
+            }
+            // Ours crosses theirs: ours gets its answer too.
+            State::Ending => self.keep(id, leg),
+            // We wanted to say BYE as soon as the ACK came.
+            State::Answered(_, Some(_)) => {
+                self.bury(now, id, &leg);
+                self.tell(Event::Released { leg: id });
+            }
+            State::Answered(_, None) | State::Up | State::Calling(_) => {
+                self.bury(now, id, &leg);
+                let reason = Reason::read(request.message);
+                self.tell(Event::Ended {
+                    leg: id,
+                    by: EndedBy::Bye { reason },
+                });
+            }
+        }
+    }
+
+    /// INFO (RFC 6086) with a key in it.
+    fn informed(&mut self, now: Time, request: &Request<'_>, leg: LegId) {
+        let body = request.message.body();
+        let key = match request.message.content_type().as_str() {
+            "application/dtmf-relay" => read_relay(body),
+            "application/dtmf" => read_key(body.trim_ascii()).map(|digit| (digit, TAP)),
+            _ if body.is_empty() => {
+                return self.reply_once(now, request, Status::OK, &bare);
+            }
+            _ => {
+                let accept = |draft| Face::accept(draft, ACCEPT_INFO);
+                return self.reply_once(now, request, Status::UNSUPPORTED_MEDIA_TYPE, &accept);
+            }
+        };
+        match key {
+            Some((digit, duration)) => {
+                self.reply_once(now, request, Status::OK, &bare);
+                let live = self
+                    .legs
+                    .get(&leg)
+                    .is_some_and(|l| !l.told && !matches!(l.state, State::Ending));
+                if live {
+                    self.tell(Event::Digit { leg, digit, duration });
+                }
+            }
+            None => {
+                self.dropped.malformed += 1;
+                self.reply_once(now, request, Status::BAD_REQUEST, &bare);
+            }
+        }
+    }
+
+    /// A head for a later answer in this dialog.
+    pub(super) fn head_of(request: &Request<'_>) -> Bytes {
+        Bytes::from(echo(request.message, request.flow.remote, None))
+    }
+
+    pub(super) fn plain(status: Status, head: &[u8]) -> Bytes {
+        Draft::response(status, "").raw(head).finish(None, b"")
+    }
+}
+
+/// `Signal=5`, `Duration=160`, one to a line, in any order and case.
+fn read_relay(body: &[u8]) -> Option<(Digit, Duration)> {
+    let (mut digit, mut duration) = (None, TAP);
+    for line in body.split(|b| matches!(b, b'\r' | b'\n')) {
+        let Some(equals) = line.iter().position(|b| *b == b'=') else {
+            continue;
+        };
+        let (name, value) = (line[..equals].trim_ascii(), line[equals + 1..].trim_ascii());
+        if name.eq_ignore_ascii_case(b"Signal") {
+            digit = Some(read_key(value)?);
+        } else if name.eq_ignore_ascii_case(b"Duration") {
+            let millis = std::str::from_utf8(value)
+                .ok()
+                .and_then(|v| v.parse::<u64>().ok())?;
+            duration = Duration::from_millis(millis.min(60_000));
+        }
+    }
+    Some((digit?, duration))
+}
+
+/// A key as its character, or as its RFC 4733 event number where that has two digits.
+fn read_key(value: &[u8]) -> Option<Digit> {
+    match value {
+        [key] => Digit::from_char(char::from(*key)),
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Digit::from_event((tens - b'0') * 10 + (ones - b'0')),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_in_every_spelling_the_phones_use() {
+        let key = |c: char, ms: u64| Some((Digit::from_char(c).unwrap(), Duration::from_millis(ms)));
+        assert_eq!(read_relay(b"Signal=5\r\nDuration=160\r\n"), key('5', 160));
+        assert_eq!(read_relay(b"signal= *\nduration=0250"), key('*', 250));
+        assert_eq!(read_relay(b"Signal=11"), key('#', 100));
+        assert_eq!(read_relay(b"Signal=1\r\nDuration=99999999"), key('1', 60_000));
+        assert_eq!(read_relay(b"Signal=\r\n"), None);
+        assert_eq!(read_relay(b"Signal=99"), None);
+        assert_eq!(read_relay(b"Duration=160"), None);
+        assert_eq!(read_key(b"d"), Digit::from_char('D'));
+    }
+}

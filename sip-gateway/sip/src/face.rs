@@ -1,0 +1,130 @@
+//! How we look from outside: Via, Contact, and what we can do.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::message::{Draft, HeaderName, Host, push_display};
+use crate::settings::{Flow, Settings, Transport};
+use crate::tag::Tag;
+
+/// The methods answered with something else than 405.
+pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
+/// The bodies understood in an INVITE.
+pub(crate) const ACCEPT: &[u8] = b"application/sdp";
+/// The bodies understood in an INFO.
+pub(crate) const ACCEPT_INFO: &[u8] = b"application/dtmf-relay, application/dtmf";
+
+/// Our names and addresses.
+pub(crate) struct Face {
+    domain: String,
+    product: String,
+    advertise: Option<IpAddr>,
+    listen: Vec<(Transport, SocketAddr)>,
+}
+
+impl Face {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Face {
+            domain: settings.domain.clone(),
+            product: settings.product.chars().filter(|c| !c.is_control()).collect(),
+            advertise: settings.advertise,
+            listen: settings.listen.clone(),
+        }
+    }
+
+    /// The address under which peers reach the socket of this flow.
+    pub(crate) fn address(&self, flow: Flow) -> SocketAddr {
+        SocketAddr::new(self.advertise.unwrap_or(flow.local.ip()), flow.local.port())
+    }
+
+    /// A socket of ours for this transport and family: what a flow that we open starts from.
+    pub(crate) fn socket(&self, transport: Transport, to: SocketAddr) -> Option<SocketAddr> {
+        let fits = |(t, at): &&(Transport, SocketAddr)| *t == transport && at.is_ipv4() == to.is_ipv4();
+        self.listen.iter().find(fits).map(|(_, at)| *at)
+    }
+
+    pub(crate) fn write_via(&self, flow: Flow, branch: Tag, out: &mut Vec<u8>) {
+        let (transport, address) = (flow.transport.as_str(), self.address(flow));
+        push_display(
+            out,
+            format_args!("Via: SIP/2.0/{transport} {address};branch=z9hG4bK{branch};rport\r\n"),
+        );
+    }
+
+    /// Our Contact's URI on this flow; `user` must be escaped.
+    pub(crate) fn contact(&self, flow: Flow, user: &str) -> String {
+        let at = if user.is_empty() { "" } else { "@" };
+        let transport = if flow.transport == Transport::Tcp {
+            ";transport=tcp"
+        } else {
+            ""
+        };
+        format!("sip:{user}{at}{}{transport}", self.address(flow))
+    }
+
+    /// Whether an address of record with this host is ours to know.
+    pub(crate) fn is_own_domain(&self, host: Host<'_>, flow: Flow) -> bool {
+        match host {
+            Host::Name(name) => name.eq_ignore_ascii_case(&self.domain),
+            Host::Ip(ip) => {
+                ip == flow.local.ip()
+                    || self.advertise == Some(ip)
+                    || self.listen.iter().any(|(_, at)| at.ip() == ip)
+                    || self.domain.trim_matches(['[', ']']).parse() == Ok(ip)
+            }
+        }
+    }
+
+    /// What every request of ours says of us.
+    pub(crate) fn sign_request(&self, draft: Draft) -> Draft {
+        draft.named("User-Agent", &self.product)
+    }
+
+    /// What our answers to INVITE, OPTIONS and REGISTER say of us.
+    pub(crate) fn sign_response(&self, draft: Draft) -> Draft {
+        draft.named("Server", &self.product)
+    }
+
+    /// The methods, for a 405, an OPTIONS or an INVITE and its answers.
+    pub(crate) fn allow(draft: Draft) -> Draft {
+        draft.raw(b"Allow: ").raw(ALLOW).raw(b"\r\n")
+    }
+
+    /// The address of record of a user in our domain; escapes the user.
+    pub(crate) fn address_of(&self, user: &str) -> String {
+        format!("sip:{}@{}", escape_user(user), self.domain)
+    }
+
+    pub(crate) fn accept(draft: Draft, kinds: &[u8]) -> Draft {
+        draft.field(HeaderName::Accept, kinds)
+    }
+}
+
+/// `user = 1*( unreserved / escaped / user-unreserved )` (RFC 3261 §25.1).
+pub(crate) fn escape_user(user: &str) -> String {
+    let mut escaped = Vec::with_capacity(user.len());
+    for byte in user.bytes() {
+        let plain = byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte);
+        if plain {
+            escaped.push(byte);
+        } else {
+            push_display(&mut escaped, format_args!("%{byte:02X}"));
+        }
+    }
+    String::from_utf8(escaped).unwrap_or_default()
+}
+
+/// A display name as a quoted string; empty for none.
+pub(crate) fn quote_display(display: Option<&str>) -> String {
+    let Some(display) = display.filter(|d| !d.is_empty()) else {
+        return String::new();
+    };
+    let clean = display.chars().filter(|c| !c.is_control()).take(128);
+    let mut quoted = String::from("\"");
+    for c in clean {
+        if matches!(c, '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    quoted + "\" "
+}

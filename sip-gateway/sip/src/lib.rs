@@ -1,0 +1,34 @@
+//! SIP (RFC 3261) and SDP offer/answer (RFC 3264) as pure state machines.
+//!
+//! An [`Endpoint`] is handed what the sockets received, the time and commands, and says what to send and what happened.
+//! It opens no socket, reads no clock and rolls no dice of its own.
+//!
+//! ```text
+//! bytes ─▶ framing ─▶ message ─▶ endpoint ─▶ Event
+//!                                 │ transaction: who repeats what, until when
+//!                                 │ dialog:      one leg, from INVITE to BYE
+//!                                 │ registrar, digest: whose phone is where
+//! ```
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod dialog;
+mod digest;
+mod endpoint;
+mod face;
+pub mod framing;
+pub mod message;
+mod registrar;
+pub mod sdp;
+mod settings;
+mod tag;
+mod transaction;
+
+pub use endpoint::Endpoint;
+pub use endpoint::events::{
+    Caller, Counts, Destination, Dropped, EndedBy, Event, Identity, Input, Invite, InviteOptions, LegId,
+    Output, Reason, Registration, RegistrationId,
+};
+pub use message::Status;
+pub use registrar::Binding;
+pub use settings::{Algorithm, ExpiresLimits, Flow, Ha1, Limits, Settings, Transport, Trunk};

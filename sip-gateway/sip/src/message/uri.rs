@@ -1,0 +1,195 @@
+//! URIs (RFC 3261 §19.1, RFC 3966 for `tel`), as borrowed views over the text they came in.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::text::{hex, number, trim, unescape};
+
+/// What a URI's scheme means to us.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scheme {
+    /// `sip:`
+    Sip,
+    /// `sips:`
+    Sips,
+    /// `tel:`
+    Tel,
+    /// Well-formed, and nothing we can reach: 416 in a Request-URI.
+    Other,
+}
+
+/// The host of a URI or Via.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Host<'a> {
+    /// An IPv4 address or an IPv6 reference in brackets.
+    Ip(IpAddr),
+    /// A name.
+    Name(&'a str),
+}
+
+/// A parsed URI. The fields borrow from the message.
+#[derive(Clone, Copy, Debug)]
+pub struct Uri<'a> {
+    /// The whole text, as it came: forward this, hash this.
+    pub raw: &'a [u8],
+    /// The scheme.
+    pub scheme: Scheme,
+    /// The user part, still escaped, without the password. For `tel`, the number.
+    pub user: Option<&'a [u8]>,
+    /// The host; for `tel` and unknown schemes an empty name.
+    pub host: Host<'a>,
+    /// The port, if written.
+    pub port: Option<u16>,
+    /// `;name=value…`, as it came.
+    pub params: &'a [u8],
+    /// What follows the question mark, as it came. Never turned into header fields.
+    pub headers: Option<&'a [u8]>,
+}
+
+impl<'a> Uri<'a> {
+    /// Reads a URI; `None` when it is not one.
+    pub fn parse(raw: &'a [u8]) -> Option<Self> {
+        let colon = raw.iter().position(|b| *b == b':')?;
+        let (scheme, rest) = (&raw[..colon], &raw[colon + 1..]);
+        let legal = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
+        if !scheme.first()?.is_ascii_alphabetic() || !scheme.iter().all(legal) || rest.is_empty() {
+            return None;
+        }
+        if raw
+            .iter()
+            .any(|b| *b <= b' ' || matches!(b, b'<' | b'>' | b'"' | 0x7f))
+            || !escapes_stand(raw)
+        {
+            return None;
+        }
+        let scheme = match scheme {
+            s if s.eq_ignore_ascii_case(b"sip") => Scheme::Sip,
+            s if s.eq_ignore_ascii_case(b"sips") => Scheme::Sips,
+            s if s.eq_ignore_ascii_case(b"tel") => Scheme::Tel,
+            _ => Scheme::Other,
+        };
+        match scheme {
+            Scheme::Sip | Scheme::Sips => Self::sip(raw, scheme, rest),
+            Scheme::Tel => Self::tel(raw, rest),
+            Scheme::Other => Some(Uri {
+                scheme,
+                ..Self::opaque(raw)
+            }),
+        }
+    }
+
+    fn opaque(raw: &'a [u8]) -> Self {
+        Uri {
+            raw,
+            scheme: Scheme::Other,
+            user: None,
+            host: Host::Name(""),
+            port: None,
+            params: b"",
+            headers: None,
+        }
+    }
+
+    fn tel(raw: &'a [u8], rest: &'a [u8]) -> Option<Self> {
+        let end = rest.iter().position(|b| *b == b';').unwrap_or(rest.len());
+        let (number, params) = rest.split_at(end);
+        let legal =
+            |b: &u8| b.is_ascii_hexdigit() || matches!(b, b'+' | b'-' | b'.' | b'(' | b')' | b'*' | b'#');
+        (!number.is_empty() && number.iter().all(legal)).then_some(Uri {
+            scheme: Scheme::Tel,
+            user: Some(number),
+            params,
+            ..Self::opaque(raw)
+        })
+    }
+
+    fn sip(raw: &'a [u8], scheme: Scheme, rest: &'a [u8]) -> Option<Self> {
+        // A user part may hold `;`, `?` and `/` (RFC 4475 §3.1.1.9), but an `@` only escaped: the first one ends it.
+        let (user, rest) = match rest.iter().position(|b| *b == b'@') {
+            Some(0) => return None,
+            Some(at) => {
+                let info = &rest[..at];
+                let user = info.split(|b| *b == b':').next().unwrap_or(info);
+                (Some(user), &rest[at + 1..])
+            }
+            None => (None, rest),
+        };
+        if rest.contains(&b'@') {
+            return None;
+        }
+        let question = rest.iter().position(|b| *b == b'?');
+        let (rest, headers) = match question {
+            Some(at) => (&rest[..at], Some(&rest[at + 1..])),
+            None => (rest, None),
+        };
+        let (address, params) = rest.split_at(rest.iter().position(|b| *b == b';').unwrap_or(rest.len()));
+        let (host, port) = host_port(address)?;
+        Some(Uri {
+            raw,
+            scheme,
+            user,
+            host,
+            port,
+            params,
+            headers,
+        })
+    }
+
+    /// The user part with its escapes resolved.
+    pub fn user_text(&self) -> Option<String> {
+        self.user.map(unescape)
+    }
+
+    /// The value of a URI parameter; `Some(b"")` when it has none.
+    pub fn param(&self, name: &str) -> Option<&'a [u8]> {
+        self.params.split(|b| *b == b';').skip(1).find_map(|param| {
+            let mut parts = param.splitn(2, |b| *b == b'=');
+            let found = parts.next()?.eq_ignore_ascii_case(name.as_bytes());
+            found.then(|| parts.next().unwrap_or(b""))
+        })
+    }
+}
+
+fn escapes_stand(raw: &[u8]) -> bool {
+    let mut rest = raw;
+    while let Some(at) = rest.iter().position(|b| *b == b'%') {
+        match &rest[at + 1..] {
+            [high, low, after @ ..] if hex(*high).is_some() && hex(*low).is_some() => rest = after,
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// `host [":" port]`, white space allowed around the colon as in a Via (RFC 3261 §20.42).
+pub(super) fn host_port(text: &[u8]) -> Option<(Host<'_>, Option<u16>)> {
+    let text = trim(text);
+    let (host, rest) = if let Some(inner) = text.strip_prefix(b"[") {
+        let end = inner.iter().position(|b| *b == b']')?;
+        let address: Ipv6Addr = std::str::from_utf8(&inner[..end]).ok()?.parse().ok()?;
+        (Host::Ip(IpAddr::V6(address)), &inner[end + 1..])
+    } else {
+        let end = text.iter().position(|b| *b == b':').unwrap_or(text.len());
+        (name_or_ipv4(trim(&text[..end]))?, &text[end..])
+    };
+    let rest = trim(rest);
+    if rest.is_empty() {
+        return Some((host, None));
+    }
+    let port = number(trim(rest.strip_prefix(b":")?))?;
+    Some((host, Some(u16::try_from(port).ok()?)))
+}
+
+fn name_or_ipv4(text: &[u8]) -> Option<Host<'_>> {
+    // An underscore is no legal host name character, and common.
+    let legal = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    if text.is_empty() || text.len() > 255 || !text.iter().all(legal) {
+        return None;
+    }
+    let text = std::str::from_utf8(text).ok()?;
+    if text.as_bytes()[0].is_ascii_digit()
+        && let Ok(address) = text.parse::<Ipv4Addr>()
+    {
+        return Some(Host::Ip(IpAddr::V4(address)));
+    }
+    Some(Host::Name(text))
+}

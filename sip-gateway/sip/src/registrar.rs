@@ -1,0 +1,230 @@
+//! Bindings of operators to phones (RFC 3261 §10.3). Who may register is decided before; here is what it does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use pronto_types::{OperatorId, Time};
+
+use crate::endpoint::events::Destination;
+use crate::settings::{ExpiresLimits, Flow};
+
+#[cfg(test)]
+mod tests;
+
+/// One phone of an operator.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// The Contact's URI.
+    pub contact: Bytes,
+    /// The flow it registered over, and is reached on.
+    pub flow: Flow,
+    /// Until when.
+    pub expires: Time,
+    /// When it was made or last refreshed.
+    pub since: Time,
+    call_id: Bytes,
+    cseq: u32,
+}
+
+impl Binding {
+    /// Where to send an INVITE for this phone.
+    pub fn destination(&self) -> Destination {
+        Destination {
+            uri: self.contact.clone(),
+            flow: self.flow,
+        }
+    }
+}
+
+/// One Contact of a REGISTER.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) contact: &'a [u8],
+    /// Seconds asked for; zero to be removed.
+    pub(crate) seconds: Option<u64>,
+}
+
+/// What the Contact fields of a REGISTER ask.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Change<'a> {
+    /// No Contact: only tell me.
+    Fetch,
+    /// `Contact: *`
+    RemoveAll,
+    Set(Vec<Wanted<'a>>),
+}
+
+/// Why a REGISTER changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refusal {
+    /// 423 with Min-Expires.
+    TooBrief,
+    /// 500: an older request overtaken by a newer one.
+    OutOfOrder,
+}
+
+/// Who sent a REGISTER: one phone counts its CSeq per Call-ID.
+#[derive(Clone, Copy)]
+pub(crate) struct From<'a> {
+    pub(crate) flow: Flow,
+    pub(crate) call_id: &'a [u8],
+    pub(crate) cseq: u32,
+}
+
+/// All bindings.
+pub(crate) struct Registrar {
+    bindings: BTreeMap<OperatorId, Vec<Binding>>,
+    by_flow: BTreeMap<Flow, OperatorId>,
+    timers: BTreeSet<(Time, OperatorId)>,
+    expires: ExpiresLimits,
+    limit: usize,
+}
+
+impl Registrar {
+    pub(crate) fn new(expires: ExpiresLimits, limit: usize) -> Self {
+        let (bindings, by_flow, timers) = Default::default();
+        Registrar {
+            bindings,
+            by_flow,
+            timers,
+            expires,
+            limit: limit.max(1),
+        }
+    }
+
+    /// An operator's bindings, newest first.
+    pub(crate) fn of(&self, operator: &OperatorId) -> impl Iterator<Item = &Binding> {
+        self.bindings.get(operator).into_iter().flatten()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bindings.values().map(Vec::len).sum()
+    }
+
+    /// Whose phone is at the other end of this flow.
+    pub(crate) fn operator_at(&self, flow: Flow) -> Option<&OperatorId> {
+        self.by_flow.get(&flow)
+    }
+
+    /// The longest lease of an operator.
+    pub(crate) fn lease(&self, operator: &OperatorId) -> Option<Time> {
+        self.of(operator).map(|b| b.expires).max()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Time> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    pub(crate) fn min_expires(&self) -> Duration {
+        self.expires.min
+    }
+
+    /// Carries out a proven REGISTER, all of it or nothing.
+    pub(crate) fn apply(
+        &mut self,
+        now: Time,
+        operator: &OperatorId,
+        from: From<'_>,
+        change: &Change<'_>,
+    ) -> Result<(), Refusal> {
+        let mut bindings: Vec<Binding> = self.of(operator).filter(|b| b.expires > now).cloned().collect();
+        // "If the Call-ID value in the existing binding [agrees] and the CSeq value is [not] higher … the update MUST be
+        // aborted and the request fails" (§10.3 steps 6 and 7).
+        let stale = |b: &Binding| b.call_id == from.call_id && b.cseq >= from.cseq;
+        match change {
+            Change::Fetch => return Ok(()),
+            Change::RemoveAll => {
+                if bindings.iter().any(stale) {
+                    return Err(Refusal::OutOfOrder);
+                }
+                bindings.clear();
+            }
+            Change::Set(wanted) => {
+                for one in wanted {
+                    let lease = self.lease_for(one.seconds)?;
+                    let known = bindings.iter().position(|b| b.contact == one.contact);
+                    if known.is_some_and(|at| stale(&bindings[at])) {
+                        return Err(Refusal::OutOfOrder);
+                    }
+                    if let Some(at) = known {
+                        bindings.remove(at);
+                    }
+                    if let Some(lease) = lease {
+                        let (contact, call_id) = (
+                            Bytes::copy_from_slice(one.contact),
+                            Bytes::copy_from_slice(from.call_id),
+                        );
+                        let binding = Binding {
+                            contact,
+                            flow: from.flow,
+                            expires: now + lease,
+                            since: now,
+                            call_id,
+                            cseq: from.cseq,
+                        };
+                        bindings.insert(0, binding);
+                    }
+                }
+            }
+        }
+        // A phone that restarts leaves bindings behind: the oldest make room.
+        bindings.truncate(self.limit);
+        self.replace(operator, bindings);
+        Ok(())
+    }
+
+    /// `None` to remove; an error when too short.
+    fn lease_for(&self, seconds: Option<u64>) -> Result<Option<Duration>, Refusal> {
+        let asked = seconds.map_or(self.expires.default, Duration::from_secs);
+        if asked.is_zero() {
+            return Ok(None);
+        }
+        // "If and only if the requested expiration interval is greater than zero AND smaller than one hour AND less than a
+        // registrar-configured minimum, the registrar MAY reject the registration with a response of 423."
+        if asked < self.expires.min && asked < Duration::from_secs(3600) {
+            return Err(Refusal::TooBrief);
+        }
+        Ok(Some(asked.min(self.expires.max)))
+    }
+
+    fn replace(&mut self, operator: &OperatorId, bindings: Vec<Binding>) {
+        for old in self.bindings.remove(operator).into_iter().flatten() {
+            self.timers.remove(&(old.expires, operator.clone()));
+            if self.by_flow.get(&old.flow) == Some(operator) {
+                self.by_flow.remove(&old.flow);
+            }
+        }
+        for new in &bindings {
+            self.timers.insert((new.expires, operator.clone()));
+            self.by_flow.insert(new.flow, operator.clone());
+        }
+        if !bindings.is_empty() {
+            self.bindings.insert(operator.clone(), bindings);
+        }
+    }
+
+    /// Drops bindings that have run out; the operators that had some.
+    pub(crate) fn expire(&mut self, now: Time) -> Vec<OperatorId> {
+        let mut touched = Vec::new();
+        while let Some((at, operator)) = self.timers.first().cloned() {
+            if at > now {
+                break;
+            }
+            self.timers.pop_first();
+            let kept = self.of(&operator).filter(|b| b.expires > now).cloned().collect();
+            self.replace(&operator, kept);
+            touched.push(operator);
+        }
+        touched
+    }
+
+    /// A connection closed: "the registrar … MUST treat the binding as if it had been removed" when its flow fails
+    /// (RFC 5626 §5.3 and §7).
+    pub(crate) fn close_flow(&mut self, flow: Flow) -> Option<OperatorId> {
+        let operator = self.by_flow.get(&flow)?.clone();
+        let kept = self.of(&operator).filter(|b| b.flow != flow).cloned().collect();
+        self.replace(&operator, kept);
+        Some(operator)
+    }
+}

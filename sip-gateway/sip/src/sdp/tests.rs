@@ -1,0 +1,218 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const LOCAL: Local = Local {
+    address: IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 1)),
+    port: 5000,
+    session_id: 7,
+    version: 3,
+};
+
+fn session(media: &str) -> Vec<u8> {
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n{}",
+        media.replace('\n', "\r\n")
+    )
+    .into_bytes()
+}
+
+fn answered(media: &str) -> (String, Negotiated) {
+    let (bytes, negotiated) = answer(&LOCAL, &session(media)).unwrap_or_else(|e| panic!("{media}: {e}"));
+    (String::from_utf8(bytes.to_vec()).unwrap(), negotiated)
+}
+
+#[test]
+fn the_offerers_first_codec_is_taken_with_its_telephone_events() {
+    let (text, agreed) =
+        answered("m=audio 4000 RTP/AVP 0 8 96\na=rtpmap:96 telephone-event/8000\na=ptime:30\n");
+    assert_eq!(agreed.codec, Codec::Pcmu);
+    assert_eq!((agreed.payload_type, agreed.telephone_event), (0, Some(96)));
+    assert_eq!(
+        (agreed.remote, agreed.ptime),
+        (Some("192.0.2.1:4000".parse().unwrap()), Duration::from_millis(30))
+    );
+    assert_eq!(
+        text,
+        "v=0\r\no=- 7 3 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0 96\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+    );
+    let (_, agreed) = answered("m=audio 4000 RTP/AVP 18 8 0\n");
+    assert_eq!((agreed.codec, agreed.telephone_event), (Codec::Pcma, None));
+    let (_, agreed) = answered("m=audio 4000 RTP/AVP 107\na=rtpmap:107 pcma/8000/1\n");
+    assert_eq!(
+        (agreed.codec, agreed.payload_type),
+        (Codec::Pcma, 107),
+        "a dynamic payload type, any case"
+    );
+    let other = session("m=audio 4000 RTP/AVP 0\na=rtpmap:0 L16/44100\n");
+    assert_eq!(
+        answer(&LOCAL, &other),
+        Err(SdpError::NoCommonCodec),
+        "what rtpmap says goes"
+    );
+}
+
+#[test]
+fn only_the_first_usable_audio_stream_is_taken() {
+    let (text, agreed) = answered(
+        "m=video 3000 RTP/AVP 31\nm=audio 4000 RTP/SAVP 0\nm=audio 4002 RTP/AVP 8\nm=audio 4004 RTP/AVP 8\n",
+    );
+    assert_eq!(agreed.remote, Some("192.0.2.1:4002".parse().unwrap()));
+    let lines: Vec<&str> = text.lines().filter(|l| l.starts_with("m=")).collect();
+    assert_eq!(
+        lines,
+        [
+            "m=video 0 RTP/AVP 31",
+            "m=audio 0 RTP/SAVP 0",
+            "m=audio 5000 RTP/AVP 8",
+            "m=audio 0 RTP/AVP 8"
+        ]
+    );
+}
+
+#[test]
+fn what_we_cannot_speak_is_not_acceptable_and_what_is_no_sdp_is_malformed() {
+    for media in [
+        "m=audio 4000 RTP/AVP 18\n",
+        "m=audio 4000 RTP/SAVP 0 8\n",
+        "m=audio 4000 RTP/AVPF 0\n",
+        "m=video 4000 RTP/AVP 0\n",
+        "",
+    ] {
+        assert_eq!(
+            answer(&LOCAL, &session(media)),
+            Err(SdpError::NoCommonCodec),
+            "{media}"
+        );
+    }
+    for bytes in [
+        &b""[..],
+        b"hello",
+        b"v=1\r\n",
+        b"v=0\r\no=x\r\n",
+        b"v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nt=0 0\r\nm=audio x RTP/AVP 0\r\n",
+        &[b'v'; MAX_SDP + 1],
+    ] {
+        assert!(
+            matches!(answer(&LOCAL, bytes), Err(SdpError::Malformed { .. })),
+            "{}",
+            String::from_utf8_lossy(&bytes[..bytes.len().min(80)])
+        );
+    }
+    let nowhere = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+    assert!(matches!(answer(&LOCAL, nowhere), Err(SdpError::Malformed { .. })));
+}
+
+#[test]
+fn hold_is_understood_in_both_spellings() {
+    let direction = |attribute: &str| {
+        answered(&format!("m=audio 4000 RTP/AVP 0\na={attribute}\n"))
+            .1
+            .direction
+    };
+    assert_eq!(direction("sendonly"), Direction::RecvOnly);
+    assert_eq!(direction("recvonly"), Direction::SendOnly);
+    assert_eq!(direction("inactive"), Direction::Inactive);
+    let (text, agreed) = answered("m=audio 4000 RTP/AVP 0\nc=IN IP4 0.0.0.0\n");
+    assert_eq!((agreed.remote, agreed.direction), (None, Direction::RecvOnly));
+    assert!(text.contains("a=recvonly"));
+    let (text, agreed) = answered("m=audio 0 RTP/AVP 0\n");
+    assert_eq!((agreed.remote, agreed.direction), (None, Direction::Inactive));
+    assert!(text.contains("m=audio 0 RTP/AVP 0"));
+    assert!(!Direction::RecvOnly.sends() && Direction::RecvOnly.receives());
+}
+
+#[test]
+fn addresses_of_the_stream_come_before_those_of_the_session() {
+    let (_, agreed) = answered(
+        "m=audio 22334 RTP/AVP 0\nc=IN IP4 192.0.2.9\nm=video 6024 RTP/AVP 107\nc=IN IP6 2001:db8::1\n",
+    );
+    assert_eq!(agreed.remote, Some("192.0.2.9:22334".parse().unwrap()));
+    let (_, agreed) = answered("m=audio 4000 RTP/AVP 0\nc=IN IP6 2001:db8::2\n");
+    assert_eq!(agreed.remote, Some("[2001:db8::2]:4000".parse().unwrap()));
+    let (_, agreed) = answered("m=audio 4000 RTP/AVP 0\nc=IN IP4 host.example.com\n");
+    assert_eq!(agreed.remote, None, "nobody asks the DNS here");
+}
+
+#[test]
+fn a_session_name_in_latin_1_is_nobodys_business() {
+    let mut bytes = session("m=audio 4000 RTP/AVP 0\n");
+    let at = bytes.windows(3).position(|w| w == b"s=-").unwrap();
+    bytes.splice(at..at + 3, *b"s=Caf\xe9");
+    assert!(answer(&LOCAL, &bytes).is_ok());
+}
+
+#[test]
+fn what_we_offer_we_can_answer_and_accept() {
+    let text = String::from_utf8(offer(&LOCAL).to_vec()).unwrap();
+    assert!(text.contains("m=audio 5000 RTP/AVP 8 0 101\r\n"), "{text}");
+    let peer = Local { port: 6000, ..LOCAL };
+    let (reply, theirs) = answer(&peer, &offer(&LOCAL)).unwrap();
+    let ours = accept(&LOCAL, &reply).unwrap();
+    assert_eq!((ours.codec, theirs.codec), (Codec::Pcma, Codec::Pcma));
+    assert_eq!(
+        (ours.telephone_event, theirs.telephone_event),
+        (Some(101), Some(101))
+    );
+    assert_eq!(ours.remote, Some("127.0.0.1:6000".parse().unwrap()));
+    let (reply, _) = answer(&peer, &offer_directed(&LOCAL, Direction::SendOnly, Codec::Pcmu)).unwrap();
+    let ours = accept(&LOCAL, &reply).unwrap();
+    assert_eq!((ours.codec, ours.direction), (Codec::Pcmu, Direction::SendOnly));
+}
+
+#[test]
+fn answers_that_do_not_answer_are_refused() {
+    assert_eq!(
+        accept(&LOCAL, &session("m=audio 0 RTP/AVP 8\n")),
+        Err(SdpError::NoCommonCodec)
+    );
+    assert_eq!(
+        accept(&LOCAL, &session("m=audio 4000 RTP/AVP 18\n")),
+        Err(SdpError::NoCommonCodec)
+    );
+    assert!(matches!(
+        accept(&LOCAL, &session("")),
+        Err(SdpError::Mismatch { .. })
+    ));
+    assert!(matches!(
+        accept(&LOCAL, &session("m=audio 1 RTP/AVP 8\nm=audio 2 RTP/AVP 8\n")),
+        Err(SdpError::Mismatch { .. })
+    ));
+    assert!(matches!(
+        accept(&LOCAL, &session("m=audio 1 RTP/AVP 8\nc=IN IP6 ::1\n")),
+        Err(SdpError::Mismatch { .. })
+    ));
+}
+
+#[test]
+fn an_ipv6_socket_is_described_as_one() {
+    let local = Local {
+        address: "::1".parse().unwrap(),
+        ..LOCAL
+    };
+    let text = String::from_utf8(offer(&local).to_vec()).unwrap();
+    assert!(text.contains("c=IN IP6 ::1\r\n"), "{text}");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = answer(&LOCAL, &bytes);
+        let _ = accept(&LOCAL, &bytes);
+        let _ = answer(&LOCAL, &session(&String::from_utf8_lossy(&bytes)));
+    }
+
+    #[test]
+    fn no_mutation_breaks_an_answer(cuts in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_u8..3), 1..6)) {
+        let mut bytes = session("m=audio 4000 RTP/AVP 0 8 96\na=rtpmap:96 telephone-event/8000\na=sendonly\nm=video 5 RTP/AVP 31\n");
+        for (index, byte, how) in cuts {
+            let at = index.index(bytes.len());
+            match how { 0 => bytes[at] = byte, 1 => { bytes.remove(at); } _ => bytes.insert(at, byte) }
+        }
+        if let Ok((reply, agreed)) = answer(&LOCAL, &bytes) {
+            let streams = |text: &[u8]| sdp_types::Session::parse(String::from_utf8_lossy(text).as_bytes()).map(|s| s.medias.len());
+            prop_assert_eq!(streams(&reply).unwrap(), streams(&bytes).unwrap(), "as many streams as offered");
+            prop_assert!(agreed.ptime >= Duration::from_millis(10));
+        }
+    }
+}

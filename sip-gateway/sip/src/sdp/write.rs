@@ -1,0 +1,99 @@
+//! The descriptions we send.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+
+use super::read::Stream;
+use super::{Codec, Direction, Local, Negotiated};
+use crate::message::push_display;
+
+/// Our stream in an offer.
+pub(super) struct Ours<'a> {
+    pub(super) codecs: &'a [Codec],
+    pub(super) telephone_event: Option<u8>,
+    pub(super) direction: Direction,
+    pub(super) port: u16,
+}
+
+/// One `m=` line.
+pub(super) enum Line<'a> {
+    Ours(Ours<'a>),
+    /// The stream we take, and our port.
+    Answer(Negotiated, u16),
+    /// "To reject an offered stream, the port number in the corresponding stream in the answer MUST be set to zero"
+    /// (RFC 3264 §6).
+    Refused(&'a Stream),
+}
+
+pub(super) fn description(local: &Local, lines: &[Line<'_>]) -> Bytes {
+    let mut out = Vec::with_capacity(320);
+    let family = match local.address {
+        IpAddr::V4(_) => "IP4",
+        IpAddr::V6(_) => "IP6",
+    };
+    let Local {
+        address,
+        session_id,
+        version,
+        ..
+    } = local;
+    push_display(
+        &mut out,
+        format_args!(
+            "v=0\r\no=- {session_id} {version} IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt=0 0\r\n"
+        ),
+    );
+    for line in lines {
+        match line {
+            Line::Ours(ours) => write_ours(&mut out, ours),
+            Line::Answer(agreed, port) => {
+                let codec = (agreed.codec, agreed.payload_type);
+                write_stream(
+                    &mut out,
+                    *port,
+                    &[codec],
+                    agreed.telephone_event,
+                    agreed.direction,
+                );
+            }
+            Line::Refused(stream) => {
+                let (media, proto, formats) = (&stream.media, &stream.proto, &stream.formats);
+                push_display(&mut out, format_args!("m={media} 0 {proto} {formats}\r\n"));
+            }
+        }
+    }
+    Bytes::from(out)
+}
+
+fn write_ours(out: &mut Vec<u8>, ours: &Ours<'_>) {
+    let codecs: Vec<(Codec, u8)> = ours.codecs.iter().map(|c| (*c, c.payload_type())).collect();
+    write_stream(out, ours.port, &codecs, ours.telephone_event, ours.direction);
+}
+
+fn write_stream(
+    out: &mut Vec<u8>,
+    port: u16,
+    codecs: &[(Codec, u8)],
+    event: Option<u8>,
+    direction: Direction,
+) {
+    push_display(out, format_args!("m=audio {port} RTP/AVP"));
+    for (_, pt) in codecs {
+        push_display(out, format_args!(" {pt}"));
+    }
+    if let Some(pt) = event {
+        push_display(out, format_args!(" {pt}"));
+    }
+    out.extend_from_slice(b"\r\n");
+    for (codec, pt) in codecs {
+        push_display(out, format_args!("a=rtpmap:{pt} {}/8000\r\n", codec.name()));
+    }
+    if let Some(pt) = event {
+        push_display(
+            out,
+            format_args!("a=rtpmap:{pt} telephone-event/8000\r\na=fmtp:{pt} 0-15\r\n"),
+        );
+    }
+    push_display(out, format_args!("a=ptime:20\r\na={}\r\n", direction.as_str()));
+}

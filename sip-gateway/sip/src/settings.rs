@@ -1,0 +1,142 @@
+//! What an endpoint is told at its start.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use pronto_types::OperatorId;
+
+pub use crate::digest::{Algorithm, Ha1};
+
+/// How a message travels.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Transport {
+    /// Datagrams: we retransmit.
+    Udp,
+    /// A stream: the transport retransmits.
+    Tcp,
+}
+
+impl Transport {
+    /// As it stands in a Via.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+        }
+    }
+
+    /// "Reliable" in the sense of RFC 3261 §17.
+    pub const fn is_reliable(self) -> bool {
+        matches!(self, Transport::Tcp)
+    }
+}
+
+/// Between which two sockets (RFC 5626 §3). For TCP a flow is one connection; the shell opens one to `remote` when asked
+/// to transmit on a flow it does not have, and keeps calling it by the same flow.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Flow {
+    /// UDP or TCP.
+    pub transport: Transport,
+    /// Our listening socket.
+    pub local: SocketAddr,
+    /// The peer's address, as seen.
+    pub remote: SocketAddr,
+}
+
+/// Who may call in without registering, by source address.
+#[derive(Clone, Debug)]
+pub struct Trunk {
+    /// The name in the configuration.
+    pub name: String,
+    /// From where.
+    pub allow: Vec<IpNet>,
+}
+
+/// How long a binding may last (RFC 3261 §10.3, step 7).
+#[derive(Clone, Copy, Debug)]
+pub struct ExpiresLimits {
+    /// Shorter requests are answered 423.
+    pub min: Duration,
+    /// Longer requests are shortened.
+    pub max: Duration,
+    /// For requests that name no time.
+    pub default: Duration,
+}
+
+impl Default for ExpiresLimits {
+    fn default() -> Self {
+        ExpiresLimits {
+            min: Duration::from_secs(30),
+            max: Duration::from_secs(3600),
+            default: Duration::from_secs(300),
+        }
+    }
+}
+
+/// How much the endpoint holds at most. At a limit a new request is answered 503 with Retry-After; what is up is untouched.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Transactions, lingering ones included. New calls are refused from half of it on: the other half is for the calls
+    /// that are up, whose requests are refused, BYE excepted, only at the whole of it.
+    pub transactions: usize,
+    /// Dialogs and attempts at one.
+    pub dialogs: usize,
+    /// Bindings of one operator; the oldest makes room for a new one.
+    pub bindings_per_operator: usize,
+    /// Digest nonces remembered against replay.
+    pub nonces: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            transactions: 100_000,
+            dialogs: 10_000,
+            bindings_per_operator: 8,
+            nonces: 10_000,
+        }
+    }
+}
+
+/// An endpoint's configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The domain of the operators' addresses of record, and the digest realm.
+    pub domain: String,
+    /// The sockets the shell has opened; the address of each is one we answer to.
+    pub listen: Vec<(Transport, SocketAddr)>,
+    /// The address to write into Via and Contact instead of the socket's own. Needed where a socket listens on every
+    /// address (`0.0.0.0`, `::`), which is none that a peer could reach.
+    pub advertise: Option<IpAddr>,
+    /// For User-Agent and Server.
+    pub product: String,
+    /// Who may register, and what they know.
+    pub operators: BTreeMap<OperatorId, Ha1>,
+    /// Who may call in unasked.
+    pub trunks: Vec<Trunk>,
+    /// Which digests to ask for, best first. Debian's baresip 1.0.0 fails once SHA-256 is among them.
+    pub digest: Vec<Algorithm>,
+    /// Registration lifetimes.
+    pub expires: ExpiresLimits,
+    /// Table sizes.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// Nobody may register and nobody may call; the other fields have their defaults.
+    pub fn new(domain: &str) -> Self {
+        Settings {
+            domain: domain.to_owned(),
+            listen: Vec::new(),
+            advertise: None,
+            product: "Pronto".to_owned(),
+            operators: BTreeMap::new(),
+            trunks: Vec::new(),
+            digest: vec![Algorithm::Md5],
+            expires: ExpiresLimits::default(),
+            limits: Limits::default(),
+        }
+    }
+}

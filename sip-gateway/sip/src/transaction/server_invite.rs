@@ -1,0 +1,113 @@
+//! The INVITE server transaction (RFC 3261 §17.2.1, RFC 6026 §7.1 and §8.5).
+
+use std::time::Duration;
+
+use pronto_types::Time;
+
+use super::{T1, T1X64, T2, T4};
+
+/// ```text
+/// Proceeding ──2xx──▶ Accepted ──L──▶ gone
+///     └──300–699──▶ Completed ──ACK──▶ Confirmed ──I──▶ gone
+///                       └──────H──────────────────────▶ gone
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ServerInvite {
+    Proceeding,
+    /// Timer L: retransmitted INVITEs are absorbed; the 2xx is retransmitted by the owner.
+    Accepted {
+        until: Time,
+    },
+    Completed {
+        /// Timer G; `None` over a reliable transport.
+        resend: Option<(Time, Duration)>,
+        /// Timer H.
+        until: Time,
+    },
+    /// Timer I: retransmitted ACKs are absorbed.
+    Confirmed {
+        until: Time,
+    },
+    Gone,
+}
+
+impl ServerInvite {
+    /// Whether the INVITE still waits for its final response.
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self, ServerInvite::Proceeding)
+    }
+
+    /// We answer.
+    pub(crate) fn respond(&mut self, now: Time, reliable: bool, status: u16) {
+        if self.is_pending() {
+            *self = match status {
+                0..=199 => ServerInvite::Proceeding,
+                200..=299 => ServerInvite::Accepted { until: now + T1X64 },
+                _ => ServerInvite::Completed {
+                    resend: (!reliable).then_some((now + T1, T1)),
+                    until: now + T1X64,
+                },
+            };
+        }
+    }
+
+    /// The INVITE came once more: whether the last response is to be sent again.
+    pub(crate) fn is_resent_on_request(&self) -> bool {
+        // "If a request retransmission is received while in the Proceeding state, the most recent provisional response
+        // that was received from the TU MUST be passed to the transport layer"; Completed likewise. In Accepted "any
+        // retransmissions of the INVITE … MUST NOT be passed to the TU" and nothing is sent.
+        matches!(self, ServerInvite::Proceeding | ServerInvite::Completed { .. })
+    }
+
+    /// An ACK for a failure; `false` if this machine had no use for it.
+    pub(crate) fn ack(&mut self, now: Time, reliable: bool) -> bool {
+        match self {
+            ServerInvite::Completed { .. } => {
+                // "Timer I … T4 seconds for unreliable transports, and zero seconds for reliable transports."
+                *self = if reliable {
+                    ServerInvite::Gone
+                } else {
+                    ServerInvite::Confirmed { until: now + T4 }
+                };
+                true
+            }
+            ServerInvite::Confirmed { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// `true`: send the last response once more.
+    pub(crate) fn timeout(&mut self, now: Time) -> bool {
+        match *self {
+            ServerInvite::Accepted { until }
+            | ServerInvite::Completed { until, .. }
+            | ServerInvite::Confirmed { until }
+                if until <= now =>
+            {
+                *self = ServerInvite::Gone;
+                false
+            }
+            ServerInvite::Completed {
+                resend: Some((at, interval)),
+                until,
+            } if at <= now => {
+                // "…is set to fire in MIN(2*T1, T2) seconds."
+                let next = (interval * 2).min(T2);
+                *self = ServerInvite::Completed {
+                    resend: Some((now + next, next)),
+                    until,
+                };
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        match *self {
+            ServerInvite::Proceeding | ServerInvite::Gone => None,
+            ServerInvite::Accepted { until } | ServerInvite::Confirmed { until } => Some(until),
+            ServerInvite::Completed { resend, until } => Some(resend.map_or(until, |(at, _)| at.min(until))),
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! The caller's leg: from the INVITE to a running flow, and what the caller's phone says after that.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pronto_ivr as ivr;
+use pronto_media as media;
+use pronto_sip as sip;
+use pronto_types::link::{CallOutcome, Caller as CallerIdentity, Event, Origin};
+use pronto_types::{CallId, Digit, PhoneNumber, Time};
+use rand::Rng;
+
+use super::negotiate::Stream;
+use super::state::{Call, CallerLeg, LegState, Place, Playing, Silence};
+use super::{Gateway, MAX_BACKLOG, Output};
+use crate::settings::{Number, normalise_dialled};
+
+/// What a caller refused for lack of resources is asked to wait (RFC 3261 §20.33).
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+/// The media threads open a port in well under a millisecond; a caller is not left without an answer for longer.
+const OPENING: Duration = Duration::from_secs(2);
+/// A phone that sends no RTP and answered our OPTIONS is asked again after this long.
+pub(super) const PROBE_AGAIN: Duration = Duration::from_secs(30);
+
+impl Gateway {
+    /// A new INVITE, its sender known (ARCHITECTURE: "who is calling").
+    pub(super) fn invited(&mut self, now: Time, invite: sip::Invite) {
+        let leg = invite.leg;
+        let Some(number) = self
+            .settings
+            .numbers
+            .get(&normalise_dialled(&invite.dialled))
+            .cloned()
+        else {
+            self.sip.reject(now, leg, sip::Status::NOT_FOUND, None);
+            return;
+        };
+        let origin = match &invite.from {
+            sip::Identity::Trunk(name) => Origin::Trunk(name.clone()),
+            sip::Identity::Operator(operator) => Origin::Operator(operator.clone()),
+            sip::Identity::Registrar => {
+                self.sip.reject(now, leg, sip::Status::FORBIDDEN, None);
+                return;
+            }
+        };
+        if self.calls.len() >= self.settings.max_calls || self.journal.backlog() >= MAX_BACKLOG {
+            self.refused += 1;
+            self.sip
+                .reject(now, leg, sip::Status::SERVICE_UNAVAILABLE, Some(RETRY_AFTER));
+            return;
+        }
+        let id = self.new_call_id();
+        let identity = caller_identity(&invite.caller);
+        self.begun += 1;
+        self.write(
+            now,
+            Event::CallBegan {
+                call: id,
+                dialled: number.dial.clone(),
+                caller: identity.clone(),
+                origin: origin.clone(),
+            },
+        );
+        // "If the offer is not acceptable … 488 (Not Acceptable Here)" (RFC 3261 §13.3.1.3), before a port is spent.
+        if let Some(error) = invite
+            .offer
+            .as_deref()
+            .and_then(|offer| Stream::acceptable(offer).err())
+        {
+            self.sip.reject(now, leg, refusal(&error), None);
+            self.refuse_call(now, id);
+            return;
+        }
+        self.open_call(now, id, number, identity, origin, invite);
+    }
+
+    fn open_call(
+        &mut self,
+        now: Time,
+        id: CallId,
+        number: Number,
+        identity: CallerIdentity,
+        origin: Origin,
+        invite: sip::Invite,
+    ) {
+        if let Origin::Operator(operator) = &origin {
+            self.engage(operator);
+        }
+        let media = self.open_media(id);
+        self.sip_legs.insert(invite.leg, id);
+        let stream = Stream::unopened(self.rng.next_u64() >> 2);
+        let call = Call {
+            id,
+            origin,
+            identity,
+            language: number.language,
+            caller: CallerLeg {
+                sip: invite.leg,
+                media,
+                source: invite.source.ip(),
+                state: LegState::Opening {
+                    offer: invite.offer,
+                    until: now + OPENING,
+                },
+                stream,
+                silent: None,
+                playing: None,
+            },
+            flow: ivr::Session::new(Arc::clone(&number.flow)),
+            place: Place::None,
+            answered: None,
+            digits: 0,
+            timer: None,
+        };
+        self.calls.insert(id, Box::new(call));
+        // Its deadline counts from now.
+        self.with_call(now, id, |_, _| {});
+    }
+
+    fn new_call_id(&mut self) -> CallId {
+        loop {
+            let id = CallId(self.rng.next_u64());
+            if id.0 != 0 && !self.calls.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// A call that was refused before it had a state of its own: its record all the same.
+    fn refuse_call(&mut self, now: Time, call: CallId) {
+        self.ended += 1;
+        let duration = Duration::ZERO;
+        self.write(
+            now,
+            Event::CallEnded {
+                call,
+                outcome: CallOutcome::Refused,
+                duration,
+                digits: 0,
+            },
+        );
+    }
+
+    /// The caller's media leg says something.
+    pub(super) fn caller_media(&mut self, now: Time, call: &mut Call, event: media::Event) {
+        match event {
+            media::Event::Opened { local, .. } => self.answer_caller(now, call, local),
+            media::Event::OpenFailed { .. } => self.no_media(now, call),
+            media::Event::Digit { digit, .. } => self.caller_digit(now, call, digit, true),
+            media::Event::Finished { play, .. } => {
+                let play = ivr::PlayId(play.0);
+                if call.caller.playing == Some(Playing::Prompt(play)) {
+                    call.caller.playing = None;
+                }
+                call.flow.handle_input(now, ivr::Input::PlayFinished(play));
+            }
+            // Before the ACK there is no dialog to ask in: it is asked soon after.
+            media::Event::Stalled { .. } => call.caller.silent = Some(Silence::Until(now)),
+            media::Event::Resumed { .. } => call.caller.silent = None,
+            media::Event::Closed { .. } => {}
+        }
+    }
+
+    /// No port for the caller.
+    fn no_media(&mut self, now: Time, call: &mut Call) {
+        self.refused += 1;
+        let leg = call.caller.sip;
+        self.sip
+            .reject(now, leg, sip::Status::SERVICE_UNAVAILABLE, Some(RETRY_AFTER));
+        self.bury(now, call, CallOutcome::Refused);
+    }
+
+    fn answer_caller(&mut self, now: Time, call: &mut Call, local: std::net::SocketAddr) {
+        let LegState::Opening { offer, .. } = &mut call.caller.state else {
+            return;
+        };
+        let offer = offer.take();
+        call.caller.stream.opened(local, self.settings.advertise);
+        let body = match offer {
+            Some(offer) => call.caller.stream.answer(&offer),
+            // "If the INVITE did not contain an offer, the 2xx MUST contain an offer" (RFC 3261 §13.3.1.4).
+            None => Ok(call.caller.stream.offer()),
+        };
+        match body {
+            Ok(sdp) => {
+                call.caller.state = LegState::Answering;
+                self.configure(call.caller.media, &call.caller.stream, call.caller.source);
+                self.sip.answer(now, call.caller.sip, sdp);
+            }
+            Err(error) => {
+                self.sip.reject(now, call.caller.sip, refusal(&error), None);
+                self.bury(now, call, CallOutcome::Refused);
+            }
+        }
+    }
+
+    pub(super) fn configure(&mut self, leg: media::LegId, stream: &Stream, source: IpAddr) {
+        if let Some(command) = stream.configure(leg, source, self.settings.learn) {
+            self.command(command);
+        }
+    }
+
+    /// The caller's phone says something.
+    pub(super) fn caller_event(&mut self, now: Time, call: &mut Call, event: sip::Event) {
+        match event {
+            sip::Event::Acknowledged { answer, .. } => self.acknowledged_by_caller(now, call, answer),
+            // Answered 487 by the endpoint; there is nothing to hang up.
+            sip::Event::Cancelled { .. } => self.bury(now, call, CallOutcome::Cancelled),
+            sip::Event::Offer { sdp, .. } => {
+                let answer = reoffered(&mut call.caller.stream, sdp);
+                self.reply_to_offer(now, call.caller.sip, answer);
+                self.configure(call.caller.media, &call.caller.stream, call.caller.source);
+                call.caller.silent = Silence::of(&call.caller.stream, now);
+            }
+            sip::Event::Digit { digit, .. } => self.caller_digit(now, call, digit, false),
+            sip::Event::Ended { by, .. } => {
+                let outcome = match by {
+                    sip::EndedBy::Bye { .. } => CallOutcome::CallerHungUp,
+                    _ => CallOutcome::PeerLost,
+                };
+                self.bury(now, call, outcome);
+            }
+            sip::Event::Probed { alive: true, .. } if call.caller.silent.is_some() => {
+                call.caller.silent = Some(Silence::Until(now + PROBE_AGAIN));
+            }
+            sip::Event::Probed { alive: false, .. } => self.end_call(now, call, CallOutcome::PeerLost),
+            _ => {}
+        }
+    }
+
+    fn acknowledged_by_caller(&mut self, now: Time, call: &mut Call, answer: Option<Bytes>) {
+        if let Some(answer) = answer {
+            if call.caller.stream.accept(&answer).is_err() {
+                // Before the call is up this is its end; a re-offer that came to nothing leaves the session as it was.
+                if !matches!(call.caller.state, LegState::Up) {
+                    self.end_call(now, call, CallOutcome::Refused);
+                }
+                return;
+            }
+            self.configure(call.caller.media, &call.caller.stream, call.caller.source);
+        }
+        if matches!(call.caller.state, LegState::Answering) {
+            if !call.caller.stream.is_agreed() {
+                // A late offer must be answered in the ACK (RFC 3261 §13.2.1).
+                self.end_call(now, call, CallOutcome::Refused);
+                return;
+            }
+            call.caller.state = LegState::Up;
+            call.caller.silent = call.caller.silent.or(Silence::of(&call.caller.stream, now));
+            call.answered = Some(now);
+            call.flow.handle_input(now, ivr::Input::Start);
+        }
+    }
+
+    pub(super) fn reply_to_offer(&mut self, now: Time, leg: sip::LegId, answer: Result<Bytes, sip::Status>) {
+        match answer {
+            Ok(sdp) => self.sip.accept_offer(now, leg, sdp),
+            Err(status) => self.sip.refuse_offer(now, leg, status),
+        }
+    }
+
+    /// A key. While talking it is the operator's to hear: RTP events are relayed by the bridge, keys that came by
+    /// INFO are sent on as RTP events.
+    fn caller_digit(&mut self, now: Time, call: &mut Call, digit: Digit, in_media: bool) {
+        call.digits = call.digits.saturating_add(1);
+        match &call.place {
+            Place::Talking(_, talk) if !in_media => {
+                self.command(media::Command::Digits {
+                    leg: talk.media,
+                    digits: vec![digit],
+                });
+            }
+            Place::Talking(..) => {}
+            _ => call.flow.handle_input(now, ivr::Input::Digit(digit)),
+        }
+    }
+
+    /// Carries out what the flow wants, until it wants nothing more.
+    pub(super) fn run_flow(&mut self, now: Time, call: &mut Call) {
+        while let Some(output) = call.flow.poll_output() {
+            if call.over() {
+                return;
+            }
+            match output {
+                ivr::Output::Play { play, prompts } => self.play(now, call, play, &prompts),
+                ivr::Output::Stop => {
+                    call.caller.playing = None;
+                    self.command(media::Command::Stop {
+                        leg: call.caller.media,
+                    });
+                }
+                ivr::Output::Wish(ivr::Wish::Enqueue { wish, queue }) => self.join(now, call, wish, queue),
+                ivr::Output::Wish(ivr::Wish::LeaveQueue) => self.leave_by_key(now, call),
+                ivr::Output::HangUp => self.end_call(now, call, CallOutcome::Completed),
+            }
+        }
+    }
+
+    fn play(&mut self, now: Time, call: &mut Call, play: ivr::PlayId, prompts: &[Arc<str>]) {
+        let clips: Vec<_> = prompts
+            .iter()
+            .filter_map(|name| self.settings.prompts.clip(call.language, name))
+            .collect();
+        if clips.is_empty() {
+            call.flow.handle_input(now, ivr::Input::PlayFinished(play));
+            return;
+        }
+        call.caller.playing = Some(Playing::Prompt(play));
+        let play = media::PlayId(play.0);
+        self.outputs.push_back(Output::Media(media::Command::Play {
+            leg: call.caller.media,
+            play,
+            clips,
+        }));
+    }
+
+    /// A deadline of one of the call's states passed.
+    pub(super) fn call_deadline(&mut self, now: Time, call: &mut Call) {
+        if call.flow.poll_timeout().is_some_and(|at| at <= now) {
+            call.flow.handle_timeout(now);
+        }
+        if matches!(call.caller.state, LegState::Opening { until, .. } if until <= now) {
+            self.no_media(now, call);
+            return;
+        }
+        if Silence::due(call.caller.silent, now) {
+            if matches!(call.caller.state, LegState::Up) {
+                call.caller.silent = Some(Silence::Probing);
+                self.sip.probe(now, call.caller.sip);
+            } else {
+                call.caller.silent = Some(Silence::Until(now + PROBE_AGAIN));
+            }
+        }
+        self.place_deadline(now, call);
+    }
+}
+
+/// The answer to a re-INVITE or UPDATE: to its offer, or a full offer where it carried none.
+pub(super) fn reoffered(stream: &mut Stream, sdp: Option<Bytes>) -> Result<Bytes, sip::Status> {
+    match sdp {
+        Some(offer) => stream.answer(&offer).map_err(|error| refusal(&error)),
+        None => Ok(stream.offer()),
+    }
+}
+
+fn refusal(error: &sip::sdp::SdpError) -> sip::Status {
+    match error {
+        sip::sdp::SdpError::Malformed { .. } => sip::Status::BAD_REQUEST,
+        _ => sip::Status::NOT_ACCEPTABLE_HERE,
+    }
+}
+
+fn caller_identity(caller: &sip::Caller) -> CallerIdentity {
+    if caller.anonymous {
+        return CallerIdentity {
+            number: None,
+            name: None,
+        };
+    }
+    let personal = |text: &Option<String>| text.as_deref().filter(|t| !t.is_empty()).map(PhoneNumber::new);
+    CallerIdentity {
+        number: personal(&caller.user),
+        name: personal(&caller.display),
+    }
+}

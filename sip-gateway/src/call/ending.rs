@@ -1,0 +1,75 @@
+//! The end of a call: everything it held is released, and exactly one record is written.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use pronto_ivr as ivr;
+use pronto_types::link::{CallOutcome, Event, LeaveReason, Origin};
+use pronto_types::{CallId, Time};
+
+use super::Gateway;
+use super::state::{Call, LegState};
+
+impl Gateway {
+    /// Hangs up on the caller and ends the call.
+    pub(super) fn end_call(&mut self, now: Time, call: &mut Call, outcome: CallOutcome) {
+        if call.over() {
+            return;
+        }
+        self.sip.hangup(now, call.caller.sip, None);
+        self.bury(now, call, outcome);
+    }
+
+    /// Ends a call whose caller is gone already.
+    pub(super) fn bury(&mut self, now: Time, call: &mut Call, outcome: CallOutcome) {
+        if call.over() {
+            return;
+        }
+        // "connection.disconnect.hangup" reaches the flow; what it still wants is nobody's to hear.
+        call.flow.handle_input(now, ivr::Input::HungUp);
+        while call.flow.poll_output().is_some() {}
+        self.leave(now, call, LeaveReason::Abandoned);
+        self.sip_legs.remove(&call.caller.sip);
+        self.close_media(call.caller.media);
+        if let Origin::Operator(operator) = &call.origin {
+            self.disengage(&operator.clone());
+        }
+        let duration = call.answered.map_or(Duration::ZERO, |at| now.since(at));
+        self.write(
+            now,
+            Event::CallEnded {
+                call: call.id,
+                outcome,
+                duration,
+                digits: call.digits,
+            },
+        );
+        call.caller.state = LegState::Gone;
+    }
+
+    /// The second SIGTERM.
+    pub(super) fn hang_up_all(&mut self, now: Time) {
+        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in calls {
+            self.with_call(now, id, |gateway, call| {
+                gateway.end_call(now, call, CallOutcome::GatewayLost)
+            });
+        }
+    }
+
+    /// Calls a crashed predecessor left open get their records.
+    pub(super) fn recovered(&mut self, now: Time, calls: BTreeSet<CallId>) {
+        for call in calls {
+            let (outcome, duration) = (CallOutcome::GatewayLost, Duration::ZERO);
+            self.write(
+                now,
+                Event::CallEnded {
+                    call,
+                    outcome,
+                    duration,
+                    digits: 0,
+                },
+            );
+        }
+    }
+}

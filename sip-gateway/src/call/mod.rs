@@ -1,0 +1,407 @@
+//! The gateway's core: calls, from the INVITE to the call record.
+//!
+//! Pure: it is told what the sockets, the media threads and the queue said, and answers with what to do. One
+//! instance, owned by one task: the order of its inputs is the order of truth. RTP never passes through it.
+//!
+//! ```text
+//!  caller's INVITE ─ media opened ─ 200 ─ ACK ─┬─ flow: play, digits ─┬─ enqueue ─ waiting ─ offered ─ talking
+//!  (state.rs: Caller)                          │  (answering.rs)       │  (waiting.rs) (offering.rs) (talking.rs)
+//!                                              └──── flow: hang up ────┴──────────── record (ending.rs)
+//! ```
+
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod answering;
+mod ending;
+mod negotiate;
+mod offering;
+mod parting;
+mod queue_link;
+mod state;
+mod talking;
+#[cfg(test)]
+mod tests;
+mod waiting;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pronto_media as media;
+use pronto_sip as sip;
+use pronto_types::link::{Directive, Event};
+use pronto_types::{CallId, OfferId, OperatorId, TicketId, Time};
+use rand::Rng;
+use rand_chacha::ChaCha12Rng;
+
+use crate::Settings;
+use crate::journal::{Entry, Journal};
+use parting::Parting;
+use state::Call;
+
+/// Journal entries the queue has not acknowledged, at which new calls are refused.
+const MAX_BACKLOG: usize = 50_000;
+
+/// What the gateway is told.
+#[derive(Debug)]
+pub enum Input {
+    /// From the sockets.
+    Sip(sip::Input),
+    /// From the media threads.
+    Media(media::Event),
+    /// The queue service welcomed us and has the journal up to this number.
+    Attached {
+        /// The newest durable entry there.
+        have: u64,
+    },
+    /// The link to the queue service is gone.
+    Detached,
+    /// The queue service has made the journal durable up to this number.
+    Acknowledged {
+        /// The newest durable entry there.
+        number: u64,
+    },
+    /// The queue asks.
+    Directive(Directive),
+    /// Calls a crashed predecessor left open: they are recorded as lost.
+    Recovered(BTreeSet<CallId>),
+    /// Take no new calls; finish those that are up.
+    Drain,
+    /// End every call now.
+    HangUpAll,
+}
+
+/// What the gateway asks its shell to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a SIP message.
+    Transmit {
+        /// Over which flow.
+        flow: sip::Flow,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// Command the media threads.
+    Media(media::Command),
+    /// Append to the journal's store.
+    Record(Entry),
+    /// Send over the link. Only while attached.
+    Entry(Entry),
+}
+
+/// How much is going on; for metrics and for leak checks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls up or being set up.
+    pub calls: usize,
+    /// Operators' legs being released.
+    pub parting: usize,
+    /// Journal entries not yet acknowledged.
+    pub backlog: usize,
+    /// Calls begun since start.
+    pub begun: u64,
+    /// Calls ended since start: every one has its record.
+    pub ended: u64,
+    /// INVITEs refused for lack of resources since start.
+    pub refused: u64,
+}
+
+/// The core. See the module's page.
+pub struct Gateway {
+    settings: Arc<Settings>,
+    sip: sip::Endpoint,
+    rng: ChaCha12Rng,
+    journal: Journal,
+    calls: BTreeMap<CallId, Box<Call>>,
+    /// Whose a SIP leg is: the caller's or the operator's leg of this call.
+    sip_legs: BTreeMap<sip::LegId, CallId>,
+    /// Whose a media leg is.
+    media_legs: BTreeMap<media::LegId, CallId>,
+    tickets: BTreeMap<TicketId, CallId>,
+    offers: BTreeMap<OfferId, CallId>,
+    /// Operators whose presence changed while the journal was full.
+    unsaid: BTreeSet<OperatorId>,
+    /// Operators who ring, talk or call, and in how many parts.
+    engaged: BTreeMap<OperatorId, u32>,
+    /// Operators' legs that are being released, by SIP leg; they outlive the call they were for.
+    parting: BTreeMap<sip::LegId, Parting>,
+    /// Deadlines of calls, earliest first.
+    timers: BTreeSet<(Time, CallId)>,
+    next_media_leg: u64,
+    draining: bool,
+    /// What the queue claimed to have, where that cannot be.
+    broken: Option<u64>,
+    begun: u64,
+    ended: u64,
+    refused: u64,
+    outputs: VecDeque<Output>,
+}
+
+impl Gateway {
+    /// A gateway with no calls. `rng` is seeded by the operating system in production, by the test in worlds.
+    pub fn new(settings: Arc<Settings>, sip: sip::Endpoint, rng: ChaCha12Rng) -> Self {
+        Gateway {
+            settings,
+            sip,
+            rng,
+            journal: Journal::default(),
+            calls: BTreeMap::new(),
+            sip_legs: BTreeMap::new(),
+            media_legs: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            unsaid: BTreeSet::new(),
+            engaged: BTreeMap::new(),
+            parting: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            next_media_leg: 1,
+            draining: false,
+            broken: None,
+            begun: 0,
+            ended: 0,
+            refused: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// A fact arrived.
+    pub fn handle_input(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Sip(input) => self.sip.handle_input(now, input),
+            Input::Media(event) => self.media_event(now, event),
+            Input::Attached { have } => {
+                if !self.journal.continues(have) {
+                    // The two logs are not one: a store was wiped or restored under us. Nothing of it can be mended.
+                    self.broken = Some(have);
+                    return;
+                }
+                let joined = self.journal.attached(have);
+                self.known(now, joined);
+            }
+            Input::Detached => self.journal.detached(),
+            Input::Acknowledged { number } => {
+                let joined = self.journal.acknowledge(number);
+                self.known(now, joined);
+            }
+            Input::Directive(directive) => self.directive(now, directive),
+            Input::Recovered(calls) => self.recovered(now, calls),
+            Input::Drain => {
+                self.draining = true;
+                self.sip.drain(true);
+            }
+            Input::HangUpAll => self.hang_up_all(now),
+        }
+        self.settle(now);
+    }
+
+    /// A deadline passed.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.sip.handle_timeout(now);
+        while let Some(&(at, id)) = self.timers.first() {
+            if at > now {
+                break;
+            }
+            self.timers.pop_first();
+            self.with_call(now, id, |gateway, call| {
+                call.timer = None;
+                gateway.call_deadline(now, call);
+            });
+        }
+        self.parting_deadlines(now);
+        self.settle(now);
+    }
+
+    /// What to do next; drain to `None` after every `handle_*`.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout).
+    pub fn poll_timeout(&self) -> Option<Time> {
+        let calls = self.timers.first().map(|(at, _)| *at);
+        let parting = self.parting.values().filter_map(Parting::deadline).min();
+        [self.sip.poll_timeout(), calls, parting]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// How much is going on.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            calls: self.calls.len(),
+            parting: self.parting.len(),
+            backlog: self.journal.backlog(),
+            begun: self.begun,
+            ended: self.ended,
+            refused: self.refused,
+        }
+    }
+
+    /// The SIP endpoint's own counts.
+    pub fn sip_counts(&self) -> sip::Counts {
+        self.sip.counts()
+    }
+
+    /// Draining, and no call is left.
+    pub fn drained(&self) -> bool {
+        self.draining && self.calls.is_empty()
+    }
+
+    /// Nobody is left to be told anything: every phone has confirmed its BYE, the queue has the whole journal.
+    pub fn settled(&self) -> bool {
+        let told = self.parting.is_empty() && self.sip.counts().dialogs == 0;
+        self.drained() && told && self.journal.backlog() == 0
+    }
+
+    /// The queue has another journal of this epoch than ours: this process must end, the next has a new epoch.
+    pub fn broken(&self) -> Option<u64> {
+        self.broken
+    }
+
+    /// The number of the newest journal entry.
+    pub fn last_entry(&self) -> u64 {
+        self.journal.last()
+    }
+
+    /// Drains the SIP endpoint into our own outputs and hands its events to the calls.
+    fn settle(&mut self, now: Time) {
+        while let Some(output) = self.sip.poll_output() {
+            match output {
+                sip::Output::Transmit { flow, bytes } => {
+                    self.outputs.push_back(Output::Transmit { flow, bytes })
+                }
+                sip::Output::Event(event) => self.sip_event(now, event),
+            }
+        }
+        if !self.unsaid.is_empty() && self.journal.backlog() < MAX_BACKLOG {
+            for operator in std::mem::take(&mut self.unsaid) {
+                let lease = self
+                    .sip
+                    .bindings(&operator)
+                    .map(|binding| binding.expires.since(now))
+                    .max();
+                self.write(now, Event::Presence { operator, lease });
+            }
+        }
+        while let Some(entry) = self.journal.next_to_send() {
+            self.outputs.push_back(Output::Entry(entry));
+        }
+    }
+
+    fn sip_event(&mut self, now: Time, event: sip::Event) {
+        match event {
+            sip::Event::Invite(invite) => self.invited(now, invite),
+            sip::Event::Binding { operator, expires } => {
+                let lease = expires.map(|at| at.since(now));
+                if self.journal.backlog() >= MAX_BACKLOG {
+                    // The queue has been away for long: it will hear the newest word when there is room.
+                    self.unsaid.insert(operator);
+                } else {
+                    self.write(now, Event::Presence { operator, lease });
+                }
+            }
+            sip::Event::Registered { .. } | sip::Event::RegistrationFailed { .. } => {}
+            event => {
+                let Some(leg) = event.leg() else { return };
+                if self.parting.contains_key(&leg) {
+                    self.parting_event(now, leg, &event);
+                } else if let Some(&id) = self.sip_legs.get(&leg) {
+                    self.with_call(now, id, |gateway, call| gateway.leg_event(now, call, leg, event));
+                }
+            }
+        }
+    }
+
+    fn leg_event(&mut self, now: Time, call: &mut Call, leg: sip::LegId, event: sip::Event) {
+        if call.caller.sip == leg {
+            self.caller_event(now, call, event);
+        } else {
+            self.operator_event(now, call, event);
+        }
+    }
+
+    fn media_event(&mut self, now: Time, event: media::Event) {
+        let leg = media_leg(&event);
+        if let Some(&id) = self.media_legs.get(&leg) {
+            self.with_call(now, id, |gateway, call| {
+                if call.caller.media == leg {
+                    gateway.caller_media(now, call, event);
+                } else {
+                    gateway.operator_media(now, call, event);
+                }
+            });
+        }
+    }
+
+    /// Takes the call out of its table for the time of one step, so that the step may use the rest of the gateway;
+    /// then runs its flow on, keeps its timer true, and buries it if it is over.
+    fn with_call(&mut self, now: Time, id: CallId, step: impl FnOnce(&mut Self, &mut Call)) {
+        let Some(mut call) = self.calls.remove(&id) else {
+            return;
+        };
+        step(self, &mut call);
+        self.run_flow(now, &mut call);
+        if call.over() {
+            if let Some(at) = call.timer.take() {
+                self.timers.remove(&(at, id));
+            }
+            self.ended += 1;
+            return;
+        }
+        let deadline = call.deadline();
+        if call.timer != deadline {
+            if let Some(at) = call.timer {
+                self.timers.remove(&(at, id));
+            }
+            if let Some(at) = deadline {
+                self.timers.insert((at, id));
+            }
+            call.timer = deadline;
+        }
+        self.calls.insert(id, call);
+    }
+
+    /// Writes a line of the journal: to the store at once, to the queue when the link is up.
+    fn write(&mut self, at: Time, event: Event) {
+        let entry = self.journal.write(at, event);
+        self.outputs.push_back(Output::Record(entry));
+    }
+
+    fn command(&mut self, command: media::Command) {
+        self.outputs.push_back(Output::Media(command));
+    }
+
+    /// Opens a media leg for a call; both legs of a call are in one group, so that they can be bridged.
+    fn open_media(&mut self, call: CallId) -> media::LegId {
+        let leg = media::LegId(self.next_media_leg);
+        self.next_media_leg += 1;
+        self.media_legs.insert(leg, call);
+        let seed = self.rng.next_u64();
+        self.command(media::Command::Open {
+            leg,
+            group: call.0,
+            seed,
+        });
+        leg
+    }
+
+    fn close_media(&mut self, leg: media::LegId) {
+        if self.media_legs.remove(&leg).is_some() {
+            self.command(media::Command::Close { leg });
+        }
+    }
+}
+
+fn media_leg(event: &media::Event) -> media::LegId {
+    use media::Event as E;
+    match event {
+        E::Opened { leg, .. }
+        | E::OpenFailed { leg, .. }
+        | E::Digit { leg, .. }
+        | E::Finished { leg, .. }
+        | E::Stalled { leg }
+        | E::Resumed { leg }
+        | E::Closed { leg, .. } => *leg,
+    }
+}

@@ -1,0 +1,107 @@
+//! One media stream of a leg: what was offered and answered (RFC 3264), and what the media threads are told of it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+use pronto_media as media;
+use pronto_sip::sdp;
+
+/// The stream of one leg.
+#[derive(Clone, Debug)]
+pub(super) struct Stream {
+    local: sdp::Local,
+    agreed: Option<sdp::Negotiated>,
+}
+
+impl Stream {
+    /// Before the port is known.
+    pub(super) fn unopened(session_id: u64) -> Self {
+        let nowhere = IpAddr::from([0, 0, 0, 0]);
+        Stream {
+            local: sdp::Local {
+                address: nowhere,
+                port: 0,
+                session_id,
+                version: 1,
+            },
+            agreed: None,
+        }
+    }
+
+    /// The media threads bound `local`; `advertise` is what the outside knows it by.
+    pub(super) fn opened(&mut self, local: SocketAddr, advertise: Option<IpAddr>) {
+        self.local.address = advertise.unwrap_or(local.ip());
+        self.local.port = local.port();
+    }
+
+    /// Whether an offer can be answered at all, asked before a port is spent on it.
+    pub(super) fn acceptable(offer: &[u8]) -> Result<(), sdp::SdpError> {
+        let local = sdp::Local {
+            address: IpAddr::from([127, 0, 0, 1]),
+            port: 9,
+            session_id: 1,
+            version: 1,
+        };
+        sdp::answer(&local, offer).map(|_| ())
+    }
+
+    /// Answers the peer's offer.
+    pub(super) fn answer(&mut self, offer: &[u8]) -> Result<Bytes, sdp::SdpError> {
+        let (answer, agreed) = sdp::answer(&self.local, offer)?;
+        self.agreed = Some(agreed);
+        self.local.version += 1;
+        Ok(answer)
+    }
+
+    /// A full offer of ours.
+    pub(super) fn offer(&mut self) -> Bytes {
+        let offer = sdp::offer(&self.local);
+        self.local.version += 1;
+        offer
+    }
+
+    /// Takes the peer's answer to our offer.
+    pub(super) fn accept(&mut self, answer: &[u8]) -> Result<(), sdp::SdpError> {
+        self.agreed = Some(sdp::accept(&self.local, answer)?);
+        Ok(())
+    }
+
+    /// Whether offer and answer have met.
+    pub(super) fn is_agreed(&self) -> bool {
+        self.agreed.is_some()
+    }
+
+    /// Whether the peer is to send us anything.
+    pub(super) fn receives(&self) -> bool {
+        self.agreed
+            .as_ref()
+            .is_some_and(|agreed| agreed.direction.receives())
+    }
+
+    /// What the media threads must know; `None` before anything is agreed.
+    ///
+    /// Symmetric RTP: where the SDP's address is the signalling source's, media goes only there and is taken only
+    /// from there; otherwise an address is learned once, and only with the signalling source's IP.
+    pub(super) fn configure(&self, leg: media::LegId, source: IpAddr, learn: bool) -> Option<media::Command> {
+        let agreed = self.agreed.as_ref()?;
+        let same = agreed.remote.is_none_or(|remote| remote.ip() == source);
+        let learn = if same || !learn {
+            media::Learn::Fixed
+        } else {
+            media::Learn::Once { ip: source }
+        };
+        Some(media::Command::Configure {
+            leg,
+            remote: agreed.remote,
+            codec: match agreed.codec {
+                sdp::Codec::Pcmu => media::Codec::Pcmu,
+                sdp::Codec::Pcma => media::Codec::Pcma,
+            },
+            payload_type: agreed.payload_type,
+            telephone_event: agreed.telephone_event,
+            send: agreed.direction.sends(),
+            receive: agreed.direction.receives(),
+            learn,
+        })
+    }
+}

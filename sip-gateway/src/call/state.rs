@@ -1,0 +1,190 @@
+//! The states of a call. Each variant owns its data and its deadlines: leaving a state cancels its timers.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use pronto_ivr as ivr;
+use pronto_media as media;
+use pronto_sip as sip;
+use pronto_types::link::{Caller as CallerIdentity, Origin};
+use pronto_types::{CallId, Language, OfferId, OperatorId, QueueName, TicketId, Time};
+
+use super::answering::PROBE_AGAIN;
+use super::negotiate::Stream;
+
+/// One call: the caller's leg, the flow, and where the caller stands with the queue.
+pub(super) struct Call {
+    pub(super) id: CallId,
+    pub(super) origin: Origin,
+    pub(super) identity: CallerIdentity,
+    pub(super) language: Language,
+    pub(super) caller: CallerLeg,
+    pub(super) flow: ivr::Session,
+    pub(super) place: Place,
+    /// When the 200 was acknowledged.
+    pub(super) answered: Option<Time>,
+    /// Keys pressed.
+    pub(super) digits: u32,
+    /// What the timer table holds for this call.
+    pub(super) timer: Option<Time>,
+}
+
+/// The caller's dialog and its media.
+pub(super) struct CallerLeg {
+    pub(super) sip: sip::LegId,
+    pub(super) media: media::LegId,
+    /// Where the signalling comes from.
+    pub(super) source: IpAddr,
+    pub(super) state: LegState,
+    pub(super) stream: Stream,
+    /// While the phone sends no RTP: when to ask again whether it is there.
+    pub(super) silent: Option<Silence>,
+    /// The clip set the flow is playing now.
+    pub(super) playing: Option<Playing>,
+}
+
+/// What the caller hears from us.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Playing {
+    /// A prompt of the flow.
+    Prompt(ivr::PlayId),
+    /// Music on hold.
+    Music,
+}
+
+/// How far the caller's leg is.
+pub(super) enum LegState {
+    /// The INVITE is here; the media threads are opening a port.
+    Opening {
+        /// The offer, if the INVITE carried one.
+        offer: Option<bytes::Bytes>,
+        /// When the caller is told that there is none.
+        until: Time,
+    },
+    /// Our 200 is sent.
+    Answering,
+    /// Acknowledged.
+    Up,
+    /// Over: the call leaves the table.
+    Gone,
+}
+
+/// No RTP although some is expected.
+#[derive(Clone, Copy)]
+pub(super) enum Silence {
+    /// An OPTIONS inside the dialog is on its way.
+    Probing,
+    /// It was answered; ask again then.
+    Until(Time),
+}
+
+/// Where the caller stands with the queue.
+pub(super) enum Place {
+    /// Nowhere.
+    None,
+    /// In a queue, hearing music.
+    Waiting(Ticket),
+    /// An operator's phone is being rung.
+    Offered(Ticket, Ringing),
+    /// Connected.
+    Talking(Ticket, Talk),
+}
+
+/// A place in a queue.
+#[derive(Clone)]
+pub(super) struct Ticket {
+    pub(super) id: TicketId,
+    /// The flow's wish that asked for it.
+    pub(super) wish: ivr::WishId,
+    pub(super) queue: QueueName,
+    pub(super) joined: Time,
+    /// The queue has not said yet that it knows: until when we wait for that.
+    pub(super) unknown_until: Option<Time>,
+    /// When our own clock ends the wait.
+    pub(super) until: Time,
+}
+
+/// An operator's phone being rung.
+pub(super) struct Ringing {
+    pub(super) offer: OfferId,
+    pub(super) operator: OperatorId,
+    pub(super) media: media::LegId,
+    pub(super) until: Time,
+    pub(super) phase: RingPhase,
+    /// From which queue and after how long, for the display.
+    pub(super) display: Arc<str>,
+}
+
+/// How far the ringing is.
+pub(super) enum RingPhase {
+    /// The media threads are opening a port.
+    Opening,
+    /// The INVITE is out.
+    Inviting {
+        sip: sip::LegId,
+        stream: Stream,
+        source: IpAddr,
+        heard: bool,
+    },
+}
+
+/// Caller and operator connected.
+pub(super) struct Talk {
+    pub(super) offer: OfferId,
+    pub(super) operator: OperatorId,
+    pub(super) sip: sip::LegId,
+    pub(super) media: media::LegId,
+    pub(super) stream: Stream,
+    /// Where the signalling comes from.
+    pub(super) source: IpAddr,
+    pub(super) silent: Option<Silence>,
+}
+
+impl Call {
+    /// The call leaves the table.
+    pub(super) fn over(&self) -> bool {
+        matches!(self.caller.state, LegState::Gone)
+    }
+
+    /// The earliest deadline of the states it is in.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        let place = match &self.place {
+            Place::None => None,
+            Place::Waiting(ticket) => Some(
+                ticket
+                    .unknown_until
+                    .map_or(ticket.until, |at| at.min(ticket.until)),
+            ),
+            Place::Offered(_, ringing) => Some(ringing.until),
+            Place::Talking(_, talk) => talk.silent.and_then(Silence::deadline),
+        };
+        let silent = self.caller.silent.and_then(Silence::deadline);
+        let opening = match &self.caller.state {
+            LegState::Opening { until, .. } => Some(*until),
+            _ => None,
+        };
+        [place, silent, opening, self.flow.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+impl Silence {
+    /// A phone that asked us to send nothing, or sends nothing itself (hold), will not be missed by the media threads:
+    /// it is asked from time to time.
+    pub(super) fn of(stream: &Stream, now: Time) -> Option<Silence> {
+        (!stream.receives()).then(|| Silence::Until(now + PROBE_AGAIN))
+    }
+
+    pub(super) fn deadline(self) -> Option<Time> {
+        match self {
+            Silence::Probing => None,
+            Silence::Until(at) => Some(at),
+        }
+    }
+
+    pub(super) fn due(this: Option<Silence>, now: Time) -> bool {
+        matches!(this, Some(Silence::Until(at)) if at <= now)
+    }
+}

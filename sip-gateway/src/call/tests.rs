@@ -1,0 +1,562 @@
+//! The core with real SIP endpoints around it, modelled media and a queue played by the test: one call, step by step.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use pronto_ivr::Flow;
+use pronto_media::Clip;
+use pronto_sip::sdp;
+use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, RefuseReason};
+use pronto_types::{Digit, Language, QueueName, Secret};
+use rand::SeedableRng;
+
+use super::*;
+use crate::settings::{Number, Prompts};
+
+const FLOW: &str = "start = \"main\"\n[main]\nmenu = [\"main-menu\"]\nkeys = { 1 = \"support\" }\n\
+    [support]\nqueue = \"support\"\nkeys = { 9 = \"main\" }\nfailed = \"sorry\"\ntimed_out = \"sorry\"\nended = \"bye\"\n\
+    [sorry]\nsay = [\"all-busy\"]\nhangup = true\n[bye]\nsay = [\"goodbye\"]\nhangup = true\n";
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// A gateway, a caller and operator 101, on a wire without delay.
+struct House {
+    now: Time,
+    gateway: Gateway,
+    phones: Vec<(SocketAddr, sip::Endpoint)>,
+    /// What each phone was told, in order.
+    told: Vec<(usize, sip::Event)>,
+    commands: Vec<media::Command>,
+    events: Vec<Event>,
+}
+
+const CALLER: usize = 0;
+const OPERATOR: usize = 1;
+
+fn gateway_address() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 5060))
+}
+
+fn operator() -> OperatorId {
+    OperatorId::new("101").unwrap()
+}
+
+impl House {
+    fn open() -> Self {
+        let secret = Secret::new("correct horse");
+        let mut endpoint = sip::Settings::new("pronto.example");
+        endpoint.listen = vec![(sip::Transport::Udp, gateway_address())];
+        let ha1 = sip::Ha1::from_password("101", "pronto.example", &secret);
+        endpoint.operators.insert(operator(), ha1);
+        let allow = vec!["127.0.0.0/8".parse().unwrap()];
+        endpoint.trunks.push(sip::Trunk {
+            name: "carrier".to_owned(),
+            allow,
+        });
+        let endpoint = sip::Endpoint::new(endpoint, ChaCha12Rng::seed_from_u64(1));
+        let gateway = Gateway::new(Arc::new(settings()), endpoint, ChaCha12Rng::seed_from_u64(2));
+        let phone = |address: SocketAddr, seed| {
+            let mut settings = sip::Settings::new("pronto.example");
+            settings.listen = vec![(sip::Transport::Udp, address)];
+            (
+                address,
+                sip::Endpoint::new(settings, ChaCha12Rng::seed_from_u64(seed)),
+            )
+        };
+        let phones = vec![
+            phone(SocketAddr::from(([127, 0, 0, 9], 5060)), 3),
+            phone(SocketAddr::from(([10, 0, 0, 2], 5060)), 4),
+        ];
+        let (told, commands, events) = (Vec::new(), Vec::new(), Vec::new());
+        let mut house = House {
+            now: Time::from_secs(1000),
+            gateway,
+            phones,
+            told,
+            commands,
+            events,
+        };
+        let flow = house.flow(OPERATOR);
+        let (user, domain, expires) = ("101".to_owned(), "pronto.example".to_owned(), secs(3600));
+        let wanted = sip::Registration {
+            flow,
+            domain,
+            user,
+            password: secret,
+            expires,
+        };
+        house.phones[OPERATOR].1.register(house.now, wanted);
+        house.settle();
+        house
+    }
+
+    fn flow(&self, phone: usize) -> sip::Flow {
+        sip::Flow {
+            transport: sip::Transport::Udp,
+            local: self.phones[phone].0,
+            remote: gateway_address(),
+        }
+    }
+
+    /// Carries everything to its end at this instant.
+    fn settle(&mut self) {
+        loop {
+            let mut quiet = true;
+            while let Some(output) = self.gateway.poll_output() {
+                quiet = false;
+                self.gateway_output(output);
+            }
+            for index in 0..self.phones.len() {
+                while let Some(output) = self.phones[index].1.poll_output() {
+                    quiet = false;
+                    match output {
+                        sip::Output::Transmit { flow, bytes } => {
+                            let flow = sip::Flow {
+                                local: flow.remote,
+                                remote: flow.local,
+                                ..flow
+                            };
+                            self.input(Input::Sip(sip::Input::Message { flow, bytes }));
+                        }
+                        sip::Output::Event(event) => self.told.push((index, event)),
+                    }
+                }
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    fn gateway_output(&mut self, output: Output) {
+        match output {
+            Output::Transmit { flow, bytes } => {
+                let now = self.now;
+                let flow = sip::Flow {
+                    local: flow.remote,
+                    remote: flow.local,
+                    ..flow
+                };
+                if let Some((_, phone)) = self.phones.iter_mut().find(|(address, _)| *address == flow.local) {
+                    phone.handle_input(now, sip::Input::Message { flow, bytes });
+                }
+            }
+            Output::Media(command) => {
+                if let media::Command::Open { leg, .. } = &command {
+                    let local = SocketAddr::from(([10, 0, 0, 1], 20_000 + u16::try_from(leg.0 * 2).unwrap()));
+                    self.input(Input::Media(media::Event::Opened { leg: *leg, local }));
+                }
+                self.commands.push(command);
+            }
+            Output::Record(entry) => self.events.push(entry.event),
+            Output::Entry(_) => {}
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        self.gateway.handle_input(self.now, input);
+    }
+
+    fn say(&mut self, input: Input) {
+        self.input(input);
+        self.settle();
+    }
+
+    /// Lets time pass, timer by timer.
+    fn pass(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        loop {
+            let phones = self.phones.iter().filter_map(|(_, phone)| phone.poll_timeout());
+            let next = phones.chain(self.gateway.poll_timeout()).min();
+            let Some(at) = next.filter(|at| *at <= end) else {
+                break;
+            };
+            self.now = self.now.max(at);
+            self.gateway.handle_timeout(self.now);
+            for (_, phone) in &mut self.phones {
+                phone.handle_timeout(self.now);
+            }
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    fn dial(&mut self) -> sip::LegId {
+        let (uri, flow) = ("sip:800@10.0.0.1".into(), self.flow(CALLER));
+        let leg = self.phones[CALLER].1.invite(
+            self.now,
+            &sip::Destination { uri, flow },
+            sdp::offer(&local()),
+            sip::InviteOptions::default(),
+        );
+        self.settle();
+        leg
+    }
+
+    /// Dials, presses 1; returns the caller's leg and the ticket.
+    fn wait_in_queue(&mut self) -> (sip::LegId, TicketId) {
+        let leg = self.dial();
+        let digit = Digit::from_char('1').unwrap();
+        self.say(Input::Media(media::Event::Digit {
+            leg: media::LegId(1),
+            digit,
+        }));
+        let ticket = self.events.iter().rev().find_map(|event| match event {
+            Event::Joined { ticket, .. } => Some(*ticket),
+            _ => None,
+        });
+        (leg, ticket.expect("the caller has joined"))
+    }
+
+    fn offer(&mut self, offer: u64, ticket: TicketId) {
+        let queue = QueueName::new("support").unwrap();
+        let (offer, operator, ring, waited) = (OfferId(offer), operator(), secs(15), secs(3));
+        self.say(Input::Directive(Directive::Offer {
+            offer,
+            ticket,
+            operator,
+            ring,
+            queue,
+            waited,
+        }));
+    }
+
+    /// The leg of the call that rings at the operator's phone.
+    fn ringing(&self) -> sip::LegId {
+        let found = self.told.iter().rev().find_map(|(phone, event)| match event {
+            sip::Event::Invite(invite) if *phone == OPERATOR => Some(invite.leg),
+            _ => None,
+        });
+        found.expect("the operator's phone rings")
+    }
+
+    fn hears_music(&self) -> bool {
+        let last = self.commands.iter().rev().find(|command| {
+            use media::Command as C;
+            matches!(
+                command,
+                C::Music { .. } | C::Play { .. } | C::Stop { .. } | C::Bridge { .. } | C::Unbridge { .. }
+            )
+        });
+        matches!(last, Some(media::Command::Music { .. }))
+    }
+
+    fn saw(&self, wanted: &Event) -> usize {
+        self.events.iter().filter(|event| *event == wanted).count()
+    }
+}
+
+fn local() -> sdp::Local {
+    sdp::Local {
+        address: [127, 0, 0, 9].into(),
+        port: 4000,
+        session_id: 1,
+        version: 1,
+    }
+}
+
+fn settings() -> Settings {
+    let flow = Arc::new(Flow::parse(FLOW).unwrap());
+    let number = Number {
+        dial: "800".to_owned(),
+        flow,
+        language: Language::English,
+    };
+    let mut prompts = Prompts::default();
+    for name in ["main-menu", "all-busy", "goodbye"] {
+        prompts.insert(Language::English, name, Clip::from_pcm16_8k(&[0; 8000]));
+    }
+    prompts.set_music(Clip::from_pcm16_8k(&[0; 8000]));
+    Settings {
+        numbers: BTreeMap::from([("800".to_owned(), number)]),
+        max_wait: BTreeMap::from([(QueueName::new("support").unwrap(), secs(600))]),
+        queue_away: secs(60),
+        advertise: None,
+        learn: true,
+        prompts,
+        max_calls: 10,
+    }
+}
+
+#[test]
+fn a_caller_whom_the_queue_never_knew_of_takes_the_failed_exit_after_queue_away() {
+    let mut house = House::open();
+    let (_, ticket) = house.wait_in_queue();
+    house.pass(secs(59));
+    assert!(house.hears_music());
+    house.pass(secs(2));
+    assert_eq!(
+        house.saw(&Event::Left {
+            ticket,
+            reason: LeaveReason::Failed
+        }),
+        1
+    );
+    assert!(
+        matches!(house.commands.last(), Some(media::Command::Play { .. })),
+        "the apology"
+    );
+}
+
+#[test]
+fn a_caller_the_queue_knows_of_keeps_the_music_up_to_max_wait_when_the_queue_is_gone() {
+    let mut house = House::open();
+    let (_, ticket) = house.wait_in_queue();
+    house.say(Input::Attached { have: 0 });
+    let number = house.gateway.last_entry();
+    house.say(Input::Acknowledged { number });
+    house.say(Input::Detached);
+    house.pass(secs(590));
+    assert!(house.hears_music());
+    house.pass(secs(12));
+    assert_eq!(
+        house.saw(&Event::Left {
+            ticket,
+            reason: LeaveReason::TimedOut
+        }),
+        1
+    );
+    assert!(!house.hears_music());
+}
+
+#[test]
+fn losing_the_link_does_not_touch_a_talk_and_its_end_is_reported_once() {
+    let mut house = House::open();
+    let (caller, ticket) = house.wait_in_queue();
+    house.offer(7, ticket);
+    let ringing = house.ringing();
+    let now = house.now;
+    house.phones[OPERATOR]
+        .1
+        .answer(now, ringing, sdp::offer(&local()));
+    house.settle();
+    assert_eq!(
+        house.saw(&Event::Answered {
+            offer: OfferId(7),
+            ticket
+        }),
+        1
+    );
+    assert!(matches!(
+        house.commands.last(),
+        Some(media::Command::Bridge { .. })
+    ));
+    let before = house.commands.len();
+    house.say(Input::Detached);
+    house.pass(secs(900));
+    assert_eq!(house.commands.len(), before, "nothing was done to the audio");
+    let now = house.now;
+    house.phones[CALLER].1.hangup(now, caller, None);
+    house.settle();
+    assert_eq!(
+        house.saw(&Event::TalkEnded {
+            offer: OfferId(7),
+            ticket
+        }),
+        1
+    );
+    house.pass(secs(64));
+    assert_eq!(
+        (house.gateway.counts().calls, house.gateway.sip_counts().dialogs),
+        (0, 0)
+    );
+}
+
+#[test]
+fn an_operator_who_hangs_up_leaves_the_caller_with_the_flow() {
+    let mut house = House::open();
+    let (_, ticket) = house.wait_in_queue();
+    house.offer(7, ticket);
+    let (ringing, now) = (house.ringing(), house.now);
+    house.phones[OPERATOR]
+        .1
+        .answer(now, ringing, sdp::offer(&local()));
+    house.settle();
+    house.phones[OPERATOR].1.hangup(now, ringing, None);
+    house.settle();
+    assert_eq!(
+        house.saw(&Event::TalkEnded {
+            offer: OfferId(7),
+            ticket
+        }),
+        1
+    );
+    assert!(
+        house
+            .commands
+            .iter()
+            .any(|command| matches!(command, media::Command::Unbridge { .. }))
+    );
+    let goodbye = house.commands.iter().rev().find_map(|command| match command {
+        media::Command::Play { leg, play, .. } => Some((*leg, *play)),
+        _ => None,
+    });
+    let (leg, play) = goodbye.expect("goodbye is played");
+    house.say(Input::Media(media::Event::Finished { leg, play }));
+    let ended = |event: &Event| {
+        matches!(
+            event,
+            Event::CallEnded {
+                outcome: CallOutcome::Completed,
+                ..
+            }
+        )
+    };
+    assert_eq!(house.events.iter().filter(|event| ended(event)).count(), 1);
+}
+
+#[test]
+fn an_answer_without_a_session_is_hung_up_and_the_caller_keeps_place_and_music() {
+    let mut house = House::open();
+    let (_, ticket) = house.wait_in_queue();
+    house.offer(7, ticket);
+    let (ringing, now) = (house.ringing(), house.now);
+    house.phones[OPERATOR].1.answer(now, ringing, Bytes::new());
+    house.settle();
+    assert_eq!(
+        house.saw(&Event::Refused {
+            offer: OfferId(7),
+            reason: RefuseReason::Rejected
+        }),
+        1
+    );
+    assert!(house.hears_music());
+    house.pass(secs(1));
+    let hung_up = |(phone, event): &(usize, sip::Event)| {
+        *phone == OPERATOR && matches!(event, sip::Event::Ended { .. })
+    };
+    assert!(house.told.iter().any(hung_up), "the operator's phone is told BYE");
+    house.offer(8, ticket);
+    assert_ne!(house.ringing(), ringing, "the operator can be rung again");
+}
+
+#[test]
+fn a_phone_that_rings_in_vain_is_reported_and_the_caller_keeps_the_music() {
+    let mut house = House::open();
+    let (_, ticket) = house.wait_in_queue();
+    house.offer(7, ticket);
+    let (ringing, now) = (house.ringing(), house.now);
+    house.phones[OPERATOR].1.ring(now, ringing);
+    house.settle();
+    house.pass(secs(16));
+    assert_eq!(
+        house.saw(&Event::Refused {
+            offer: OfferId(7),
+            reason: RefuseReason::Ignored
+        }),
+        1
+    );
+    assert!(
+        house
+            .told
+            .iter()
+            .any(|(_, event)| matches!(event, sip::Event::Cancelled { .. }))
+    );
+    assert!(house.hears_music());
+}
+
+#[test]
+fn an_offer_for_a_ticket_that_is_over_says_both() {
+    let mut house = House::open();
+    let ticket = TicketId(99);
+    house.offer(7, ticket);
+    assert_eq!(
+        house.saw(&Event::Left {
+            ticket,
+            reason: LeaveReason::Failed
+        }),
+        1
+    );
+    assert_eq!(
+        house.saw(&Event::Refused {
+            offer: OfferId(7),
+            reason: RefuseReason::Withdrawn
+        }),
+        1
+    );
+}
+
+#[test]
+fn rejoining_while_a_phone_rings_stops_the_ringing_and_keeps_the_seniority() {
+    let mut house = House::open();
+    let (_, ticket) = house.wait_in_queue();
+    house.offer(7, ticket);
+    house.say(Input::Directive(Directive::Rejoin { ticket }));
+    assert_eq!(
+        house.saw(&Event::Refused {
+            offer: OfferId(7),
+            reason: RefuseReason::Withdrawn
+        }),
+        1
+    );
+    let regained =
+        |event: &Event| matches!(event, Event::Joined { regained: Some(lost), .. } if *lost == ticket);
+    assert_eq!(house.events.iter().filter(|event| regained(event)).count(), 1);
+    assert!(house.hears_music());
+}
+
+#[test]
+fn an_exit_of_the_queue_leads_on_and_a_late_one_does_nothing() {
+    let mut house = House::open();
+    let (_, ticket) = house.wait_in_queue();
+    let exit = Directive::Exit {
+        ticket,
+        reason: ExitReason::TimedOut,
+    };
+    house.say(Input::Directive(exit.clone()));
+    assert!(
+        matches!(house.commands.last(), Some(media::Command::Play { .. })),
+        "sorry"
+    );
+    let before = house.commands.len();
+    house.say(Input::Directive(exit));
+    assert_eq!(house.commands.len(), before);
+}
+
+#[test]
+fn media_threads_that_never_answer_do_not_leave_a_caller_without_an_answer() {
+    let mut house = House::open();
+    // A leg that is never opened: the answer is lost on purpose by asking the core alone.
+    let (uri, flow) = ("sip:800@10.0.0.1".into(), house.flow(CALLER));
+    let destination = sip::Destination { uri, flow };
+    let now = house.now;
+    house.phones[CALLER].1.invite(
+        now,
+        &destination,
+        sdp::offer(&local()),
+        sip::InviteOptions::default(),
+    );
+    while let Some(output) = house.phones[CALLER].1.poll_output() {
+        if let sip::Output::Transmit { flow, bytes } = output {
+            let flow = sip::Flow {
+                local: flow.remote,
+                remote: flow.local,
+                ..flow
+            };
+            house
+                .gateway
+                .handle_input(now, Input::Sip(sip::Input::Message { flow, bytes }));
+        }
+    }
+    let mut kept = Vec::new();
+    while let Some(output) = house.gateway.poll_output() {
+        if !matches!(output, Output::Media(media::Command::Open { .. })) {
+            kept.push(output);
+        }
+    }
+    kept.into_iter().for_each(|output| house.gateway_output(output));
+    house.pass(secs(3));
+    let refused = |(_, event): &(usize, sip::Event)| matches!(event, sip::Event::Refused { status: 503, .. });
+    assert!(house.told.iter().any(refused), "503");
+    assert_eq!(house.gateway.counts().calls, 0);
+}
+
+#[test]
+fn a_queue_with_another_journal_than_ours_is_not_gone_on_with() {
+    let mut house = House::open();
+    assert!(house.gateway.last_entry() >= 1, "the presence of 101");
+    house.say(Input::Attached { have: 99 });
+    assert_eq!(house.gateway.broken(), Some(99));
+}

@@ -1,0 +1,189 @@
+//! A place in a queue: joining, the music, leaving, and the exits.
+
+use pronto_ivr as ivr;
+use pronto_media as media;
+use pronto_types::link::{Event, ExitReason, LeaveReason, RefuseReason};
+use pronto_types::{QueueName, TicketId, Time};
+use rand::Rng;
+use std::time::Duration;
+
+use super::Gateway;
+use super::state::{Call, Place, Playing, Ticket};
+
+/// The queue's clock decides when `max_wait` is over; ours follows this much later, should the queue be away.
+const AFTER_THE_QUEUE: Duration = Duration::from_secs(1);
+/// Without a configured `max_wait`: the default of the configuration.
+const MAX_WAIT: Duration = Duration::from_secs(30 * 60);
+
+impl Gateway {
+    /// The flow asks for a place in a queue.
+    pub(super) fn join(&mut self, now: Time, call: &mut Call, wish: ivr::WishId, queue: QueueName) {
+        let max_wait = self.settings.max_wait.get(&queue).copied().unwrap_or(MAX_WAIT);
+        let id = self.take_ticket(call, now, &queue, None);
+        call.place = Place::Waiting(Ticket {
+            id,
+            wish,
+            queue,
+            joined: now,
+            unknown_until: Some(now + self.settings.queue_away),
+            until: now + max_wait + AFTER_THE_QUEUE,
+        });
+        self.music(call);
+    }
+
+    fn take_ticket(
+        &mut self,
+        call: &Call,
+        joined: Time,
+        queue: &QueueName,
+        regained: Option<TicketId>,
+    ) -> TicketId {
+        let ticket = loop {
+            let ticket = TicketId(self.rng.next_u64());
+            if ticket.0 != 0 && !self.tickets.contains_key(&ticket) {
+                break ticket;
+            }
+        };
+        self.tickets.insert(ticket, call.id);
+        let event = Event::Joined {
+            ticket,
+            call: call.id,
+            queue: queue.clone(),
+            caller: call.identity.clone(),
+            language: call.language,
+            regained,
+        };
+        self.write(joined, event);
+        ticket
+    }
+
+    /// The queue ended our ticket as lost while we were away, and the caller is still here: join again, with the
+    /// seniority of the first joining. A phone that still rings under the lost ticket rings for nobody.
+    pub(super) fn rejoin(&mut self, now: Time, call: &mut Call, lost: TicketId) {
+        let ticket = match std::mem::replace(&mut call.place, Place::None) {
+            Place::Waiting(ticket) => ticket,
+            Place::Offered(ticket, ringing) => {
+                self.stop_ringing(now, ringing, RefuseReason::Withdrawn);
+                ticket
+            }
+            // Who talks is no longer waiting: the report of the answer is on its way and says it all.
+            place @ (Place::Talking(..) | Place::None) => return call.place = place,
+        };
+        let id = self.take_ticket(call, ticket.joined, &ticket.queue, Some(lost));
+        self.tickets.remove(&lost);
+        let unknown_until = Some(now + self.settings.queue_away);
+        call.place = Place::Waiting(Ticket {
+            id,
+            unknown_until,
+            ..ticket
+        });
+    }
+
+    /// Music from where it stopped.
+    pub(super) fn music(&mut self, call: &mut Call) {
+        if call.caller.playing == Some(Playing::Music) {
+            return;
+        }
+        if let Some(clip) = self.settings.prompts.music() {
+            call.caller.playing = Some(Playing::Music);
+            self.command(media::Command::Music {
+                leg: call.caller.media,
+                clip,
+            });
+        }
+    }
+
+    /// A key led out of the queue.
+    pub(super) fn leave_by_key(&mut self, now: Time, call: &mut Call) {
+        self.leave(now, call, LeaveReason::Key);
+        self.silence(call);
+    }
+
+    /// Gives up the place of our own accord, whatever it was.
+    pub(super) fn leave(&mut self, now: Time, call: &mut Call, reason: LeaveReason) {
+        match std::mem::replace(&mut call.place, Place::None) {
+            Place::None => {}
+            Place::Waiting(ticket) => self.left(now, &ticket, reason),
+            Place::Offered(ticket, ringing) => {
+                self.left(now, &ticket, reason);
+                self.stop_ringing(now, ringing, RefuseReason::Withdrawn);
+            }
+            Place::Talking(ticket, talk) => {
+                self.tickets.remove(&ticket.id);
+                self.end_talk(now, ticket.id, talk, true);
+            }
+        }
+    }
+
+    fn left(&mut self, now: Time, ticket: &Ticket, reason: LeaveReason) {
+        self.tickets.remove(&ticket.id);
+        self.write(
+            now,
+            Event::Left {
+                ticket: ticket.id,
+                reason,
+            },
+        );
+    }
+
+    /// The queue says the ticket is over.
+    pub(super) fn exit(&mut self, now: Time, call: &mut Call, reason: ExitReason) {
+        let outcome = match reason {
+            ExitReason::TimedOut => ivr::Outcome::TimedOut,
+            ExitReason::Nobody => ivr::Outcome::Nobody,
+            ExitReason::Failed => ivr::Outcome::Failed,
+        };
+        match std::mem::replace(&mut call.place, Place::None) {
+            Place::Waiting(ticket) => self.exit_by(now, call, &ticket, outcome),
+            Place::Offered(ticket, ringing) => {
+                self.stop_ringing(now, ringing, RefuseReason::Withdrawn);
+                self.exit_by(now, call, &ticket, outcome);
+            }
+            // The phone answered first: the report of it is on its way, and the queue accepts.
+            place @ (Place::Talking(..) | Place::None) => call.place = place,
+        }
+    }
+
+    fn exit_by(&mut self, now: Time, call: &mut Call, ticket: &Ticket, outcome: ivr::Outcome) {
+        self.tickets.remove(&ticket.id);
+        self.silence(call);
+        call.flow.handle_input(
+            now,
+            ivr::Input::Outcome {
+                wish: ticket.wish,
+                outcome,
+            },
+        );
+    }
+
+    /// Stops the music, so that the flow's next prompt starts in silence.
+    pub(super) fn silence(&mut self, call: &mut Call) {
+        if call.caller.playing.take().is_some() {
+            self.command(media::Command::Stop {
+                leg: call.caller.media,
+            });
+        }
+    }
+
+    /// A deadline of the place passed.
+    pub(super) fn place_deadline(&mut self, now: Time, call: &mut Call) {
+        match &mut call.place {
+            Place::Waiting(ticket) => {
+                let outcome = if ticket.until <= now {
+                    (LeaveReason::TimedOut, ivr::Outcome::TimedOut)
+                } else if ticket.unknown_until.is_some_and(|at| at <= now) {
+                    (LeaveReason::Failed, ivr::Outcome::Failed)
+                } else {
+                    return;
+                };
+                let ticket = ticket.clone();
+                call.place = Place::None;
+                self.left(now, &ticket, outcome.0);
+                self.exit_by(now, call, &ticket, outcome.1);
+            }
+            Place::Offered(_, ringing) if ringing.until <= now => self.ring_timeout(now, call),
+            Place::Talking(_, talk) => self.talk_deadline(now, talk),
+            Place::Offered(..) | Place::None => {}
+        }
+    }
+}

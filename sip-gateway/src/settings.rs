@@ -1,0 +1,96 @@
+//! What the gateway is told at start: its numbers, what it plays, its limits.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pronto_ivr::Flow;
+use pronto_media::Clip;
+use pronto_types::{Language, QueueName};
+
+/// The settings of the [`Gateway`](crate::Gateway) core.
+#[derive(Clone)]
+pub struct Settings {
+    /// The configured numbers by their normalised dial string.
+    pub numbers: BTreeMap<String, Number>,
+    /// How long a caller may wait in each queue: the gateway's own clock takes over when the queue service is away.
+    pub max_wait: BTreeMap<QueueName, Duration>,
+    /// After this long without the queue service's acknowledgement a joining caller takes the `failed` exit.
+    pub queue_away: Duration,
+    /// The address written into our SDP, where it is not the one the media socket is bound to.
+    pub advertise: Option<IpAddr>,
+    /// Learn the media address once from the first packet where the SDP's address is not the signalling source's.
+    pub learn: bool,
+    /// Everything the flows can ask to hear.
+    pub prompts: Prompts,
+    /// Calls at once; the next INVITE gets 503 with Retry-After.
+    pub max_calls: usize,
+}
+
+/// A number somebody can dial.
+#[derive(Clone)]
+pub struct Number {
+    /// As configured; names the number in records.
+    pub dial: String,
+    /// What the caller hears and presses.
+    pub flow: Arc<Flow>,
+    /// In which language.
+    pub language: Language,
+}
+
+/// Clips by name and language, encoded once for all callers.
+#[derive(Clone, Default)]
+pub struct Prompts {
+    clips: BTreeMap<(Language, Arc<str>), Clip>,
+    music: Option<Clip>,
+}
+
+impl Prompts {
+    /// Keeps a clip under its name.
+    pub fn insert(&mut self, language: Language, name: &str, clip: Clip) {
+        self.clips.insert((language, name.into()), clip);
+    }
+
+    /// Sets the music on hold.
+    pub fn set_music(&mut self, clip: Clip) {
+        self.music = Some(clip);
+    }
+
+    /// The clip of this name. Names were checked when the configuration was read.
+    pub fn clip(&self, language: Language, name: &Arc<str>) -> Option<Clip> {
+        self.clips.get(&(language, Arc::clone(name))).cloned()
+    }
+
+    /// The music on hold.
+    pub fn music(&self) -> Option<Clip> {
+        self.music.clone()
+    }
+}
+
+/// Reduces a dialled number, or a configured one, to what is compared: visual separators (RFC 3966 §5.1.1, and
+/// the space and slash that people add) go, and a leading `00` is the `+` it stands for (ITU-T E.164 in most of
+/// the world).
+pub fn normalise_dialled(dialled: &str) -> String {
+    let kept: String = dialled
+        .chars()
+        .filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')' | '/'))
+        .collect();
+    match kept.strip_prefix("00") {
+        Some(rest) if !rest.is_empty() => format!("+{rest}"),
+        _ => kept,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn separators_go_and_double_zero_is_plus() {
+        assert_eq!(normalise_dialled("+39 06-123.45(6)/7"), "+39061234567");
+        assert_eq!(normalise_dialled("00-39-06"), normalise_dialled("+3906"));
+        assert_eq!(normalise_dialled("800"), "800");
+        assert_eq!(normalise_dialled("00"), "00");
+    }
+}

@@ -1,0 +1,345 @@
+//! The control plane: the one task that owns the core.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use pronto_media::Media;
+use pronto_sip::{Flow, Transport};
+use pronto_types::CallId;
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::meters;
+use super::store::Journal;
+use super::tcp::{self, Connection};
+use super::{Clock, Drain, Happened, Stopped};
+use crate::call::{Gateway, Input, Output};
+use crate::journal::Entry;
+use crate::link::LinkEvent;
+
+/// Happenings taken from the inbox at once.
+const BATCH: usize = 64;
+/// TCP connections at once; the next is closed.
+const CONNECTIONS: usize = 4096;
+/// After the last call: for phones to confirm their BYE and the queue the journal.
+const LEAVING: Duration = Duration::from_secs(5);
+/// How often gauges are set.
+const GAUGES: Duration = Duration::from_secs(1);
+
+/// The sockets signalling is sent from.
+#[derive(Default)]
+pub(super) struct Sockets {
+    udp: BTreeMap<SocketAddr, Arc<UdpSocket>>,
+    tcp: BTreeMap<Flow, Connection>,
+}
+
+impl Sockets {
+    /// Keeps a bound UDP socket and returns its address.
+    pub(super) fn udp(&mut self, socket: Arc<UdpSocket>) -> std::io::Result<SocketAddr> {
+        let local = socket.local_addr()?;
+        self.udp.insert(local, socket);
+        Ok(local)
+    }
+}
+
+/// The control plane's state.
+pub(super) struct Control {
+    core: Gateway,
+    clock: Clock,
+    media: Media,
+    sockets: Sockets,
+    journal: Journal,
+    happened: mpsc::Sender<Happened>,
+    entries: Option<mpsc::Sender<Entry>>,
+    last: Arc<AtomicU64>,
+    failed: Vec<Flow>,
+    next_connection: u64,
+    media_refused: Vec<pronto_media::Event>,
+    /// The journal could not be written.
+    broken: Option<String>,
+}
+
+impl Control {
+    pub(super) fn new(
+        core: Gateway,
+        clock: Clock,
+        media: Media,
+        sockets: Sockets,
+        journal: Journal,
+        happened: mpsc::Sender<Happened>,
+        last: Arc<AtomicU64>,
+    ) -> Self {
+        Control {
+            core,
+            clock,
+            media,
+            sockets,
+            journal,
+            happened,
+            entries: None,
+            last,
+            failed: Vec::new(),
+            next_connection: 0,
+            media_refused: Vec::new(),
+            broken: None,
+        }
+    }
+
+    /// Runs until drained or broken.
+    pub(super) async fn run(
+        mut self,
+        [mut inner, mut inbox]: [mpsc::Receiver<Happened>; 2],
+        mut drain: watch::Receiver<Drain>,
+        unfinished: BTreeSet<CallId>,
+    ) -> Stopped {
+        self.input(Input::Recovered(unfinished));
+        let (mut urgent, mut batch) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+        let mut gauges = tokio::time::interval(GAUGES);
+        // When calls are ended, and when we go although somebody has not confirmed it.
+        let mut end = None;
+        let mut leave = None;
+        loop {
+            let wake = self.core.poll_timeout().map(|at| self.clock.instant(at));
+            tokio::select! {
+                // What must not wait comes first: a flood of signalling delays neither a deadline nor a digit.
+                biased;
+                Ok(()) = drain.changed() => {
+                    let asked = *drain.borrow_and_update();
+                    end = self.asked_to_stop(asked, end);
+                    leave = None;
+                }
+                () = sleep_until(wake) => {
+                    let now = self.clock.now();
+                    self.core.handle_timeout(now);
+                    self.drain_outputs();
+                }
+                () = sleep_until(end) => {
+                    self.input(Input::HangUpAll);
+                    end = None;
+                }
+                () = sleep_until(leave) => return self.finish(inbox, inner).await,
+                _ = gauges.tick() => meters::set(&self.core, &self.media, self.sockets.tcp.len()),
+                count = inner.recv_many(&mut urgent, BATCH) => debug_assert!(count > 0, "the media threads hold a sender"),
+                count = inbox.recv_many(&mut batch, BATCH) => debug_assert!(count > 0, "we hold a sender"),
+            }
+            for happened in urgent.drain(..).chain(batch.drain(..)) {
+                if let Some(stopped) = self.happened(happened) {
+                    return stopped;
+                }
+            }
+            if let Some(stopped) = self.broken() {
+                return stopped;
+            }
+            if self.core.settled() {
+                return self.finish(inbox, inner).await;
+            }
+            if leave.is_none() && self.core.drained() {
+                leave = Some(Instant::now() + LEAVING);
+            }
+        }
+    }
+
+    /// A store or a journal that cannot go on ends the process: what it would do is not written anywhere.
+    fn broken(&mut self) -> Option<Stopped> {
+        if let Some(error) = self.broken.take() {
+            return Some(Stopped::StoreFailed(error));
+        }
+        let have = self.core.broken()?;
+        let last = self.core.last_entry();
+        let error = format!(
+            "the queue has {have} entries of this life of the gateway, which wrote {last}: a store was wiped or replaced"
+        );
+        Some(Stopped::StoreFailed(error))
+    }
+
+    fn asked_to_stop(&mut self, asked: Drain, end: Option<Instant>) -> Option<Instant> {
+        match asked {
+            Drain::No => end,
+            Drain::Finish(limit) => {
+                self.input(Input::Drain);
+                Some(Instant::now() + limit)
+            }
+            Drain::Now => {
+                self.input(Input::Drain);
+                self.input(Input::HangUpAll);
+                None
+            }
+        }
+    }
+
+    /// What was written last must be in the store before the process goes. Nobody is listened to any more.
+    async fn finish(self, inbox: mpsc::Receiver<Happened>, inner: mpsc::Receiver<Happened>) -> Stopped {
+        drop((inbox, inner));
+        match self.journal.close().await {
+            Ok(()) => Stopped::Drained,
+            Err(error) => Stopped::StoreFailed(error),
+        }
+    }
+
+    fn happened(&mut self, happened: Happened) -> Option<Stopped> {
+        match happened {
+            Happened::Message { flow, bytes } => {
+                self.input(Input::Sip(pronto_sip::Input::Message { flow, bytes }))
+            }
+            Happened::Accepted { flow, stream } => {
+                if self.sockets.tcp.len() < CONNECTIONS {
+                    self.next_connection += 1;
+                    let connection = tcp::adopt(self.next_connection, flow, stream, self.happened.clone());
+                    self.sockets.tcp.insert(flow, connection);
+                } else {
+                    metrics::counter!("pronto_sip_connections_refused_total").increment(1);
+                }
+            }
+            Happened::FlowClosed { flow, connection } => {
+                if self.is_gone(flow, connection) {
+                    self.input(Input::Sip(pronto_sip::Input::FlowClosed { flow }));
+                }
+            }
+            Happened::FlowFailed { flow, connection } => {
+                if self.is_gone(flow, connection) {
+                    self.input(Input::Sip(pronto_sip::Input::FlowFailed { flow }));
+                }
+            }
+            Happened::Media(event) => self.input(Input::Media(event)),
+            Happened::Link(event) => self.link(event),
+            Happened::StoreFailed(error) => return Some(Stopped::StoreFailed(error)),
+        }
+        None
+    }
+
+    /// Forgets a connection that ended; false if another has taken its flow since.
+    fn is_gone(&mut self, flow: Flow, connection: u64) -> bool {
+        let same = self
+            .sockets
+            .tcp
+            .get(&flow)
+            .is_some_and(|held| held.id == connection);
+        if same {
+            self.sockets.tcp.remove(&flow);
+        }
+        same
+    }
+
+    fn link(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Attached { have, entries } => {
+                self.entries = Some(entries);
+                metrics::gauge!("pronto_link_attached").set(1.0);
+                self.input(Input::Attached { have });
+            }
+            LinkEvent::Detached => {
+                self.entries = None;
+                metrics::gauge!("pronto_link_attached").set(0.0);
+                self.input(Input::Detached);
+            }
+            LinkEvent::Acknowledged { number } => self.input(Input::Acknowledged { number }),
+            LinkEvent::Directive(directive) => self.input(Input::Directive(directive)),
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let now = self.clock.now();
+        self.core.handle_input(now, input);
+        self.drain_outputs();
+    }
+
+    /// Carries out what the core wants. What could not be sent comes back as an input.
+    fn drain_outputs(&mut self) {
+        loop {
+            while let Some(output) = self.core.poll_output() {
+                match output {
+                    Output::Transmit { flow, bytes } => self.transmit(flow, bytes),
+                    Output::Media(command) => self.command(command),
+                    Output::Record(entry) => {
+                        self.last.store(entry.number, Ordering::Relaxed);
+                        self.journal.append(&entry);
+                    }
+                    Output::Entry(entry) => self.send_entry(entry),
+                }
+            }
+            let now = self.clock.now();
+            if let Some(event) = self.media_refused.pop() {
+                self.core.handle_input(now, Input::Media(event));
+            } else if let Some(flow) = self.failed.pop() {
+                self.core
+                    .handle_input(now, Input::Sip(pronto_sip::Input::FlowFailed { flow }));
+            } else {
+                if let Err(error) = self.journal.commit() {
+                    self.broken = Some(error.to_string());
+                }
+                return;
+            }
+        }
+    }
+
+    fn transmit(&mut self, flow: Flow, bytes: Bytes) {
+        match flow.transport {
+            Transport::Udp => {
+                let Some(socket) = self.sockets.udp.get(&flow.local) else {
+                    return;
+                };
+                // A full kernel buffer loses a datagram, as a network would; SIP's timers send it again.
+                if socket.try_send_to(&bytes, flow.remote).is_err() {
+                    metrics::counter!("pronto_sip_send_failed_total").increment(1);
+                }
+            }
+            Transport::Tcp => {
+                if !self.sockets.tcp.contains_key(&flow) {
+                    if self.sockets.tcp.len() >= CONNECTIONS {
+                        return self.failed.push(flow);
+                    }
+                    self.next_connection += 1;
+                    let connection = tcp::connect(self.next_connection, flow, self.happened.clone());
+                    self.sockets.tcp.insert(flow, connection);
+                }
+                let full = self
+                    .sockets
+                    .tcp
+                    .get(&flow)
+                    .is_some_and(|c| c.write.try_send(bytes).is_err());
+                if full {
+                    // A peer that does not read is not waited for: dropping the queue ends the connection.
+                    self.sockets.tcp.remove(&flow);
+                    self.failed.push(flow);
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, command: pronto_media::Command) {
+        let opening = match &command {
+            pronto_media::Command::Open { leg, .. } => Some(*leg),
+            _ => None,
+        };
+        if self.media.command(command).is_err() {
+            metrics::counter!("pronto_media_commands_refused_total").increment(1);
+            if let Some(leg) = opening {
+                let error = pronto_media::OpenError::Busy;
+                self.media_refused
+                    .push(pronto_media::Event::OpenFailed { leg, error });
+            }
+        }
+    }
+
+    fn send_entry(&mut self, entry: Entry) {
+        if let Some(entries) = &self.entries
+            && entries.try_send(entry).is_err()
+        {
+            // The window is smaller than the channel: full means the link is ending. Dropping our side ends it now,
+            // and the journal sends again after the next welcome.
+            self.entries = None;
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,227 @@
+//! The shell of the gateway: sockets, clock, tasks and threads around the pure core.
+//!
+//! One control task owns the core. Readers of sockets, the media threads and the link hand it what happened over
+//! one bounded channel; it answers by writing to sockets, commanding the media threads and sending entries.
+
+mod clock;
+mod control;
+mod meters;
+mod store;
+mod tcp;
+mod udp;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pronto_media::{Media, MediaSettings};
+use pronto_sip::{Flow, Transport};
+use pronto_types::{GatewayName, Time};
+use rand::SeedableRng;
+use rand_chacha::ChaCha12Rng;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tonic::transport::Channel;
+
+use crate::call::Gateway;
+use crate::link::{self, LinkEvent};
+pub use clock::Clock;
+
+/// What happened, in the order the control plane will see it. Full, the readers of sockets wait and the kernel drops.
+const HAPPENED: usize = 4096;
+
+/// What the media threads and the link say has a channel of its own, looked at first: a flood of signalling must not
+/// cost a caller a digit.
+const INNER: usize = 65_536;
+
+/// Something the control plane must know.
+#[derive(Debug)]
+pub(crate) enum Happened {
+    /// A datagram, or a whole message of a stream.
+    Message { flow: Flow, bytes: Bytes },
+    /// Somebody connected.
+    Accepted { flow: Flow, stream: TcpStream },
+    /// A connection ended.
+    FlowClosed { flow: Flow, connection: u64 },
+    /// A connection could not be made.
+    FlowFailed { flow: Flow, connection: u64 },
+    /// The media threads say something.
+    Media(pronto_media::Event),
+    /// The link says something.
+    Link(LinkEvent),
+    /// The journal's store failed.
+    StoreFailed(String),
+}
+
+/// How the shell is set up.
+pub struct ShellSettings {
+    /// The configured name of this gateway.
+    pub name: GatewayName,
+    /// Where SIP is listened for.
+    pub listen: Vec<(Transport, SocketAddr)>,
+    /// The endpoint's settings; `listen` in it is filled with the addresses bound.
+    pub sip: pronto_sip::Settings,
+    /// The core's settings.
+    pub calls: crate::Settings,
+    /// The media threads' addresses and ports.
+    pub media_listen: std::net::IpAddr,
+    /// The range of RTP ports, both ends included.
+    pub media_ports: (u16, u16),
+    /// How many media threads.
+    pub media_threads: usize,
+    /// The directory of the journal.
+    pub store: PathBuf,
+}
+
+/// Why the gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A SIP address cannot be bound.
+    #[error("cannot listen for SIP on {transport}:{address}: {source}")]
+    Listen {
+        /// udp or tcp.
+        transport: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The media threads cannot start.
+    #[error("cannot start the media threads: {0}")]
+    Media(std::io::Error),
+    /// The journal cannot be opened.
+    #[error("cannot open the journal: {0}")]
+    Journal(#[from] pronto_store::StoreError),
+    /// The operating system gives no random numbers.
+    #[error("the operating system gives no random numbers")]
+    Random,
+}
+
+/// A running gateway.
+pub struct GatewayShell {
+    listening: Vec<(Transport, SocketAddr)>,
+    drain: watch::Sender<Drain>,
+    control: JoinHandle<Stopped>,
+}
+
+/// How far the gateway is asked to stop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Drain {
+    /// Not at all.
+    No,
+    /// No new calls; those that are up finish, until then at most.
+    Finish(Duration),
+    /// End now.
+    Now,
+}
+
+/// Why the control plane ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// Asked to, and nothing was left to finish.
+    Drained,
+    /// The journal's store failed.
+    StoreFailed(String),
+}
+
+impl GatewayShell {
+    /// Binds everything and starts. The link to the queue service comes up when that is there.
+    ///
+    /// # Errors
+    /// [`StartError`]: whatever cannot be bound, opened or started.
+    pub async fn start(settings: ShellSettings, queue: Channel) -> Result<Self, StartError> {
+        let (happened, inbox) = mpsc::channel(HAPPENED);
+        let opened = store::Journal::open(&settings.store, happened.clone())?;
+        let clock = Clock::start(Time::ZERO);
+        let mut sockets = control::Sockets::default();
+        let mut listening = Vec::new();
+        for &(transport, address) in &settings.listen {
+            let failed = |source| {
+                let transport = if transport == Transport::Udp { "udp" } else { "tcp" };
+                StartError::Listen {
+                    transport,
+                    address,
+                    source,
+                }
+            };
+            let local = match transport {
+                Transport::Udp => sockets
+                    .udp(udp::listen(address, happened.clone()).map_err(failed)?)
+                    .map_err(failed)?,
+                Transport::Tcp => tcp::listen(address, happened.clone()).await.map_err(failed)?,
+            };
+            listening.push((transport, local));
+        }
+        let (inner, inner_inbox) = mpsc::channel(INNER);
+        let to_control = inner.clone();
+        let media = Media::start(MediaSettings {
+            listen: settings.media_listen,
+            ports: settings.media_ports,
+            threads: settings.media_threads,
+            on_event: Box::new(move |event| {
+                // The inbox holds thousands; where even that is full, the control plane is beyond saving this event.
+                if to_control.try_send(Happened::Media(event)).is_err() {
+                    metrics::counter!("pronto_media_events_dropped_total").increment(1);
+                }
+            }),
+        })
+        .map_err(StartError::Media)?;
+        let sip = pronto_sip::Settings {
+            listen: listening.clone(),
+            ..settings.sip
+        };
+        let endpoint = pronto_sip::Endpoint::new(sip, dice()?);
+        let core = Gateway::new(Arc::new(settings.calls), endpoint, dice()?);
+        let last = Arc::new(AtomicU64::new(0));
+        let identity = link::Identity {
+            gateway: settings.name,
+            epoch: opened.epoch,
+            last: Arc::clone(&last),
+        };
+        let to_control = inner;
+        let report = move |event| {
+            let to_control = to_control.clone();
+            async move { to_control.send(Happened::Link(event)).await.is_ok() }
+        };
+        tokio::spawn(link::run(queue, identity, clock, dice()?, report));
+        let (drain, drained) = watch::channel(Drain::No);
+        let control = control::Control::new(core, clock, media, sockets, opened.journal, happened, last);
+        let control = tokio::spawn(control.run([inner_inbox, inbox], drained, opened.unfinished));
+        Ok(GatewayShell {
+            listening,
+            drain,
+            control,
+        })
+    }
+
+    /// Where SIP is listened for, with the ports the system chose.
+    pub fn listening(&self) -> &[(Transport, SocketAddr)] {
+        &self.listening
+    }
+
+    /// Takes no new calls and finishes those that are up, at most for `limit`.
+    pub fn drain(&self, limit: Duration) {
+        let _ = self.drain.send(Drain::Finish(limit));
+    }
+
+    /// Ends every call now.
+    pub fn end_now(&self) {
+        let _ = self.drain.send(Drain::Now);
+    }
+
+    /// Completes when the gateway has stopped: drained, or its store failed.
+    pub async fn stopped(&mut self) -> Stopped {
+        (&mut self.control)
+            .await
+            .unwrap_or_else(|error| Stopped::StoreFailed(error.to_string()))
+    }
+}
+
+/// Dice seeded by the operating system: predictable tags are an attack.
+fn dice() -> Result<ChaCha12Rng, StartError> {
+    ChaCha12Rng::try_from_rng(&mut rand::rngs::SysRng).map_err(|_| StartError::Random)
+}

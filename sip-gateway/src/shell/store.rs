@@ -1,0 +1,235 @@
+//! The journal on the disk: every entry is appended as it is written, and after a crash the calls that never ended
+//! are found there. Numbers and names of callers go to the side table, where they can be erased.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use pronto_proto::link as wire;
+use pronto_proto::v1;
+use pronto_store::{AppendError, Batch, Durable, Person, Record, SqliteStore, Store, StoreError};
+use pronto_types::CallId;
+use pronto_types::link::{Caller, Event};
+use prost::Message;
+use tokio::sync::mpsc;
+
+use super::Happened;
+use crate::journal::{Entry, Unfinished};
+
+/// The file, in the store's directory.
+const FILE: &str = "journal.sqlite";
+/// The form of a record: the time of the event in µs since the Unix epoch (8 bytes, little-endian), then
+/// `pronto.v1.Entry` without its age.
+const VERSION: u16 = 1;
+
+/// Records kept while the disk does not keep up.
+const KEPT: usize = 100_000;
+
+/// An opened journal, and what the last process left behind.
+pub(super) struct Opened {
+    pub(super) journal: Journal,
+    pub(super) epoch: u64,
+    pub(super) unfinished: BTreeSet<CallId>,
+}
+
+/// The journal's store and what waits to be handed to it.
+pub(super) struct Journal {
+    store: SqliteStore,
+    /// Sequence numbers go on over all epochs.
+    next: u64,
+    batch: Batch,
+}
+
+impl Journal {
+    /// Opens the journal, raises the epoch, and looks for calls left open.
+    pub(super) fn open(directory: &Path, happened: mpsc::Sender<Happened>) -> Result<Opened, StoreError> {
+        let on_durable = move |durable| {
+            if let Durable::Failed(error) = durable {
+                // Where there is no room, the next commit says it.
+                let _ = happened.try_send(Happened::StoreFailed(error.to_string()));
+            }
+        };
+        let (store, opened) = SqliteStore::open(&directory.join(FILE), on_durable)?;
+        let epoch = store.raise_epoch()?;
+        let mut unfinished = Unfinished::default();
+        for record in pronto_store::records(&store) {
+            if let Some(event) = decode(&record?.bytes) {
+                unfinished.see(&event);
+            }
+        }
+        let journal = Journal {
+            store,
+            next: opened.last + 1,
+            batch: Batch::default(),
+        };
+        Ok(Opened {
+            journal,
+            epoch,
+            unfinished: unfinished.calls(),
+        })
+    }
+
+    /// Takes an entry; [`Journal::commit`] hands it on.
+    pub(super) fn append(&mut self, entry: &Entry) {
+        let mut event = entry.event.clone();
+        if let Some((call, caller)) = take_caller(&mut event) {
+            let text = |part: Option<pronto_types::PhoneNumber>| {
+                part.map_or(String::new(), |p| p.reveal().to_owned())
+            };
+            self.batch.people.push(Person {
+                contact: call.0,
+                number: text(caller.number),
+                name: text(caller.name),
+            });
+        }
+        let mut bytes = entry.at.as_micros().to_le_bytes().to_vec();
+        bytes.extend(encode(entry.number, &event));
+        self.batch.records.push(Record {
+            seq: self.next,
+            version: VERSION,
+            bytes,
+        });
+        self.next += 1;
+    }
+
+    /// Hands what was appended to the writer thread. What a slow disk does not take yet is kept for the next time.
+    ///
+    /// # Errors
+    /// The store has stopped, or has been slow for too long: what is not in the journal must not happen.
+    pub(super) fn commit(&mut self) -> Result<(), AppendError> {
+        if self.batch.records.is_empty() {
+            return Ok(());
+        }
+        match self.store.append(self.batch.clone()) {
+            Ok(()) => {
+                self.batch = Batch::default();
+                Ok(())
+            }
+            Err(AppendError::Full) if self.batch.records.len() < KEPT => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits until everything is on the disk.
+    pub(super) async fn close(mut self) -> Result<(), String> {
+        self.commit().map_err(|error| error.to_string())?;
+        let closed = tokio::task::spawn_blocking(move || self.store.close()).await;
+        closed
+            .map_err(|error| error.to_string())?
+            .map_err(|error| error.to_string())
+    }
+}
+
+fn encode(number: u64, event: &Event) -> Vec<u8> {
+    match wire::entry(number, std::time::Duration::ZERO, event).message {
+        Some(v1::gateway_message::Message::Entry(entry)) => entry.encode_to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+fn decode(bytes: &[u8]) -> Option<Event> {
+    let entry = v1::Entry::decode(bytes.get(8..)?).ok()?;
+    wire::entry_from_wire(entry).ok().map(|entry| entry.event)
+}
+
+/// Takes the personal data out of an event.
+fn take_caller(event: &mut Event) -> Option<(CallId, Caller)> {
+    let nobody = Caller {
+        number: None,
+        name: None,
+    };
+    match event {
+        Event::CallBegan { call, caller, .. } => Some((*call, std::mem::replace(caller, nobody))),
+        Event::Joined { caller, .. } => {
+            *caller = nobody;
+            None
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use pronto_types::link::{CallOutcome, Origin};
+    use pronto_types::{PhoneNumber, Time};
+
+    use super::*;
+
+    fn began(number: u64, call: u64) -> Entry {
+        let caller = Caller {
+            number: Some(PhoneNumber::new("+39061234567")),
+            name: None,
+        };
+        let origin = Origin::Trunk("carrier".to_owned());
+        let event = Event::CallBegan {
+            call: CallId(call),
+            dialled: "800".to_owned(),
+            caller,
+            origin,
+        };
+        Entry {
+            number,
+            at: Time::from_secs(7),
+            event,
+        }
+    }
+
+    fn ended(number: u64, call: u64) -> Entry {
+        let (outcome, duration) = (CallOutcome::Completed, Duration::ZERO);
+        let event = Event::CallEnded {
+            call: CallId(call),
+            outcome,
+            duration,
+            digits: 0,
+        };
+        Entry {
+            number,
+            at: Time::from_secs(8),
+            event,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_crash_leaves_the_calls_that_never_ended_and_no_number_in_the_log() {
+        let directory = std::env::temp_dir().join(format!("pronto-journal-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        let (happened, _inbox) = mpsc::channel(8);
+        let mut opened = Journal::open(&directory, happened.clone()).unwrap();
+        assert_eq!((opened.epoch, opened.unfinished.len()), (1, 0));
+        for entry in [began(1, 10), began(2, 11), ended(3, 10)] {
+            opened.journal.append(&entry);
+        }
+        opened.journal.commit().unwrap();
+        opened.journal.close().await.unwrap();
+        let opened = Journal::open(&directory, happened).unwrap();
+        assert_eq!(opened.epoch, 2);
+        assert_eq!(opened.unfinished, BTreeSet::from([CallId(11)]));
+        let person = opened
+            .journal
+            .store
+            .person(10)
+            .unwrap()
+            .map(|person| person.number);
+        assert_eq!(person.as_deref(), Some("+39061234567"));
+        for record in opened.journal.store.read(1, 10).unwrap() {
+            assert!(
+                !String::from_utf8_lossy(&record.bytes).contains("0612345"),
+                "a number in a record"
+            );
+        }
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_stopped_store_is_said_and_not_passed_over() {
+        let directory = std::env::temp_dir().join(format!("pronto-journal-stopped-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        let (happened, _inbox) = mpsc::channel(8);
+        let mut opened = Journal::open(&directory, happened).unwrap();
+        opened.journal.store.close().unwrap();
+        opened.journal.append(&began(1, 10));
+        assert_eq!(opened.journal.commit(), Err(AppendError::Stopped));
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}

@@ -1,0 +1,61 @@
+//! SIP over UDP: one task a socket reads datagrams; sending is done by the control plane without waiting.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pronto_sip::{Flow, Transport};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+
+use super::Happened;
+
+/// A datagram of RFC 3261 fits in 65,535 bytes.
+const MAX_DATAGRAM: usize = 65_535;
+/// Kernel buffers: a burst of signalling waits here while the control plane works.
+const KERNEL_BUFFER: usize = 4 << 20;
+
+/// Binds a socket and starts its reader.
+///
+/// # Errors
+/// The address cannot be bound.
+pub(super) fn listen(
+    address: SocketAddr,
+    happened: mpsc::Sender<Happened>,
+) -> std::io::Result<Arc<UdpSocket>> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, Some(socket2::Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // The kernel caps these at its own limit; a smaller buffer is no error.
+    let _ = socket.set_recv_buffer_size(KERNEL_BUFFER);
+    let _ = socket.set_send_buffer_size(KERNEL_BUFFER);
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    let socket = Arc::new(UdpSocket::from_std(socket.into())?);
+    let local = socket.local_addr()?;
+    tokio::spawn(read(Arc::clone(&socket), local, happened));
+    Ok(socket)
+}
+
+async fn read(socket: Arc<UdpSocket>, local: SocketAddr, happened: mpsc::Sender<Happened>) {
+    let mut buffer = vec![0; MAX_DATAGRAM];
+    loop {
+        match socket.recv_from(&mut buffer).await {
+            Ok((length, remote)) => {
+                let flow = Flow {
+                    transport: Transport::Udp,
+                    local,
+                    remote,
+                };
+                let bytes = Bytes::copy_from_slice(&buffer[..length]);
+                if happened.send(Happened::Message { flow, bytes }).await.is_err() {
+                    return;
+                }
+            }
+            // An ICMP error of an earlier datagram surfaces here; the socket goes on.
+            Err(error) => tracing::debug!(%error, "udp receive"),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What can be typed: `pronto serve`, `gateway`, `queue`, `config check`.
+//!
+//! Only the words, and which configuration they mean; what they do is done elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Report};
+
+/// Where `serve` and `config check` look when no file is named.
+pub const DEFAULT_CONFIG: &str = "pronto.toml";
+
+/// Answers calls, plays prompts, lets callers wait and connects them with operators.
+#[derive(Debug, Clone, Parser, PartialEq, Eq)]
+#[command(name = "pronto", version, propagate_version = true)]
+pub struct Cli {
+    /// What to log: `error` to `trace`, also by module, such as `info,pronto_sip=debug`
+    #[arg(long, global = true, value_name = "FILTER", default_value = "info")]
+    pub log: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand, PartialEq, Eq)]
+pub enum Command {
+    /// Run the whole centre in one process; without a configuration, the built-in one
+    Serve(ServeArgs),
+    /// Run the half that touches phones
+    Gateway(HalfArgs),
+    /// Run the half that decides who is next
+    Queue(HalfArgs),
+    /// Look at a configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// The arguments of `serve`.
+#[derive(Debug, Clone, Args, PartialEq, Eq)]
+pub struct ServeArgs {
+    /// The configuration [default: pronto.toml if it is here, else the built-in centre]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// The arguments of a half that runs alone.
+#[derive(Debug, Clone, Args, PartialEq, Eq)]
+pub struct HalfArgs {
+    /// The configuration, one for both halves
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// What can be done with a configuration.
+#[derive(Debug, Clone, Subcommand, PartialEq, Eq)]
+pub enum ConfigCommand {
+    /// Say whether it is right: what leads where, or everything that is wrong
+    Check {
+        /// The configuration
+        #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+        config: PathBuf,
+    },
+}
+
+impl ServeArgs {
+    /// The configuration that is meant: the one named, else [`DEFAULT_CONFIG`] of the working directory, else the
+    /// built-in centre.
+    ///
+    /// # Errors
+    /// As [`Config::load`]. A file that is there is never passed over for the built-in centre.
+    pub fn load(&self) -> Result<Config, Report> {
+        self.load_in(Path::new(""))
+    }
+
+    fn load_in(&self, folder: &Path) -> Result<Config, Report> {
+        let default = folder.join(DEFAULT_CONFIG);
+        match &self.config {
+            Some(path) => Config::load(path),
+            // Not `exists`: a dangling link was meant as a configuration too.
+            None if default.symlink_metadata().is_ok() => Config::load(&default),
+            None => Ok(Config::builtin()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_commands_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn each_command_takes_its_configuration() {
+        let serve = parse("pronto serve").unwrap();
+        assert_eq!(serve.command, Command::Serve(ServeArgs { config: None }));
+        assert_eq!(serve.log, "info");
+        let gateway = parse("pronto gateway --config a.toml --log debug").unwrap();
+        assert_eq!(
+            gateway.command,
+            Command::Gateway(HalfArgs {
+                config: "a.toml".into()
+            })
+        );
+        assert_eq!(gateway.log, "debug");
+        let check = parse("pronto config check").unwrap();
+        assert_eq!(
+            check.command,
+            Command::Config(ConfigCommand::Check {
+                config: DEFAULT_CONFIG.into()
+            })
+        );
+    }
+
+    #[test]
+    fn a_half_alone_needs_a_configuration() {
+        assert!(parse("pronto gateway").is_err());
+        assert!(parse("pronto queue").is_err());
+        assert!(parse("pronto").is_err());
+    }
+
+    #[test]
+    fn the_default_file_is_used_only_if_it_is_there_and_never_passed_over() {
+        let folder = std::env::temp_dir().join(format!("pronto-cli-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let serve = ServeArgs { config: None };
+        let without = serve.load_in(&folder).map(|config| config.file);
+        std::fs::write(folder.join(DEFAULT_CONFIG), "nonsense").unwrap();
+        let with = serve.load_in(&folder).map(|config| config.file);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(without, Ok(None));
+        assert_eq!(with.unwrap_err().errors(), 1);
+    }
+}

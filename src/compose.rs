@@ -1,0 +1,165 @@
+//! From the configuration to what each half of the house wants to be told.
+
+use std::collections::BTreeMap;
+
+use pronto_engine as engine;
+use pronto_gateway as gateway;
+use pronto_gateway::shell::ShellSettings;
+use pronto_media::Clip;
+use pronto_recordings::Recording;
+use pronto_sip as sip;
+use pronto_types::{Language, OperatorId, Secret};
+
+use crate::config::{Config, Credential, Operator, SignIn, Strategy, Transport};
+
+/// Media threads: one for every two processors, as the rest is signalling, gRPC and the store.
+const PROCESSORS_PER_MEDIA_THREAD: usize = 2;
+
+/// What the queue's engine is told.
+pub(crate) fn engine(config: &Config) -> engine::Configuration {
+    let queue = |queue: &crate::config::Queue| engine::QueueSettings {
+        name: queue.name.clone(),
+        strategy: match queue.strategy {
+            Strategy::LongestIdle => engine::Strategy::LongestIdle,
+        },
+        ring: queue.ring,
+        rona_pause: queue.rona_pause,
+        wrap_up: queue.wrap_up,
+        max_wait: queue.max_wait,
+        limit: queue.limit,
+        nobody_after: queue.nobody_after,
+    };
+    let operator = |operator: &Operator| engine::OperatorSettings {
+        id: operator.id.clone(),
+        queues: operator.queues.clone(),
+        sign_in: match operator.sign_in {
+            SignIn::Registration => engine::SignIn::Registration,
+        },
+    };
+    engine::Configuration {
+        queues: config.queues.iter().map(queue).collect(),
+        operators: config.operators.iter().map(operator).collect(),
+        grace: config.grace,
+        ..engine::Configuration::default()
+    }
+}
+
+/// What the gateway is told. `generated` holds the passwords nobody chose.
+pub(crate) fn gateway(
+    config: &Config,
+    generated: &BTreeMap<OperatorId, Secret>,
+) -> Result<ShellSettings, String> {
+    let listen = config
+        .sip
+        .listen
+        .iter()
+        .map(|listen| (transport(listen.transport), listen.address));
+    let trunk = |trunk: &crate::config::Trunk| sip::Trunk {
+        name: trunk.name.clone(),
+        allow: trunk.allow.clone(),
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(ShellSettings {
+        name: config.gateway.name.clone(),
+        listen: listen.collect(),
+        sip: sip::Settings {
+            advertise: config.sip.advertise,
+            product: concat!("Pronto/", env!("CARGO_PKG_VERSION")).to_owned(),
+            operators: credentials(config, generated)?,
+            trunks: config.sip.trunks.iter().map(trunk).collect(),
+            ..sip::Settings::new(&config.sip.domain)
+        },
+        calls: calls(config),
+        media_listen: config.media.listen,
+        media_ports: (config.media.first_port, config.media.last_port),
+        media_threads: threads.div_ceil(PROCESSORS_PER_MEDIA_THREAD),
+        store: config.store.clone(),
+    })
+}
+
+fn transport(transport: Transport) -> sip::Transport {
+    match transport {
+        Transport::Udp => sip::Transport::Udp,
+        Transport::Tcp => sip::Transport::Tcp,
+    }
+}
+
+fn credentials(
+    config: &Config,
+    generated: &BTreeMap<OperatorId, Secret>,
+) -> Result<BTreeMap<OperatorId, sip::Ha1>, String> {
+    let domain = &config.sip.domain;
+    let mut known = BTreeMap::new();
+    for Operator { id, credential, .. } in &config.operators {
+        let of_password = |secret: &Secret| sip::Ha1::from_password(id.as_str(), domain, secret);
+        let ha1 = match credential {
+            Credential::Password(secret) => of_password(secret),
+            Credential::Ha1(hex) => sip::Ha1::from_hex(hex.reveal())
+                .ok_or_else(|| format!("the ha1 of operator {id} is not 32 hex digits"))?,
+            Credential::Generated => of_password(
+                generated
+                    .get(id)
+                    .ok_or_else(|| format!("no password was made for operator {id}"))?,
+            ),
+            Credential::Variable(name) => {
+                return Err(format!(
+                    "the password of operator {id} is in ${name}, which was not read"
+                ));
+            }
+        };
+        known.insert(id.clone(), ha1);
+    }
+    Ok(known)
+}
+
+fn calls(config: &Config) -> gateway::Settings {
+    let number = |number: &crate::config::Number| {
+        let settings = gateway::Number {
+            dial: number.dial.clone(),
+            flow: std::sync::Arc::clone(&number.flow),
+            language: number.language,
+        };
+        (number.dial.clone(), settings)
+    };
+    gateway::Settings {
+        numbers: config.numbers.iter().map(number).collect(),
+        max_wait: config
+            .queues
+            .iter()
+            .map(|queue| (queue.name.clone(), queue.max_wait))
+            .collect(),
+        queue_away: config.gateway.queue_away,
+        advertise: config.media.advertise,
+        learn: config.media.learn,
+        prompts: prompts(config),
+        max_calls: config.gateway.calls.min(most_calls(config)),
+    }
+}
+
+/// A call needs two port pairs once an operator is rung: a caller is not taken in who could never be connected.
+fn most_calls(config: &Config) -> usize {
+    let ports = usize::from(config.media.last_port.saturating_sub(config.media.first_port)) + 1;
+    (ports / 4).max(1)
+}
+
+/// Every prompt of every number's language, encoded once.
+fn prompts(config: &Config) -> gateway::Prompts {
+    let mut prompts = gateway::Prompts::default();
+    for language in Language::ALL {
+        for name in config.library.names(language) {
+            if let Some(recording) = config.library.prompt(name, language) {
+                prompts.insert(language, name, clip(recording));
+            }
+        }
+    }
+    prompts.set_music(clip(config.library.music()));
+    prompts
+}
+
+fn clip(recording: &Recording) -> Clip {
+    if recording.sample_rate == 8000 {
+        Clip::from_pcm16_8k(&recording.samples)
+    } else {
+        Clip::from_pcm16_16k(&recording.samples)
+    }
+}

@@ -1,0 +1,107 @@
+//! No two listeners on one socket: found when the file is read, not when the second one fails to bind.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+
+use super::problem::{Problem, Problems};
+use super::section::Table;
+use super::settings::{Config, Transport};
+
+/// Where the sections stand.
+pub(super) struct Places<'t> {
+    pub(super) sip: Table<'t>,
+    pub(super) media: Table<'t>,
+    pub(super) grpc: Table<'t>,
+    pub(super) metrics: Table<'t>,
+    pub(super) gateway: Table<'t>,
+}
+
+/// One listening stream socket.
+struct Listener {
+    title: &'static str,
+    address: SocketAddr,
+    place: Option<Range<usize>>,
+}
+
+/// Notes listeners that take each other's place.
+pub(super) fn check(config: &Config, places: &Places<'_>, problems: &mut Problems) {
+    let listeners = listeners(config, places);
+    for (at, later) in listeners.iter().enumerate() {
+        let Some(earlier) = listeners[..at]
+            .iter()
+            .find(|earlier| collide(earlier.address, later.address))
+        else {
+            continue;
+        };
+        // What is left to its default has no place: then the other one is what was written.
+        let Some(place) = later.place.as_ref().or(earlier.place.as_ref()) else {
+            continue;
+        };
+        let message = format!("{} and {} listen on the same socket", earlier.title, later.title);
+        let problem = Problem::error(place.clone(), message, format!("`{}`", later.address));
+        problems.push(problem.expected("a port of its own"));
+    }
+    check_media(config, places, problems);
+}
+
+/// RTP would be handed the port on which SIP listens.
+fn check_media(config: &Config, places: &Places<'_>, problems: &mut Problems) {
+    let media = &config.media;
+    let ports = media.first_port..=media.last_port;
+    let udp = config
+        .sip
+        .listen
+        .iter()
+        .filter(|listen| listen.transport == Transport::Udp);
+    for address in udp.map(|listen| listen.address) {
+        if ports.contains(&address.port()) && meet(address.ip(), media.listen) {
+            let place = places.media.place("ports").or_else(|| places.sip.place("listen"));
+            let message = format!("the media ports include SIP's own, {}", address.port());
+            let found = format!("[{}, {}]", media.first_port, media.last_port);
+            let problem = Problem::error(place.unwrap_or(0..0), message, found);
+            problems.push(problem.expected("ports on which nothing else listens"));
+        }
+    }
+}
+
+fn listeners(config: &Config, places: &Places<'_>) -> Vec<Listener> {
+    let sip = config
+        .sip
+        .listen
+        .iter()
+        .filter(|listen| listen.transport == Transport::Tcp)
+        .map(|listen| Listener {
+            title: "[sip] over TCP",
+            address: listen.address,
+            place: places.sip.place("listen"),
+        });
+    let listener = |title, address, place| Listener {
+        title,
+        address,
+        place,
+    };
+    let rest = [
+        listener("[grpc]", config.grpc, places.grpc.place("listen")),
+        listener("[metrics]", config.metrics, places.metrics.place("listen")),
+        listener(
+            "`listen` of [gateway]",
+            config.gateway.listen,
+            places.gateway.place("listen"),
+        ),
+        listener(
+            "`metrics` of [gateway]",
+            config.gateway.metrics,
+            places.gateway.place("metrics"),
+        ),
+    ];
+    sip.chain(rest).collect()
+}
+
+/// Port 0 is whichever is free.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() != 0 && one.port() == other.port() && meet(one.ip(), other.ip())
+}
+
+fn meet(one: IpAddr, other: IpAddr) -> bool {
+    one == other || (one.is_ipv4() == other.is_ipv4() && (one.is_unspecified() || other.is_unspecified()))
+}

@@ -1,0 +1,226 @@
+//! The configuration as the house uses it: checked, typed, with nothing left to look up.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use jiff::tz::TimeZone;
+use pronto_ivr::Flow;
+use pronto_recordings::Library;
+use pronto_types::{GatewayName, Language, OperatorId, QueueName, Secret};
+
+use super::Report;
+
+/// Everything one TOML says, for both halves of the house. Defaults stand at each field.
+#[derive(Clone)]
+pub struct Config {
+    /// The file it was read from; `None` for the built-in centre.
+    pub file: Option<PathBuf>,
+    /// `timezone`: in which the centre's day passes. Default: the machine's.
+    pub timezone: TimeZone,
+    /// `[sip]`: where phones and trunks reach us.
+    pub sip: Sip,
+    /// `[media]`: where their sound goes.
+    pub media: Media,
+    /// `[grpc] listen`: where integrators and gateways reach the queue service. Default `127.0.0.1:50051`.
+    /// Loopback only: it has neither encryption nor tokens.
+    pub grpc: SocketAddr,
+    /// `[metrics] listen`: where Prometheus reads `serve` and `queue`. Default `127.0.0.1:9090`.
+    pub metrics: SocketAddr,
+    /// `[gateway]`: the half that touches phones.
+    pub gateway: Gateway,
+    /// `[queue_service] grace`: how long the places of a gateway that is away are kept. Default `30s`.
+    pub grace: Duration,
+    /// `[store] path`: ledger, journal, recordings, generated secrets. Relative to the file. Default `var`.
+    pub store: PathBuf,
+    /// The built-in prompts, overlaid by those under `[prompts] path`, relative to the file.
+    pub library: Arc<Library>,
+    /// `[[number]]`: what can be dialled, in the order of the file.
+    pub numbers: Vec<Number>,
+    /// `[[queue]]`: where callers wait, in the order of the file.
+    pub queues: Vec<Queue>,
+    /// `[[operator]]`: who answers, in the order of the file.
+    pub operators: Vec<Operator>,
+    /// What is legal but probably not meant; empty in a good file.
+    pub warnings: Report,
+}
+
+/// `[sip]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sip {
+    /// `listen`: one or more of `udp:ADDRESS:PORT`, `tcp:ADDRESS:PORT`. Default: both on `127.0.0.1:5060`; any
+    /// other address has to be written.
+    pub listen: Vec<Listen>,
+    /// `domain`: of our addresses of record, and the digest realm: an `ha1` is bound to it. Default `pronto.local`.
+    pub domain: String,
+    /// `advertise`: the public address behind NAT, written into Via and Contact. Default: the listening one.
+    pub advertise: Option<IpAddr>,
+    /// `drain`: after SIGTERM, how long calls may go on. Default `600s`.
+    pub drain: Duration,
+    /// `[[sip.trunk]]`: who may call in without registering. Default: nobody.
+    pub trunks: Vec<Trunk>,
+}
+
+/// A socket SIP is spoken on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// Over what.
+    pub transport: Transport,
+    /// At which address; port 0 lets the system choose.
+    pub address: SocketAddr,
+}
+
+/// What carries SIP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// RFC 3261 §18, datagrams.
+    Udp,
+    /// RFC 3261 §18, streams.
+    Tcp,
+}
+
+/// `[[sip.trunk]]`: addresses whose calls are taken unchallenged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trunk {
+    /// `name`: names it in call records.
+    pub name: String,
+    /// `allow`: addresses and ranges, at least one.
+    pub allow: Vec<IpNet>,
+}
+
+/// `[media]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    /// `listen`: the address RTP is received on. Default `127.0.0.1`.
+    pub listen: IpAddr,
+    /// `advertise`: the public address behind NAT, written into SDP. Default: the listening one.
+    pub advertise: Option<IpAddr>,
+    /// `ports[0]`: the first port, even (RFC 3550 §11). Default 20000.
+    pub first_port: u16,
+    /// `ports[1]`: the last port, above the first. Default 29999.
+    pub last_port: u16,
+    /// `learn`: take the media address once from the first packet, where the SDP does not name the signalling
+    /// source (symmetric RTP, RFC 4961). Default true.
+    pub learn: bool,
+}
+
+/// `[gateway]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// `name`: under which the queue service knows this gateway. Default `gw1`.
+    pub name: GatewayName,
+    /// `queue`: the queue service, read when the gateway runs alone. `http://HOST:PORT`, loopback only. Default
+    /// `http://127.0.0.1:50051`.
+    pub queue: String,
+    /// `listen`: the gateway's own gRPC (health), read when it runs alone. Loopback only. Default
+    /// `127.0.0.1:50052`.
+    pub listen: SocketAddr,
+    /// `metrics`: where Prometheus reads a gateway that runs alone. Default `127.0.0.1:9091`.
+    pub metrics: SocketAddr,
+    /// `queue_away`: after this long without the queue service a joining caller takes the flow's `failed` exit.
+    /// Default `60s`.
+    pub queue_away: Duration,
+    /// `calls`: how many at once; the next is answered 503 with Retry-After. Default 2000, at most 20000.
+    pub calls: usize,
+}
+
+/// `[[number]]`: what can be dialled.
+#[derive(Clone)]
+pub struct Number {
+    /// `dial`, normalised by [`normalise_dialled`](super::normalise_dialled): unique.
+    pub dial: String,
+    /// `flow`: the file as it was written, `builtin` in the built-in centre.
+    pub flow_name: String,
+    /// What the caller hears and presses. Numbers with one file share it.
+    pub flow: Arc<Flow>,
+    /// `language`: the one its callers are spoken to in.
+    pub language: Language,
+}
+
+/// `[[queue]]`: where callers wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// `name`: unique.
+    pub name: QueueName,
+    /// `strategy`: who is offered the next caller. Default `longest-idle`.
+    pub strategy: Strategy,
+    /// `ring`: how long an operator's phone rings. Default `15s`, `1s` to `5m`.
+    pub ring: Duration,
+    /// `rona_pause`: how long an operator who did not answer is paused. Default `30s`, at most `24h`.
+    pub rona_pause: Duration,
+    /// `wrap_up`: between one talk and the next. Default `10s`, at most `24h`.
+    pub wrap_up: Duration,
+    /// `max_wait`: then the caller takes the flow's `timed_out` exit. Default `30m`, `1s` to `24h`.
+    pub max_wait: Duration,
+    /// `limit`: how many may wait; the next takes the flow's `failed` exit. Default 1000, at most 10000.
+    pub limit: usize,
+    /// `nobody_after`: with no operator signed in for this long, those who wait take the flow's `nobody` exit.
+    /// Default `30s`, at most `24h`.
+    pub nobody_after: Duration,
+}
+
+/// Who is offered the next caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// `longest-idle`: the operator who has been ready the longest.
+    LongestIdle,
+}
+
+/// `[[operator]]`: who answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// `id`: unique; also the user part of the operator's address of record.
+    pub id: OperatorId,
+    /// `password`, `ha1` or `password_env`: exactly one.
+    pub credential: Credential,
+    /// `queues`: whose callers the operator takes, at least one.
+    pub queues: Vec<QueueName>,
+    /// `sign_in`. Default `registration`.
+    pub sign_in: SignIn,
+}
+
+/// How an operator's phone proves itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// `password`, or the content of the variable that `password_env` names.
+    Password(Secret),
+    /// `ha1`: MD5 of `id:domain:password` (RFC 7616 §3.4.2), 32 hexadecimal digits in lower case.
+    Ha1(Secret),
+    /// The built-in centre: [`generated_passwords`](super::generated_passwords) holds it.
+    Generated,
+    /// `password_env`, not looked up: [`Config::load_without_secrets`] leaves it to the half that meets phones.
+    Variable(String),
+}
+
+/// What signs an operator in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignIn {
+    /// `registration`: REGISTER signs in and makes ready; un-REGISTER or expiry signs out after the call.
+    Registration,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+        })
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.transport, self.address)
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Strategy::LongestIdle => "longest-idle",
+        })
+    }
+}

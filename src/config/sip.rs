@@ -1,0 +1,282 @@
+//! `[sip]` and `[media]`: the sockets phones and trunks reach.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use toml::de::DeValue;
+
+use super::nearest::quoted;
+use super::problem::{Problem, Problems};
+use super::section::{Section, Table, Text, Wrong};
+use super::settings::{Listen, Media, Sip, Transport, Trunk};
+
+/// The well-known port of RFC 3261 §19.1.2.
+pub(super) const SIP_PORT: u16 = 5060;
+/// The realm where none is written.
+pub(super) const DOMAIN: &str = "pronto.local";
+pub(super) const DRAIN: Duration = Duration::from_secs(600);
+pub(super) const MEDIA_PORTS: (u16, u16) = (20_000, 29_999);
+
+/// Each call is looked up in all of them.
+const MOST_TRUNKS: usize = 256;
+const HOUR: Duration = Duration::from_secs(3600);
+const LISTEN: &str = "`udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`";
+const ADDRESS: &str = "an IP address";
+const ALLOW: &str = "a list of addresses and ranges such as \"203.0.113.7\" or \"198.51.100.0/24\"";
+const PORTS: &str = "two ports, the first even and below the last, such as [20000, 29999]";
+
+/// Reads `[sip]` and its trunks.
+pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sip {
+    let mut section = Section::new("[sip]", table, problems);
+    let listen = section.texts("listen", LISTEN);
+    let listen = listen.map_or_else(default_listen, |texts| read_listen(&mut section, &texts));
+    let domain = section.parsed("domain", "a domain name", parse_domain);
+    let advertise = read_advertise(&mut section);
+    let drain = section.duration("drain", DRAIN, Duration::ZERO..=24 * HOUR);
+    let trunks = section.tables("trunk", "[[sip.trunk]]", MOST_TRUNKS);
+    if let (None, Some(open)) = (
+        advertise,
+        listen.iter().find(|open| open.address.ip().is_unspecified()),
+    ) {
+        needs_advertise(&mut section, open.address.ip());
+    }
+    section.finish();
+    let domain = domain.unwrap_or_else(|| DOMAIN.to_owned());
+    Sip {
+        listen,
+        domain,
+        advertise,
+        drain,
+        trunks: read_trunks(trunks, problems),
+    }
+}
+
+/// Both transports on loopback.
+pub(super) fn default_listen() -> Vec<Listen> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, SIP_PORT));
+    [Transport::Udp, Transport::Tcp]
+        .map(|transport| Listen { transport, address })
+        .to_vec()
+}
+
+fn read_listen(section: &mut Section<'_, '_>, texts: &[Text<'_>]) -> Vec<Listen> {
+    let mut listen = Vec::with_capacity(texts.len());
+    for text in texts {
+        let Some(parsed) = section.understand("listen", text, LISTEN, parse_listen) else {
+            continue;
+        };
+        if listen.contains(&parsed) && parsed.address.port() != 0 {
+            let message = format!("[sip] listens on {parsed} twice");
+            section
+                .problems
+                .push(Problem::error(text.span.clone(), message, quoted(text.text)));
+        } else {
+            listen.push(parsed);
+        }
+    }
+    if texts.is_empty() {
+        let message = "[sip] listens nowhere: no phone can reach it";
+        section
+            .problems
+            .push(Problem::error(section.span(), message, "no address in `listen`").expected(LISTEN));
+    }
+    listen
+}
+
+fn parse_listen(text: &str) -> Result<Listen, Wrong> {
+    if text.parse::<SocketAddr>().is_ok() {
+        let wrong = Wrong::because(format!("{} does not say over which transport", quoted(text)));
+        return Err(wrong.nearest(format!("udp:{text}")));
+    }
+    let (scheme, address) = text.split_once(':').ok_or_else(Wrong::default)?;
+    let transport = match scheme {
+        "udp" => Transport::Udp,
+        "tcp" => Transport::Tcp,
+        other => {
+            let wrong = Wrong::unknown(other, ["udp", "tcp"]);
+            return Err(Wrong {
+                message: Some(format!("SIP is not spoken over {}", quoted(other))),
+                ..wrong
+            });
+        }
+    };
+    match address.parse() {
+        Ok(address) => Ok(Listen { transport, address }),
+        Err(_) => Err(nearly_an_address(scheme, address)),
+    }
+}
+
+/// The two usual slips: no port, and a name for the machine itself.
+fn nearly_an_address(scheme: &str, address: &str) -> Wrong {
+    if let Ok(ip) = address
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>()
+    {
+        let message = format!("`{scheme}:{address}` names no port");
+        return Wrong::because(message).nearest(format!("{scheme}:{}", SocketAddr::new(ip, SIP_PORT)));
+    }
+    match address
+        .strip_prefix("localhost:")
+        .and_then(|port| port.parse::<u16>().ok())
+    {
+        Some(port) => Wrong::default().nearest(format!("{scheme}:127.0.0.1:{port}")),
+        None => Wrong::default(),
+    }
+}
+
+/// A host name of RFC 1123 §2.1, or an address: it also stands, quoted, in every challenge.
+fn parse_domain(text: &str) -> Result<String, Wrong> {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-');
+    let name = text.len() <= 253 && text.bytes().all(legal) && text.split('.').all(|label| !label.is_empty());
+    if name || text.parse::<IpAddr>().is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err(Wrong::default())
+    }
+}
+
+fn read_advertise(section: &mut Section<'_, '_>) -> Option<IpAddr> {
+    section.parsed("advertise", ADDRESS, |text| {
+        let address: IpAddr = text.parse().map_err(|_| Wrong::default())?;
+        if address.is_unspecified() {
+            return Err(Wrong::because(format!("nobody can answer to {address}")));
+        }
+        Ok(address)
+    })
+}
+
+/// Behind `0.0.0.0` nobody can say which of the machine's addresses the peer should answer to.
+fn needs_advertise(section: &mut Section<'_, '_>, listen: IpAddr) {
+    section.missing(
+        "advertise",
+        &format!("the address that peers reach, because `listen` is {listen}"),
+    );
+}
+
+fn read_trunks(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<Trunk> {
+    let mut trunks: Vec<Trunk> = Vec::with_capacity(tables.len());
+    for table in tables {
+        let mut section = Section::new("[[sip.trunk]]", table, problems);
+        let name = section.required("name", "a name for call records", |text| {
+            let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+            if text.is_empty() || text.len() > 64 || !text.bytes().all(legal) {
+                return Err(Wrong::default().expected("1 to 64 of a-z A-Z 0-9 . _ -"));
+            }
+            if trunks.iter().any(|other| other.name == text) {
+                return Err(Wrong::because(format!(
+                    "there are two trunks named {}",
+                    quoted(text)
+                )));
+            }
+            Ok(text.to_owned())
+        });
+        let allow = section.texts("allow", ALLOW);
+        let allow = match allow {
+            Some(texts) if !texts.is_empty() => read_allow(&mut section, &texts, &trunks),
+            _ => {
+                section.missing("allow", ALLOW);
+                Vec::new()
+            }
+        };
+        section.finish();
+        trunks.extend(name.map(|name| Trunk { name, allow }));
+    }
+    trunks
+}
+
+fn read_allow(section: &mut Section<'_, '_>, texts: &[Text<'_>], others: &[Trunk]) -> Vec<IpNet> {
+    let mut allow = Vec::with_capacity(texts.len());
+    for text in texts {
+        let network = section.understand("allow", text, "an address or a range", |text| {
+            let network = parse_network(text)?;
+            match others.iter().find(|other| other.allow.contains(&network)) {
+                Some(other) => Err(Wrong::because(format!(
+                    "{network} already calls as trunk `{}`",
+                    other.name
+                ))
+                .expected("each range in one trunk")),
+                None => Ok(network),
+            }
+        });
+        allow.extend(network);
+    }
+    allow
+}
+
+fn parse_network(text: &str) -> Result<IpNet, Wrong> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(address.into());
+    }
+    let network: IpNet = text.parse().map_err(|_| Wrong::default())?;
+    if network.addr() != network.network() {
+        let wrong = Wrong::because(format!("{} has bits beyond its prefix", quoted(text)));
+        return Err(wrong.nearest(network.trunc().to_string()));
+    }
+    Ok(network)
+}
+
+/// Reads `[media]`.
+pub(super) fn read_media(table: Table<'_>, problems: &mut Problems) -> Media {
+    let mut section = Section::new("[media]", table, problems);
+    let listen = section.parsed("listen", ADDRESS, |text| match text.parse::<IpAddr>() {
+        Ok(address) => Ok(address),
+        Err(_) => match text.parse::<SocketAddr>() {
+            Ok(address) => {
+                Err(Wrong::because("the ports stand in `ports`").nearest(address.ip().to_string()))
+            }
+            Err(_) => Err(Wrong::default()),
+        },
+    });
+    let advertise = read_advertise(&mut section);
+    let (first_port, last_port) = read_ports(&mut section);
+    let learn = section.flag("learn", true);
+    if let (Some(address), None) = (listen.filter(IpAddr::is_unspecified), advertise) {
+        needs_advertise(&mut section, address);
+    }
+    section.finish();
+    Media {
+        listen: listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        advertise,
+        first_port,
+        last_port,
+        learn,
+    }
+}
+
+fn read_ports(section: &mut Section<'_, '_>) -> (u16, u16) {
+    let Some(value) = section.value("ports") else {
+        return MEDIA_PORTS;
+    };
+    let DeValue::Array(items) = value.get_ref() else {
+        section.wrong_kind("ports", value, PORTS);
+        return MEDIA_PORTS;
+    };
+    let written: Vec<&str> = items
+        .iter()
+        .map(|item| item.get_ref().as_integer().map_or("…", |n| n.as_str()))
+        .collect();
+    let numbers: Option<Vec<u16>> = items.iter().map(|item| port(item.get_ref())).collect();
+    let wrong = match numbers.as_deref() {
+        Some([first, _]) if first % 2 != 0 => format!("the first port, {first}, is odd"),
+        Some([first, last]) if first >= last => {
+            format!("the first port, {first}, is not below the last, {last}")
+        }
+        Some([first, _]) if *first < 1024 => format!("the first port, {first}, is below 1024"),
+        Some([first, last]) => return (*first, *last),
+        Some(_) => format!("`ports` in [media] holds {} numbers", items.len()),
+        None => "`ports` in [media] holds something that is not a port".to_owned(),
+    };
+    section
+        .problems
+        .push(Problem::error(value.span(), wrong, format!("[{}]", written.join(", "))).expected(PORTS));
+    MEDIA_PORTS
+}
+
+fn port(value: &DeValue<'_>) -> Option<u16> {
+    match value {
+        DeValue::Integer(number) => u16::from_str_radix(number.as_str(), number.radix()).ok(),
+        _ => None,
+    }
+}

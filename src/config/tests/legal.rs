@@ -1,0 +1,220 @@
+//! What a right file means.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use pronto_types::{Language, QueueName};
+
+use super::{Folder, SUPPORT, read};
+use crate::config::{Config, Credential, SignIn, Strategy, Transport};
+
+/// Every key there is but the folder of prompts, none with its default.
+pub(super) const CENTRE: &str = r#"
+timezone = "Europe/Rome"
+[sip]
+listen = ["udp:192.0.2.1:5062", "tcp:[::1]:5062"]
+domain = "example.org"
+drain = "1h30m"
+advertise = "203.0.113.7"
+[[sip.trunk]]
+name = "carrier"
+allow = ["198.51.100.0/24", "203.0.113.9", "2001:db8::/32"]
+[media]
+listen = "0.0.0.0"
+advertise = "203.0.113.8"
+ports = [30000, 30999]
+learn = false
+[grpc]
+listen = "127.0.0.1:6000"
+[metrics]
+listen = "0.0.0.0:6001"
+[gateway]
+name = "gw-2"
+queue = "http://localhost:6000/"
+listen = "127.0.0.1:6002"
+metrics = "127.0.0.1:6003"
+queue_away = "500ms"
+calls = 7
+[queue_service]
+grace = "5s"
+[store]
+path = "kept/here"
+[[number]]
+dial = "0039 (06) 123-456"
+flow = "flows/support.toml"
+language = "en"
+[[number]]
+dial = "801"
+flow = "flows/support.toml"
+language = "it"
+[[queue]]
+name = "support"
+strategy = "longest-idle"
+ring = "20s"
+rona_pause = "1m"
+wrap_up = "0s"
+max_wait = "2h"
+limit = 12
+nobody_after = "3s"
+[[operator]]
+id = "101"
+password = "correct horse"
+queues = ["support"]
+sign_in = "registration"
+[[operator]]
+id = "102"
+ha1 = "0123456789ABCDEF0123456789abcdef"
+queues = ["support"]
+[[operator]]
+id = "103"
+password_env = "SET"
+queues = ["support"]
+"#;
+
+fn centre(folder: &Folder) -> Config {
+    folder.write("flows/support.toml", SUPPORT);
+    read(CENTRE, folder.path()).unwrap_or_else(|report| panic!("{report}"))
+}
+
+fn socket(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn every_key_of_the_halves_arrives() {
+    let folder = Folder::new();
+    let config = centre(&folder);
+    assert_eq!(config.timezone.iana_name(), Some("Europe/Rome"));
+    let listen: Vec<_> = config.sip.listen.iter().map(ToString::to_string).collect();
+    assert_eq!(listen, ["udp:192.0.2.1:5062", "tcp:[::1]:5062"]);
+    assert_eq!(config.sip.domain, "example.org");
+    assert_eq!(config.sip.drain, Duration::from_secs(5400));
+    assert_eq!(config.sip.advertise, Some(IpAddr::from([203, 0, 113, 7])));
+    assert_eq!(config.sip.trunks[0].name, "carrier");
+    let allow: Vec<_> = config.sip.trunks[0]
+        .allow
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(allow, ["198.51.100.0/24", "203.0.113.9/32", "2001:db8::/32"]);
+    assert_eq!(config.media.listen, IpAddr::from([0, 0, 0, 0]));
+    assert_eq!(config.media.advertise, Some(IpAddr::from([203, 0, 113, 8])));
+    assert_eq!(
+        (config.media.first_port, config.media.last_port),
+        (30_000, 30_999)
+    );
+    assert!(!config.media.learn);
+    assert_eq!(config.grpc, socket("127.0.0.1:6000"));
+    assert_eq!(config.metrics, socket("0.0.0.0:6001"));
+    assert_eq!(config.gateway.name.as_str(), "gw-2");
+    assert_eq!(config.gateway.queue, "http://localhost:6000");
+    assert_eq!(config.gateway.listen, socket("127.0.0.1:6002"));
+    assert_eq!(config.gateway.metrics, socket("127.0.0.1:6003"));
+    assert_eq!(config.gateway.queue_away, Duration::from_millis(500));
+    assert_eq!(config.gateway.calls, 7);
+    assert_eq!(config.grace, Duration::from_secs(5));
+    assert_eq!(config.store, folder.path().join("kept/here"));
+    assert!(config.warnings.is_empty(), "{}", config.warnings);
+}
+
+#[test]
+fn every_key_of_numbers_queues_and_operators_arrives() {
+    let config = centre(&Folder::new());
+    let [first, second] = config.numbers.as_slice() else {
+        panic!("two numbers")
+    };
+    assert_eq!(
+        (first.dial.as_str(), first.language),
+        ("+3906123456", Language::English)
+    );
+    assert_eq!(
+        (second.dial.as_str(), second.language),
+        ("801", Language::Italian)
+    );
+    assert_eq!(first.flow_name, "flows/support.toml");
+    assert!(
+        std::sync::Arc::ptr_eq(&first.flow, &second.flow),
+        "one file is one flow"
+    );
+    let queue = &config.queues[0];
+    assert_eq!(queue.name, QueueName::new("support").unwrap());
+    assert_eq!(queue.strategy, Strategy::LongestIdle);
+    let durations = [
+        queue.ring,
+        queue.rona_pause,
+        queue.wrap_up,
+        queue.max_wait,
+        queue.nobody_after,
+    ];
+    assert_eq!(durations, [20, 60, 0, 7200, 3].map(Duration::from_secs));
+    assert_eq!(queue.limit, 12);
+    let [one, two, three] = config.operators.as_slice() else {
+        panic!("three operators")
+    };
+    let secret = |credential: &Credential| match credential {
+        Credential::Password(secret) | Credential::Ha1(secret) => secret.reveal().to_owned(),
+        Credential::Generated | Credential::Variable(_) => panic!("not a secret"),
+    };
+    assert!(matches!(one.credential, Credential::Password(_)));
+    assert_eq!(secret(&one.credential), "correct horse");
+    assert!(matches!(two.credential, Credential::Ha1(_)));
+    assert_eq!(secret(&two.credential), "0123456789abcdef0123456789abcdef");
+    assert_eq!(secret(&three.credential), "correct horse");
+    assert_eq!(one.queues, std::slice::from_ref(&queue.name));
+    assert_eq!(one.sign_in, SignIn::Registration);
+}
+
+#[test]
+fn what_is_left_out_is_what_the_built_in_centre_has() {
+    let folder = Folder::new();
+    let text = "[[queue]]\nname = \"support\"\n[[queue]]\nname = \"sales\"\n[[operator]]\nid = \"101\"\n\
+                password = \"correct horse\"\nqueues = [\"support\", \"sales\"]\n";
+    let written = read(text, folder.path()).unwrap_or_else(|report| panic!("{report}"));
+    let builtin = Config::builtin();
+    assert_eq!(written.sip.listen, builtin.sip.listen);
+    assert_eq!(written.sip.domain, builtin.sip.domain);
+    assert_eq!(written.sip.drain, builtin.sip.drain);
+    assert_eq!(written.sip.trunks, [], "nobody calls in unless it is written");
+    assert_eq!(written.media, builtin.media);
+    assert_eq!((written.grpc, written.metrics), (builtin.grpc, builtin.metrics));
+    assert_eq!(written.gateway, builtin.gateway);
+    assert_eq!(written.grace, builtin.grace);
+    assert_eq!(written.queues, builtin.queues);
+    assert_eq!(written.store, folder.path().join("var"));
+}
+
+#[test]
+fn the_built_in_centre_reaches_no_further_than_this_machine() {
+    let config = Config::builtin();
+    assert!(
+        config
+            .sip
+            .listen
+            .iter()
+            .all(|listen| listen.address.ip().is_loopback())
+    );
+    let transports: Vec<_> = config.sip.listen.iter().map(|listen| listen.transport).collect();
+    assert_eq!(transports, [Transport::Udp, Transport::Tcp]);
+    assert!(
+        config.media.listen.is_loopback()
+            && config.grpc.ip().is_loopback()
+            && config.metrics.ip().is_loopback()
+    );
+    assert!(
+        config
+            .operators
+            .iter()
+            .all(|operator| operator.credential == Credential::Generated)
+    );
+    for number in &config.numbers {
+        for (queue, _) in number.flow.queues() {
+            assert!(config.queues.iter().any(|known| known.name == *queue), "{queue}");
+        }
+        for (prompt, _) in number.flow.prompts() {
+            assert!(
+                config.library.prompt(prompt, number.language).is_some(),
+                "{prompt}"
+            );
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! `[[queue]]` and `[[operator]]`: what the page of each typical mistake looks like.
+
+use super::assert_page;
+
+#[test]
+fn a_bare_number_is_no_duration() {
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+ring = 15
+"#,
+        r#"
+  × `ring` in [[queue]] is a whole number
+   ╭─[pronto.toml:3:8]
+ 2 │ name = "support"
+ 3 │ ring = 15
+   ·        ─┬
+   ·         ╰── found a whole number
+   ╰────
+  help: expected a duration such as "30s", "5m", "1h30m" or "500ms"; did you mean `"15s"`?
+
+"#,
+    );
+}
+
+#[test]
+fn a_duration_has_a_form_and_bounds() {
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+ring = "15 sec"
+wrap_up = "48h"
+"#,
+        r#"
+  × `ring` in [[queue]] is `15 sec`
+   ╭─[pronto.toml:3:8]
+ 2 │ name = "support"
+ 3 │ ring = "15 sec"
+   ·        ────┬───
+   ·            ╰── found `15 sec`
+ 4 │ wrap_up = "48h"
+   ╰────
+  help: expected a duration such as "30s", "5m", "1h30m" or "500ms"
+
+  × `wrap_up` in [[queue]] is `48h`
+   ╭─[pronto.toml:4:11]
+ 3 │ ring = "15 sec"
+ 4 │ wrap_up = "48h"
+   ·           ──┬──
+   ·             ╰── found `48h`
+   ╰────
+  help: expected at least 0s and at most 24h
+
+"#,
+    );
+}
+
+#[test]
+fn one_bracket_too_few_is_shown() {
+    assert_page(
+        r#"
+[queue]
+name = "support"
+"#,
+        r#"
+  × `queue` in the configuration is a section
+   ╭─[pronto.toml:1:1]
+ 1 │ [queue]
+   · ───┬───
+   ·    ╰── found a section
+ 2 │ name = "support"
+   ╰────
+  help: expected a list of sections, each headed `[[queue]]`; did you mean `[[queue]]`?
+
+"#,
+    );
+}
+
+#[test]
+fn a_strategy_that_does_not_exist_is_shown() {
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+strategy = "longest_idle"
+"#,
+        r#"
+  × `strategy` in [[queue]] is `longest_idle`
+   ╭─[pronto.toml:3:12]
+ 2 │ name = "support"
+ 3 │ strategy = "longest_idle"
+   ·            ───────┬──────
+   ·                   ╰── found `longest_idle`
+   ╰────
+  help: expected `longest-idle`
+
+"#,
+    );
+}
+
+#[test]
+fn a_misspelt_queue_names_the_nearest() {
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+
+[[operator]]
+id = "101"
+password = "correct horse"
+queues = ["suport"]
+"#,
+        r#"
+  × there is no queue `suport`
+   ╭─[pronto.toml:7:11]
+ 6 │ password = "*************"
+ 7 │ queues = ["suport"]
+   ·           ────┬───
+   ·               ╰── found `suport`
+   ╰────
+  help: expected `support`
+
+"#,
+    );
+}
+
+#[test]
+fn two_operators_with_one_id_are_refused() {
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+
+[[operator]]
+id = "101"
+password = "correct horse"
+queues = ["support"]
+
+[[operator]]
+id = "101"
+password = "battery staple"
+queues = ["support"]
+"#,
+        r#"
+  × there are two operators with the id `101`
+    ╭─[pronto.toml:10:6]
+  9 │ [[operator]]
+ 10 │ id = "101"
+    ·      ──┬──
+    ·        ╰── found `101`
+ 11 │ password = "**************"
+    ╰────
+  help: expected an id no other operator has
+
+"#,
+    );
+}
+
+#[test]
+fn an_operator_needs_a_password() {
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+
+[[operator]]
+id = "101"
+queues = ["support"]
+"#,
+        r#"
+  × [[operator]] needs `password`
+   ╭─[pronto.toml:4:1]
+ 3 │
+ 4 │ [[operator]]
+   · ──────┬─────
+   ·       ╰── found no `password`
+ 5 │ id = "101"
+   ╰────
+  help: expected one of `password`, `ha1`, `password_env`: there is no default password
+
+"#,
+    );
+}
+
+#[test]
+fn an_operator_has_one_password_and_it_is_hard_to_guess() {
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+
+[[operator]]
+id = "101"
+password = "101"
+ha1 = "x"
+queues = ["support"]
+"#,
+        r#"
+  × the operator's password is too easy to guess
+   ╭─[pronto.toml:6:12]
+ 5 │ id = "101"
+ 6 │ password = "***"
+   ·            ──┬──
+   ·              ╰── found 3 characters
+ 7 │ ha1 = "*"
+   ╰────
+  help: expected at least 8 characters that are not the id
+
+  × the operator has more than one of `password`, `ha1`, `password_env`
+   ╭─[pronto.toml:7:7]
+ 6 │ password = "***"
+ 7 │ ha1 = "*"
+   ·       ─┬─
+   ·        ╰── found a second one
+ 8 │ queues = ["support"]
+   ╰────
+  help: expected exactly one of `password`, `ha1`, `password_env`
+
+"#,
+    );
+}
+
+#[test]
+fn a_misspelt_password_is_one_mistake_and_stays_hidden() {
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+
+[[operator]]
+id = "101"
+pasword = "correct horse"
+queues = ["support"]
+"#,
+        r#"
+  × [[operator]] has no key `pasword`
+   ╭─[pronto.toml:6:1]
+ 5 │ id = "101"
+ 6 │ pasword = "*************"
+   · ───┬───
+   ·    ╰── found `pasword`
+ 7 │ queues = ["support"]
+   ╰────
+  help: expected one of `id`, `password`, `ha1`, `password_env`, `queues`, `sign_in`; did you mean
+        `password`?
+
+"#,
+    );
+}
+
+#[test]
+fn a_variable_has_to_be_set() {
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+
+[[operator]]
+id = "101"
+password_env = "NOT_SET"
+queues = ["support"]
+"#,
+        r#"
+  × the environment variable `NOT_SET` is not set
+   ╭─[pronto.toml:6:16]
+ 5 │ id = "101"
+ 6 │ password_env = "NOT_SET"
+   ·                ────┬────
+   ·                    ╰── found `NOT_SET`
+ 7 │ queues = ["support"]
+   ╰────
+  help: expected a variable that is set
+
+"#,
+    );
+}

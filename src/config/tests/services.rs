@@ -1,0 +1,151 @@
+//! The services, the time zone, and TOML itself: what the page of each typical mistake looks like.
+
+use super::assert_page;
+
+#[test]
+fn grpc_reaches_no_further_than_this_machine() {
+    assert_page(
+        r#"
+[grpc]
+listen = "0.0.0.0:50051"
+"#,
+        r#"
+  × `0.0.0.0:50051` can be reached from other machines, and gRPC has no TLS and asks for no token:
+  │ refused
+   ╭─[pronto.toml:2:10]
+ 1 │ [grpc]
+ 2 │ listen = "0.0.0.0:50051"
+   ·          ───────┬───────
+   ·                 ╰── found `0.0.0.0:50051`
+   ╰────
+  help: expected an address of this machine alone; did you mean `127.0.0.1:50051`?
+
+"#,
+    );
+}
+
+#[test]
+fn two_listeners_need_two_sockets() {
+    assert_page(
+        r#"
+[grpc]
+listen = "127.0.0.1:9090"
+"#,
+        r#"
+  × [grpc] and [metrics] listen on the same socket
+   ╭─[pronto.toml:2:10]
+ 1 │ [grpc]
+ 2 │ listen = "127.0.0.1:9090"
+   ·          ────────┬───────
+   ·                  ╰── found `127.0.0.1:9090`
+   ╰────
+  help: expected a port of its own
+
+"#,
+    );
+}
+
+#[test]
+fn a_gateway_speaks_to_a_queue_on_this_machine() {
+    assert_page(
+        r#"
+[gateway]
+queue = "https://10.0.0.1:50051"
+"#,
+        r#"
+  × gRPC has no TLS yet
+   ╭─[pronto.toml:2:9]
+ 1 │ [gateway]
+ 2 │ queue = "https://10.0.0.1:50051"
+   ·         ────────────┬───────────
+   ·                     ╰── found `https://10.0.0.1:50051`
+   ╰────
+  help: expected `http://127.0.0.1:PORT`; did you mean `http://127.0.0.1:50051`?
+
+"#,
+    );
+}
+
+#[test]
+fn a_time_zone_names_the_nearest() {
+    assert_page(
+        r#"
+timezone = "Europe/Roma"
+"#,
+        r#"
+  × there is no time zone `Europe/Roma`
+   ╭─[pronto.toml:1:12]
+ 1 │ timezone = "Europe/Roma"
+   ·            ──────┬──────
+   ·                  ╰── found `Europe/Roma`
+   ╰────
+  help: expected an IANA time zone such as "Europe/Rome"; did you mean `Europe/Rome`?
+
+"#,
+    );
+}
+
+#[test]
+fn a_slip_of_syntax_shows_what_stands_there_but_no_password() {
+    assert_page(
+        r#"
+[sip
+drain = "1m"
+
+[[operator]]
+password = correct horse
+"#,
+        r#"
+  × not TOML: unclosed table
+   ╭─[pronto.toml:1:5]
+ 1 │ [sip
+   ·     ▲
+   ·     ╰── found the end of the line
+ 2 │ drain = "1m"
+   ╰────
+  help: expected `]`
+
+  × not TOML: string values must be quoted
+   ╭─[pronto.toml:5:12]
+ 4 │ [[operator]]
+ 5 │ password = *************
+   ·            ──────┬──────
+   ·                  ╰── found `*************`
+   ╰────
+  help: expected a text in quotes
+
+"#,
+    );
+}
+
+#[test]
+fn a_key_written_twice_hides_no_other_mistake() {
+    assert_page(
+        r#"
+[sip]
+drain = "1m"
+drain = "2m"
+advertise = "here"
+"#,
+        r#"
+  × `drain` is written twice
+   ╭─[pronto.toml:3:1]
+ 2 │ drain = "1m"
+ 3 │ drain = "2m"
+   · ──┬──
+   ·   ╰── found the second one
+ 4 │ advertise = "here"
+   ╰────
+
+  × `advertise` in [sip] is `here`
+   ╭─[pronto.toml:4:13]
+ 3 │ drain = "2m"
+ 4 │ advertise = "here"
+   ·             ───┬──
+   ·                ╰── found `here`
+   ╰────
+  help: expected an IP address
+
+"#,
+    );
+}

@@ -1,0 +1,235 @@
+//! `[sip]` and `[media]`: what the page of each typical mistake looks like.
+
+use super::assert_page;
+
+#[test]
+fn a_misspelt_key_names_the_nearest() {
+    assert_page(
+        r#"
+[sip]
+lisen = ["udp:127.0.0.1:5060"]
+"#,
+        r#"
+  × [sip] has no key `lisen`
+   ╭─[pronto.toml:2:1]
+ 1 │ [sip]
+ 2 │ lisen = ["udp:127.0.0.1:5060"]
+   · ──┬──
+   ·   ╰── found `lisen`
+   ╰────
+  help: expected one of `listen`, `domain`, `advertise`, `drain`, `trunk`; did you mean `listen`?
+
+"#,
+    );
+}
+
+#[test]
+fn a_misspelt_section_names_the_nearest() {
+    assert_page(
+        r#"
+[metric]
+listen = "127.0.0.1:9090"
+"#,
+        r#"
+  × the configuration has no key `metric`
+   ╭─[pronto.toml:1:2]
+ 1 │ [metric]
+   ·  ───┬──
+   ·     ╰── found `metric`
+ 2 │ listen = "127.0.0.1:9090"
+   ╰────
+  help: expected one of `timezone`, `sip`, `media`, `grpc`, `metrics`, `gateway`, `queue_service`,
+        `store`, `prompts`, `number`, `queue`, `operator`; did you mean `metrics`?
+
+"#,
+    );
+}
+
+#[test]
+fn a_transport_is_named_and_is_udp_or_tcp() {
+    assert_page(
+        r#"
+[sip]
+listen = ["127.0.0.1:5060", "tls:127.0.0.1:5061"]
+"#,
+        r#"
+  × `127.0.0.1:5060` does not say over which transport
+   ╭─[pronto.toml:2:11]
+ 1 │ [sip]
+ 2 │ listen = ["127.0.0.1:5060", "tls:127.0.0.1:5061"]
+   ·           ────────┬───────
+   ·                   ╰── found `127.0.0.1:5060`
+   ╰────
+  help: expected `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`; did you mean `udp:127.0.0.1:5060`?
+
+  × SIP is not spoken over `tls`
+   ╭─[pronto.toml:2:29]
+ 1 │ [sip]
+ 2 │ listen = ["127.0.0.1:5060", "tls:127.0.0.1:5061"]
+   ·                             ──────────┬─────────
+   ·                                       ╰── found `tls:127.0.0.1:5061`
+   ╰────
+  help: expected one of `udp`, `tcp`
+
+"#,
+    );
+}
+
+#[test]
+fn an_address_without_a_port_gets_one() {
+    assert_page(
+        r#"
+[sip]
+listen = ["udp:[::1]", "udp:::1", "tcp:localhost:5060"]
+"#,
+        r#"
+  × `udp:[::1]` names no port
+   ╭─[pronto.toml:2:11]
+ 1 │ [sip]
+ 2 │ listen = ["udp:[::1]", "udp:::1", "tcp:localhost:5060"]
+   ·           ─────┬─────
+   ·                ╰── found `udp:[::1]`
+   ╰────
+  help: expected `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`; did you mean `udp:[::1]:5060`?
+
+  × `udp:::1` names no port
+   ╭─[pronto.toml:2:24]
+ 1 │ [sip]
+ 2 │ listen = ["udp:[::1]", "udp:::1", "tcp:localhost:5060"]
+   ·                        ────┬────
+   ·                            ╰── found `udp:::1`
+   ╰────
+  help: expected `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`; did you mean `udp:[::1]:5060`?
+
+  × `listen` in [sip] is `tcp:localhost:5060`
+   ╭─[pronto.toml:2:35]
+ 1 │ [sip]
+ 2 │ listen = ["udp:[::1]", "udp:::1", "tcp:localhost:5060"]
+   ·                                   ──────────┬─────────
+   ·                                             ╰── found `tcp:localhost:5060`
+   ╰────
+  help: expected `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`; did you mean `tcp:127.0.0.1:5060`?
+
+"#,
+    );
+}
+
+#[test]
+fn one_text_where_a_list_belongs_is_shown_as_a_list() {
+    assert_page(
+        r#"
+[sip]
+listen = "udp:127.0.0.1:5060"
+"#,
+        r#"
+  × `listen` in [sip] is a text
+   ╭─[pronto.toml:2:10]
+ 1 │ [sip]
+ 2 │ listen = "udp:127.0.0.1:5060"
+   ·          ──────────┬─────────
+   ·                    ╰── found a text
+   ╰────
+  help: expected a list: `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`; did you mean
+        `["udp:127.0.0.1:5060"]`?
+
+"#,
+    );
+}
+
+#[test]
+fn every_address_of_the_machine_needs_the_one_peers_reach() {
+    assert_page(
+        r#"
+[sip]
+listen = ["udp:0.0.0.0:5060"]
+
+[media]
+listen = "0.0.0.0"
+"#,
+        r#"
+  × [sip] needs `advertise`
+   ╭─[pronto.toml:1:1]
+ 1 │ [sip]
+   · ──┬──
+   ·   ╰── found no `advertise`
+ 2 │ listen = ["udp:0.0.0.0:5060"]
+   ╰────
+  help: expected the address that peers reach, because `listen` is 0.0.0.0
+
+  × [media] needs `advertise`
+   ╭─[pronto.toml:4:1]
+ 3 │
+ 4 │ [media]
+   · ───┬───
+   ·    ╰── found no `advertise`
+ 5 │ listen = "0.0.0.0"
+   ╰────
+  help: expected the address that peers reach, because `listen` is 0.0.0.0
+
+"#,
+    );
+}
+
+#[test]
+fn a_range_with_bits_beyond_its_prefix_is_refused() {
+    assert_page(
+        r#"
+[[sip.trunk]]
+name = "carrier"
+allow = ["203.0.113.7/24"]
+"#,
+        r#"
+  × `203.0.113.7/24` has bits beyond its prefix
+   ╭─[pronto.toml:3:10]
+ 2 │ name = "carrier"
+ 3 │ allow = ["203.0.113.7/24"]
+   ·          ────────┬───────
+   ·                  ╰── found `203.0.113.7/24`
+   ╰────
+  help: expected an address or a range; did you mean `203.0.113.0/24`?
+
+"#,
+    );
+}
+
+#[test]
+fn media_ports_start_even_and_rise() {
+    assert_page(
+        r#"
+[media]
+ports = [20001, 29999]
+"#,
+        r#"
+  × the first port, 20001, is odd
+   ╭─[pronto.toml:2:9]
+ 1 │ [media]
+ 2 │ ports = [20001, 29999]
+   ·         ───────┬──────
+   ·                ╰── found [20001, 29999]
+   ╰────
+  help: expected two ports, the first even and below the last, such as [20000, 29999]
+
+"#,
+    );
+}
+
+#[test]
+fn media_ports_leave_sip_its_own() {
+    assert_page(
+        r#"
+[media]
+ports = [5000, 5999]
+"#,
+        r#"
+  × the media ports include SIP's own, 5060
+   ╭─[pronto.toml:2:9]
+ 1 │ [media]
+ 2 │ ports = [5000, 5999]
+   ·         ──────┬─────
+   ·               ╰── found [5000, 5999]
+   ╰────
+  help: expected ports on which nothing else listens
+
+"#,
+    );
+}

@@ -1,0 +1,134 @@
+//! `pronto config check`: everything that is wrong with a configuration, or what leads where in it.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::config::duration::show;
+use crate::config::{Config, Look, Number, Operator, Queue};
+
+/// What a check found, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether Pronto would start: the exit status is 0, else 1.
+    pub sound: bool,
+    /// For the person: the summary and the warnings, or every error.
+    pub text: String,
+}
+
+/// Checks the configuration at a path, with its flows, prompts and password variables.
+pub fn check(path: &Path, look: Look) -> Finding {
+    match Config::load(path) {
+        Ok(config) => Finding {
+            sound: true,
+            text: config.warnings.render(look) + &summary(&config),
+        },
+        Err(report) => {
+            let mut text = report.render(look);
+            let _ = write!(text, "{}", count(report.errors(), "error"));
+            if report.warnings() > 0 {
+                let _ = write!(text, ", {}", count(report.warnings(), "warning"));
+            }
+            Finding {
+                sound: false,
+                text: text + "\n",
+            }
+        }
+    }
+}
+
+/// What leads where: `ok`, then numbers to flows to queues to operators.
+pub fn summary(config: &Config) -> String {
+    let file = config
+        .file
+        .as_ref()
+        .map_or("the built-in centre".to_owned(), |file| {
+            file.display().to_string()
+        });
+    let mut lines = vec![format!("ok: {file}")];
+    section(&mut lines, "numbers", config.numbers.iter().map(number_line));
+    section(
+        &mut lines,
+        "queues",
+        config.queues.iter().map(|queue| queue_line(config, queue)),
+    );
+    section(
+        &mut lines,
+        "operators",
+        config.operators.iter().map(operator_line),
+    );
+    let sip: Vec<String> = config.sip.listen.iter().map(ToString::to_string).collect();
+    lines.push(format!(
+        "SIP {} · gRPC {} · metrics {}",
+        sip.join(", "),
+        config.grpc,
+        config.metrics
+    ));
+    lines.push(format!("{} · kept in {}", zone(config), config.store.display()));
+    lines.join("\n") + "\n"
+}
+
+fn section(lines: &mut Vec<String>, title: &str, entries: impl ExactSizeIterator<Item = String>) {
+    if entries.len() > 0 {
+        lines.push(title.to_owned());
+        lines.extend(entries);
+    }
+}
+
+fn number_line(number: &Number) -> String {
+    let mut queues: Vec<&str> = Vec::new();
+    for (queue, _) in number.flow.queues() {
+        if !queues.contains(&queue.as_str()) {
+            queues.push(queue.as_str());
+        }
+    }
+    format!(
+        "  {} ({}) → {} → {}",
+        number.dial,
+        number.language,
+        number.flow_name,
+        listed(&queues)
+    )
+}
+
+fn queue_line(config: &Config, queue: &Queue) -> String {
+    let operators = config
+        .operators
+        .iter()
+        .filter(|operator| operator.queues.contains(&queue.name));
+    let operators: Vec<_> = operators.map(|operator| operator.id.as_str()).collect();
+    let (ring, max_wait) = (show(queue.ring), show(queue.max_wait));
+    let strategy = queue.strategy;
+    format!(
+        "  {} ({strategy}, ring {ring}, max wait {max_wait}) → {}",
+        queue.name,
+        listed(&operators)
+    )
+}
+
+fn operator_line(operator: &Operator) -> String {
+    let queues: Vec<_> = operator.queues.iter().map(|queue| queue.as_str()).collect();
+    format!("  {} takes {}", operator.id, listed(&queues))
+}
+
+fn listed(names: &[&str]) -> String {
+    /// A centre of hundreds is not listed by name.
+    const MOST: usize = 12;
+    match names {
+        [] => "nobody".to_owned(),
+        many if many.len() > MOST => format!("{} and {} more", many[..MOST].join(", "), many.len() - MOST),
+        few => few.join(", "),
+    }
+}
+
+fn zone(config: &Config) -> String {
+    config
+        .timezone
+        .iana_name()
+        .map_or("time zone of the machine".to_owned(), |name| {
+            format!("time zone {name}")
+        })
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,9 @@
+//! Pronto: the composition of the house, as a small library for the tests.
+
+pub mod cli;
+mod compose;
+pub mod config;
+pub mod diagnose;
+mod in_memory;
+mod metrics_page;
+pub mod serve;

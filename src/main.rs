@@ -1,0 +1,68 @@
+//! The command line of Pronto: reads the arguments and the configuration, and runs what was asked for.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use pronto::cli::{Cli, Command, ConfigCommand};
+use pronto::config::{Config, Look, Report};
+use pronto::diagnose;
+use pronto::serve::{self, Halves};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = match EnvFilter::try_new(&cli.log) {
+        Ok(filter) => filter,
+        Err(error) => {
+            eprintln!(
+                "--log {}: {error}: expected a level (error, warn, info, debug, trace) or module=level",
+                cli.log
+            );
+            return ExitCode::from(2);
+        }
+    };
+    let colour = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour)
+        .init();
+    match cli.command {
+        Command::Serve(arguments) => run(arguments.load(), Halves::Both),
+        Command::Gateway(half) => run(Config::load(&half.config), Halves::Gateway),
+        Command::Queue(half) => run(Config::load_without_secrets(&half.config), Halves::Queue),
+        Command::Config(ConfigCommand::Check { config }) => {
+            let finding = diagnose::check(&config, look(std::io::stdout().is_terminal()));
+            print!("{}", finding.text);
+            if finding.sound {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn run(config: Result<Config, Report>, halves: Halves) -> ExitCode {
+    let look = look(std::io::stderr().is_terminal());
+    let config = match config {
+        Ok(config) => config,
+        Err(report) => {
+            eprint!("{}", report.render(look));
+            return ExitCode::FAILURE;
+        }
+    };
+    eprint!("{}", config.warnings.render(look));
+    match serve::run(&config, halves) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pronto: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn look(terminal: bool) -> Look {
+    if terminal { Look::Colour } else { Look::Plain }
+}

@@ -1,0 +1,288 @@
+//! A numbered, durable log with a side table of personal data: the queue's ledger and a gateway's journal are each
+//! one of these.
+//!
+//! A [`Record`] has a number (1, 2, 3 … without a gap), the version of its form, and bytes that mean nothing here.
+//! Numbers and names of people never stand in a record: they go to the side table ([`Person`]), keyed by contact,
+//! so that they can be erased while the log stays as it was written.
+//!
+//! ```text
+//!   append(batch) ──► bounded queue ──► writer thread: one transaction for all that has gathered, fsync
+//!        never waits                          └──► on_durable(UpTo(seq))
+//! ```
+//!
+//! A [`Batch`] is atomic: all of it or nothing. A commit that fails is the end: the caller is told
+//! [`Durable::Failed`], and nothing is taken any more, because nobody can say what the disk holds.
+//!
+//! [`SqliteStore`] is the real one, [`MemoryStore`] the one for tests. What this crate does not do: thin out or
+//! rotate the log, replicate it, or understand it.
+
+mod memory;
+mod sqlite;
+
+use std::fmt;
+use std::path::PathBuf;
+
+pub use memory::{Durability, MemoryDisk, MemoryStore};
+pub use sqlite::SqliteStore;
+
+/// Bounds on what is handed over and not yet durable.
+pub mod limits {
+    /// Bytes of one record.
+    pub const RECORD: usize = 16 << 20;
+    /// Bytes of all batches that wait for the writer. A batch that comes alone is taken whatever its size.
+    pub const WAITING_BYTES: usize = 64 << 20;
+    /// Batches that wait for the writer.
+    pub const WAITING_BATCHES: usize = 16_384;
+    /// Bytes of a person's number, and of a person's name; cut beyond.
+    pub const PERSONAL: usize = 256;
+}
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// 1, 2, 3 …
+    pub seq: u64,
+    /// The version of the form of `bytes`, for whoever reads it in years.
+    pub version: u16,
+    /// What the log's owner wrote.
+    pub bytes: Vec<u8>,
+}
+
+/// Who a contact is. Personal data: it does not print itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The contact (for a call, the call's id).
+    pub contact: u64,
+    /// The number; empty if it was not told.
+    pub number: String,
+    /// The name; empty if it was not told.
+    pub name: String,
+}
+
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Person({:x}, …)", self.contact)
+    }
+}
+
+/// What is written together or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// The next lines of the log, in order.
+    pub records: Vec<Record>,
+    /// People to remember; one already known is replaced.
+    pub people: Vec<Person>,
+    /// Contacts whose person is to be forgotten, after `people` is written.
+    pub erase: Vec<u64>,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.people.is_empty() && self.erase.is_empty()
+    }
+
+    fn size(&self) -> usize {
+        let records: usize = self.records.iter().map(|record| record.bytes.len() + 32).sum();
+        let people: usize = self
+            .people
+            .iter()
+            .map(|person| person.number.len() + person.name.len() + 32)
+            .sum();
+        records + people + self.erase.len() * 8
+    }
+}
+
+/// What became of the batches handed over. Told on the writer's thread: return soon, and do not panic.
+#[derive(Debug)]
+pub enum Durable {
+    /// All records up to this one are on the disk, and so is everything else of their batches. Said once for each
+    /// commit, also for one without records.
+    UpTo(u64),
+    /// A commit failed. The last thing that is ever said: nothing handed over and not yet reported is known to be
+    /// on the disk, and nothing more is taken.
+    Failed(StoreError),
+}
+
+/// What an opened store holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The newest record; 0 for an empty log.
+    pub last: u64,
+}
+
+/// A batch that is not taken. Nothing of it will be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The disk does not keep up: [`limits`].
+    #[error("the store does not keep up")]
+    Full,
+    /// A commit failed, or the store is closed.
+    #[error("the store has stopped")]
+    Stopped,
+    /// The caller's fault: the numbers do not go on where the log stops.
+    #[error("record {found} where {expected} was expected")]
+    OutOfOrder {
+        /// The number that was due.
+        expected: u64,
+        /// The number that came.
+        found: u64,
+    },
+    /// The caller's fault: a record larger than [`limits::RECORD`].
+    #[error("record {0} is too large")]
+    TooLarge(u64),
+}
+
+/// Why a store cannot be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process, or another part of this one, has it open.
+    #[error("`{path}` is in use by another process: two cannot share one store", path = .0.display())]
+    Locked(PathBuf),
+    /// A file or directory cannot be made or opened.
+    #[error("cannot {doing} `{path}`: {source}", path = .path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file of that name exists and is not one of ours.
+    #[error("`{path}` is not a store of this program", path = .0.display())]
+    Foreign(PathBuf),
+    /// Written by a later release.
+    #[error("the store has layout {found}, this program knows {known}: it was written by a later release")]
+    Newer {
+        /// Its layout.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The file system or the library does not give the durability asked for.
+    #[error("the store is not durable here: `{pragma}` is `{found}`")]
+    NotDurable {
+        /// What was asked for.
+        pragma: &'static str,
+        /// What was given.
+        found: String,
+    },
+    /// A record is not what was written.
+    #[error("record {0} is damaged: its checksum does not fit")]
+    Damaged(u64),
+    /// A record is not there.
+    #[error("record {0} is missing")]
+    Missing(u64),
+    /// Whatever else the database said.
+    #[error("cannot {doing}: {source}")]
+    Database {
+        /// What was tried.
+        doing: &'static str,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A commit has failed before, or the store is closed.
+    #[error("the store has stopped")]
+    Stopped,
+}
+
+/// A numbered, durable log. All calls but [`Store::append`] may wait for the disk.
+pub trait Store: Send + Sync {
+    /// Hands a batch to the writer and returns at once. The numbers must go on where the log stops.
+    ///
+    /// # Errors
+    /// [`AppendError`]: the batch was not taken.
+    fn append(&self, batch: Batch) -> Result<(), AppendError>;
+
+    /// At most `limit` durable records from number `from` on.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] and [`StoreError::Missing`] name the first record that is not as it was written.
+    fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, StoreError>;
+
+    /// Who a contact is, if that is known and durable.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    fn person(&self, contact: u64) -> Result<Option<Person>, StoreError>;
+
+    /// Forgets who a contact is: when this returns, the number and the name stand in no file of the store any more.
+    /// Returns whether they did.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it may still be there.
+    fn erase(&self, contact: u64) -> Result<bool, StoreError>;
+
+    /// Counts one up, durably: 1 on a new store, and never the same number twice.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the number must not be used.
+    fn raise_epoch(&self) -> Result<u64, StoreError>;
+
+    /// Waits until everything taken is durable, then takes no more. Closing twice is closing once.
+    ///
+    /// # Errors
+    /// [`StoreError::Stopped`] if a commit has failed.
+    fn close(&self) -> Result<(), StoreError>;
+}
+
+/// The whole log in order, read by the page. Ends after the first error.
+pub fn records(store: &dyn Store) -> impl Iterator<Item = Result<Record, StoreError>> {
+    const PAGE: usize = 1_024;
+    let mut page = Vec::new().into_iter();
+    let mut next = Some(1);
+    std::iter::from_fn(move || {
+        loop {
+            if let Some(record) = page.next() {
+                return Some(Ok(record));
+            }
+            match store.read(next?, PAGE) {
+                Ok(records) => {
+                    next = records.last().map(|record| record.seq + 1);
+                    page = records.into_iter();
+                }
+                Err(error) => {
+                    next = None;
+                    return Some(Err(error));
+                }
+            }
+        }
+    })
+}
+
+/// Whether `records` go on after `last` and are small enough; their last number.
+fn follow(last: u64, records: &[Record]) -> Result<u64, AppendError> {
+    let mut newest = last;
+    for record in records {
+        let expected = newest + 1;
+        if record.seq != expected {
+            return Err(AppendError::OutOfOrder {
+                expected,
+                found: record.seq,
+            });
+        }
+        if record.bytes.len() > limits::RECORD {
+            return Err(AppendError::TooLarge(record.seq));
+        }
+        newest = record.seq;
+    }
+    Ok(newest)
+}
+
+/// The checksum of a record: over its number and version too, so that a record in the wrong place is damaged.
+fn checksum(seq: u64, version: u16, bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&seq.to_le_bytes());
+    hasher.update(&version.to_le_bytes());
+    hasher.update(bytes);
+    hasher.finalize()
+}
+
+/// At most [`limits::PERSONAL`] bytes, whole characters.
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(limits::PERSONAL)]
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

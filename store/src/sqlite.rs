@@ -1,0 +1,241 @@
+//! The store on a disk: SQLite in WAL mode, `synchronous=FULL`, one writer thread that commits whatever has
+//! gathered.
+//!
+//! Files, for a store at `var/ledger.sqlite`: the database, its `-wal` and `-shm`, and `ledger.sqlite.lock`, which
+//! the kernel keeps locked for as long as the process lives (so a killed process leaves nothing to clean up).
+
+mod files;
+mod schema;
+#[cfg(test)]
+pub(crate) mod test_directory;
+mod writer;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::{
+    AppendError, Batch, Durable, Opened, Person, Record, Store, StoreError, checksum, follow, limits,
+};
+use writer::{Command, Writer};
+
+/// A store in a file.
+pub struct SqliteStore {
+    /// Where commands go, and the newest record handed over. `None` once closed.
+    intake: Mutex<Option<Intake>>,
+    reader: Mutex<Connection>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    shared: Arc<Shared>,
+    /// Kept locked while the store is open.
+    lock: File,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SqliteStore")
+    }
+}
+
+struct Intake {
+    commands: SyncSender<Command>,
+    last: u64,
+}
+
+/// What the writer thread and the callers both look at.
+#[derive(Default)]
+struct Shared {
+    /// Bytes of the batches that wait for the writer.
+    waiting: AtomicUsize,
+    /// A commit has failed.
+    failed: AtomicBool,
+}
+
+impl SqliteStore {
+    /// Opens the store at `path`, and makes it (mode 0600) and its directory (mode 0700) if they are not there.
+    /// `on_durable` is told on the writer's thread what became of what was appended.
+    ///
+    /// # Errors
+    /// [`StoreError`]: locked by another process, not ours, of a later release, not durable here, or not readable.
+    pub fn open(
+        path: &Path,
+        on_durable: impl Fn(Durable) + Send + 'static,
+    ) -> Result<(SqliteStore, Opened), StoreError> {
+        let lock = files::prepare(path)?;
+        let connection = schema::open(path)?;
+        let reader = schema::open_reader(path)?;
+        files::sync_directory(path)?;
+        let last = schema::last(&connection)?;
+        let shared = Arc::new(Shared::default());
+        let (commands, received) = sync_channel(limits::WAITING_BATCHES);
+        let writer = Writer::new(connection, last, Arc::clone(&shared), Box::new(on_durable));
+        let thread = std::thread::Builder::new()
+            .name("pronto-store".to_owned())
+            .spawn(move || writer.run(&received))
+            .map_err(|source| StoreError::Io {
+                doing: "start a writer for",
+                path: path.to_owned(),
+                source,
+            })?;
+        tracing::debug!(path = %path.display(), last, "store opened");
+        let store = SqliteStore {
+            intake: Mutex::new(Some(Intake { commands, last })),
+            reader: Mutex::new(reader),
+            writer: Mutex::new(Some(thread)),
+            shared,
+            lock,
+        };
+        Ok((store, Opened { last }))
+    }
+
+    /// Sends a command that is answered, and waits for the answer.
+    fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> Command) -> Result<T, StoreError> {
+        let (reply, answer): (_, Receiver<T>) = sync_channel(1);
+        let commands = locked(&self.intake)
+            .as_ref()
+            .map(|intake| intake.commands.clone());
+        let commands = commands.ok_or(StoreError::Stopped)?;
+        commands.send(command(reply)).map_err(|_| StoreError::Stopped)?;
+        drop(commands);
+        answer.recv().map_err(|_| StoreError::Stopped)
+    }
+
+    /// Ends the writer, after it has written what it was handed.
+    fn finish(&self) {
+        drop(locked(&self.intake).take());
+        if let Some(writer) = locked(&self.writer).take()
+            && writer.join().is_err()
+        {
+            self.shared.failed.store(true, Ordering::Release);
+        }
+    }
+}
+
+impl Store for SqliteStore {
+    fn append(&self, batch: Batch) -> Result<(), AppendError> {
+        let mut intake = locked(&self.intake);
+        let Some(intake) = intake.as_mut() else {
+            return Err(AppendError::Stopped);
+        };
+        if self.shared.failed.load(Ordering::Acquire) {
+            return Err(AppendError::Stopped);
+        }
+        let last = follow(intake.last, &batch.records)?;
+        let size = batch.size();
+        let before = self.shared.waiting.fetch_add(size, Ordering::AcqRel);
+        let sent = if before > 0 && before + size > limits::WAITING_BYTES {
+            Err(AppendError::Full)
+        } else {
+            intake
+                .commands
+                .try_send(Command::Append { batch, size })
+                .map_err(|error| match error {
+                    TrySendError::Full(_) => AppendError::Full,
+                    TrySendError::Disconnected(_) => AppendError::Stopped,
+                })
+        };
+        match sent {
+            Ok(()) => intake.last = last,
+            Err(_) => {
+                self.shared.waiting.fetch_sub(size, Ordering::AcqRel);
+            }
+        }
+        sent
+    }
+
+    fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let from = from.max(1);
+        let (Ok(first), limit) = (i64::try_from(from), i64::try_from(limit).unwrap_or(i64::MAX)) else {
+            return Ok(Vec::new());
+        };
+        let reader = locked(&self.reader);
+        let failed = schema::failed("read the log");
+        let mut select = reader
+            .prepare_cached("SELECT seq, version, crc, bytes FROM fact WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
+            .map_err(&failed)?;
+        let mut rows = select.query((first, limit)).map_err(&failed)?;
+        let mut records = Vec::new();
+        let mut expected = from;
+        while let Some(row) = rows.next().map_err(&failed)? {
+            records.push(record(row, expected)?);
+            expected += 1;
+        }
+        Ok(records)
+    }
+
+    fn person(&self, contact: u64) -> Result<Option<Person>, StoreError> {
+        let reader = locked(&self.reader);
+        let failed = schema::failed("read a person");
+        let mut select = reader
+            .prepare_cached("SELECT number, name FROM person WHERE contact = ?1")
+            .map_err(&failed)?;
+        select
+            .query_one([contact.cast_signed()], |row| {
+                Ok(Person {
+                    contact,
+                    number: row.get(0)?,
+                    name: row.get(1)?,
+                })
+            })
+            .optional()
+            .map_err(failed)
+    }
+
+    fn erase(&self, contact: u64) -> Result<bool, StoreError> {
+        self.ask(|reply| Command::Erase { contact, reply })?
+    }
+
+    fn raise_epoch(&self) -> Result<u64, StoreError> {
+        self.ask(|reply| Command::RaiseEpoch { reply })
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.finish();
+        if self.shared.failed.load(Ordering::Acquire) {
+            Err(StoreError::Stopped)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.finish();
+        // Closing the file unlocks it too; this says when.
+        let _ = self.lock.unlock();
+    }
+}
+
+/// A row of the log, which must be number `expected` and what was written.
+fn record(row: &Row<'_>, expected: u64) -> Result<Record, StoreError> {
+    let seq: i64 = row.get(0).map_err(schema::failed("read the log"))?;
+    if u64::try_from(seq).ok() != Some(expected) {
+        return Err(StoreError::Missing(expected));
+    }
+    // A damaged row may hold anything, other types included.
+    let damaged = |_| StoreError::Damaged(expected);
+    let version = row.get(1).map_err(damaged)?;
+    let crc: u32 = row.get(2).map_err(damaged)?;
+    let bytes: Vec<u8> = row.get(3).map_err(damaged)?;
+    if checksum(expected, version, &bytes) != crc {
+        return Err(StoreError::Damaged(expected));
+    }
+    Ok(Record {
+        seq: expected,
+        version,
+        bytes,
+    })
+}
+
+/// The values behind these locks are whole between any two statements.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! Directory, lock file and modes.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::StoreError;
+
+/// Makes what is missing and takes the lock.
+pub(super) fn prepare(path: &Path) -> Result<File, StoreError> {
+    let directory = directory(path);
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(io("make the directory", directory))?;
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock_path = PathBuf::from(name);
+    let lock = private(&lock_path).map_err(io("open", &lock_path))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(path.to_owned())),
+        Err(TryLockError::Error(error)) => return Err(io("lock", &lock_path)(error)),
+    }
+    // Only under the lock: closing any descriptor of the database would drop SQLite's own locks on it (POSIX), were
+    // it open in this process. SQLite gives `-wal` and `-shm` the mode of the database.
+    private(path).map_err(io("open", path))?;
+    Ok(lock)
+}
+
+/// Makes the names of new files durable.
+pub(super) fn sync_directory(path: &Path) -> Result<(), StoreError> {
+    let directory = directory(path);
+    let synced = File::open(directory).and_then(|opened| opened.sync_all());
+    synced.map_err(io("write out the directory", directory))
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn private(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}
+
+fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { doing, path, source }
+}

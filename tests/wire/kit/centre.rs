@@ -1,0 +1,337 @@
+//! A call centre of the product: the binary, a configuration of its own, a directory of its own.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::ears;
+use super::ground::{CALLER, CENTRE, Ground, PHONE};
+use super::phone::{DOMAIN, Phone};
+use super::process::Process;
+use super::wav::Wav;
+
+/// The flow behind most tests: greet, ask, wait for an operator; 1 support, 2 sales, 9 back while waiting.
+const MENU: &str = r#"
+start = "welcome"
+[welcome]
+say = ["welcome"]
+next = "main"
+[main]
+menu = ["main-menu"]
+keys = { 1 = "support", 2 = "sales", 0 = "support" }
+timeout = "5s"
+noinput = "support"
+nomatch = "main"
+[support]
+queue = "support"
+keys = { 9 = "main" }
+timed_out = "sorry"
+nobody = "sorry"
+failed = "sorry"
+ended = "goodbye"
+[sales]
+queue = "sales"
+keys = { 9 = "main" }
+timed_out = "sorry"
+nobody = "sorry"
+failed = "sorry"
+ended = "goodbye"
+[goodbye]
+say = ["goodbye"]
+hangup = true
+[sorry]
+say = ["all-busy"]
+hangup = true
+"#;
+
+/// Straight into the queue.
+const DIRECT: &str = r#"
+start = "support"
+[support]
+queue = "support"
+ended = "bye"
+[bye]
+hangup = true
+"#;
+
+/// Numbers of the test centre.
+pub(crate) const ITALIAN: &str = "800";
+pub(crate) const ENGLISH: &str = "801";
+pub(crate) const STRAIGHT: &str = "810";
+
+/// Without blanks: baresip's account line ends a parameter at one.
+pub(crate) const PASSWORD: &str = "correct-horse-7-battery";
+
+/// Operator of both queues in every centre, see [`Centre::sitter`].
+const SITTER: &str = "199";
+const SITTER_HOST: u8 = 40;
+
+/// What differs from test to test.
+pub(crate) struct Plan {
+    /// Operators with the queues they serve.
+    pub(crate) operators: Vec<(&'static str, &'static [&'static str])>,
+    pub(crate) ring: &'static str,
+    pub(crate) rona_pause: &'static str,
+    pub(crate) wrap_up: &'static str,
+    pub(crate) max_wait: &'static str,
+    pub(crate) drain: &'static str,
+    /// The processor it is pinned to, where its work is measured.
+    pub(crate) processor: Option<usize>,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan {
+            operators: vec![("101", &["support"]), ("102", &["support"])],
+            ring: "15s",
+            rona_pause: "30s",
+            wrap_up: "1s",
+            max_wait: "30m",
+            drain: "600s",
+            processor: None,
+        }
+    }
+}
+
+pub(crate) struct Centre {
+    process: Process,
+    config: PathBuf,
+    processor: Option<usize>,
+    pub(crate) ground: Ground,
+}
+
+impl Centre {
+    /// Writes the configuration, starts the binary and waits until it answers on its SIP port.
+    pub(crate) fn open(plan: &Plan) -> Centre {
+        let ground = Ground::take();
+        let directory = ground.directory();
+        for (name, text) in [("menu", MENU), ("direct", DIRECT)] {
+            fs::write(directory.join(name).with_extension("toml"), text)
+                .expect("the test's directory is writable");
+        }
+        let config = directory.join("pronto.toml");
+        fs::write(&config, plan.toml(&ground)).expect("the test's directory is writable");
+        let process = start(&config, plan.processor);
+        let mut centre = Centre {
+            process,
+            config,
+            processor: plan.processor,
+            ground,
+        };
+        centre.wait_until_it_answers();
+        centre
+    }
+
+    fn wait_until_it_answers(&mut self) {
+        let mut probe = Phone::open("probe", self.ground.ip(CALLER), self.sip());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            if probe.ping(Duration::from_millis(100)).is_some() {
+                return;
+            }
+            let exit = self.process.wait_for_exit(Duration::ZERO);
+            assert!(
+                exit.is_none(),
+                "the product ended at start: {exit:?}\n{}",
+                self.process.log()
+            );
+        }
+        panic!("the product does not answer OPTIONS on {}", self.sip());
+    }
+
+    pub(crate) fn sip(&self) -> SocketAddr {
+        SocketAddr::new(self.ground.ip(CENTRE), 5060)
+    }
+
+    /// A phone of ours in the trunk.
+    pub(crate) fn caller(&self, number: u8) -> Phone {
+        Phone::open(
+            &format!("39055000{number:02}"),
+            self.ip(CALLER + number),
+            self.sip(),
+        )
+    }
+
+    /// A phone of ours registered as an operator.
+    pub(crate) fn operator(&self, id: &str, number: u8) -> Phone {
+        let mut phone = Phone::open(id, self.ip(PHONE + number), self.sip());
+        assert_eq!(
+            phone.register(PASSWORD, 300),
+            Some(200),
+            "operator {id} cannot register"
+        );
+        phone
+    }
+
+    /// An operator who is signed in to both queues and declines every call: while nobody else is there, callers wait
+    /// with music instead of hearing at once that nobody is. The first call offered pauses them for `rona_pause`.
+    pub(crate) fn sitter(&self) -> Sitter {
+        let mut phone = self.operator(SITTER, SITTER_HOST);
+        let gone = Arc::new(AtomicBool::new(false));
+        let leave = Arc::clone(&gone);
+        let thread = thread::spawn(move || {
+            while !leave.load(Ordering::Relaxed) {
+                if let Some(call) = phone.rung(Duration::from_millis(100)) {
+                    phone.refuse(&call, 603, "Decline");
+                }
+            }
+        });
+        Sitter {
+            gone,
+            thread: Some(thread),
+        }
+    }
+
+    pub(crate) fn ip(&self, host: u8) -> IpAddr {
+        self.ground.ip(host)
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
+    #[allow(dead_code, reason = "the load bench reads the processor's clock by it")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        self.process.signal(signal);
+    }
+
+    pub(crate) fn wait_for_exit(&mut self, timeout: Duration) -> Option<std::process::ExitStatus> {
+        self.process.wait_for_exit(timeout)
+    }
+
+    /// The same centre, the same directory, a new process.
+    pub(crate) fn restart(&mut self) {
+        self.process = start(&self.config, self.processor);
+        self.wait_until_it_answers();
+    }
+
+    /// SIGTERM with no call up: exit 0, soon, and nothing in the log that nobody expected.
+    pub(crate) fn close(mut self) {
+        self.process.signal("TERM");
+        let status = self.process.wait_for_exit(Duration::from_secs(10));
+        assert!(
+            status.is_some_and(|status| status.success()),
+            "after SIGTERM without calls: {status:?}\n{}",
+            self.log()
+        );
+        assert!(
+            !self.log().contains("panic"),
+            "something panicked:\n{}",
+            self.log()
+        );
+    }
+
+    /// The same where calls may be left over that will never be acknowledged: the second SIGTERM.
+    pub(crate) fn close_now(mut self) {
+        self.process.signal("TERM");
+        if self.process.wait_for_exit(Duration::from_secs(1)).is_none() {
+            self.process.signal("TERM");
+        }
+        assert!(
+            self.process.wait_for_exit(Duration::from_secs(10)).is_some(),
+            "it does not end:\n{}",
+            self.log()
+        );
+        assert!(
+            !self.log().contains("panic"),
+            "something panicked:\n{}",
+            self.log()
+        );
+    }
+}
+
+pub(crate) struct Sitter {
+    gone: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Sitter {
+    fn drop(&mut self) {
+        self.gone.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn start(config: &Path, processor: Option<usize>) -> Process {
+    let binary = env!("CARGO_BIN_EXE_pronto");
+    let mut command = match processor {
+        None => Command::new(binary),
+        Some(processor) => {
+            // It replaces itself by the binary: the process id stays.
+            let mut command = Command::new("taskset");
+            command.args(["-c", &processor.to_string(), binary]);
+            command
+        }
+    };
+    command.arg("serve").arg("--config").arg(config);
+    Process::start("pronto", &mut command)
+}
+
+/// A built-in clip at 8 kHz: `it/welcome`, `en/main-menu`, `music` …
+pub(crate) fn clip(name: &str) -> Vec<i16> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("recordings/prompts")
+        .join(name)
+        .with_extension("wav");
+    ears::telephone(&Wav::read(&file).expect("the built-in prompts are committed"))
+}
+
+impl Plan {
+    fn toml(&self, ground: &Ground) -> String {
+        let centre = ground.ip(CENTRE);
+        let IpAddr::V4(net) = ground.ip(0) else {
+            panic!("the loopback's /8 is IPv4")
+        };
+        let mut toml = format!(
+            "[sip]\nlisten = [\"udp:{centre}:5060\", \"tcp:{centre}:5060\"]\ndomain = \"{DOMAIN}\"\ndrain = \"{drain}\"\n\
+             [[sip.trunk]]\nname = \"carrier\"\nallow = [\"{net}/26\"]\n\
+             [media]\nlisten = \"{centre}\"\nports = [20000, 22999]\n\
+             [grpc]\nlisten = \"{centre}:50051\"\n[metrics]\nlisten = \"{centre}:9090\"\n[store]\npath = \"var\"\n",
+            drain = self.drain,
+        );
+        for (dial, flow, language) in [
+            (ITALIAN, "menu", "it"),
+            (ENGLISH, "menu", "en"),
+            (STRAIGHT, "direct", "it"),
+        ] {
+            let _ = write!(
+                toml,
+                "[[number]]\ndial = \"{dial}\"\nflow = \"{flow}.toml\"\nlanguage = \"{language}\"\n"
+            );
+        }
+        for queue in ["support", "sales"] {
+            let Plan {
+                ring,
+                rona_pause,
+                wrap_up,
+                max_wait,
+                ..
+            } = self;
+            let _ = write!(
+                toml,
+                "[[queue]]\nname = \"{queue}\"\nstrategy = \"longest-idle\"\nring = \"{ring}\"\nrona_pause = \"{rona_pause}\"\n\
+                 wrap_up = \"{wrap_up}\"\nmax_wait = \"{max_wait}\"\n"
+            );
+        }
+        let sitter: (&str, &[&str]) = (SITTER, &["support", "sales"]);
+        for (id, queues) in self.operators.iter().chain([&sitter]) {
+            let _ = write!(
+                toml,
+                "[[operator]]\nid = \"{id}\"\npassword = \"{PASSWORD}\"\nqueues = {queues:?}\nsign_in = \"registration\"\n"
+            );
+        }
+        toml
+    }
+}

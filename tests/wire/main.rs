@@ -1,0 +1,18 @@
+//! The wire: the product's binary and real peers, over real sockets of the loopback.
+//!
+//! SIPp judges the signalling, baresip is the phone people use, a phone and an RTP endpoint of our own do what neither
+//! can (digits, fingerprints, timings). Needs Debian's `sip-tester` and `baresip`; `tests/run` installs them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking; helpers of tests are tests"
+)]
+
+mod calls;
+mod cut;
+mod kit;
+mod kit_itself;
+mod offers;
+mod rough;
+mod signalling;
+mod stop;

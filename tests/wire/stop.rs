@@ -1,0 +1,147 @@
+//! Ending and beginning again.
+
+use std::collections::BTreeSet;
+use std::net::{TcpListener, UdpSocket};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::kit::centre::{Centre, Plan, STRAIGHT, clip};
+use crate::kit::g711::Law;
+use crate::kit::ground::{CALLER, Ground};
+use crate::kit::phone::PATIENCE;
+use crate::kit::process::Process;
+use crate::kit::rtp::RtpEndpoint;
+
+#[test]
+fn sigterm_lets_a_call_finish_refuses_new_ones_and_exits_0() {
+    let mut centre = Centre::open(&Plan::default());
+    let _sitter = centre.sitter();
+    let mut caller = centre.caller(0);
+    let rtp = RtpEndpoint::open(centre.ip(CALLER));
+    let mut call = caller.call(STRAIGHT, &rtp, Law::Mu);
+    let music = clip("music");
+    assert!(rtp.wait_for_part_of(&music, Instant::now(), PATIENCE).is_some());
+    centre.signal("TERM");
+    assert!(
+        centre.wait_for_exit(Duration::from_secs(1)).is_none(),
+        "a call is up: it drains"
+    );
+    let (mut late, ear) = (centre.caller(1), RtpEndpoint::open(centre.ip(CALLER + 1)));
+    let mut refused = late.invite(STRAIGHT, &ear, &[Law::Mu]);
+    let last = late
+        .outcome(&mut refused, &ear, PATIENCE)
+        .expect("a final response while draining");
+    assert_eq!(last.status(), Some(503), "{}", last.start);
+    assert!(last.header("Retry-After").is_some(), "503 says when to come back");
+    assert!(
+        rtp.wait_for_part_of(&music, Instant::now(), PATIENCE).is_some(),
+        "the call is not disturbed"
+    );
+    assert!(caller.hang_up(&mut call));
+    let status = centre.wait_for_exit(Duration::from_secs(10));
+    assert!(
+        status.is_some_and(|status| status.success()),
+        "with the last call gone: {status:?}"
+    );
+}
+
+#[test]
+fn a_second_sigterm_ends_at_once_and_tells_the_caller() {
+    let mut centre = Centre::open(&Plan::default());
+    let _sitter = centre.sitter();
+    let mut caller = centre.caller(0);
+    let rtp = RtpEndpoint::open(centre.ip(CALLER));
+    let call = caller.call(STRAIGHT, &rtp, Law::Mu);
+    assert!(
+        rtp.wait_for_part_of(&clip("music"), Instant::now(), PATIENCE)
+            .is_some()
+    );
+    centre.signal("TERM");
+    assert!(
+        centre.wait_for_exit(Duration::from_millis(500)).is_none(),
+        "a call is up: it drains"
+    );
+    centre.signal("TERM");
+    assert!(
+        caller.hung_up_by_them(&call, PATIENCE).is_some(),
+        "BYE before the end"
+    );
+    assert!(
+        centre.wait_for_exit(Duration::from_secs(5)).is_some(),
+        "a second SIGTERM ends now"
+    );
+}
+
+#[test]
+fn the_drain_time_bounds_the_wait_for_a_call_that_never_ends() {
+    let mut centre = Centre::open(&Plan {
+        drain: "2s",
+        ..Plan::default()
+    });
+    let _sitter = centre.sitter();
+    let mut caller = centre.caller(0);
+    let rtp = RtpEndpoint::open(centre.ip(CALLER));
+    let call = caller.call(STRAIGHT, &rtp, Law::Mu);
+    let asked = Instant::now();
+    centre.signal("TERM");
+    assert!(
+        caller.hung_up_by_them(&call, PATIENCE).is_some(),
+        "BYE when the drain time is over"
+    );
+    assert!(asked.elapsed() >= Duration::from_millis(1_800), "not before");
+    assert!(centre.wait_for_exit(Duration::from_secs(5)).is_some());
+}
+
+#[test]
+fn a_centre_that_was_killed_starts_again_and_takes_its_operators_and_callers() {
+    let mut centre = Centre::open(&Plan::default());
+    let _sitter = centre.sitter();
+    let mut caller = centre.caller(0);
+    let rtp = RtpEndpoint::open(centre.ip(CALLER));
+    caller.call(STRAIGHT, &rtp, Law::Mu);
+    assert!(
+        rtp.wait_for_part_of(&clip("music"), Instant::now(), PATIENCE)
+            .is_some()
+    );
+    centre.signal("KILL");
+    assert!(centre.wait_for_exit(PATIENCE).is_some());
+    centre.restart();
+    let mut operator = centre.operator("101", 0);
+    let mut again = centre.caller(1);
+    let ear = RtpEndpoint::open(centre.ip(CALLER + 1));
+    let mut call = again.call(STRAIGHT, &ear, Law::Mu);
+    // The killed process's caller is gone with it: the phone rings for the one who is here.
+    assert!(
+        operator.rung(PATIENCE).is_some(),
+        "the operator is offered the new caller"
+    );
+    assert!(again.hang_up(&mut call));
+    centre.close();
+}
+
+/// The built-in centre has fixed ports: one test has them.
+#[test]
+fn the_built_in_centre_keeps_its_generated_passwords_over_a_restart() {
+    let free = UdpSocket::bind("127.0.0.1:5060").is_ok() && TcpListener::bind("127.0.0.1:50051").is_ok();
+    assert!(
+        free,
+        "something else has 127.0.0.1:5060 or :50051, where the built-in centre lives"
+    );
+    let ground = Ground::take();
+    let mut shown = BTreeSet::new();
+    for _ in 0..2 {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pronto"));
+        command.arg("serve").current_dir(ground.directory());
+        let mut process = Process::start("pronto", &mut command);
+        let line = process.wait_for_line(Duration::from_secs(20), |line| {
+            line.contains("101") && line.contains("password")
+        });
+        let line =
+            line.unwrap_or_else(|| panic!("no line names operator 101 and its password:\n{}", process.log()));
+        shown.insert(line);
+        process.signal("TERM");
+        let status = process.wait_for_exit(Duration::from_secs(10));
+        assert!(status.is_some_and(|status| status.success()), "{status:?}");
+    }
+    assert_eq!(shown.len(), 1, "the same password both times");
+}

@@ -7,6 +7,7 @@
 
 pub mod flow;
 mod session;
+pub mod speak;
 
 pub use flow::{Flow, Problem};
 pub use session::{DigitCount, Input, Outcome, Output, PlayId, Session, Wish, WishId};

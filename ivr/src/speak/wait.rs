@@ -1,0 +1,62 @@
+//! A wait as one says it: from so many to so many minutes.
+
+use std::time::Duration;
+
+use super::MOST_MINUTES;
+
+/// The waits that are announced, in minutes, ascending; the longer the wait, the less exactly it can be foretold.
+const FIGURES: [u16; 31] = [
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 70, 80, 90, 100, 110, 120,
+    135, 150, 165, 180,
+];
+
+/// From so many to so many whole minutes, 1 to [`MOST_MINUTES`], the first never above the second. One to one is less
+/// than a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WaitRange {
+    low: u16,
+    high: u16,
+}
+
+impl WaitRange {
+    /// From `low` to `high` minutes; `None` unless 1 ≤ `low` ≤ `high` ≤ [`MOST_MINUTES`].
+    pub const fn new(low: u16, high: u16) -> Option<Self> {
+        if 1 <= low && low <= high && high <= MOST_MINUTES {
+            Some(Self { low, high })
+        } else {
+            None
+        }
+    }
+
+    /// From the 50 % and the 90 % quantile of the wait still to come, each rounded up, so that what is said holds as
+    /// often as the forecast does. A `p90` below `p50` counts as `p50`. `None`: longer than can be said.
+    pub fn from_quantiles(p50: Duration, p90: Duration) -> Option<Self> {
+        Self::new(figure(p50)?, figure(p90.max(p50))?)
+    }
+
+    /// Minutes, 1 to [`MOST_MINUTES`].
+    pub const fn low(self) -> u16 {
+        self.low
+    }
+
+    /// Minutes, `low` to [`MOST_MINUTES`].
+    pub const fn high(self) -> u16 {
+        self.high
+    }
+
+    /// Every one there is.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let of = |low| (low..=MOST_MINUTES).filter_map(move |high| Self::new(low, high));
+        (1..=MOST_MINUTES).flat_map(of)
+    }
+}
+
+/// The first figure that is not too short. A whole minute is no longer "less than a minute".
+fn figure(wait: Duration) -> Option<u16> {
+    let minute = Duration::from_secs(60);
+    let holds = |figure: u16| match figure {
+        1 => wait < minute,
+        more => wait <= minute * u32::from(more),
+    };
+    FIGURES.into_iter().find(|figure| holds(*figure))
+}

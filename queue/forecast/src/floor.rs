@@ -1,0 +1,235 @@
+//! The floor as it is now: who waits where, who serves whom. No learning, only what stands.
+
+use std::collections::BTreeMap;
+
+use pronto_types::{OperatorId, QueueName, TicketId, Time};
+
+/// Tickets known at once; a further one is not seen.
+pub(crate) const TICKETS: usize = 60_000;
+
+/// Seconds since the epoch, as the arithmetic wants them.
+pub(crate) fn seconds(time: Time) -> f64 {
+    time.as_micros() as f64 / 1e6
+}
+
+/// Who is served before whom in one queue: priority, seniority, then the order of joining.
+pub(crate) type Rank = (u8, Time, u64);
+
+/// Everything that stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Floor {
+    pub(crate) queues: Vec<Line>,
+    pub(crate) operators: Vec<Operator>,
+    pub(crate) tickets: BTreeMap<TicketId, Ticket>,
+    pub(crate) names: BTreeMap<QueueName, usize>,
+    pub(crate) ids: BTreeMap<OperatorId, usize>,
+    order: u64,
+}
+
+/// The callers of one queue, in the order in which they are served, and who is there for them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Line {
+    pub(crate) waiting: BTreeMap<Rank, TicketId>,
+    /// Signed in, paused or not.
+    pub(crate) signed_in: usize,
+    /// Ready, serving or finishing a call.
+    pub(crate) present: usize,
+    /// Ready.
+    pub(crate) ready: usize,
+}
+
+/// An operator.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Operator {
+    pub(crate) queues: Vec<usize>,
+    pub(crate) post: Post,
+    /// Since when, in seconds.
+    pub(crate) since: f64,
+    /// The call they are on or finish: its queue, and since when they are.
+    pub(crate) cycle: Option<Cycle>,
+}
+
+/// One call of an operator: from the offer until they can take the next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Cycle {
+    pub(crate) queue: usize,
+    pub(crate) ticket: TicketId,
+    pub(crate) offered_at: f64,
+    pub(crate) answered_at: Option<f64>,
+    pub(crate) ended_at: Option<f64>,
+}
+
+/// What an operator does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Post {
+    SignedOut,
+    Paused,
+    Ready,
+    /// An offer rings, a talk goes on, or what it left is being finished.
+    Serving,
+}
+
+impl Post {
+    fn present(self) -> bool {
+        matches!(self, Post::Ready | Post::Serving)
+    }
+}
+
+/// A place.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ticket {
+    pub(crate) queue: usize,
+    pub(crate) rank: Rank,
+    pub(crate) place: Place,
+    /// Nobody was ready when they came: their wait says how long a wait is.
+    pub(crate) delayed: bool,
+    /// How many seconds of its waiting have been counted.
+    pub(crate) exposed: f64,
+}
+
+/// Where a ticket stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Waiting,
+    Offered(usize),
+    Talking(usize),
+}
+
+impl Floor {
+    pub(crate) fn join(&mut self, id: TicketId, queue: usize, priority: u8, joined_at: Time) {
+        if self.tickets.len() >= TICKETS || queue >= self.queues.len() {
+            return;
+        }
+        self.order += 1;
+        let rank = (priority, joined_at, self.order);
+        let line = &mut self.queues[queue];
+        let ticket = Ticket {
+            queue,
+            rank,
+            place: Place::Waiting,
+            delayed: line.ready == 0,
+            exposed: 0.0,
+        };
+        line.waiting.insert(rank, id);
+        self.tickets.insert(id, ticket);
+    }
+
+    /// Takes a waiting ticket out of its line, for an operator.
+    pub(crate) fn offer(&mut self, id: TicketId, operator: usize, at: f64) {
+        let Some(ticket) = self.tickets.get_mut(&id) else {
+            return;
+        };
+        ticket.place = Place::Offered(operator);
+        let (queue, rank) = (ticket.queue, ticket.rank);
+        self.queues[queue].waiting.remove(&rank);
+        let cycle = Cycle {
+            queue,
+            ticket: id,
+            offered_at: at,
+            answered_at: None,
+            ended_at: None,
+        };
+        self.set_post(operator, Post::Serving, at);
+        self.operators[operator].cycle = Some(cycle);
+    }
+
+    /// The ticket waits again where it stood.
+    pub(crate) fn put_back(&mut self, id: TicketId) {
+        if let Some(ticket) = self.tickets.get_mut(&id)
+            && ticket.place != Place::Waiting
+        {
+            ticket.place = Place::Waiting;
+            self.queues[ticket.queue].waiting.insert(ticket.rank, id);
+        }
+    }
+
+    pub(crate) fn talk(&mut self, id: TicketId, operator: usize, at: f64) {
+        if let Some(ticket) = self.tickets.get_mut(&id) {
+            ticket.place = Place::Talking(operator);
+        }
+        if let Some(cycle) = &mut self.operators[operator].cycle {
+            cycle.answered_at = Some(at);
+        }
+    }
+
+    /// Forgets a ticket, wherever it stood.
+    pub(crate) fn remove(&mut self, id: TicketId) -> Option<Ticket> {
+        let ticket = self.tickets.remove(&id)?;
+        self.queues[ticket.queue].waiting.remove(&ticket.rank);
+        Some(ticket)
+    }
+
+    pub(crate) fn set_post(&mut self, operator: usize, post: Post, at: f64) {
+        let known = &mut self.operators[operator];
+        let old = std::mem::replace(&mut known.post, post);
+        if old == post {
+            return;
+        }
+        known.since = at;
+        for &queue in &known.queues {
+            let line = &mut self.queues[queue];
+            count(
+                &mut line.signed_in,
+                old != Post::SignedOut,
+                post != Post::SignedOut,
+            );
+            count(&mut line.present, old.present(), post.present());
+            count(&mut line.ready, old == Post::Ready, post == Post::Ready);
+        }
+    }
+
+    /// Takes over the tickets of an earlier floor, its queues having moved so; those of a queue that is gone are forgotten.
+    /// A ticket whose operator is gone waits no longer, but is not here either: it is forgotten too.
+    pub(crate) fn keep_tickets(&mut self, old: Floor, moved: &BTreeMap<usize, usize>) {
+        self.order = old.order;
+        let seats: Vec<Option<usize>> = {
+            let mut seats = vec![None; old.operators.len()];
+            for (id, &seat) in &old.ids {
+                seats[seat] = self.ids.get(id).copied();
+            }
+            seats
+        };
+        for (id, mut ticket) in old.tickets {
+            let Some(&queue) = moved.get(&ticket.queue) else {
+                continue;
+            };
+            ticket.queue = queue;
+            let seat = |operator: usize| seats.get(operator).copied().flatten();
+            ticket.place = match ticket.place {
+                Place::Waiting => Place::Waiting,
+                Place::Offered(operator) | Place::Talking(operator) if seat(operator).is_none() => continue,
+                Place::Offered(operator) => Place::Offered(seat(operator).unwrap_or_default()),
+                Place::Talking(operator) => Place::Talking(seat(operator).unwrap_or_default()),
+            };
+            self.tickets.insert(id, ticket);
+        }
+    }
+
+    /// Counts again who is there for each queue.
+    pub(crate) fn recount(&mut self) {
+        for line in &mut self.queues {
+            (line.signed_in, line.present, line.ready) = (0, 0, 0);
+        }
+        for operator in &self.operators {
+            for &queue in &operator.queues {
+                let line = &mut self.queues[queue];
+                line.signed_in += usize::from(operator.post != Post::SignedOut);
+                line.present += usize::from(operator.post.present());
+                line.ready += usize::from(operator.post == Post::Ready);
+            }
+        }
+    }
+
+    /// When the callers with a better rank joined, best first: those a caller of this rank waits for.
+    pub(crate) fn ahead(&self, queue: usize, rank: Rank) -> impl Iterator<Item = Rank> {
+        self.queues[queue].waiting.range(..rank).map(|(&rank, _)| rank)
+    }
+}
+
+fn count(number: &mut usize, was: bool, is: bool) {
+    match (was, is) {
+        (false, true) => *number += 1,
+        (true, false) => *number = number.saturating_sub(1),
+        _ => {}
+    }
+}

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use pronto_types::link::{
-    CallOutcome, Caller, Directive, Event, ExitReason, LeaveReason, Origin, RefuseReason,
+    CallOutcome, Caller, Directive, Event, ExitReason, LeaveReason, Origin, RecordingFlaw, RefuseReason,
 };
 use pronto_types::{
     CallId, GatewayName, InvalidName, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId,
@@ -195,6 +195,19 @@ fn event_to_wire(event: &Event) -> entry::Event {
             duration: Some(duration(*lasted)),
             digits: *digits,
         }),
+        Event::Recorded {
+            call,
+            ticket,
+            file,
+            duration: lasts,
+            flaw,
+        } => entry::Event::Recorded(v1::Recorded {
+            call: call.0,
+            ticket: ticket.0,
+            file: cut(file),
+            duration: Some(duration(*lasts)),
+            flaw: flaw.map(|flaw| flaw_to_wire(flaw).into()),
+        }),
     }
 }
 
@@ -266,6 +279,18 @@ fn event_from_wire(event: entry::Event) -> Result<Event, WireError> {
                 .duration
                 .map_or(Ok(Duration::ZERO), |d| duration_from_wire(d, "duration"))?,
             digits: ended.digits,
+        },
+        entry::Event::Recorded(recorded) => Event::Recorded {
+            call: CallId(id(recorded.call, "call")?),
+            ticket: TicketId(id(recorded.ticket, "ticket")?),
+            duration: recorded
+                .duration
+                .map_or(Ok(Duration::ZERO), |d| duration_from_wire(d, "duration"))?,
+            flaw: recorded
+                .flaw
+                .map(|_| flaw_from_wire(recorded.flaw()))
+                .transpose()?,
+            file: text(recorded.file, "file")?,
         },
     })
 }
@@ -399,6 +424,9 @@ reasons!(refuse_to_wire, refuse_from_wire, RefuseReason, v1::RefuseReason, {
 reasons!(outcome_to_wire, outcome_from_wire, CallOutcome, v1::CallOutcome, {
     CallerHungUp, Completed, Cancelled, Refused,
     PeerLost, GatewayLost,
+});
+reasons!(flaw_to_wire, flaw_from_wire, RecordingFlaw, v1::RecordingFlaw, {
+    DiskFull, DiskFailed, Overrun, Killed,
 });
 reasons!(exit_to_wire, exit_from_wire, ExitReason, v1::ExitReason, {
     TimedOut, Nobody, Failed,

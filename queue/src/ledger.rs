@@ -16,13 +16,16 @@ mod wire;
 
 /// The form [`encode`] writes. To be raised with *every* change of `ledger.proto`, additions included: an older
 /// reader would pass over what it does not know and fold another state. [`decode`] goes on reading the forms before.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
+
+/// The oldest form [`decode`] reads.
+const OLDEST: u16 = 1;
 
 /// Bytes that are no fact. Nothing may be folded past it: the state would not be the one that was lost.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
     /// Written by a newer Pronto, or by something else.
-    #[error("facts of version {0} cannot be read: expected {max}", max = VERSION)]
+    #[error("facts of version {0} cannot be read: expected {OLDEST} to {VERSION}")]
     Version(u16),
     /// Not a protobuf message of that shape: cut off, or changed.
     #[error("not a fact: {0}")]
@@ -66,7 +69,7 @@ pub fn encode(recorded: &Recorded) -> Vec<u8> {
 /// # Errors
 /// [`LedgerError`]; never panics, whatever the bytes.
 pub fn decode(version: u16, bytes: &[u8]) -> Result<Recorded, LedgerError> {
-    if version != VERSION {
+    if !(OLDEST..=VERSION).contains(&version) {
         return Err(LedgerError::Version(version));
     }
     let wire = v1::Fact::decode(bytes)?;

@@ -78,6 +78,17 @@ fn events() -> Vec<Event> {
             digits: 4,
         });
     }
+    use RecordingFlaw as F;
+    let flaws = [F::DiskFull, F::DiskFailed, F::Overrun, F::Killed].map(Some);
+    for flaw in flaws.into_iter().chain([None]) {
+        events.push(Event::Recorded {
+            call,
+            ticket,
+            file: "2026/11/24/0000000000000007-ffffffffffffffff.wav".to_owned(),
+            duration: Duration::from_millis(20),
+            flaw,
+        });
+    }
     events
 }
 

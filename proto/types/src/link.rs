@@ -85,6 +85,32 @@ pub enum Event {
         /// How many keys were pressed.
         digits: u32,
     },
+    /// The recording of a talk is finished. May come after the call's end, and in a later epoch.
+    Recorded {
+        /// Whose talk.
+        call: CallId,
+        /// The ticket that was answered.
+        ticket: TicketId,
+        /// Below the gateway's directory of recordings, with `/`, at most 64 characters; empty: nothing was kept.
+        file: String,
+        /// How much there is to hear.
+        duration: Duration,
+        /// Why it does not hold all of the talk; `None`: it does.
+        flaw: Option<RecordingFlaw>,
+    },
+}
+
+/// Why a recording does not hold all of a talk. What there is can be played in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecordingFlaw {
+    /// The disk was full, or so nearly that the rest is kept for the ledger. It ends early.
+    DiskFull,
+    /// The file could not be made or written. It ends early.
+    DiskFailed,
+    /// The disk did not keep up: some of it is silence.
+    Overrun,
+    /// The process ended in the middle of the talk. It ends early.
+    Killed,
 }
 
 /// Who calls. Personal data.

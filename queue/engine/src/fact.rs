@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, Origin, RefuseReason};
+use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, Origin, RecordingFlaw, RefuseReason};
 use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time};
 
 use crate::Configuration;
@@ -307,6 +307,20 @@ pub enum Fact {
         operator: OperatorId,
         /// For what.
         wanted: crate::Wanted,
+    },
+
+    /// The recording of a talk is finished; its gateway, the one of the cause, has the file.
+    Recorded {
+        /// Whose talk.
+        call: CallId,
+        /// The ticket that was answered.
+        ticket: TicketId,
+        /// Below the gateway's directory of recordings, at most 64 characters; empty: nothing was kept.
+        file: String,
+        /// How much there is to hear.
+        duration: Duration,
+        /// Why it does not hold all of the talk; `None`: it does.
+        flaw: Option<RecordingFlaw>,
     },
 
     /// A journal entry that changes nothing; it moves the cursor.

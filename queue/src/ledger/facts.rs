@@ -107,6 +107,8 @@ facts! {
     Asked { operator, wanted };
 
     Noted { reason };
+
+    Recorded { call, ticket, file, flaw } lengths { duration };
 }
 
 fn configuration_to_wire(configuration: &Configuration) -> fact::Configured {

@@ -6,7 +6,7 @@ use pronto_engine::{
     CallerKey, Fact, LostReason, NoteReason, SignIn, SignOutReason, SkipReason, Strategy, UnreachableReason,
     WithdrawReason,
 };
-use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, RefuseReason};
+use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, RecordingFlaw, RefuseReason};
 use pronto_types::{Language, TicketId, Time};
 use proptest::prelude::*;
 
@@ -62,6 +62,7 @@ fn every_number_of_the_contract_is_a_reason_and_nothing_else_is() {
     numbered::<SignOutReason>(3);
     numbered::<UnreachableReason>(3);
     numbered::<NoteReason>(4);
+    numbered::<RecordingFlaw>(4);
     numbered::<Strategy>(1);
     numbered::<SignIn>(1);
 }
@@ -94,11 +95,19 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
         waited: Duration::new(61, 500_000_000),
         valid_until: time(),
     };
+    let recorded = Fact::Recorded {
+        call: CALL,
+        ticket: TicketId(0x0123_4567_89ab_cdef),
+        file: "2026/11/24/ca11ca11ca11ca11-0123456789abcdef.wav".to_owned(),
+        duration: Duration::new(61, 500_000_000),
+        flaw: Some(RecordingFlaw::Killed),
+    };
     let golden = include_str!("golden.hex").lines();
     let facts = [
         (Some(cause), joined),
         (None, offered),
         (None, Fact::Configured(configuration())),
+        (None, recorded),
     ];
     let mut written = Vec::new();
     for (seq, (cause, fact)) in (810..).zip(facts) {
@@ -117,7 +126,7 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
 #[test]
 fn another_version_is_refused_before_its_bytes_are_looked_at() {
     let bytes = encode(&ledger()[0]);
-    for version in [0, VERSION + 1, u16::MAX] {
+    for version in [OLDEST - 1, VERSION + 1, u16::MAX] {
         assert_eq!(decode(version, &bytes), Err(LedgerError::Version(version)));
         assert_eq!(decode(version, b"?"), Err(LedgerError::Version(version)));
     }

@@ -7,7 +7,7 @@ use pronto_engine::{
     UnreachableReason, Wanted, WithdrawReason,
 };
 use pronto_proto::v1::{self, fact};
-use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, Origin, RefuseReason};
+use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, Origin, RecordingFlaw, RefuseReason};
 use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time};
 
 use super::LedgerError;
@@ -246,6 +246,7 @@ reasons! {
     RefuseReason = v1::RefuseReason { Ignored, Busy, Rejected, Unreachable, Withdrawn }
     ExitReason = v1::ExitReason { TimedOut, Nobody, Failed }
     CallOutcome = v1::CallOutcome { CallerHungUp, Completed, Cancelled, Refused, PeerLost, GatewayLost }
+    RecordingFlaw = v1::RecordingFlaw { DiskFull, DiskFailed, Overrun, Killed }
     LostReason = fact::LostReason { Grace, Superseded }
     SkipReason = fact::SkipReason { Detached, NoPhone }
     WithdrawReason = fact::WithdrawReason { CallerLeft, Detached, Restarted, OperatorAsked, Superseded }

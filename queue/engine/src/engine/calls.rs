@@ -113,6 +113,22 @@ impl Engine {
                 self.call_ended(gateway, call, at);
                 self.record_call_ended(call, outcome, duration, digits);
             }
+            // The files are the gateway's: nothing follows from it, whatever became of the ticket meanwhile.
+            Event::Recorded {
+                call,
+                ticket,
+                file,
+                duration,
+                flaw,
+            } => {
+                self.record(Fact::Recorded {
+                    call,
+                    ticket,
+                    file: cut(&file),
+                    duration,
+                    flaw,
+                });
+            }
         }
     }
 

@@ -61,7 +61,11 @@ impl State {
             | Fact::Paused { .. }
             | Fact::WrapUp { .. }
             | Fact::Asked { .. } => self.apply_operator(at, fact),
-            Fact::CallBegan { .. } | Fact::CallEnded { .. } | Fact::Ringing { .. } | Fact::Noted { .. } => {}
+            Fact::CallBegan { .. }
+            | Fact::CallEnded { .. }
+            | Fact::Ringing { .. }
+            | Fact::Recorded { .. }
+            | Fact::Noted { .. } => {}
         }
     }
 

@@ -7,7 +7,7 @@ use pronto_engine::{
     QueueSettings, Recorded, SignIn, SignOutReason, SkipReason, Strategy, UnreachableReason, Wanted,
     WithdrawReason,
 };
-use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, Origin, RefuseReason};
+use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, Origin, RecordingFlaw, RefuseReason};
 use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time};
 
 use crate::ledger::wire::Wire;
@@ -270,9 +270,23 @@ pub(super) fn people() -> Vec<Fact> {
     facts
 }
 
+/// The recordings.
+pub(super) fn recordings() -> Vec<Fact> {
+    let flaws: Vec<RecordingFlaw> = every();
+    let flaws = flaws.into_iter().map(|flaw| ("2026/11/24/a-b.wav", Some(flaw)));
+    let recorded = |(file, flaw): (&str, Option<RecordingFlaw>)| Fact::Recorded {
+        call: CALL,
+        ticket: TICKET,
+        file: file.to_owned(),
+        duration: LENGTH,
+        flaw,
+    };
+    flaws.chain([("", None)]).map(recorded).collect()
+}
+
 /// Every variant, every reason, with and without what may be absent.
 pub(super) fn ledger() -> Vec<Recorded> {
-    let facts = [house(), places(), grants(), people()].concat();
+    let facts = [house(), places(), grants(), people(), recordings()].concat();
     (1..)
         .zip(facts)
         .map(|(seq, fact)| Recorded {

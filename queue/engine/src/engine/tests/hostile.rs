@@ -38,6 +38,13 @@ fn event() -> impl Strategy<Value = Event> {
             duration: Duration::MAX,
             digits: u32::MAX,
         }),
+        1 => (id(), id()).prop_map(|(call, ticket)| Event::Recorded {
+            call: CallId(call),
+            ticket: TicketId(ticket),
+            file: "../".repeat(100),
+            duration: Duration::MAX,
+            flaw: None,
+        }),
     ]
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn engine(config: &Config) -> engine::Configuration {
         max_wait: queue.max_wait,
         limit: queue.limit,
         nobody_after: queue.nobody_after,
+        announce_every: queue.announce_every,
     };
     let operator = |operator: &Operator| engine::OperatorSettings {
         id: operator.id.clone(),

@@ -98,8 +98,13 @@ fn queue_line(config: &Config, queue: &Queue) -> String {
     let operators: Vec<_> = operators.map(|operator| operator.id.as_str()).collect();
     let (ring, max_wait) = (show(queue.ring), show(queue.max_wait));
     let strategy = queue.strategy;
+    let announces = if queue.announce_every.is_zero() {
+        "announces once".to_owned()
+    } else {
+        format!("announces every {}", show(queue.announce_every))
+    };
     format!(
-        "  {} ({strategy}, ring {ring}, max wait {max_wait}) → {}",
+        "  {} ({strategy}, ring {ring}, max wait {max_wait}, {announces}) → {}",
         queue.name,
         listed(&operators)
     )

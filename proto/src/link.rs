@@ -4,10 +4,12 @@
 use std::time::Duration;
 
 use pronto_types::link::{
-    CallOutcome, Caller, Directive, Event, ExitReason, LeaveReason, Origin, RecordingFlaw, RefuseReason,
+    CallOutcome, Caller, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw,
+    RefuseReason,
 };
 use pronto_types::{
-    CallId, GatewayName, InvalidName, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId,
+    AnnouncementId, CallId, GatewayName, InvalidName, Language, OfferId, OperatorId, PhoneNumber, QueueName,
+    TicketId,
 };
 
 use crate::v1::{self, entry, gateway_message, queue_message};
@@ -208,6 +210,15 @@ fn event_to_wire(event: &Event) -> entry::Event {
             duration: Some(duration(*lasts)),
             flaw: flaw.map(|flaw| flaw_to_wire(flaw).into()),
         }),
+        Event::Heard {
+            announcement,
+            ticket,
+            how,
+        } => entry::Event::Heard(v1::Heard {
+            announcement: announcement.0,
+            ticket: ticket.0,
+            how: hearing_to_wire(*how).into(),
+        }),
     }
 }
 
@@ -292,15 +303,28 @@ fn event_from_wire(event: entry::Event) -> Result<Event, WireError> {
                 .transpose()?,
             file: text(recorded.file, "file")?,
         },
+        entry::Event::Heard(heard) => Event::Heard {
+            announcement: AnnouncementId(id(heard.announcement, "announcement")?),
+            ticket: TicketId(id(heard.ticket, "ticket")?),
+            how: hearing_from_wire(heard.how())?,
+        },
     })
 }
 
 /// A directive for the wire.
 pub fn directive(directive: &Directive) -> v1::QueueMessage {
     let message = match directive {
-        Directive::Announce { ticket, position } => queue_message::Message::Announce(v1::Announce {
+        Directive::Announce {
+            announcement,
+            ticket,
+            position,
+            wait,
+        } => queue_message::Message::Announce(v1::Announce {
             ticket: ticket.0,
-            position: *position,
+            position: position.unwrap_or(0),
+            announcement: announcement.0,
+            p50: wait.map(|wait| duration(wait.p50)),
+            p90: wait.map(|wait| duration(wait.p90)),
         }),
         Directive::Offer {
             offer,
@@ -336,8 +360,10 @@ pub fn directive(directive: &Directive) -> v1::QueueMessage {
 pub fn directive_from_wire(message: v1::QueueMessage) -> Result<Directive, WireError> {
     Ok(match message.message.ok_or(WireError::Missing("message"))? {
         queue_message::Message::Announce(announce) => Directive::Announce {
+            announcement: AnnouncementId(id(announce.announcement, "announcement")?),
             ticket: TicketId(id(announce.ticket, "ticket")?),
-            position: announce.position,
+            position: Some(announce.position).filter(|position| *position != 0),
+            wait: promise_from_wire(announce.p50, announce.p90)?,
         },
         queue_message::Message::Offer(offer) => Directive::Offer {
             offer: OfferId(id(offer.offer, "offer")?),
@@ -363,6 +389,21 @@ pub fn directive_from_wire(message: v1::QueueMessage) -> Result<Directive, WireE
             return Err(WireError::Invalid("message"));
         }
     })
+}
+
+fn promise_from_wire(
+    p50: Option<prost_types::Duration>,
+    p90: Option<prost_types::Duration>,
+) -> Result<Option<Promise>, WireError> {
+    match (p50, p90) {
+        (None, None) => Ok(None),
+        (Some(p50), Some(p90)) => Ok(Some(Promise {
+            p50: duration_from_wire(p50, "p50")?,
+            p90: duration_from_wire(p90, "p90")?,
+        })),
+        (None, Some(_)) => Err(WireError::Missing("p50")),
+        (Some(_), None) => Err(WireError::Missing("p90")),
+    }
 }
 
 fn id(id: u64, field: &'static str) -> Result<u64, WireError> {
@@ -427,6 +468,9 @@ reasons!(outcome_to_wire, outcome_from_wire, CallOutcome, v1::CallOutcome, {
 });
 reasons!(flaw_to_wire, flaw_from_wire, RecordingFlaw, v1::RecordingFlaw, {
     DiskFull, DiskFailed, Overrun, Killed,
+});
+reasons!(hearing_to_wire, hearing_from_wire, Hearing, v1::Hearing, {
+    Whole, Cut,
 });
 reasons!(exit_to_wire, exit_from_wire, ExitReason, v1::ExitReason, {
     TimedOut, Nobody, Failed,

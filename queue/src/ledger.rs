@@ -4,6 +4,8 @@
 //! The bytes are canonical (fields in the order of their numbers, no maps): the same facts are the same bytes, on every
 //! machine and in every run.
 
+use std::time::Duration;
+
 use pronto_engine::{Cause, Recorded};
 use pronto_proto::v1::{self, fact};
 use pronto_types::InvalidName;
@@ -16,7 +18,7 @@ mod wire;
 
 /// The form [`encode`] writes. To be raised with *every* change of `ledger.proto`, additions included: an older
 /// reader would pass over what it does not know and fold another state. [`decode`] goes on reading the forms before.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// The oldest form [`decode`] reads.
 const OLDEST: u16 = 1;
@@ -72,7 +74,10 @@ pub fn decode(version: u16, bytes: &[u8]) -> Result<Recorded, LedgerError> {
     if !(OLDEST..=VERSION).contains(&version) {
         return Err(LedgerError::Version(version));
     }
-    let wire = v1::Fact::decode(bytes)?;
+    let mut wire = v1::Fact::decode(bytes)?;
+    if version < 3 {
+        without_announcements(&mut wire);
+    }
     let cause = wire.cause.map(|cause| {
         Ok::<_, LedgerError>(Cause {
             gateway: Wire::from_wire(cause.gateway, "cause.gateway")?,
@@ -86,6 +91,15 @@ pub fn decode(version: u16, bytes: &[u8]) -> Result<Recorded, LedgerError> {
         cause: cause.transpose()?,
         fact: facts::from_wire(wire.fact.ok_or(LedgerError::Missing("fact"))?)?,
     })
+}
+
+/// Before version 3 nobody was told anything, and so it stays where such a configuration is in force.
+fn without_announcements(wire: &mut v1::Fact) {
+    if let Some(fact::Fact::Configured(configured)) = &mut wire.fact {
+        for queue in &mut configured.queues {
+            queue.announce_every = Some(pronto_proto::link::duration(Duration::ZERO));
+        }
+    }
 }
 
 #[cfg(test)]

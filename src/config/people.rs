@@ -29,6 +29,7 @@ pub(super) fn default_queue(name: QueueName) -> Queue {
         max_wait: 1800 * SECOND,
         limit: 1000,
         nobody_after: 30 * SECOND,
+        announce_every: 60 * SECOND,
     }
 }
 
@@ -59,6 +60,7 @@ pub(super) fn read_queues(tables: Vec<Table<'_>>, problems: &mut Problems) -> Ve
             max_wait: section.duration("max_wait", default.max_wait, SECOND..=DAY),
             limit: section.whole("limit", default.limit, 1..=10_000),
             nobody_after: section.duration("nobody_after", default.nobody_after, Duration::ZERO..=DAY),
+            announce_every: section.duration("announce_every", default.announce_every, Duration::ZERO..=DAY),
             name: default.name,
         };
         section.finish();

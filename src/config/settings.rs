@@ -160,6 +160,9 @@ pub struct Queue {
     /// `nobody_after`: with no operator signed in for this long, those who wait take the flow's `nobody` exit.
     /// Default `30s`, at most `24h`.
     pub nobody_after: Duration,
+    /// `announce_every`: how often a waiting caller is told position and wait, beginning with the joining. Default
+    /// `60s`, at most `24h`; `0s`: only at the joining.
+    pub announce_every: Duration,
 }
 
 /// Who is offered the next caller.

@@ -54,6 +54,13 @@ fn events() -> Vec<Event> {
             regained,
         });
     }
+    for how in [Hearing::Whole, Hearing::Cut] {
+        events.push(Event::Heard {
+            announcement: AnnouncementId(812),
+            ticket,
+            how,
+        });
+    }
     use LeaveReason as L;
     for reason in [L::Abandoned, L::Key, L::TimedOut, L::Failed] {
         events.push(Event::Left { ticket, reason });
@@ -95,7 +102,6 @@ fn events() -> Vec<Event> {
 fn directives() -> Vec<Directive> {
     let (ticket, offer) = (TicketId(5), OfferId(9));
     let mut directives = vec![
-        Directive::Announce { ticket, position: 3 },
         Directive::Offer {
             offer,
             ticket,
@@ -107,6 +113,18 @@ fn directives() -> Vec<Directive> {
         Directive::Withdraw { offer },
         Directive::Rejoin { ticket },
     ];
+    let promise = Promise {
+        p50: Duration::from_millis(90_500),
+        p90: Duration::from_secs(180),
+    };
+    for (position, wait) in [(Some(3), None), (None, Some(promise)), (Some(1), Some(promise))] {
+        directives.push(Directive::Announce {
+            announcement: AnnouncementId(812),
+            ticket,
+            position,
+            wait,
+        });
+    }
     use ExitReason as E;
     for reason in [E::TimedOut, E::Nobody, E::Failed] {
         directives.push(Directive::Exit { ticket, reason });

@@ -38,6 +38,10 @@ number_id! {
     /// A grant to connect one ticket with one operator: the ledger sequence of the fact that made it.
     OfferId
 }
+number_id! {
+    /// One announcement to one ticket: the ledger sequence of the fact that made it.
+    AnnouncementId
+}
 
 /// A name that cannot be used as an identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]

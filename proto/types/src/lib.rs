@@ -9,7 +9,7 @@ mod personal;
 mod time;
 
 pub use digit::Digit;
-pub use id::{CallId, GatewayName, InvalidName, OfferId, OperatorId, QueueName, TicketId};
+pub use id::{AnnouncementId, CallId, GatewayName, InvalidName, OfferId, OperatorId, QueueName, TicketId};
 pub use language::Language;
 pub use personal::{PhoneNumber, Secret};
 pub use time::Time;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::{CallId, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId};
+use crate::{AnnouncementId, CallId, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId};
 
 /// One line of a gateway's journal: something the gateway saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,15 @@ pub enum Event {
         /// How many keys were pressed.
         digits: u32,
     },
+    /// An announcement is over. Exactly one for each [`Directive::Announce`] that arrived.
+    Heard {
+        /// Which.
+        announcement: AnnouncementId,
+        /// To whom.
+        ticket: TicketId,
+        /// How much of it.
+        how: Hearing,
+    },
     /// The recording of a talk is finished. May come after the call's end, and in a later epoch.
     Recorded {
         /// Whose talk.
@@ -111,6 +120,24 @@ pub enum RecordingFlaw {
     Overrun,
     /// The process ended in the middle of the talk. It ends early.
     Killed,
+}
+
+/// How much of an announcement the caller heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hearing {
+    /// All of it.
+    Whole,
+    /// Not to its end: cut by a key, by the operator's answer or by the end of the wait; or none of it.
+    Cut,
+}
+
+/// A wait as a caller is told it, counted from that moment on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Promise {
+    /// Half of such callers wait no longer.
+    pub p50: Duration,
+    /// Nine of ten such callers wait no longer.
+    pub p90: Duration,
 }
 
 /// Who calls. Personal data.
@@ -179,12 +206,16 @@ pub enum CallOutcome {
 /// What the queue asks of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Directive {
-    /// Tell the caller how things stand.
+    /// Tell the caller how things stand: never more than one of the two is missing.
     Announce {
+        /// For the report of its end.
+        announcement: AnnouncementId,
         /// Which ticket.
         ticket: TicketId,
-        /// 1 = next.
-        position: u32,
+        /// 1 = next; `None`: not to be spoken.
+        position: Option<u32>,
+        /// The wait still to come; `None`: not to be spoken.
+        wait: Option<Promise>,
     },
     /// A grant to connect the ticket with the operator within the ring time.
     Offer {

@@ -21,6 +21,8 @@ pub mod limits {
     /// Grants that ran out without a word and are still remembered, so that a late answer is understood. Beyond
     /// it the oldest is forgotten.
     pub const EXPIRED: usize = 10_000;
+    /// Announcements to one caller that are not known to be over. Beyond it the oldest is given up.
+    pub const UNHEARD: usize = 8;
     /// Characters of a pause's reason, of a trunk's name, of a dialled number: cut beyond.
     pub const TEXT: usize = 64;
 }
@@ -73,11 +75,13 @@ pub struct QueueSettings {
     /// How long callers go on waiting after the last operator of the queue has signed out. A caller who joins while nobody
     /// is signed in takes the `nobody` exit at once.
     pub nobody_after: Duration,
+    /// How often a waiting caller is told position and wait, after the first time at the joining; zero: only then.
+    pub announce_every: Duration,
 }
 
 impl QueueSettings {
     /// A queue with the defaults: longest idle, ring 15 s, RONA pause 30 s, wrap-up 10 s, max wait 30 min, limit
-    /// 10,000, nobody after 30 s.
+    /// 10,000, nobody after 30 s, announcements every 60 s.
     pub fn new(name: QueueName) -> Self {
         QueueSettings {
             name,
@@ -88,6 +92,7 @@ impl QueueSettings {
             max_wait: Duration::from_secs(30 * 60),
             limit: 10_000,
             nobody_after: Duration::from_secs(30),
+            announce_every: Duration::from_secs(60),
         }
     }
 }

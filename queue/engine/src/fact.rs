@@ -7,8 +7,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, Origin, RecordingFlaw, RefuseReason};
-use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::link::{
+    CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason,
+};
+use pronto_types::{
+    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+};
 
 use crate::Configuration;
 
@@ -47,7 +51,8 @@ impl fmt::Debug for CallerKey {
     }
 }
 
-/// What happened. The offer of an [`Fact::Offered`] is the sequence of that very fact.
+/// What happened. The offer of an [`Fact::Offered`] and the announcement of an [`Fact::Announced`] are the sequence of
+/// that very fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// A process took over the ledger. The links of the one before are gone: `GatewayDetached` and `Withdrawing` facts follow.
@@ -323,6 +328,26 @@ pub enum Fact {
         flaw: Option<RecordingFlaw>,
     },
 
+    /// A waiting caller is told how things stand; its id is this fact's sequence. Never more than one of the two is
+    /// missing, and neither is worse than what the same caller was told before.
+    Announced {
+        /// To whom.
+        ticket: TicketId,
+        /// 1 = next; `None`: it is not spoken.
+        position: Option<u32>,
+        /// The wait still to come; `None`: it is not spoken.
+        wait: Option<Promise>,
+    },
+    /// An announcement is over.
+    Heard {
+        /// Which.
+        announcement: AnnouncementId,
+        /// To whom.
+        ticket: TicketId,
+        /// How much of it.
+        how: Hearing,
+    },
+
     /// A journal entry that changes nothing; it moves the cursor.
     Noted {
         /// Why nothing follows from it.
@@ -419,6 +444,8 @@ pub enum NoteReason {
     UnknownOffer,
     /// It names an operator who is not configured.
     UnknownOperator,
+    /// It names an announcement that is not known, or not any more.
+    UnknownAnnouncement,
     /// What it says is known already, or was overtaken by events.
     Stale,
 }

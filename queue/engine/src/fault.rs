@@ -44,12 +44,14 @@ pub enum Fault {
     NothingSaidAgain,
     /// The last caller is served first.
     LastComeFirstServed,
+    /// A figure that rose is announced.
+    RisenFigureAnnounced,
 }
 
 impl Fault {
     /// All of them.
     #[cfg(feature = "faults")]
-    pub const ALL: [Fault; 18] = [
+    pub const ALL: [Fault; 19] = [
         Fault::NoSettling,
         Fault::NoCatchUp,
         Fault::OfferBeforeDurable,
@@ -68,6 +70,7 @@ impl Fault {
         Fault::SilentSkip,
         Fault::NothingSaidAgain,
         Fault::LastComeFirstServed,
+        Fault::RisenFigureAnnounced,
     ];
 }
 

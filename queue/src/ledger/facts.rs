@@ -108,6 +108,8 @@ facts! {
 
     Noted { reason };
 
+    Announced { ticket, position, wait };
+    Heard { announcement, ticket, how };
     Recorded { call, ticket, file, flaw } lengths { duration };
 }
 
@@ -157,6 +159,7 @@ fn queue_to_wire(queue: &QueueSettings) -> configured::QueueSettings {
         max_wait,
         limit,
         nobody_after,
+        announce_every,
     } = queue;
     configured::QueueSettings {
         name: name.to_wire(),
@@ -167,6 +170,7 @@ fn queue_to_wire(queue: &QueueSettings) -> configured::QueueSettings {
         max_wait: Some(duration(*max_wait)),
         limit: u64::try_from(*limit).unwrap_or(u64::MAX),
         nobody_after: Some(duration(*nobody_after)),
+        announce_every: Some(duration(*announce_every)),
     }
 }
 
@@ -180,6 +184,7 @@ fn queue_from_wire(wire: configured::QueueSettings) -> Result<QueueSettings, Led
         max_wait: length!(wire.max_wait, name!(QueueSettings, max_wait)),
         limit: usize::try_from(wire.limit).map_err(|_| LedgerError::Invalid(name!(QueueSettings, limit)))?,
         nobody_after: length!(wire.nobody_after, name!(QueueSettings, nobody_after)),
+        announce_every: length!(wire.announce_every, name!(QueueSettings, announce_every)),
     })
 }
 

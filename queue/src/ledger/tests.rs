@@ -6,8 +6,10 @@ use pronto_engine::{
     CallerKey, Fact, LostReason, NoteReason, SignIn, SignOutReason, SkipReason, Strategy, UnreachableReason,
     WithdrawReason,
 };
-use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, RecordingFlaw, RefuseReason};
-use pronto_types::{Language, TicketId, Time};
+use pronto_types::link::{
+    CallOutcome, ExitReason, Hearing, LeaveReason, Promise, RecordingFlaw, RefuseReason,
+};
+use pronto_types::{AnnouncementId, Language, TicketId, Time};
 use proptest::prelude::*;
 
 use self::samples::{
@@ -61,7 +63,8 @@ fn every_number_of_the_contract_is_a_reason_and_nothing_else_is() {
     numbered::<WithdrawReason>(5);
     numbered::<SignOutReason>(3);
     numbered::<UnreachableReason>(3);
-    numbered::<NoteReason>(4);
+    numbered::<NoteReason>(5);
+    numbered::<Hearing>(2);
     numbered::<RecordingFlaw>(4);
     numbered::<Strategy>(1);
     numbered::<SignIn>(1);
@@ -102,12 +105,27 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
         duration: Duration::new(61, 500_000_000),
         flaw: Some(RecordingFlaw::Killed),
     };
+    let announced = Fact::Announced {
+        ticket: TicketId(0x0123_4567_89ab_cdef),
+        position: Some(3),
+        wait: Some(Promise {
+            p50: Duration::new(90, 500_000_000),
+            p90: Duration::from_secs(240),
+        }),
+    };
+    let heard = Fact::Heard {
+        announcement: AnnouncementId(813),
+        ticket: TicketId(0x0123_4567_89ab_cdef),
+        how: Hearing::Cut,
+    };
     let golden = include_str!("golden.hex").lines();
     let facts = [
         (Some(cause), joined),
         (None, offered),
         (None, Fact::Configured(configuration())),
         (None, recorded),
+        (None, announced),
+        (None, heard),
     ];
     let mut written = Vec::new();
     for (seq, (cause, fact)) in (810..).zip(facts) {
@@ -121,6 +139,36 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
         );
     }
     assert_eq!(written, golden.collect::<Vec<_>>(), "{written:#?}");
+}
+
+/// A ledger of version 1 knows no announcements: its queues make none until they are configured anew.
+#[test]
+fn a_ledger_of_version_1_is_read_as_it_was() {
+    let bytes = |line: &str| -> Vec<u8> {
+        let (pairs, rest) = line.as_bytes().as_chunks::<2>();
+        assert_eq!(rest, b"");
+        let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        pairs.iter().map(byte).collect()
+    };
+    let golden: Vec<Vec<u8>> = include_str!("golden-1.hex").lines().map(bytes).collect();
+    let facts: Vec<Fact> = golden.iter().map(|fact| decode(1, fact).unwrap().fact).collect();
+    let mut silent = configuration();
+    for queue in &mut silent.queues {
+        queue.announce_every = Duration::ZERO;
+    }
+    assert!(matches!(
+        facts[0],
+        Fact::Joined {
+            ticket: TicketId(0x0123_4567_89ab_cdef),
+            ..
+        }
+    ));
+    assert!(matches!(&facts[1], Fact::Offered { operator: who, .. } if *who == operator()));
+    assert_eq!(facts[2], Fact::Configured(silent));
+    let silent_too = decode(2, &golden[2]).unwrap();
+    assert_eq!(silent_too.fact, facts[2]);
+    let missing = decode(VERSION, &golden[2]);
+    assert_eq!(missing, Err(LedgerError::Missing("QueueSettings.announce_every")));
 }
 
 #[test]
@@ -284,7 +332,7 @@ fn what_cannot_be_is_named() {
         reason: NoteReason::Stale,
     };
     assert_eq!(
-        changed!(Noted, noted, |wire| wire.reason = 5),
+        changed!(Noted, noted, |wire| wire.reason = 6),
         Invalid("Noted.reason")
     );
 }

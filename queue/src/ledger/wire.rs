@@ -6,9 +6,14 @@ use pronto_engine::{
     CallerKey, LostReason, NoteReason, PauseReason, SignIn, SignOutReason, SkipReason, Strategy,
     UnreachableReason, Wanted, WithdrawReason,
 };
+use pronto_proto::link::duration;
 use pronto_proto::v1::{self, fact};
-use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, Origin, RecordingFlaw, RefuseReason};
-use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::link::{
+    CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason,
+};
+use pronto_types::{
+    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+};
 
 use super::LedgerError;
 
@@ -64,6 +69,41 @@ impl Wire for u64 {
     }
 }
 
+/// Counted from 1: a position.
+impl Wire for u32 {
+    type Form = u32;
+
+    fn to_wire(&self) -> u32 {
+        *self
+    }
+
+    fn from_wire(form: u32, field: &'static str) -> Result<Self, LedgerError> {
+        if form == 0 {
+            Err(LedgerError::Missing(field))
+        } else {
+            Ok(form)
+        }
+    }
+}
+
+impl Wire for Promise {
+    type Form = fact::Promise;
+
+    fn to_wire(&self) -> fact::Promise {
+        fact::Promise {
+            p50: Some(duration(self.p50)),
+            p90: Some(duration(self.p90)),
+        }
+    }
+
+    fn from_wire(form: fact::Promise, _: &'static str) -> Result<Self, LedgerError> {
+        Ok(Promise {
+            p50: lasting(form.p50.map(|it| (it.seconds, it.nanos)), "Promise.p50")?,
+            p90: lasting(form.p90.map(|it| (it.seconds, it.nanos)), "Promise.p90")?,
+        })
+    }
+}
+
 macro_rules! ids {
     ($($Id:ident),*) => {
         $(impl Wire for $Id {
@@ -80,7 +120,7 @@ macro_rules! ids {
     };
 }
 
-ids!(CallId, TicketId, OfferId);
+ids!(CallId, TicketId, OfferId, AnnouncementId);
 
 macro_rules! names {
     ($($Name:ident),*) => {
@@ -252,7 +292,8 @@ reasons! {
     WithdrawReason = fact::WithdrawReason { CallerLeft, Detached, Restarted, OperatorAsked, Superseded }
     SignOutReason = fact::SignOutReason { Requested, Unreachable, Removed }
     UnreachableReason = fact::UnreachableReason { Reported, Expired, Superseded }
-    NoteReason = fact::NoteReason { UnknownTicket, UnknownOffer, UnknownOperator, Stale }
+    NoteReason = fact::NoteReason { UnknownTicket, UnknownOffer, UnknownOperator, Stale, UnknownAnnouncement }
+    Hearing = v1::Hearing { Whole, Cut }
     Strategy = fact::configured::Strategy { LongestIdle }
     SignIn = fact::configured::SignIn { Registration }
 }

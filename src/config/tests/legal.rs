@@ -56,6 +56,7 @@ wrap_up = "0s"
 max_wait = "2h"
 limit = 12
 nobody_after = "3s"
+announce_every = "45s"
 [[operator]]
 id = "101"
 password = "correct horse"
@@ -145,8 +146,9 @@ fn every_key_of_numbers_queues_and_operators_arrives() {
         queue.wrap_up,
         queue.max_wait,
         queue.nobody_after,
+        queue.announce_every,
     ];
-    assert_eq!(durations, [20, 60, 0, 7200, 3].map(Duration::from_secs));
+    assert_eq!(durations, [20, 60, 0, 7200, 3, 45].map(Duration::from_secs));
     assert_eq!(queue.limit, 12);
     let [one, two, three] = config.operators.as_slice() else {
         panic!("three operators")

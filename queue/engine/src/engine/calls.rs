@@ -129,6 +129,11 @@ impl Engine {
                     flaw,
                 });
             }
+            Event::Heard {
+                announcement,
+                ticket,
+                how,
+            } => self.heard(gateway, announcement, ticket, how),
         }
     }
 
@@ -204,8 +209,8 @@ impl Engine {
             self.exit(ticket, ExitReason::Nobody);
             return;
         }
-        let position = self.position(ticket);
-        self.direct(&gateway, Directive::Announce { ticket, position });
+        // Who regained a place has been told of it before.
+        self.schedule(ticket);
     }
 
     /// When they joined, first. A regained place has the age of the first joining; where the engine remembers
@@ -235,24 +240,6 @@ impl Engine {
             .map_or(0, |it| it.waiting + it.offered);
         let full = held >= open.settings.limit as u64 && !regained;
         (!full && self.state.index.live < limits::TICKETS).then_some(open.settings.max_wait)
-    }
-
-    /// 1 for the head. A new ticket is nearly always the last, so those behind it are counted.
-    fn position(&self, id: TicketId) -> u32 {
-        let Some(ticket) = self.state.tickets.get(&id) else {
-            return 0;
-        };
-        let Some(standing) = self.state.index.queues.get(&ticket.queue) else {
-            return 0;
-        };
-        let rank = ticket.rank(id);
-        let behind: usize = standing
-            .pools
-            .values()
-            .map(|pool| pool.waiting.range(rank..).count())
-            .sum();
-        let waiting = usize::try_from(standing.waiting).unwrap_or(usize::MAX);
-        u32::try_from(waiting.saturating_sub(behind) + 1).unwrap_or(u32::MAX)
     }
 
     /// The call joins again without having left: its earlier ticket is over. (A closed one is dropped by `Joined`.)

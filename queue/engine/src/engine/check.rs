@@ -19,7 +19,8 @@ impl Engine {
         self.check_grants()?;
         self.check_nobody_idles()?;
         self.check_order()?;
-        self.check_sums()
+        self.check_sums()?;
+        self.check_announcements()
     }
 
     /// The index says what the state says, and (7) no deadline has been missed.
@@ -191,6 +192,18 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// 7: whoever waits in step has been told how things stand, and is due again in time.
+    fn check_announcements(&self) -> Result<(), String> {
+        if let Some(ticket) = self.untold().first() {
+            return Err(format!("7: {ticket:?} waits and was never told"));
+        }
+        match self.agenda.first() {
+            Some(at) if at <= self.now => Err(format!("7: an announcement was due at {at:?}")),
+            _ if self.agenda != self.agenda_anew() => Err("the agenda differs from one built anew".into()),
+            _ => Ok(()),
+        }
     }
 
     /// 6: every ticket is in exactly one place, and the sums are right.

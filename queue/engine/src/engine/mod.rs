@@ -1,6 +1,7 @@
 //! The engine: the state, and the decisions taken on it. Decisions read the state and emit facts through
 //! [`Engine::record`], which applies them; nothing else writes.
 
+mod announcing;
 mod calls;
 mod check;
 mod grants;
@@ -21,6 +22,7 @@ use crate::fact::{Cause, Fact, NoteReason, Recorded};
 use crate::fault::{Fault, Switch};
 use crate::state::{Phase, State, Timer};
 use crate::{Configuration, ConfigurationError};
+use announcing::Agenda;
 
 /// Who gets the next call. See the crate's page for the contract.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +31,7 @@ pub struct Engine {
     now: Time,
     /// The entry being taken, for the facts it causes.
     cause: Option<Cause>,
+    agenda: Agenda,
     facts: VecDeque<Recorded>,
     effects: VecDeque<Output>,
 }
@@ -54,6 +57,7 @@ impl Engine {
             self.state.apply(&recorded);
         }
         self.now = self.state.last_at;
+        self.schedule_all();
         self
     }
 
@@ -118,7 +122,8 @@ impl Engine {
 
     /// When to call [`Engine::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.state.index.timers.first().map(|(at, _)| *at)
+        let deadline = self.state.index.timers.first().map(|(at, _)| *at);
+        [deadline, self.agenda.first()].into_iter().flatten().min()
     }
 
     /// The newest fact folded or recorded; 0 before the first.
@@ -155,6 +160,7 @@ impl Engine {
             fact,
         };
         self.state.apply(&recorded);
+        self.unschedule(&recorded.fact);
         self.facts.push_back(recorded);
         seq
     }
@@ -177,7 +183,7 @@ impl Engine {
         }
     }
 
-    /// What follows from any change: deadlines that have passed, then new offers.
+    /// What follows from any change: deadlines that have passed, then new offers, then announcements.
     fn conclude(&mut self) {
         while let Some((at, timer)) = self.state.index.timers.first().cloned()
             && at <= self.now
@@ -191,6 +197,7 @@ impl Engine {
             self.record(Fact::Settled);
         }
         self.match_all();
+        self.announce_all();
     }
 
     fn fire(&mut self, at: Time, timer: Timer) {
@@ -218,6 +225,7 @@ impl Engine {
             return;
         }
         self.record(Fact::Configured(configuration));
+        self.schedule_all();
         self.sign_out_removed();
         self.close_removed_queues();
     }

@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pronto_types::link::LeaveReason;
-use pronto_types::{Language, QueueName, TicketId, Time};
+use pronto_types::{AnnouncementId, Language, QueueName, TicketId, Time};
 
 use super::change::exit_count;
-use super::{Index, Link, Operator, OperatorState, Place, Queue, State, Ticket, Timer};
+use super::{Index, Link, Operator, OperatorState, Place, Queue, State, Ticket, Timer, Told};
 use crate::fact::{Fact, LostReason, Recorded};
 use crate::fault::Fault;
+use crate::limits;
 use crate::view::EndedCounts;
 use crate::{Configuration, Wanted};
 
@@ -61,6 +62,7 @@ impl State {
             | Fact::Paused { .. }
             | Fact::WrapUp { .. }
             | Fact::Asked { .. } => self.apply_operator(at, fact),
+            Fact::Announced { .. } | Fact::Heard { .. } => self.apply_announcement(seq, at, fact),
             Fact::CallBegan { .. }
             | Fact::CallEnded { .. }
             | Fact::Ringing { .. }
@@ -221,10 +223,9 @@ impl State {
                 caller_key,
                 regained,
             } => {
-                // Who regains a place stands where the lost ticket stood.
-                let first = regained
-                    .and_then(|old| self.tickets.get(&old))
-                    .map(|old| old.order);
+                // Who regains a place stands where the lost ticket stood, and remembers what they were told.
+                let old = regained.and_then(|old| self.tickets.get(&old));
+                let first = old.map(|old| old.order);
                 let new = Ticket {
                     call: *call,
                     queue: queue.clone(),
@@ -239,6 +240,7 @@ impl State {
                         skipped: false,
                         overtaken: false,
                     },
+                    told: old.map_or_else(Told::default, |old| old.told.clone()),
                 };
                 Some((*ticket, new))
             }
@@ -258,6 +260,7 @@ impl State {
                     deadline: Time::MAX,
                     caller_key: None,
                     place: Place::TurnedAway { closed: seq },
+                    told: Told::default(),
                 };
                 Some((*ticket, new))
             }
@@ -329,6 +332,34 @@ impl State {
             }
             // The process that could still say something about it is gone.
             LostReason::Superseded => self.remove_ticket(id),
+        }
+    }
+
+    fn apply_announcement(&mut self, seq: u64, at: Time, fact: &Fact) {
+        match fact {
+            Fact::Announced {
+                ticket,
+                position,
+                wait,
+            } => self.change_ticket(*ticket, |it| {
+                let told = &mut it.told;
+                told.at = Some(at);
+                told.position = position.or(told.position);
+                told.wait = wait.map(|wait| (wait, at)).or(told.wait);
+                told.unheard.insert(AnnouncementId(seq));
+                if told.unheard.len() > limits::UNHEARD {
+                    told.unheard.pop_first();
+                }
+            }),
+            Fact::Heard {
+                announcement, ticket, ..
+            } => {
+                // Nothing of the index depends on it.
+                if let Some(known) = self.tickets.get_mut(ticket) {
+                    known.told.unheard.remove(announcement);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pronto_types::{CallId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
 
+use super::ranking::Ranking;
 use super::{Gateway, Grant, Link, Operator, OperatorState, Phase, Place, Queue, State, Ticket};
 
 /// Seniority: who joined first is first; at the same moment, whose joining was recorded first.
@@ -51,6 +52,8 @@ pub(crate) struct Pool {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) pools: BTreeMap<GatewayName, Pool>,
+    /// All who wait, at whichever gateway.
+    pub(crate) ranking: Ranking,
     pub(crate) waiting: u64,
     pub(crate) offered: u64,
     pub(crate) connected: u64,
@@ -66,6 +69,8 @@ pub(crate) struct Index {
     pub(crate) queues: BTreeMap<QueueName, Standing>,
     /// Per gateway the queues where someone waits and someone is ready.
     pub(crate) matchable: BTreeMap<GatewayName, BTreeSet<QueueName>>,
+    /// Per gateway those who wait and have never been told how things stand.
+    pub(crate) untold: BTreeMap<GatewayName, BTreeSet<Rank>>,
     pub(crate) by_gateway: BTreeMap<GatewayName, BTreeSet<TicketId>>,
     /// The ticket, live or closed, of each call.
     pub(crate) by_call: BTreeMap<(GatewayName, CallId), TicketId>,
@@ -137,12 +142,17 @@ impl Index {
         match &ticket.place {
             Place::Waiting { skipped, .. } => {
                 standing.waiting += 1;
+                standing.ranking.insert(ticket.rank(id));
                 let pool = standing.pools.entry(ticket.gateway.clone()).or_default();
                 pool.waiting.insert(ticket.rank(id));
                 if !skipped {
                     pool.fresh.insert(ticket.rank(id));
                 }
                 self.timers.insert((ticket.deadline, Timer::MaxWait(id)));
+                if ticket.told.at.is_none() {
+                    let untold = self.untold.entry(ticket.gateway.clone()).or_default();
+                    untold.insert(ticket.rank(id));
+                }
                 self.rematch(&ticket.queue, &ticket.gateway);
             }
             Place::Offered { .. } => standing.offered += 1,
@@ -164,11 +174,18 @@ impl Index {
         match &ticket.place {
             Place::Waiting { .. } => {
                 standing.waiting = standing.waiting.saturating_sub(1);
+                standing.ranking.remove(ticket.rank(id));
                 if let Some(pool) = standing.pools.get_mut(&ticket.gateway) {
                     pool.waiting.remove(&ticket.rank(id));
                     pool.fresh.remove(&ticket.rank(id));
                 }
                 self.timers.remove(&(ticket.deadline, Timer::MaxWait(id)));
+                if let Some(untold) = self.untold.get_mut(&ticket.gateway) {
+                    untold.remove(&ticket.rank(id));
+                    if untold.is_empty() {
+                        self.untold.remove(&ticket.gateway);
+                    }
+                }
                 self.rematch(&ticket.queue, &ticket.gateway);
             }
             Place::Offered { .. } => standing.offered = standing.offered.saturating_sub(1),

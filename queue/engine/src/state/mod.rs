@@ -4,11 +4,14 @@ mod apply;
 mod change;
 mod grants;
 mod index;
+mod ranking;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pronto_types::link::ExitReason;
-use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::link::{ExitReason, Promise};
+use pronto_types::{
+    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+};
 
 use crate::fact::{CallerKey, PauseReason, WithdrawReason};
 use crate::fault::{Fault, Switch};
@@ -88,6 +91,20 @@ pub(crate) struct Ticket {
     pub(crate) deadline: Time,
     pub(crate) caller_key: Option<CallerKey>,
     pub(crate) place: Place,
+    pub(crate) told: Told,
+}
+
+/// What a caller was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// When last.
+    pub(crate) at: Option<Time>,
+    /// The last position that was spoken.
+    pub(crate) position: Option<u32>,
+    /// The last wait that was spoken, and when.
+    pub(crate) wait: Option<(Promise, Time)>,
+    /// Announcements that are not known to be over.
+    pub(crate) unheard: BTreeSet<AnnouncementId>,
 }
 
 /// Where a ticket stands. The last three are *closed*: ended by the engine, remembered because their gateway may

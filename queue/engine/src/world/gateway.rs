@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pronto_types::link::{
-    CallOutcome, Caller, Directive, Event, ExitReason, LeaveReason, Origin, RefuseReason,
+    CallOutcome, Caller, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, RefuseReason,
 };
-use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::{
+    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+};
 
 use super::dice::Dice;
 
@@ -27,6 +29,8 @@ pub(super) enum Later {
     ComeBack(OperatorId),
     /// After an exit: the flow brings the caller to another queue.
     JoinAgain(CallId),
+    /// An announcement is at its end, or a key is pressed.
+    Spoken(TicketId, AnnouncementId, Hearing),
 }
 
 /// What a phone does when it rings.
@@ -80,6 +84,8 @@ pub(super) struct SimGateway {
     pub(super) callers: BTreeMap<CallId, SimCaller>,
     pub(super) phones: BTreeMap<OperatorId, Phone>,
     pub(super) known: BTreeSet<OfferId>,
+    /// What the callers are just being told.
+    pub(super) speaking: BTreeMap<TicketId, AnnouncementId>,
     pub(super) later: Vec<(Time, Later)>,
     pub(super) max_wait: Duration,
     /// Whether it says anything when an offer it never saw is withdrawn: it may.
@@ -102,6 +108,7 @@ impl SimGateway {
             callers: BTreeMap::new(),
             phones: operators.iter().map(|id| (id.clone(), phone.clone())).collect(),
             known: BTreeSet::new(),
+            speaking: BTreeMap::new(),
             later: Vec::new(),
             max_wait,
             talkative: false,
@@ -119,6 +126,7 @@ impl SimGateway {
         (self.sent, self.acknowledged) = (0, 0);
         self.callers.clear();
         self.known.clear();
+        self.speaking.clear();
         for phone in self.phones.values_mut() {
             (phone.line, phone.registered) = (Line::Idle, false);
             phone.version += 1;
@@ -217,7 +225,9 @@ impl SimGateway {
     /// Takes a directive. An offer to a phone that is not idle is a broken promise of the queue.
     pub(super) fn take(&mut self, now: Time, directive: Directive, dice: &mut Dice) -> Result<(), String> {
         match directive {
-            Directive::Announce { .. } => {}
+            Directive::Announce {
+                announcement, ticket, ..
+            } => self.speak(now, ticket, announcement, dice),
             Directive::Offer {
                 offer,
                 ticket,
@@ -248,6 +258,7 @@ impl SimGateway {
                 let Some(call) = self.waiting(ticket) else {
                     return Ok(());
                 };
+                self.cut_short(now, ticket);
                 self.quiet(now, ticket);
                 if let Some(caller) = self.callers.get_mut(&call) {
                     caller.state = CallerState::Elsewhere;
@@ -262,6 +273,7 @@ impl SimGateway {
                 let Some(call) = self.waiting(ticket) else {
                     return Ok(());
                 };
+                self.cut_short(now, ticket);
                 self.quiet(now, ticket);
                 let new = TicketId(dice.next());
                 let Some(caller) = self.callers.get_mut(&call) else {
@@ -281,6 +293,50 @@ impl SimGateway {
         Ok(())
     }
 
+    /// Begins to speak, to who waits and is not spoken to.
+    fn speak(&mut self, now: Time, ticket: TicketId, announcement: AnnouncementId, dice: &mut Dice) {
+        if self.waiting(ticket).is_none() || self.speaking.contains_key(&ticket) {
+            let how = Hearing::Cut;
+            return self.write(
+                now,
+                Event::Heard {
+                    announcement,
+                    ticket,
+                    how,
+                },
+            );
+        }
+        self.speaking.insert(ticket, announcement);
+        let (lasts, how) = if dice.chance(20) {
+            (dice.between(50, 5_000), Hearing::Cut)
+        } else {
+            (dice.between(5_000, 9_000), Hearing::Whole)
+        };
+        let end = now + Duration::from_millis(lasts);
+        self.after(end, Later::Spoken(ticket, announcement, how));
+    }
+
+    fn spoken(&mut self, now: Time, ticket: TicketId, announcement: AnnouncementId, how: Hearing) {
+        if self.speaking.get(&ticket) == Some(&announcement) {
+            self.speaking.remove(&ticket);
+            self.write(
+                now,
+                Event::Heard {
+                    announcement,
+                    ticket,
+                    how,
+                },
+            );
+        }
+    }
+
+    /// Stops speaking: the wait is over.
+    pub(super) fn cut_short(&mut self, now: Time, ticket: TicketId) {
+        if let Some(announcement) = self.speaking.get(&ticket).copied() {
+            self.spoken(now, ticket, announcement, Hearing::Cut);
+        }
+    }
+
     /// The caller hangs up, wherever they are.
     pub(super) fn hang_up(&mut self, now: Time, call: CallId, reason: LeaveReason) {
         let Some(caller) = self.callers.get(&call) else {
@@ -289,6 +345,7 @@ impl SimGateway {
         match caller.state {
             CallerState::Elsewhere => {}
             CallerState::Waiting(ticket) => {
+                self.cut_short(now, ticket);
                 self.write(now, Event::Left { ticket, reason });
                 self.quiet(now, ticket);
             }
@@ -385,6 +442,7 @@ impl SimGateway {
                     self.unregister(now, &operator);
                 }
             }
+            Later::Spoken(ticket, announcement, how) => self.spoken(now, ticket, announcement, how),
             Later::JoinAgain(call) => {
                 if let Some(queue) = self.callers.get(&call).map(|it| it.queue.clone()) {
                     self.join(now, call, queue, dice);

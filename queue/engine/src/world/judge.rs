@@ -93,6 +93,11 @@ impl World {
                 return Err(format!("at the end somebody is left: {queue:?}"));
             }
         }
+        let survived = self
+            .delivered
+            .iter()
+            .filter(|(_, (which, epoch))| self.gateways[*which].epoch == *epoch);
+        self.oracle.spoken.judge_delivered(survived.map(|(id, _)| id))?;
         let grants = &engine.state().grants;
         if !grants.is_empty() {
             return Err(format!("at the end there are grants: {grants:?}"));

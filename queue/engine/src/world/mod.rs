@@ -9,6 +9,7 @@ mod measure;
 mod network;
 mod oracle;
 mod phones;
+mod spoken;
 mod tests;
 mod troubles;
 
@@ -16,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pronto_types::link::{Directive, Event};
-use pronto_types::{OperatorId, QueueName, TicketId, Time};
+use pronto_types::{AnnouncementId, OperatorId, QueueName, TicketId, Time};
 
 use crate::fact::Recorded;
 use crate::{Configuration, Engine, Gate, OperatorSettings, Output, QueueSettings, SignIn, State};
@@ -97,6 +98,8 @@ struct World {
     queues: Vec<QueueName>,
     operators: Vec<OperatorId>,
     configuration: Configuration,
+    /// Announcements that arrived: at which gateway, in which epoch.
+    delivered: BTreeMap<AnnouncementId, (usize, u64)>,
     /// No more troubles or callers after then.
     calm_from: Time,
     commits: u64,
@@ -119,6 +122,8 @@ struct Totals {
     reconnected: u64,
     skips: u64,
     expiries: u64,
+    heard_whole: u64,
+    heard_cut: u64,
 }
 
 fn configuration() -> Configuration {
@@ -182,6 +187,7 @@ impl World {
             queues,
             operators,
             configuration,
+            delivered: BTreeMap::new(),
             calm_from: now + length,
             commits: 0,
             steps: 0,
@@ -250,6 +256,8 @@ impl World {
             reconnected: self.oracle.reconnected,
             skips: self.oracle.skips,
             expiries: self.oracle.expiries,
+            heard_whole: self.oracle.spoken.whole,
+            heard_cut: self.oracle.spoken.cut,
         })
     }
 

@@ -147,6 +147,14 @@ impl World {
                         "{offer:?} went out, and the ledger is durable up to {durable}"
                     ));
                 }
+                if let Directive::Announce { announcement, .. } = &directive {
+                    if announcement.0 > durable {
+                        return Err(format!(
+                            "{announcement:?} went out, and the ledger is durable up to {durable}"
+                        ));
+                    }
+                    self.delivered.insert(*announcement, (which, gateway.epoch));
+                }
                 gateway.take(self.now, directive, &mut self.dice)?;
             }
             Down::Acknowledge { number } => {

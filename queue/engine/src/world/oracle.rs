@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pronto_types::link::RefuseReason;
-use pronto_types::{GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::{AnnouncementId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
 
 use crate::fact::{Fact, Recorded};
 use crate::{Configuration, LostReason};
+
+use super::spoken::{Spoken, judge_position};
 
 /// Clocks of different gateways, and the network between, may disagree by this much about who came first.
 const SKEW: Duration = Duration::from_millis(500);
@@ -44,6 +46,7 @@ pub(super) struct Oracle {
     pub(super) reconnected: u64,
     pub(super) skips: u64,
     pub(super) expiries: u64,
+    pub(super) spoken: Spoken,
 }
 
 impl Oracle {
@@ -82,7 +85,10 @@ impl Oracle {
                 ..
             } => {
                 self.joined += 1;
-                self.regained += u64::from(regained.is_some());
+                if let Some(old) = regained {
+                    self.regained += 1;
+                    self.spoken.regained(*old, *ticket);
+                }
                 let joined = *truth
                     .get(ticket)
                     .ok_or_else(|| format!("{ticket:?} never joined"))?;
@@ -128,9 +134,25 @@ impl Oracle {
                 self.gone.insert(gateway.clone());
             }
             Fact::Left { ticket, .. } | Fact::Moved { ticket } => {
+                self.spoken.ended(*ticket);
                 self.tickets.remove(ticket);
             }
             Fact::Exited { ticket, .. } => self.close(*ticket),
+            Fact::Announced {
+                ticket,
+                position,
+                wait,
+            } => {
+                self.judge_announcement(*ticket, *position)?;
+                let announcement = AnnouncementId(recorded.seq);
+                self.spoken
+                    .announced(announcement, at, *ticket, *position, *wait)?;
+            }
+            Fact::Heard {
+                announcement,
+                ticket,
+                how,
+            } => self.spoken.heard(*announcement, *ticket, *how)?,
             Fact::Lost { ticket, reason } => self.lose(*ticket, *reason, at),
             Fact::Skipped { ticket, .. } => {
                 self.skips += 1;
@@ -144,6 +166,7 @@ impl Oracle {
     }
 
     fn close(&mut self, ticket: TicketId) {
+        self.spoken.ended(ticket);
         if let Some(mut waiter) = self.tickets.remove(&ticket) {
             waiter.waiting = false;
             self.lost.insert(ticket, waiter);
@@ -273,6 +296,31 @@ impl Oracle {
         if let Some(waiter) = self.tickets.get_mut(&ticket) {
             waiter.waiting = waiting;
             waiter.skipped = false;
+        }
+    }
+
+    /// Whether an announcement may be made at all: to a caller who waits, over a link that is up, in a queue that has
+    /// settled; and whether the position may be right.
+    fn judge_announcement(&self, ticket: TicketId, position: Option<u32>) -> Result<(), String> {
+        let Some(told) = self.tickets.get(&ticket).filter(|it| it.waiting) else {
+            return Err(format!("{ticket:?} was told how things stand and does not wait"));
+        };
+        if self.settling.is_some() {
+            return Err(format!("{ticket:?} was told how things stand while settling"));
+        }
+        if self.away.get(&told.gateway) != Some(&Time::MAX) {
+            return Err(format!(
+                "{ticket:?} was told how things stand, and {:?} is away",
+                told.gateway
+            ));
+        }
+        let others = self
+            .tickets
+            .iter()
+            .filter(|(id, it)| **id != ticket && it.waiting && it.queue == told.queue);
+        match position {
+            Some(position) => judge_position(position, told.joined, others.map(|(_, it)| it.joined), SKEW),
+            None => Ok(()),
         }
     }
 

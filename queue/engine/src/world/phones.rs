@@ -124,6 +124,7 @@ impl SimGateway {
         match decision {
             Decision::Answer => {
                 phone.line = Line::Talking(offer, ticket);
+                self.cut_short(now, ticket);
                 if let Some(call) = self.waiting(ticket)
                     && let Some(caller) = self.callers.get_mut(&call)
                 {

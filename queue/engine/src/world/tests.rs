@@ -24,6 +24,8 @@ fn ten_seeds_of_troubles_break_no_invariant() {
         all.reconnected += totals.reconnected;
         all.skips += totals.skips;
         all.expiries += totals.expiries;
+        all.heard_whole += totals.heard_whole;
+        all.heard_cut += totals.heard_cut;
     }
     // The worlds are only worth something if all of this happens in them.
     for (what, times) in [
@@ -33,6 +35,8 @@ fn ten_seeds_of_troubles_break_no_invariant() {
         ("reconnected", all.reconnected),
         ("skips", all.skips),
         ("expiries", all.expiries),
+        ("heard to the end", all.heard_whole),
+        ("cut", all.heard_cut),
     ] {
         assert!(times > 0, "nothing was ever {what}");
     }

@@ -7,8 +7,12 @@ use pronto_engine::{
     QueueSettings, Recorded, SignIn, SignOutReason, SkipReason, Strategy, UnreachableReason, Wanted,
     WithdrawReason,
 };
-use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, Origin, RecordingFlaw, RefuseReason};
-use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::link::{
+    CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason,
+};
+use pronto_types::{
+    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+};
 
 use crate::ledger::wire::Wire;
 
@@ -52,6 +56,7 @@ pub(super) fn configuration() -> Configuration {
                 max_wait: millis(4),
                 limit: 5,
                 nobody_after: millis(6),
+                announce_every: millis(10),
             },
         ],
         operators: vec![
@@ -284,9 +289,43 @@ pub(super) fn recordings() -> Vec<Fact> {
     flaws.chain([("", None)]).map(recorded).collect()
 }
 
+/// What the callers were told.
+pub(super) fn announcements() -> Vec<Fact> {
+    let ticket = TICKET;
+    let promise = Promise {
+        p50: Duration::ZERO,
+        p90: LENGTH,
+    };
+    let mut facts: Vec<Fact> = [
+        (Some(1), None),
+        (None, Some(promise)),
+        (Some(u32::MAX), Some(promise)),
+    ]
+    .map(|(position, wait)| Fact::Announced {
+        ticket,
+        position,
+        wait,
+    })
+    .into();
+    facts.extend(every().into_iter().map(|how: Hearing| Fact::Heard {
+        announcement: AnnouncementId(812),
+        ticket,
+        how,
+    }));
+    facts
+}
+
 /// Every variant, every reason, with and without what may be absent.
 pub(super) fn ledger() -> Vec<Recorded> {
-    let facts = [house(), places(), grants(), people(), recordings()].concat();
+    let facts = [
+        house(),
+        places(),
+        grants(),
+        people(),
+        announcements(),
+        recordings(),
+    ]
+    .concat();
     (1..)
         .zip(facts)
         .map(|(seq, fact)| Recorded {

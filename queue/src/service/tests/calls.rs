@@ -7,7 +7,7 @@ use pronto_proto::link as wire;
 use pronto_proto::v1::OperatorState;
 use pronto_store::{Durability, MemoryDisk, Person, Store};
 use pronto_types::link::{
-    CallOutcome, Caller, Directive, Event, ExitReason, LeaveReason, Origin, RefuseReason,
+    CallOutcome, Caller, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, RefuseReason,
 };
 use pronto_types::{CallId, OfferId, PhoneNumber, TicketId};
 
@@ -19,14 +19,6 @@ async fn a_caller_joins_is_offered_answered_and_talks() {
     let mut gateway = house.attach("gw1", 1).await;
     gateway.registers("101").await;
     gateway.joins(1).await;
-    let announced = gateway.directive().await;
-    assert_eq!(
-        announced,
-        Directive::Announce {
-            ticket: TicketId(1),
-            position: 1
-        }
-    );
     let (offer, ticket, who) = gateway.offer().await;
     assert_eq!((ticket, who), (TicketId(1), operator("101")));
     assert_eq!(house.queue("support").await.offered, 1);
@@ -77,12 +69,18 @@ async fn the_longest_wait_and_the_position_are_told() {
     tokio::time::sleep(Duration::from_secs(6)).await;
     gateway.say_aged(Duration::from_secs(5), joined(2, 2)).await;
     gateway.joins(3).await;
-    let announced = |ticket, position| Directive::Announce {
-        ticket: TicketId(ticket),
-        position,
-    };
-    assert_eq!(gateway.directive().await, announced(2, 1));
-    assert_eq!(gateway.directive().await, announced(3, 2));
+    let (announcement, ticket, position) = gateway.announced().await;
+    assert_eq!((ticket, position), (TicketId(2), Some(1)));
+    let how = Hearing::Whole;
+    gateway
+        .say(Event::Heard {
+            announcement,
+            ticket,
+            how,
+        })
+        .await;
+    let (_, ticket, position) = gateway.announced().await;
+    assert_eq!((ticket, position), (TicketId(3), Some(2)));
     tokio::time::sleep(Duration::from_secs(10)).await;
     let queue = house.queue("support").await;
     let longest = queue.longest_wait.unwrap();

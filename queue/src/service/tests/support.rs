@@ -14,7 +14,9 @@ use pronto_proto::v1::queues_client::QueuesClient;
 use pronto_proto::v1::{GatewayMessage, GetQueueRequest, Queue, QueueMessage, queue_message};
 use pronto_store::{Durability, MemoryDisk, MemoryStore};
 use pronto_types::link::{Caller, Directive, Event};
-use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId};
+use pronto_types::{
+    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId,
+};
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -218,6 +220,19 @@ impl TestGateway {
             {
                 return;
             }
+        }
+    }
+
+    /// The announcement that comes next: its number, to whom, which position.
+    pub(super) async fn announced(&mut self) -> (AnnouncementId, TicketId, Option<u32>) {
+        match self.directive().await {
+            Directive::Announce {
+                announcement,
+                ticket,
+                position,
+                ..
+            } => (announcement, ticket, position),
+            other => panic!("no announcement but {other:?}"),
         }
     }
 

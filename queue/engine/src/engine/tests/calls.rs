@@ -37,22 +37,6 @@ fn a_delayed_entry_does_not_overtake_the_one_before_it() {
 }
 
 #[test]
-fn a_caller_hears_the_position_once() {
-    let mut house = House::with(&["ann"]);
-    for ticket in 1..=3 {
-        house.join(ticket);
-    }
-    let position = |ticket, position| Directive::Announce {
-        ticket: TicketId(ticket),
-        position,
-    };
-    let sent = house.sent();
-    assert!(
-        sent.contains(&position(1, 1)) && sent.contains(&position(2, 1)) && sent.contains(&position(3, 2))
-    );
-}
-
-#[test]
 fn a_caller_who_joins_while_nobody_is_signed_in_is_sent_on_at_once() {
     let mut house = House::empty();
     house.join(1);

@@ -1,6 +1,7 @@
 //! The rules, one by one, each as a story of a small house: one queue `support`, two operators `ann` and `bob`, one
 //! gateway `gw1`. After every step the invariants hold and the fold of the ledger is the live state.
 
+mod announcing;
 mod calls;
 mod grants;
 mod hostile;
@@ -10,8 +11,10 @@ mod operators;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pronto_types::link::{Caller, Directive, Event, ExitReason, LeaveReason, RefuseReason};
-use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::link::{Caller, Directive, Event, ExitReason, Hearing, LeaveReason, RefuseReason};
+use pronto_types::{
+    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+};
 
 use crate::{
     Configuration, Engine, Fact, Input, OperatorSettings, OperatorStatus, Output, QueueSettings, QueueView,
@@ -245,8 +248,14 @@ impl House {
         }
     }
 
-    /// What was sent since the last look.
+    /// What was sent since the last look, announcements apart.
     fn sent(&mut self) -> Vec<Directive> {
+        let mut sent = self.taken();
+        sent.retain(|directive| !matches!(directive, Directive::Announce { .. }));
+        sent
+    }
+
+    fn taken(&mut self) -> Vec<Directive> {
         std::mem::take(&mut self.sent)
             .into_iter()
             .map(|(_, directive)| directive)
@@ -275,6 +284,28 @@ impl House {
             [(offer, of, to)] if *of == ticket && to == operator => *offer,
             _ => panic!("expected one offer of {ticket} to {operator}, found {offers:?}"),
         }
+    }
+
+    /// The announcements made since the last look: number, ticket, position.
+    fn announced(&mut self) -> Vec<(AnnouncementId, u64, Option<u32>)> {
+        let announcement = |directive| match directive {
+            Directive::Announce {
+                announcement,
+                ticket,
+                position,
+                ..
+            } => Some((announcement, ticket.0, position)),
+            _ => None,
+        };
+        self.taken().into_iter().filter_map(announcement).collect()
+    }
+
+    /// Who was told which position since the last look.
+    fn told(&mut self) -> Vec<(u64, Option<u32>)> {
+        self.announced()
+            .into_iter()
+            .map(|(_, ticket, position)| (ticket, position))
+            .collect()
     }
 
     #[track_caller]

@@ -1,0 +1,185 @@
+use super::*;
+
+/// `ann` talks, so that nobody is offered to anybody.
+fn busy() -> House {
+    let mut house = House::with(&["ann"]);
+    house.join(1);
+    let offer = house.offered(1, "ann");
+    house.answer(offer, 1);
+    house.sent();
+    house
+}
+
+fn heard(announcement: AnnouncementId, ticket: u64, how: Hearing) -> Event {
+    let ticket = TicketId(ticket);
+    Event::Heard {
+        announcement,
+        ticket,
+        how,
+    }
+}
+
+#[test]
+fn a_caller_is_told_the_position_at_once_and_again_every_minute() {
+    let mut house = busy();
+    house.join(2);
+    house.join(3);
+    assert_eq!(house.told(), [(2, Some(1)), (3, Some(2))]);
+    house.wait(secs(59));
+    assert_eq!(house.told(), []);
+    house.leave(2);
+    house.wait(secs(2));
+    assert_eq!(house.told(), [(3, Some(1))]);
+    house.wait(secs(120));
+    assert_eq!(house.told(), [(3, Some(1)), (3, Some(1))]);
+}
+
+#[test]
+fn who_is_offered_at_once_is_told_nothing() {
+    let mut house = House::with(&["ann"]);
+    house.join(1);
+    assert_eq!(house.told(), []);
+}
+
+#[test]
+fn who_comes_back_from_an_offer_untold_is_told_then() {
+    let mut house = House::with(&["ann"]);
+    house.join(1);
+    let offer = house.offered(1, "ann");
+    house.wait(secs(15));
+    house.refuse(offer, RefuseReason::Ignored);
+    assert_eq!(house.told(), [(1, Some(1))]);
+}
+
+#[test]
+fn while_offered_or_detached_the_time_passes_in_silence() {
+    let mut house = busy();
+    house.join(2);
+    assert_eq!(house.told(), [(2, Some(1))]);
+    house.wait(secs(50));
+    house.detach("gw1");
+    house.wait(secs(20));
+    assert_eq!(house.told(), [], "60 s after the first it was away");
+    house.attach("gw1", 1);
+    assert_eq!(house.told(), []);
+    house.wait(secs(50));
+    assert_eq!(house.told(), [(2, Some(1))], "120 s after the first");
+    house.register("bob");
+    let offer = house.offered(2, "bob");
+    house.wait(secs(10));
+    house.refuse(offer, RefuseReason::Busy);
+    house.wait(secs(49));
+    assert_eq!(house.told(), []);
+    house.wait(secs(1));
+    assert_eq!(house.told(), [(2, Some(1))]);
+}
+
+#[test]
+fn a_position_that_rose_is_not_spoken() {
+    let mut house = busy();
+    house.join(2);
+    house.join(3);
+    house.sent();
+    house.register("bob");
+    let offer = house.offered(2, "bob");
+    house.join(4);
+    assert_eq!(house.told(), [(4, Some(2))]);
+    house.refuse(offer, RefuseReason::Busy);
+    let reason = "lunch".to_owned();
+    house.set("bob", Wanted::Paused { reason }).unwrap();
+    assert_eq!(house.queue().waiting, 3);
+    let before = house.ledger.len();
+    // 4 is the third again, and stays silent as long as that is so.
+    house.wait(secs(600));
+    let told = house.told();
+    assert!(told.iter().all(|(ticket, _)| *ticket != 4), "{told:?}");
+    let about = |fact: &Fact| {
+        matches!(
+            fact,
+            Fact::Announced {
+                ticket: TicketId(4),
+                ..
+            }
+        )
+    };
+    assert!(
+        house.ledger[before..].iter().all(|it| !about(&it.fact)),
+        "no fact of silence"
+    );
+}
+
+#[test]
+fn nothing_is_said_while_a_restarted_engine_settles() {
+    let mut house = busy();
+    house.attach("gw2", 1);
+    house.join(2);
+    house.sent();
+    house.wait(Duration::from_millis(59_500));
+    house.restart();
+    house.attach("gw1", 1);
+    house.wait(secs(1));
+    assert_eq!(house.told(), [], "due while gw2 was waited for");
+    house.wait(secs(59));
+    assert_eq!(house.told(), []);
+    house.wait(secs(1));
+    assert_eq!(house.told(), [(2, Some(1))]);
+}
+
+#[test]
+fn with_zero_a_caller_is_told_only_once() {
+    let mut house = busy();
+    let mut once = configuration();
+    once.queues[0].announce_every = Duration::ZERO;
+    house.input(Input::Configure(once));
+    house.join(2);
+    house.wait(secs(600));
+    assert_eq!(house.told(), [(2, Some(1))]);
+    house.input(Input::Configure(configuration()));
+    house.wait(secs(60));
+    assert_eq!(
+        house.told(),
+        [(2, Some(1))],
+        "a new setting counts for who waits already"
+    );
+}
+
+#[test]
+fn how_much_was_heard_is_on_the_books_once() {
+    let mut house = busy();
+    house.join(2);
+    let announcement = house.announced()[0].0;
+    house.says("gw1", heard(announcement, 2, Hearing::Cut));
+    house.says("gw1", heard(announcement, 2, Hearing::Whole));
+    house.says("gw1", heard(announcement, 7, Hearing::Whole));
+    let facts: Vec<&Fact> = house.ledger.iter().rev().take(3).map(|it| &it.fact).collect();
+    let noted = |reason| Fact::Noted { reason };
+    assert_eq!(facts[0], &noted(crate::NoteReason::UnknownTicket));
+    assert_eq!(facts[1], &noted(crate::NoteReason::UnknownAnnouncement));
+    let how = Hearing::Cut;
+    let ticket = TicketId(2);
+    assert_eq!(
+        facts[2],
+        &Fact::Heard {
+            announcement,
+            ticket,
+            how
+        }
+    );
+}
+
+#[test]
+fn who_regains_a_place_is_not_told_a_worse_one() {
+    let mut house = busy();
+    house.attach("gw2", 1);
+    house.join(2);
+    house.join_at("gw2", 3, Duration::ZERO);
+    assert_eq!(house.told(), [(2, Some(1)), (3, Some(2))]);
+    house.detach("gw2");
+    house.wait(secs(31));
+    house.attach("gw2", 1);
+    assert!(house.sent().contains(&Directive::Rejoin { ticket: TicketId(3) }));
+    house.says_late("gw2", joined(13, 3, Some(3)), secs(31));
+    assert_eq!(house.told(), [], "told 31 s ago");
+    house.wait(secs(29));
+    assert_eq!(house.told(), [(2, Some(1)), (13, Some(2))]);
+}

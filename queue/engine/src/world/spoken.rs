@@ -1,0 +1,130 @@
+//! What the callers were told, judged: no figure ever rises, a position is the truth, and what was delivered is closed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use pronto_types::link::{Hearing, Promise};
+use pronto_types::{AnnouncementId, TicketId, Time};
+
+/// The last figures one caller was told.
+#[derive(Clone, Copy, Debug, Default)]
+struct Figures {
+    position: Option<u32>,
+    wait: Option<(Promise, Time)>,
+}
+
+/// What was told, and how much of it was heard.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Spoken {
+    callers: BTreeMap<TicketId, Figures>,
+    made: BTreeMap<AnnouncementId, TicketId>,
+    closed: BTreeSet<AnnouncementId>,
+    ended: BTreeSet<TicketId>,
+    pub(super) waits: u64,
+    pub(super) whole: u64,
+    pub(super) cut: u64,
+}
+
+impl Spoken {
+    /// Who regains a place has been told what the lost one was told.
+    pub(super) fn regained(&mut self, old: TicketId, new: TicketId) {
+        if let Some(figures) = self.callers.get(&old).copied() {
+            self.callers.insert(new, figures);
+        }
+    }
+
+    pub(super) fn ended(&mut self, ticket: TicketId) {
+        self.ended.insert(ticket);
+    }
+
+    /// Invariant 11: "what we announce never rises silently".
+    pub(super) fn announced(
+        &mut self,
+        announcement: AnnouncementId,
+        at: Time,
+        ticket: TicketId,
+        position: Option<u32>,
+        wait: Option<Promise>,
+    ) -> Result<(), String> {
+        let before = self.callers.entry(ticket).or_default();
+        if position.is_none() && wait.is_none() {
+            return Err(format!("{announcement:?} says nothing"));
+        }
+        if let (Some(told), Some(now)) = (before.position, position)
+            && now > told
+        {
+            return Err(format!("11: {ticket:?} was told position {told}, and now {now}"));
+        }
+        if let (Some((told, then)), Some(now)) = (before.wait, wait)
+            && (at + now.p90 > then + told.p90 || now.p50 > told.p50)
+        {
+            return Err(format!(
+                "11: {ticket:?} was told {told:?} at {then:?}, and now {now:?}"
+            ));
+        }
+        before.position = position.or(before.position);
+        before.wait = wait.map(|wait| (wait, at)).or(before.wait);
+        self.waits += u64::from(wait.is_some());
+        self.made.insert(announcement, ticket);
+        Ok(())
+    }
+
+    pub(super) fn heard(
+        &mut self,
+        announcement: AnnouncementId,
+        ticket: TicketId,
+        how: Hearing,
+    ) -> Result<(), String> {
+        if self.made.get(&announcement) != Some(&ticket) {
+            return Err(format!(
+                "{ticket:?} heard {announcement:?}, which was not for them"
+            ));
+        }
+        if !self.closed.insert(announcement) {
+            return Err(format!("{announcement:?} was heard twice"));
+        }
+        match how {
+            Hearing::Whole => self.whole += 1,
+            Hearing::Cut => self.cut += 1,
+        }
+        Ok(())
+    }
+
+    /// Whether everything that arrived at a gateway was heard, or its ticket has ended.
+    pub(super) fn judge_delivered<'a>(
+        &self,
+        delivered: impl Iterator<Item = &'a AnnouncementId>,
+    ) -> Result<(), String> {
+        for announcement in delivered {
+            let over = |ticket: &TicketId| self.ended.contains(ticket);
+            if !self.closed.contains(announcement) && !self.made.get(announcement).is_some_and(over) {
+                return Err(format!(
+                    "{announcement:?} arrived, and nobody says what was heard of it"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a position may be right: those who surely joined earlier are before the caller, those who surely joined
+/// later are not. `joined` are the others who wait, `skew` how sure a time of joining is.
+pub(super) fn judge_position(
+    position: u32,
+    mine: Time,
+    joined: impl Iterator<Item = Time>,
+    skew: Duration,
+) -> Result<(), String> {
+    let (mut surely, mut perhaps) = (0_u32, 0_u32);
+    for other in joined {
+        surely += u32::from(other + skew < mine);
+        perhaps += u32::from(other <= mine + skew);
+    }
+    if (surely + 1..=perhaps + 1).contains(&position) {
+        Ok(())
+    } else {
+        Err(format!(
+            "position {position} was announced, {surely} to {perhaps} are before it"
+        ))
+    }
+}

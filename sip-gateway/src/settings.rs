@@ -82,6 +82,14 @@ pub fn normalise_dialled(dialled: &str) -> String {
     }
 }
 
+/// The number in the user part of a Request-URI, normalised. A telephone-subscriber there may bring parameters
+/// (RFC 3261 §19.1.6), such as the `;npdi;rn=…` with which carriers mark a ported number (RFC 4694): they are no part
+/// of the number.
+pub(crate) fn dialled_number(user: &str) -> String {
+    let number = user.split_once(';').map_or(user, |(number, _)| number);
+    normalise_dialled(number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +100,17 @@ mod tests {
         assert_eq!(normalise_dialled("00-39-06"), normalise_dialled("+3906"));
         assert_eq!(normalise_dialled("800"), "800");
         assert_eq!(normalise_dialled("00"), "00");
+    }
+
+    #[test]
+    fn the_parameters_a_carrier_adds_are_no_part_of_the_number() {
+        for dialled in [
+            "+39800123456;npdi;rn=+39062",
+            "0039800123456;phone-context=+39",
+            "+39800123456;",
+        ] {
+            assert_eq!(dialled_number(dialled), "+39800123456", "{dialled}");
+        }
+        assert_eq!(dialled_number(";npdi"), "");
     }
 }

@@ -15,7 +15,7 @@ use rand::Rng;
 use super::negotiate::Stream;
 use super::state::{Call, CallerLeg, LegState, Place, Playing, Silence};
 use super::{Gateway, MAX_BACKLOG, Output};
-use crate::settings::{Number, normalise_dialled};
+use crate::settings::{Number, dialled_number};
 
 /// What a caller refused for lack of resources is asked to wait (RFC 3261 §20.33).
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -31,7 +31,7 @@ impl Gateway {
         let Some(number) = self
             .settings
             .numbers
-            .get(&normalise_dialled(&invite.dialled))
+            .get(&dialled_number(&invite.dialled))
             .cloned()
         else {
             self.sip.reject(now, leg, sip::Status::NOT_FOUND, None);

@@ -184,7 +184,12 @@ impl House {
     }
 
     fn dial(&mut self) -> sip::LegId {
-        let (uri, flow) = ("sip:800@10.0.0.1".into(), self.flow(CALLER));
+        self.dial_user("800")
+    }
+
+    /// Dials what stands before the `@`.
+    fn dial_user(&mut self, user: &str) -> sip::LegId {
+        let (uri, flow) = (format!("sip:{user}@10.0.0.1").into(), self.flow(CALLER));
         let leg = self.phones[CALLER].1.invite(
             self.now,
             &sip::Destination { uri, flow },
@@ -559,4 +564,19 @@ fn a_queue_with_another_journal_than_ours_is_not_gone_on_with() {
     assert!(house.gateway.last_entry() >= 1, "the presence of 101");
     house.say(Input::Attached { have: 99 });
     assert_eq!(house.gateway.broken(), Some(99));
+}
+
+#[test]
+fn a_number_with_the_parameters_of_a_carrier_is_answered_as_the_number() {
+    let mut house = House::open();
+    house.dial_user("800;npdi;rn=+39062");
+    let dialled: Vec<_> = house
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::CallBegan { dialled, .. } => Some(dialled.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(dialled, ["800"]);
 }

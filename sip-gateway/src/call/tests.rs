@@ -580,3 +580,23 @@ fn a_number_with_the_parameters_of_a_carrier_is_answered_as_the_number() {
         .collect();
     assert_eq!(dialled, ["800"]);
 }
+
+#[test]
+fn a_caller_who_joins_again_keeps_the_music_though_the_queue_goes_away_at_once() {
+    let mut house = House::open();
+    let (_, ticket) = house.wait_in_queue();
+    house.say(Input::Attached { have: 0 });
+    let number = house.gateway.last_entry();
+    house.say(Input::Acknowledged { number });
+    house.pass(secs(40));
+    // Lost by the grace; the link breaks again before the new joining is acknowledged.
+    house.say(Input::Directive(Directive::Rejoin { ticket }));
+    house.say(Input::Detached);
+    house.pass(secs(540));
+    assert!(
+        house.hears_music(),
+        "a caller already waiting waits up to max_wait"
+    );
+    house.pass(secs(30));
+    assert!(!house.hears_music(), "and no longer");
+}

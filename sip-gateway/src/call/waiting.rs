@@ -71,10 +71,10 @@ impl Gateway {
         };
         let id = self.take_ticket(call, ticket.joined, &ticket.queue, Some(lost));
         self.tickets.remove(&lost);
-        let unknown_until = Some(now + self.settings.queue_away);
+        // The queue asked for it: it is no news there, and a caller already waiting keeps the music up to `max_wait`.
         call.place = Place::Waiting(Ticket {
             id,
-            unknown_until,
+            unknown_until: None,
             ..ticket
         });
     }

@@ -133,14 +133,8 @@ fn calls(config: &Config) -> gateway::Settings {
         advertise: config.media.advertise,
         learn: config.media.learn,
         prompts: prompts(config),
-        max_calls: config.gateway.calls.min(most_calls(config)),
+        max_calls: config.gateway.calls.min(config.media.most_calls()),
     }
-}
-
-/// A call needs two port pairs once an operator is rung: a caller is not taken in who could never be connected.
-fn most_calls(config: &Config) -> usize {
-    let ports = usize::from(config.media.last_port.saturating_sub(config.media.first_port)) + 1;
-    (ports / 4).max(1)
 }
 
 /// Every prompt of every number's language, encoded once.

@@ -1,4 +1,5 @@
-//! No two listeners on one socket: found when the file is read, not when the second one fails to bind.
+//! No two listeners on one socket, and ports enough for the calls: found when the file is read, not when one fails to
+//! bind.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
@@ -42,6 +43,18 @@ pub(super) fn check(config: &Config, places: &Places<'_>, problems: &mut Problem
         problems.push(problem.expected("a port of its own"));
     }
     check_media(config, places, problems);
+    check_room(config, places, problems);
+}
+
+/// More calls are asked for than there are ports to carry them.
+fn check_room(config: &Config, places: &Places<'_>, problems: &mut Problems) {
+    let (calls, most) = (config.gateway.calls, config.media.most_calls());
+    let Some(place) = places.gateway.place("calls").filter(|_| calls > most) else {
+        return;
+    };
+    let message = format!("the media ports are enough for {most} calls at once: the next is refused");
+    let problem = Problem::warning(place, message, calls.to_string());
+    problems.push(problem.expected("four ports for each call, or fewer `calls`"));
 }
 
 /// RTP would be handed the port on which SIP listens.

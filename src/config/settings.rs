@@ -123,7 +123,8 @@ pub struct Gateway {
     /// `queue_away`: after this long without the queue service a joining caller takes the flow's `failed` exit.
     /// Default `60s`.
     pub queue_away: Duration,
-    /// `calls`: how many at once; the next is answered 503 with Retry-After. Default 2000, at most 20000.
+    /// `calls`: how many at once, and no more than [`Media::most_calls`]; the next is answered 503 with Retry-After.
+    /// Default 2000, at most 20000.
     pub calls: usize,
 }
 
@@ -203,6 +204,15 @@ pub enum Credential {
 pub enum SignIn {
     /// `registration`: REGISTER signs in and makes ready; un-REGISTER or expiry signs out after the call.
     Registration,
+}
+
+impl Media {
+    /// How many calls the ports are enough for. A call needs two pairs once an operator is rung: a caller is not
+    /// taken in who could never be connected.
+    pub fn most_calls(&self) -> usize {
+        let ports = usize::from(self.last_port.saturating_sub(self.first_port)) + 1;
+        (ports / 4).max(1)
+    }
 }
 
 impl fmt::Display for Transport {

@@ -233,3 +233,35 @@ ports = [5000, 5999]
 "#,
     );
 }
+
+#[test]
+fn more_calls_than_the_media_ports_carry_are_no_secret() {
+    assert_page(
+        r#"
+[gateway]
+calls = 50
+[media]
+ports = [20000, 20099]
+"#,
+        r#"
+  ⚠ there is no number: nobody can call
+   ╭─[pronto.toml:1:1]
+ 1 │ [gateway]
+   · ▲
+   · ╰── found no `[[number]]`
+ 2 │ calls = 50
+   ╰────
+
+  ⚠ the media ports are enough for 25 calls at once: the next is refused
+   ╭─[pronto.toml:2:9]
+ 1 │ [gateway]
+ 2 │ calls = 50
+   ·         ─┬
+   ·          ╰── found 50
+ 3 │ [media]
+   ╰────
+  help: expected four ports for each call, or fewer `calls`
+
+"#,
+    );
+}

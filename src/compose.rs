@@ -1,6 +1,7 @@
 //! From the configuration to what each half of the house wants to be told.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pronto_engine as engine;
 use pronto_gateway as gateway;
@@ -14,6 +15,11 @@ use crate::config::{Config, Credential, Operator, SignIn, Strategy, Transport};
 
 /// Media threads: one for every two processors, as the rest is signalling, gRPC and the store.
 const PROCESSORS_PER_MEDIA_THREAD: usize = 2;
+
+/// The longest registration. A phone that registers for an hour and loses its power would be rung in vain for an
+/// hour, each caller at the head waiting for it; and after a restart of the gateway, which forgets its bindings,
+/// an operator would be signed out for as long.
+const LONGEST_REGISTRATION: Duration = Duration::from_secs(120);
 
 /// What the queue's engine is told.
 pub(crate) fn engine(config: &Config) -> engine::Configuration {
@@ -67,6 +73,11 @@ pub(crate) fn gateway(
             advertise: config.sip.advertise,
             product: concat!("Pronto/", env!("CARGO_PKG_VERSION")).to_owned(),
             operators: credentials(config, generated)?,
+            expires: sip::ExpiresLimits {
+                max: LONGEST_REGISTRATION,
+                default: LONGEST_REGISTRATION,
+                ..sip::ExpiresLimits::default()
+            },
             trunks: config.sip.trunks.iter().map(trunk).collect(),
             ..sip::Settings::new(&config.sip.domain)
         },
@@ -156,5 +167,21 @@ fn clip(recording: &Recording) -> Clip {
         Clip::from_pcm16_8k(&recording.samples)
     } else {
         Clip::from_pcm16_16k(&recording.samples)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 3261 §10.2.1.1: the registrar may shorten what a phone asks for.
+    #[test]
+    fn a_phone_has_to_say_within_minutes_that_it_is_still_there() {
+        let config = Config::builtin();
+        let password = |id: &str| (OperatorId::new(id).unwrap(), Secret::new("correct horse"));
+        let generated = ["101", "102"].map(password).into();
+        let expires = gateway(&config, &generated).unwrap().sip.expires;
+        assert!(expires.min <= expires.default && expires.default <= expires.max);
+        assert!(expires.max <= Duration::from_secs(300), "{:?}", expires.max);
     }
 }

@@ -265,12 +265,15 @@ fn greet(config: &Config, gateway: &GatewayShell, generated: &BTreeMap<OperatorI
     }
     if let Some((id, password)) = generated.iter().next() {
         let domain = &config.sip.domain;
-        println!("In baresip, to be operator {id}, then to call as an outsider:");
+        println!("In baresip, to be operator {id}:");
         let password = password.reveal();
         println!(
             "  /uanew <sip:{id}@{domain};transport=udp>;outbound=\"sip:{first}\";auth_user={id};auth_pass={password}"
         );
         if let Some(number) = config.numbers.first() {
+            // Whoever calls from an operator's phone is that operator: nobody would be free to answer.
+            println!("In a second baresip, to call as an outsider:");
+            println!("  /uanew <sip:caller@{}>;regint=0", first.ip());
             println!("  /dial sip:{}@{first}", number.dial);
         }
     }

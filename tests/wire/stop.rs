@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::{TcpListener, UdpSocket};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::kit::baresip::Baresip;
 use crate::kit::centre::{Centre, Plan, STRAIGHT, clip};
 use crate::kit::g711::Law;
 use crate::kit::ground::{CALLER, Ground};
@@ -119,14 +121,21 @@ fn a_centre_that_was_killed_starts_again_and_takes_its_operators_and_callers() {
     centre.close();
 }
 
-/// The built-in centre has fixed ports: one test has them.
-#[test]
-fn the_built_in_centre_keeps_its_generated_passwords_over_a_restart() {
+/// The built-in centre has fixed ports: one test at a time has them.
+fn built_in_ports() -> MutexGuard<'static, ()> {
+    static PORTS: Mutex<()> = Mutex::new(());
+    let ports = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
     let free = UdpSocket::bind("127.0.0.1:5060").is_ok() && TcpListener::bind("127.0.0.1:50051").is_ok();
     assert!(
         free,
         "something else has 127.0.0.1:5060 or :50051, where the built-in centre lives"
     );
+    ports
+}
+
+#[test]
+fn the_built_in_centre_keeps_its_generated_passwords_over_a_restart() {
+    let _ports = built_in_ports();
     let ground = Ground::take();
     let mut shown = BTreeSet::new();
     for _ in 0..2 {
@@ -144,4 +153,45 @@ fn the_built_in_centre_keeps_its_generated_passwords_over_a_restart() {
         assert!(status.is_some_and(|status| status.success()), "{status:?}");
     }
     assert_eq!(shown.len(), 1, "the same password both times");
+}
+
+/// The lines that are printed to be typed, in two phones as it says.
+#[test]
+fn what_the_built_in_centre_says_to_type_connects_a_caller_with_an_operator() {
+    let _ports = built_in_ports();
+    let ground = Ground::take();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pronto"));
+    command.arg("serve").current_dir(ground.directory());
+    let mut centre = Process::start("pronto", &mut command);
+    let stop = centre.wait_for_line(Duration::from_secs(20), |line| line.starts_with("Stop with"));
+    assert!(stop.is_some(), "the built-in centre is not up:\n{}", centre.log());
+    let mut phones: Vec<Baresip> = Vec::new();
+    for line in centre.log().lines() {
+        if line.starts_with("In ") {
+            let folder = ground.subdirectory(&format!("phone-{}", phones.len()));
+            phones.push(Baresip::unconfigured(&folder));
+        } else if let (Some(typed), Some(phone)) = (line.trim().strip_prefix('/'), phones.last_mut()) {
+            let (command, parameters) = typed.split_once(' ').expect("each line has a parameter");
+            phone.command(command, &parameters.replace('"', "\\\""));
+            if phones.len() == 1 {
+                assert!(phones[0].registered(PATIENCE), "the operator cannot register");
+            }
+        }
+    }
+    let [operator, caller] = phones.as_mut_slice() else {
+        panic!("two phones, the operator's and the caller's:\n{}", centre.log());
+    };
+    assert!(
+        caller.event("CALL_ESTABLISHED", PATIENCE).is_some(),
+        "the caller is answered"
+    );
+    // No key: after the prompts and the menu's `timeout`, `noinput` leads to the queue.
+    let rings = operator.event("CALL_INCOMING", Duration::from_secs(60));
+    assert!(rings.is_some(), "the operator's phone rings for the caller");
+    operator.command("accept", "");
+    assert!(operator.event("CALL_ESTABLISHED", PATIENCE).is_some());
+    assert!(caller.quit() && operator.quit());
+    centre.signal("TERM");
+    let status = centre.wait_for_exit(Duration::from_secs(10));
+    assert!(status.is_some_and(|status| status.success()), "{status:?}");
 }

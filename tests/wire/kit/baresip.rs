@@ -42,6 +42,24 @@ pub(crate) struct Account<'a> {
 impl Baresip {
     /// Starts in `directory`, ready for commands; registered only after [`Baresip::registered`] says so.
     pub(crate) fn start(account: &Account<'_>, directory: &Path) -> Baresip {
+        let mut phone = Baresip::ready(account.user, account.tone, directory);
+        // Only now, with somebody listening: a phone that registers at its start may have answered its first call
+        // before its control socket had anyone to tell.
+        phone.command("uanew", &address(account, phone.sip));
+        let done = phone.message(Duration::from_secs(5), |text| text.contains("\"response\":true"));
+        assert!(
+            done.is_some_and(|text| text.contains("\"ok\":true")),
+            "baresip does not take its account"
+        );
+        phone
+    }
+
+    /// Starts in `directory` without an account, as after its installation.
+    pub(crate) fn unconfigured(directory: &Path) -> Baresip {
+        Baresip::ready("without an account", 900.0, directory)
+    }
+
+    fn ready(name: &str, tone_hz: f64, directory: &Path) -> Baresip {
         let host = Ipv4Addr::LOCALHOST;
         let sip = SocketAddr::from((host, free_port(host.into())));
         let control = free_tcp_port();
@@ -49,7 +67,7 @@ impl Baresip {
         // Long enough for any test: at its end the phone would fall silent.
         Wav {
             rate: 8_000,
-            samples: sine(account.tone, 8_000 * 120),
+            samples: sine(tone_hz, 8_000 * 120),
         }
         .write(&tone)
         .expect("the test's directory is writable");
@@ -59,26 +77,17 @@ impl Baresip {
         fs::write(directory.join("contacts"), "").expect("the test's directory is writable");
         let mut command = Command::new("baresip");
         command.arg("-f").arg(directory);
-        let process = Process::start(&format!("baresip {}", account.user), &mut command);
+        let process = Process::start(&format!("baresip {name}"), &mut command);
         let ready = process.wait_for_line(Duration::from_secs(10), |line| line.contains("baresip is ready"));
         assert!(ready.is_some(), "baresip is not ready:\n{}", process.log());
         let control = TcpStream::connect(control).expect("baresip listens for commands once it is ready");
-        let mut phone = Baresip {
+        Baresip {
             process,
             control,
             unread: Vec::new(),
             directory: directory.to_owned(),
             sip,
-        };
-        // Only now, with somebody listening: a phone that registers at its start may have answered its first call
-        // before its control socket had anyone to tell.
-        phone.command("uanew", &address(account, sip));
-        let done = phone.message(Duration::from_secs(5), |text| text.contains("\"response\":true"));
-        assert!(
-            done.is_some_and(|text| text.contains("\"ok\":true")),
-            "baresip does not take its account"
-        );
-        phone
+        }
     }
 
     pub(crate) fn sip(&self) -> SocketAddr {

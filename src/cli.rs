@@ -1,4 +1,4 @@
-//! What can be typed: `pronto serve`, `gateway`, `queue`, `config check`.
+//! What can be typed: `pronto serve`, `gateway`, `queue`, `config check`, `prompts build`.
 //!
 //! Only the words, and which configuration they mean; what they do is done elsewhere.
 
@@ -35,6 +35,9 @@ pub enum Command {
     /// Look at a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Make the clips that are compiled in
+    #[command(subcommand)]
+    Prompts(PromptsCommand),
 }
 
 /// The arguments of `serve`.
@@ -61,6 +64,23 @@ pub enum ConfigCommand {
         /// The configuration
         #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
         config: PathBuf,
+    },
+}
+
+/// What can be done with the clips that are compiled in.
+#[derive(Debug, Clone, Subcommand, PartialEq, Eq)]
+pub enum PromptsCommand {
+    /// Say what the table of texts and the announcements need, through Festival or else eSpeak NG
+    ///
+    /// Run it in the source tree; then compile. Needs the Debian packages festival, festvox-italp16k and
+    /// festvox-us-slt-hts, or espeak-ng.
+    Build {
+        /// Say every clip again, not only those that are missing or whose text changed
+        #[arg(long)]
+        all: bool,
+        /// Where build/prompts.tsv is read and prompts/ is written
+        #[arg(long, value_name = "FOLDER", default_value = "recordings")]
+        folder: PathBuf,
     },
 }
 

@@ -6,10 +6,8 @@ use std::time::Duration;
 use pronto_engine as engine;
 use pronto_gateway as gateway;
 use pronto_gateway::shell::ShellSettings;
-use pronto_media::Clip;
-use pronto_recordings::Recording;
 use pronto_sip as sip;
-use pronto_types::{Language, OperatorId, Secret};
+use pronto_types::{OperatorId, Secret};
 
 use crate::config::{Config, Credential, Operator, SignIn, Strategy, Transport};
 
@@ -143,30 +141,8 @@ fn calls(config: &Config) -> gateway::Settings {
         queue_away: config.gateway.queue_away,
         advertise: config.media.advertise,
         learn: config.media.learn,
-        prompts: prompts(config),
+        prompts: gateway::Prompts::of((*config.library).clone()),
         max_calls: config.gateway.calls.min(config.media.most_calls()),
-    }
-}
-
-/// Every prompt of every number's language, encoded once.
-fn prompts(config: &Config) -> gateway::Prompts {
-    let mut prompts = gateway::Prompts::default();
-    for language in Language::ALL {
-        for name in config.library.names(language) {
-            if let Some(recording) = config.library.prompt(name, language) {
-                prompts.insert(language, name, clip(recording));
-            }
-        }
-    }
-    prompts.set_music(clip(config.library.music()));
-    prompts
-}
-
-fn clip(recording: &Recording) -> Clip {
-    if recording.sample_rate == 8000 {
-        Clip::from_pcm16_8k(&recording.samples)
-    } else {
-        Clip::from_pcm16_16k(&recording.samples)
     }
 }
 

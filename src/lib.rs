@@ -6,4 +6,5 @@ pub mod config;
 pub mod diagnose;
 mod in_memory;
 mod metrics_page;
+pub mod prompts;
 pub mod serve;

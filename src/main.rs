@@ -4,9 +4,10 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use pronto::cli::{Cli, Command, ConfigCommand};
+use pronto::cli::{Cli, Command, ConfigCommand, PromptsCommand};
 use pronto::config::{Config, Look, Report};
 use pronto::diagnose;
+use pronto::prompts;
 use pronto::serve::{self, Halves};
 use tracing_subscriber::EnvFilter;
 
@@ -41,6 +42,16 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         }
+        Command::Prompts(PromptsCommand::Build { all, folder }) => match prompts::build(&folder, all) {
+            Ok(summary) => {
+                println!("{summary}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("pronto: {error}");
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 

@@ -474,6 +474,8 @@ fn every_prompt_exists_in_both_languages() {
         entries
             .flatten()
             .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            // Each language puts its numbers together in its own way; `src/prompts` looks after those.
+            .filter(|name| !name.starts_with("speak."))
             .collect()
     };
     let (italian, english) = (names("it"), names("en"));

@@ -6,14 +6,14 @@ rings on past the last sample goes on at the first, echoes included, so the loop
 where a telephone carries it (300 to 3400 Hz): the bass is heard by its overtones.
 """
 
+import array
 import math
 import os
-import sys
-
-sys.dont_write_bytecode = True
-import level
+import wave
 
 RATE = 16000
+# Under speech, which is at -23.
+LUFS = -26
 BEAT = RATE * 60 // 80
 RING = BEAT * 4 * 8
 
@@ -73,8 +73,60 @@ def tune():
     return [ring[n] + sum(share * ring[n - delay] for delay, share in delays) for n in range(RING)]
 
 
+def biquad(samples, b, a):
+    x1 = x2 = y1 = y2 = 0.0
+    out = []
+    for x in samples:
+        y = (b[0] * x + b[1] * x1 + b[2] * x2 - a[1] * y1 - a[2] * y2) / a[0]
+        x1, x2, y1, y2 = x, x1, y, y1
+        out.append(y)
+    return out
+
+
+def k_weighted(samples, rate):
+    """The head's shelf and the low cut of BS.1770, designed for this rate (the standard's table is for 48 kHz)."""
+    gain, q, corner = 3.999843853973347, 0.7071752369554196, 1681.974450955533
+    k = math.tan(math.pi * corner / rate)
+    high, band = 10 ** (gain / 20), 10 ** (gain / 20 * 0.4996667741545416)
+    shelf_b = (high + band * k / q + k * k, 2 * (k * k - high), high - band * k / q + k * k)
+    shelf_a = (1 + k / q + k * k, 2 * (k * k - 1), 1 - k / q + k * k)
+    q, corner = 0.5003270373238773, 38.13547087602444
+    k = math.tan(math.pi * corner / rate)
+    cut_b, cut_a = (1, -2, 1), (1 + k / q + k * k, 2 * (k * k - 1), 1 - k / q + k * k)
+    # The standard's low cut has the numerator 1, -2, 1 whatever its denominator: unity gain where it passes.
+    cut_b = tuple(b * cut_a[0] for b in cut_b)
+    return biquad(biquad(samples, shelf_b, shelf_a), cut_b, cut_a)
+
+
+def loudness(samples, rate):
+    """Integrated loudness in LUFS (ITU-R BS.1770-4): blocks of 400 ms, gates at -70 LUFS and 10 LU below the rest."""
+    block, hop = rate * 4 // 10, rate // 10
+    weighted = k_weighted(samples, rate)
+    powers = [
+        sum(sample * sample for sample in weighted[at:at + block]) / block
+        for at in range(0, len(weighted) - block + 1, hop)
+    ]
+    lufs = lambda power: -0.691 + 10 * math.log10(power) if power > 0 else -math.inf
+    mean = lambda values: sum(values) / len(values) if values else 0.0
+    heard = [power for power in powers if lufs(power) > -70]
+    gate = lufs(mean(heard)) - 10
+    return lufs(mean([power for power in heard if lufs(power) > gate]))
+
+
+def write(path, samples, rate):
+    """Samples in -1..1."""
+    with wave.open(path, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(array.array("h", [round(sample * 32767) for sample in samples]).tobytes())
+
+
 if __name__ == "__main__":
     out = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../prompts/music.wav")
     samples = tune()
     peak = max(abs(sample) for sample in samples)
-    level.write(out, level.levelled([sample / peak for sample in samples], RATE, -26, "music"), RATE)
+    samples = [sample / peak for sample in samples]
+    gain = 10 ** ((LUFS - loudness(samples, RATE)) / 20)
+    assert gain < 1, "the music would be clipped"
+    write(out, [sample * gain for sample in samples], RATE)

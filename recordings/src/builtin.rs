@@ -1,33 +1,28 @@
-//! The clips compiled into the binary.
+//! The clips compiled into the binary: everything under `prompts/`, listed by the build script.
 
-use pronto_types::Language;
+use std::sync::OnceLock;
+
+use crate::{Recording, wav};
 
 /// A clip as bytes of a WAV file.
 pub(crate) struct Clip {
-    /// `None`: for every language.
-    pub(crate) language: Option<Language>,
+    /// The code of its language; `None`: for every language.
+    pub(crate) language: Option<&'static str>,
     pub(crate) name: &'static str,
     pub(crate) file: &'static [u8],
+    decoded: OnceLock<Recording>,
 }
 
-macro_rules! clip {
-    ($language:expr, $name:literal, $path:literal) => {
-        Clip {
-            language: $language,
-            name: $name,
-            file: include_bytes!(concat!("../prompts/", $path)),
-        }
-    };
+impl Clip {
+    /// Decoded when somebody first wants to hear it: all of them together take a third of a second.
+    pub(crate) fn recording(&self) -> &Recording {
+        #[expect(
+            clippy::expect_used,
+            reason = "the clips are compiled in, and a test reads each of them"
+        )]
+        self.decoded
+            .get_or_init(|| wav::read(self.file).expect("a built-in clip is a WAV file"))
+    }
 }
 
-pub(crate) const CLIPS: [Clip; 9] = [
-    clip!(Some(Language::Italian), "welcome", "it/welcome.wav"),
-    clip!(Some(Language::Italian), "main-menu", "it/main-menu.wav"),
-    clip!(Some(Language::Italian), "all-busy", "it/all-busy.wav"),
-    clip!(Some(Language::Italian), "goodbye", "it/goodbye.wav"),
-    clip!(Some(Language::English), "welcome", "en/welcome.wav"),
-    clip!(Some(Language::English), "main-menu", "en/main-menu.wav"),
-    clip!(Some(Language::English), "all-busy", "en/all-busy.wav"),
-    clip!(Some(Language::English), "goodbye", "en/goodbye.wav"),
-    clip!(None, "music", "music.wav"),
-];
+include!(concat!(env!("OUT_DIR"), "/clips.rs"));

@@ -7,9 +7,13 @@
 mod builtin;
 mod directory;
 mod library;
+mod loudness;
+mod master;
 #[cfg(test)]
 mod tests;
 mod wav;
 
 pub use library::{Library, LibraryError, MOST_CLIPS, MUSIC, Recording};
-pub use wav::MOST_SECONDS;
+pub use loudness::{loudness, sounding};
+pub use master::{LOUDNESS, Mastered, SAMPLE_RATE, master};
+pub use wav::{MOST_SECONDS, read_at_any_rate, write};

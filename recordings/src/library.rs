@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pronto_types::Language;
 
-use crate::{builtin, directory, wav};
+use crate::{builtin, directory};
 
 /// The name of the music callers wait with; it has no language.
 pub const MUSIC: &str = "music";
@@ -69,32 +69,52 @@ pub enum LibraryError {
 /// Prompts by name and language. Cheap to clone: the samples are shared.
 #[derive(Debug, Clone)]
 pub struct Library {
-    clips: Clips,
+    clips: BTreeMap<Option<Language>, BTreeMap<Arc<str>, Source>>,
     music: Recording,
 }
 
 /// Clips by language (`None`: for every language), then by name.
 pub(crate) type Clips = BTreeMap<Option<Language>, BTreeMap<Arc<str>, Recording>>;
 
+/// Where a clip comes from.
+#[derive(Clone)]
+enum Source {
+    BuiltIn(&'static builtin::Clip),
+    Recorded(Recording),
+}
+
+impl Source {
+    fn recording(&self) -> &Recording {
+        match self {
+            Source::BuiltIn(clip) => clip.recording(),
+            Source::Recorded(recording) => recording,
+        }
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Source::BuiltIn(_) => f.write_str("BuiltIn"),
+            Source::Recorded(recording) => recording.fmt(f),
+        }
+    }
+}
+
 impl Library {
-    /// The prompts compiled in: welcome, main-menu, all-busy and goodbye in each language, and the music; all
-    /// 16 kHz.
+    /// The clips compiled in, all 16 kHz: the prompts of the built-in flow and everything announcements say, in each
+    /// language, and the music.
     pub fn builtin() -> Self {
-        let mut clips = Clips::new();
+        let mut clips: BTreeMap<_, BTreeMap<Arc<str>, _>> = BTreeMap::new();
         let mut music = None;
-        for clip in builtin::CLIPS {
-            #[expect(
-                clippy::expect_used,
-                reason = "the clips are compiled in, and a test reads each of them"
-            )]
-            let recording = wav::read(clip.file).expect("a built-in clip is a WAV file");
+        for clip in &builtin::CLIPS {
             if clip.name == MUSIC {
-                music = Some(recording.clone());
+                music = Some(clip.recording().clone());
             }
             clips
-                .entry(clip.language)
+                .entry(clip.language.and_then(Language::from_code))
                 .or_default()
-                .insert(clip.name.into(), recording);
+                .insert(clip.name.into(), Source::BuiltIn(clip));
         }
         #[expect(
             clippy::expect_used,
@@ -122,8 +142,11 @@ impl Library {
         for name in clips.get(&None).into_iter().flat_map(BTreeMap::keys) {
             self.clips.values_mut().for_each(|names| drop(names.remove(name)));
         }
-        for (language, mut names) in clips {
-            self.clips.entry(language).or_default().append(&mut names);
+        for (language, names) in clips {
+            let recorded = names
+                .into_iter()
+                .map(|(name, recording)| (name, Source::Recorded(recording)));
+            self.clips.entry(language).or_default().extend(recorded);
         }
         Ok(self)
     }
@@ -133,6 +156,7 @@ impl Library {
         [Some(language), None]
             .iter()
             .find_map(|language| self.clips.get(language)?.get(name))
+            .map(Source::recording)
     }
 
     /// The names for which [`Library::prompt`] has a clip in that language, sorted.

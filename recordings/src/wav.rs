@@ -1,8 +1,8 @@
 //! WAV files (RIFF, PCM) to samples. The only module that names `hound`.
 
-use std::io::Read;
+use std::io::{self, Read, Seek, Write};
 
-use hound::{SampleFormat, WavReader, WavSpec};
+use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
 use crate::Recording;
 
@@ -18,6 +18,18 @@ pub(crate) const EXPECTED: &str =
 /// # Errors
 /// What was found instead of [`EXPECTED`], as words that follow "found".
 pub(crate) fn read(file: impl Read) -> Result<Recording, String> {
+    read_if(file, |sample_rate| matches!(sample_rate, 8_000 | 16_000))
+}
+
+/// Reads what a synthesiser wrote: as a clip, but at any rate.
+///
+/// # Errors
+/// What was found instead, as words that follow "found".
+pub fn read_at_any_rate(file: impl Read) -> Result<Recording, String> {
+    read_if(file, |_| true)
+}
+
+fn read_if(file: impl Read, is_expected: impl Fn(u32) -> bool) -> Result<Recording, String> {
     let reader = WavReader::new(file).map_err(|error| match error {
         hound::Error::FormatError(reason) => format!("no WAV file ({reason})"),
         other => format!("no WAV file ({other})"),
@@ -28,9 +40,7 @@ pub(crate) fn read(file: impl Read) -> Result<Recording, String> {
         bits_per_sample,
         sample_format,
     } = reader.spec();
-    if (channels, bits_per_sample, sample_format) != (1, 16, SampleFormat::Int)
-        || !matches!(sample_rate, 8_000 | 16_000)
-    {
+    if (channels, bits_per_sample, sample_format) != (1, 16, SampleFormat::Int) || !is_expected(sample_rate) {
         let kind = match sample_format {
             SampleFormat::Int => "PCM",
             SampleFormat::Float => "floating point",
@@ -63,6 +73,28 @@ pub(crate) fn read(file: impl Read) -> Result<Recording, String> {
     })
 }
 
+/// Writes a clip: 16 bit PCM, mono.
+///
+/// # Errors
+/// What the file answers.
+pub fn write(file: impl Write + Seek, clip: &Recording) -> io::Result<()> {
+    let io_error = |error| match error {
+        hound::Error::IoError(error) => error,
+        other => io::Error::other(other),
+    };
+    let spec = WavSpec {
+        channels: 1,
+        sample_rate: clip.sample_rate,
+        bits_per_sample: 16,
+        sample_format: SampleFormat::Int,
+    };
+    let mut writer = WavWriter::new(file, spec).map_err(io_error)?;
+    for sample in clip.samples.iter() {
+        writer.write_sample(*sample).map_err(io_error)?;
+    }
+    writer.finalize().map_err(io_error)
+}
+
 /// A clip of 100 ms whose every sample is `value`, for the tests of directories.
 #[cfg(test)]
 pub(crate) fn write_test_clip(path: &std::path::Path, channels: u16, sample_rate: u32, value: i16) {
@@ -72,7 +104,7 @@ pub(crate) fn write_test_clip(path: &std::path::Path, channels: u16, sample_rate
         bits_per_sample: 16,
         sample_format: SampleFormat::Int,
     };
-    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    let mut writer = WavWriter::create(path, spec).unwrap();
     (0..sample_rate / 10 * u32::from(channels)).for_each(|_| writer.write_sample(value).unwrap());
     writer.finalize().unwrap();
 }
@@ -114,6 +146,23 @@ mod tests {
                 (rate, &[1, -1, i16::MIN][..])
             );
         }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let clip = Recording {
+            sample_rate: 16_000,
+            samples: [1, -2, i16::MAX, i16::MIN].into(),
+        };
+        let mut file = io::Cursor::new(Vec::new());
+        write(&mut file, &clip).unwrap();
+        assert_eq!(read(&file.get_ref()[..]).unwrap(), clip);
+        assert_eq!(
+            read_at_any_rate(&wav(1, 22_050, 16, &[7, 0])[..])
+                .unwrap()
+                .sample_rate,
+            22_050
+        );
     }
 
     #[test]

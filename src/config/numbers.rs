@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pronto_ivr::Flow;
+use pronto_ivr::{Flow, speak};
 use pronto_recordings::Library;
 use pronto_types::Language;
 
@@ -140,8 +140,10 @@ fn check(flow: &Flow, languages: &[Language], queues: &[Queue], library: &Librar
             if library.prompt(name, *language).is_none() {
                 let message = format!("there is no prompt {} in the language `{language}`", quoted(name));
                 let names = || library.names(*language);
+                // What announcements are made of would hide the rest; a flow may use it all the same.
+                let usual = names().filter(|name| !name.starts_with(speak::PREFIX));
                 let problem = Problem::error(span.clone(), message, quoted(name));
-                problems.push(problem.expected(one_of(names())).nearest(nearest(name, names())));
+                problems.push(problem.expected(one_of(usual)).nearest(nearest(name, names())));
             }
         }
     }

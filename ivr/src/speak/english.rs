@@ -1,5 +1,6 @@
 //! English: tens and units are words of their own (twenty-three), and `and` follows the hundreds.
 
+use super::wait::is_figure;
 use super::{Phrase, WaitRange};
 
 const BELOW_TWENTY: [&str; 20] = [
@@ -131,12 +132,14 @@ fn and_duration(minutes: u16) -> Phrase {
     }
 }
 
+/// Whole for the waits that are announced; others are put together.
 fn and_minutes(minutes: u16) -> Phrase {
-    let text = match minutes {
-        1 => "and one minute".to_owned(),
-        _ => format!("and {} minutes", cardinal(minutes)),
-    };
-    Phrase::clip(format_args!("and-minutes.{minutes}"), text)
+    let whole = |text: String| Phrase::clip(format_args!("and-minutes.{minutes}"), text);
+    match minutes {
+        1 => whole("and one minute".to_owned()),
+        _ if is_figure(minutes) => whole(format!("and {} minutes", cardinal(minutes))),
+        _ => Phrase::clip("and", "and").then(duration(minutes)),
+    }
 }
 
 fn hours_words(hours: u16) -> String {

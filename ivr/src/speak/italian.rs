@@ -2,6 +2,7 @@
 //! its own before `uno` and `undici` but not before `otto` and `ottanta` (centouno, centotto), and a `tre` that ends a
 //! word is stressed (ventitré). Ordinals agree with *la persona*.
 
+use super::wait::is_figure;
 use super::{Phrase, WaitRange};
 
 const BELOW_TWENTY: [&str; 20] = [
@@ -178,12 +179,14 @@ fn and_duration(minutes: u16) -> Phrase {
     }
 }
 
+/// Whole for the waits that are announced; others are put together.
 fn and_minutes(minutes: u16) -> Phrase {
-    let text = match minutes {
-        1 => "e un minuto".to_owned(),
-        _ => format!("e {} minuti", word(minutes)),
-    };
-    Phrase::clip(format_args!("and-minutes.{minutes}"), text)
+    let whole = |text: String| Phrase::clip(format_args!("and-minutes.{minutes}"), text);
+    match minutes {
+        1 => whole("e un minuto".to_owned()),
+        _ if is_figure(minutes) => whole(format!("e {} minuti", word(minutes))),
+        _ => Phrase::clip("and", "e").then(duration(minutes)),
+    }
 }
 
 fn hours_word(hours: u16) -> String {

@@ -3,8 +3,8 @@
 //! An [`Announcement`] is put together from clips that each hold a word or a few, cut where a speaker would breathe:
 //! `L'attesa prevista è tra` · `due` · `e quattro minuti`. Italian numbers and ordinals below a hundred are whole
 //! words, and above it the hundreds and the rest (`cento` · `ventitré`, but `cent` · `otto`); English ones are made
-//! of their tens and units, as they are written. What ends a range is one clip with its `e` or `and`: a vowel cut out
-//! alone is a stutter.
+//! of their tens and units, as they are written. What ends a range that is announced is one clip with
+//! its `e` or `and`: a vowel cut out alone is a stutter.
 //!
 //! Everything begins as a [`Phrase`], which knows its clips *and* its writing, so that what is played and what is
 //! logged cannot differ. The grammar is the business of `italian` and `english`.
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use pronto_types::Language;
 
-pub use phrase::Phrase;
+pub use phrase::{PREFIX, Phrase};
 pub use wait::WaitRange;
 
 /// The greatest number, cardinal or ordinal, that is said.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Where every clip's name begins: no flow needs such a name for a prompt of its own.
-const PREFIX: &str = "speak.";
+pub const PREFIX: &str = "speak.";
 
 /// Some words, as the clips that say them one after another.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

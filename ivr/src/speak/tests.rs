@@ -94,10 +94,7 @@ fn a_clip_has_a_name_a_file_can_have_and_always_the_same_words() {
         let mut known = BTreeMap::new();
         let mut check = |phrase: &Phrase| {
             for (name, text) in phrase.clips() {
-                assert!(
-                    name.starts_with("speak.") && QueueName::new(name).is_ok(),
-                    "{name}"
-                );
+                assert!(name.starts_with(PREFIX) && QueueName::new(name).is_ok(), "{name}");
                 assert!(!text.is_empty() && text.trim() == text, "{name} says {text:?}");
                 let before = known.insert(name.to_string(), text.to_owned());
                 assert!(before.is_none_or(|before| before == text), "{language}: {name}");

@@ -10,6 +10,11 @@ const FIGURES: [u16; 31] = [
     135, 150, 165, 180,
 ];
 
+/// Whether a wait of so many minutes is ever announced.
+pub(super) fn is_figure(minutes: u16) -> bool {
+    FIGURES.contains(&minutes)
+}
+
 /// From so many to so many whole minutes, 1 to [`MOST_MINUTES`], the first never above the second. One to one is less
 /// than a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -23,7 +23,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use memory::{Durability, MemoryDisk, MemoryStore};
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteReader, SqliteStore};
 
 /// Bounds on what is handed over and not yet durable.
 pub mod limits {
@@ -149,6 +149,9 @@ pub enum StoreError {
         /// Why not.
         source: std::io::Error,
     },
+    /// There is nothing to look at.
+    #[error("there is no `{path}`", path = .0.display())]
+    Absent(PathBuf),
     /// A file of that name exists and is not one of ours.
     #[error("`{path}` is not a store of this program", path = .0.display())]
     Foreign(PathBuf),
@@ -229,6 +232,12 @@ pub trait Store: Send + Sync {
 
 /// The whole log in order, read by the page. Ends after the first error.
 pub fn records(store: &dyn Store) -> impl Iterator<Item = Result<Record, StoreError>> {
+    pages(|from, limit| store.read(from, limit))
+}
+
+fn pages(
+    read: impl Fn(u64, usize) -> Result<Vec<Record>, StoreError>,
+) -> impl Iterator<Item = Result<Record, StoreError>> {
     const PAGE: usize = 1_024;
     let mut page = Vec::new().into_iter();
     let mut next = Some(1);
@@ -237,7 +246,7 @@ pub fn records(store: &dyn Store) -> impl Iterator<Item = Result<Record, StoreEr
             if let Some(record) = page.next() {
                 return Some(Ok(record));
             }
-            match store.read(next?, PAGE) {
+            match read(next?, PAGE) {
                 Ok(records) => {
                     next = records.last().map(|record| record.seq + 1);
                     page = records.into_iter();

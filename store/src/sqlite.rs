@@ -5,6 +5,7 @@
 //! the kernel keeps locked for as long as the process lives (so a killed process leaves nothing to clean up).
 
 mod files;
+mod reader;
 mod schema;
 #[cfg(test)]
 pub(crate) mod test_directory;
@@ -17,11 +18,10 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::Connection;
 
-use crate::{
-    AppendError, Batch, Durable, Opened, Person, Record, Store, StoreError, checksum, follow, limits,
-};
+use crate::{AppendError, Batch, Durable, Opened, Person, Record, Store, StoreError, follow, limits};
+pub use reader::SqliteReader;
 use writer::{Command, Writer};
 
 /// A store in a file.
@@ -148,41 +148,11 @@ impl Store for SqliteStore {
     }
 
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
-        let from = from.max(1);
-        let (Ok(first), limit) = (i64::try_from(from), i64::try_from(limit).unwrap_or(i64::MAX)) else {
-            return Ok(Vec::new());
-        };
-        let reader = locked(&self.reader);
-        let failed = schema::failed("read the log");
-        let mut select = reader
-            .prepare_cached("SELECT seq, version, crc, bytes FROM fact WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
-            .map_err(&failed)?;
-        let mut rows = select.query((first, limit)).map_err(&failed)?;
-        let mut records = Vec::new();
-        let mut expected = from;
-        while let Some(row) = rows.next().map_err(&failed)? {
-            records.push(record(row, expected)?);
-            expected += 1;
-        }
-        Ok(records)
+        reader::read(&locked(&self.reader), from, limit)
     }
 
     fn person(&self, contact: u64) -> Result<Option<Person>, StoreError> {
-        let reader = locked(&self.reader);
-        let failed = schema::failed("read a person");
-        let mut select = reader
-            .prepare_cached("SELECT number, name FROM person WHERE contact = ?1")
-            .map_err(&failed)?;
-        select
-            .query_one([contact.cast_signed()], |row| {
-                Ok(Person {
-                    contact,
-                    number: row.get(0)?,
-                    name: row.get(1)?,
-                })
-            })
-            .optional()
-            .map_err(failed)
+        reader::person(&locked(&self.reader), contact)
     }
 
     fn erase(&self, contact: u64) -> Result<bool, StoreError> {
@@ -209,27 +179,6 @@ impl Drop for SqliteStore {
         // Closing the file unlocks it too; this says when.
         let _ = self.lock.unlock();
     }
-}
-
-/// A row of the log, which must be number `expected` and what was written.
-fn record(row: &Row<'_>, expected: u64) -> Result<Record, StoreError> {
-    let seq: i64 = row.get(0).map_err(schema::failed("read the log"))?;
-    if u64::try_from(seq).ok() != Some(expected) {
-        return Err(StoreError::Missing(expected));
-    }
-    // A damaged row may hold anything, other types included.
-    let damaged = |_| StoreError::Damaged(expected);
-    let version = row.get(1).map_err(damaged)?;
-    let crc: u32 = row.get(2).map_err(damaged)?;
-    let bytes: Vec<u8> = row.get(3).map_err(damaged)?;
-    if checksum(expected, version, &bytes) != crc {
-        return Err(StoreError::Damaged(expected));
-    }
-    Ok(Record {
-        seq: expected,
-        version,
-        bytes,
-    })
 }
 
 /// The values behind these locks are whole between any two statements.

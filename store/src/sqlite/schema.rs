@@ -55,6 +55,26 @@ pub(super) fn failed(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreEr
 }
 
 fn check_layout(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    match look(connection, path)? {
+        Layout::Ours => Ok(()),
+        Layout::Empty => create(connection).map_err(failed("make the tables")),
+    }
+}
+
+/// The same where nothing is made: an empty file is not one of ours yet.
+pub(super) fn expect_layout(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    match look(connection, path)? {
+        Layout::Ours => Ok(()),
+        Layout::Empty => Err(StoreError::Foreign(path.to_owned())),
+    }
+}
+
+enum Layout {
+    Ours,
+    Empty,
+}
+
+fn look(connection: &Connection, path: &Path) -> Result<Layout, StoreError> {
     let pragma =
         |connection: &Connection, name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let application = match pragma(connection, "application_id") {
@@ -68,8 +88,8 @@ fn check_layout(connection: &mut Connection, path: &Path) -> Result<(), StoreErr
         .query_one("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(failed("read the store"))?;
     match (application, found, tables) {
-        (0, 0, 0) => create(connection).map_err(failed("make the tables")),
-        (APPLICATION, LAYOUT, _) => Ok(()),
+        (0, 0, 0) => Ok(Layout::Empty),
+        (APPLICATION, LAYOUT, _) => Ok(Layout::Ours),
         (APPLICATION, found, _) => Err(StoreError::Newer { found, known: LAYOUT }),
         _ => Err(StoreError::Foreign(path.to_owned())),
     }

@@ -25,6 +25,12 @@ pub mod limits {
     pub const UNHEARD: usize = 8;
     /// Characters of a pause's reason, of a trunk's name, of a dialled number: cut beyond.
     pub const TEXT: usize = 64;
+    /// Places in queues that the record of one call lists; further ones are counted.
+    pub const TICKETS_OF_CALL: usize = 256;
+    /// Announcements that the record of one ticket lists: the first.
+    pub const ANNOUNCEMENTS_OF_TICKET: usize = 256;
+    /// Offers of one call whose end its record waits for; beyond it the oldest is forgotten.
+    pub const OFFERS_OF_CALL: usize = 64;
 }
 
 /// Everything the engine needs to be told.

@@ -27,6 +27,7 @@ mod engine;
 mod fact;
 mod fault;
 mod gate;
+pub mod records;
 mod state;
 mod view;
 #[cfg(test)]

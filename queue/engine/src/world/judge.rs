@@ -102,6 +102,7 @@ impl World {
         if !grants.is_empty() {
             return Err(format!("at the end there are grants: {grants:?}"));
         }
+        self.books.balance(engine)?;
         let folded = Engine::fold(self.ledger.iter().cloned());
         #[cfg(feature = "faults")]
         if self.fault.is_some() {

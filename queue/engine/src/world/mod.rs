@@ -2,6 +2,7 @@
 //! all from one seed, hours in milliseconds. After every step the invariants are asserted, the fold of the ledger is
 //! compared with the live state, and an oracle judges the facts against the truth.
 
+mod books;
 mod dice;
 mod gateway;
 mod judge;
@@ -89,6 +90,7 @@ struct World {
     durable: usize,
     shadow: State,
     oracle: Oracle,
+    books: books::Books,
     truth: BTreeMap<TicketId, Time>,
     gateways: Vec<SimGateway>,
     wires: Vec<Wire>,
@@ -179,6 +181,7 @@ impl World {
             durable: 0,
             shadow: State::default(),
             oracle: Oracle::default(),
+            books: books::Books::default(),
             truth: BTreeMap::new(),
             wires: vec![Wire::default(); gateways.len()],
             gateways,
@@ -271,6 +274,7 @@ impl World {
             if let Some(recorded) = self.gate.push(output) {
                 self.shadow.apply(&recorded);
                 self.oracle.observe(&recorded, &self.truth)?;
+                self.books.keep(&recorded)?;
                 self.ledger.push(recorded);
                 facts += 1;
             }

@@ -1,0 +1,307 @@
+//! Call records: a fold of the ledger's facts. Exactly one for each call, given out when the call is over. The file of a
+//! recorded talk may be finished later than the call, and even by the gateway's next process: it then comes by itself.
+//!
+//! ```text
+//!   CallBegan ──► open ──────────────────────── CallEnded ──► record
+//!                  │ Joined … Offered … Answered … TalkEnded     ▲
+//!                  └── GatewaySuperseded ── "gateway lost" ──────┘
+//! ```
+//!
+//! Times are those of the facts: when the queue service wrote down what it was told. What a finished call left behind
+//! is forgotten: the fold holds the calls that are up and, for each gateway, those its last process took with it.
+
+mod record;
+mod ticket;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use pronto_types::link::CallOutcome;
+use pronto_types::{CallId, GatewayName, OfferId, TicketId, Time};
+
+use crate::fact::{Cause, Fact, Recorded};
+use crate::limits;
+
+pub use record::{AnnouncementRecord, CallRecord, RecordingRecord, TicketOutcome, TicketRecord};
+
+/// What the fold gives out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// A call is over.
+    Call(Box<CallRecord>),
+    /// The recording of a talk of a call that was over already.
+    Recording {
+        /// Whose.
+        call: CallId,
+        /// The ticket that was answered.
+        ticket: TicketId,
+        /// What there is to hear.
+        recording: RecordingRecord,
+    },
+}
+
+/// The fold. Facts come in the order of their sequence, from the first.
+#[derive(Clone, Debug, Default)]
+pub struct CallRecords {
+    open: BTreeMap<CallId, Open>,
+    /// Of the calls that are open.
+    tickets: BTreeMap<TicketId, CallId>,
+    /// Of the calls that are open.
+    offers: BTreeMap<OfferId, TicketId>,
+    /// Recorded as lost when their gateway's new process came, which will say so too.
+    superseded: BTreeMap<GatewayName, BTreeSet<CallId>>,
+}
+
+#[derive(Clone, Debug)]
+struct Open {
+    /// The process that has the call.
+    epoch: u64,
+    offers: VecDeque<OfferId>,
+    record: CallRecord,
+}
+
+impl CallRecords {
+    /// Takes one fact in; returns what is over by it.
+    pub fn apply(&mut self, recorded: &Recorded) -> Vec<Written> {
+        let Recorded { seq, at, cause, fact } = recorded;
+        let over = match fact {
+            Fact::CallEnded { call, .. } => self.end(*call, *at, cause.as_ref(), fact).into_iter().collect(),
+            Fact::GatewaySuperseded { gateway, epoch } => self.supersede(gateway, *epoch, *at),
+            Fact::Recorded { call, ticket, .. } => {
+                return self.keep(*call, *ticket, fact).into_iter().collect();
+            }
+            _ => {
+                self.follow(*seq, *at, cause.as_ref(), fact);
+                Vec::new()
+            }
+        };
+        over.into_iter()
+            .map(|record| Written::Call(Box::new(record)))
+            .collect()
+    }
+
+    /// What ends no call.
+    fn follow(&mut self, seq: u64, at: Time, cause: Option<&Cause>, fact: &Fact) {
+        match fact {
+            Fact::CallBegan { .. } => self.begin(at, cause, fact),
+            Fact::Joined { ticket, call, .. } | Fact::TurnedAway { ticket, call, .. } => {
+                self.join(*ticket, *call, at, fact);
+            }
+            Fact::Offered { ticket, .. } => self.offer(OfferId(seq), *ticket, at, fact),
+            Fact::Ringing { offer }
+            | Fact::Refused { offer, .. }
+            | Fact::Expired { offer }
+            | Fact::TalkEnded { offer, .. } => {
+                if let Some(ticket) = self.offers.get(offer).copied() {
+                    self.told(ticket, seq, at, fact);
+                }
+            }
+            Fact::Left { ticket, .. }
+            | Fact::Exited { ticket, .. }
+            | Fact::Moved { ticket }
+            | Fact::Lost { ticket, .. }
+            | Fact::Announced { ticket, .. }
+            | Fact::Heard { ticket, .. }
+            | Fact::Answered { ticket, .. }
+            | Fact::Reconnected { ticket } => self.told(*ticket, seq, at, fact),
+            Fact::CallEnded { .. }
+            | Fact::GatewaySuperseded { .. }
+            | Fact::Recorded { .. }
+            | Fact::Started { .. }
+            | Fact::Settled
+            | Fact::Configured(_)
+            | Fact::GatewayAttached { .. }
+            | Fact::GatewayDetached { .. }
+            | Fact::GatewayGone { .. }
+            | Fact::Forgotten { .. }
+            | Fact::Skipped { .. }
+            | Fact::Withdrawing { .. }
+            | Fact::Reachable { .. }
+            | Fact::Unreachable { .. }
+            | Fact::SignedIn { .. }
+            | Fact::SignedOut { .. }
+            | Fact::Ready { .. }
+            | Fact::Paused { .. }
+            | Fact::WrapUp { .. }
+            | Fact::Asked { .. }
+            | Fact::Noted { .. } => {}
+        }
+    }
+
+    /// The calls that are not over, in no order of time.
+    pub fn open(&self) -> impl Iterator<Item = &CallRecord> {
+        self.open.values().map(|open| &open.record)
+    }
+
+    /// How many calls, tickets and offers are held: of open calls alone.
+    pub fn held(&self) -> [usize; 3] {
+        [self.open.len(), self.tickets.len(), self.offers.len()]
+    }
+
+    fn begin(&mut self, at: Time, cause: Option<&Cause>, fact: &Fact) {
+        let (
+            Fact::CallBegan {
+                call,
+                dialled,
+                origin,
+            },
+            Some(cause),
+        ) = (fact, cause)
+        else {
+            return;
+        };
+        let record = CallRecord {
+            began: Some(at),
+            dialled: Some(dialled.clone()),
+            origin: Some(origin.clone()),
+            ..CallRecord::new(*call, Some(cause.gateway.clone()))
+        };
+        let open = Open {
+            epoch: cause.epoch,
+            offers: VecDeque::new(),
+            record,
+        };
+        // A call begins once, whatever a gateway may claim.
+        self.open.entry(*call).or_insert(open);
+    }
+
+    fn end(&mut self, call: CallId, at: Time, cause: Option<&Cause>, fact: &Fact) -> Option<CallRecord> {
+        let (
+            Fact::CallEnded {
+                outcome,
+                duration,
+                digits,
+                ..
+            },
+            Some(cause),
+        ) = (fact, cause)
+        else {
+            return None;
+        };
+        let gateway = &cause.gateway;
+        let record = match self.close(call) {
+            Some(record) => record,
+            // The new process says what was known when it came.
+            None if self
+                .superseded
+                .get_mut(gateway)
+                .is_some_and(|lost| lost.remove(&call)) =>
+            {
+                return None;
+            }
+            // Nobody had told us that it began: its gateway was killed while it could not reach us.
+            None if *outcome == CallOutcome::GatewayLost => CallRecord::new(call, Some(gateway.clone())),
+            None => return None,
+        };
+        // Whoever writes of another's end knows neither how long it lasted nor what was pressed.
+        let guessed = *outcome == CallOutcome::GatewayLost && *duration == Duration::ZERO;
+        Some(CallRecord {
+            ended: Some(at),
+            outcome: Some(*outcome),
+            duration: (!guessed).then_some(*duration),
+            digits: (!guessed).then_some(*digits),
+            ..record
+        })
+    }
+
+    /// The process that had these calls is gone, and what it had not told us nobody will: they end here.
+    fn supersede(&mut self, gateway: &GatewayName, epoch: u64, at: Time) -> Vec<CallRecord> {
+        let of = |open: &Open| open.record.gateway.as_ref() == Some(gateway) && open.epoch < epoch;
+        let gone: BTreeSet<CallId> = self
+            .open
+            .iter()
+            .filter(|(_, open)| of(open))
+            .map(|(call, _)| *call)
+            .collect();
+        let mut over = Vec::new();
+        for call in &gone {
+            let Some(mut record) = self.close(*call) else {
+                continue;
+            };
+            for ticket in record
+                .tickets
+                .iter_mut()
+                .filter(|ticket| ticket.outcome.is_none())
+            {
+                ticket.over(at, TicketOutcome::Lost);
+            }
+            over.push(CallRecord {
+                ended: Some(at),
+                outcome: Some(CallOutcome::GatewayLost),
+                ..record
+            });
+        }
+        self.superseded.insert(gateway.clone(), gone);
+        over
+    }
+
+    /// Takes the call and all that belongs to it out.
+    fn close(&mut self, call: CallId) -> Option<CallRecord> {
+        let Open { record, offers, .. } = self.open.remove(&call)?;
+        for ticket in &record.tickets {
+            self.tickets.remove(&ticket.ticket);
+        }
+        for offer in offers {
+            self.offers.remove(&offer);
+        }
+        Some(record)
+    }
+
+    fn join(&mut self, ticket: TicketId, call: CallId, at: Time, fact: &Fact) {
+        let Some(Open { record, .. }) = self.open.get_mut(&call) else {
+            return;
+        };
+        if record.tickets.len() >= limits::TICKETS_OF_CALL {
+            record.left_out += 1;
+            return;
+        }
+        let Some((joined, language)) = TicketRecord::joined(at, fact) else {
+            return;
+        };
+        record.language = language.or(record.language);
+        record.tickets.push(joined);
+        self.tickets.insert(ticket, call);
+    }
+
+    fn offer(&mut self, offer: OfferId, ticket: TicketId, at: Time, fact: &Fact) {
+        let open = self.tickets.get(&ticket).and_then(|call| self.open.get_mut(call));
+        let Some(open) = open else { return };
+        open.offers.push_back(offer);
+        if open.offers.len() > limits::OFFERS_OF_CALL
+            && let Some(oldest) = open.offers.pop_front()
+        {
+            self.offers.remove(&oldest);
+        }
+        self.offers.insert(offer, ticket);
+        self.told(ticket, offer.0, at, fact);
+    }
+
+    fn keep(&mut self, call: CallId, ticket: TicketId, fact: &Fact) -> Option<Written> {
+        let recording = RecordingRecord::of(fact)?;
+        let Some(open) = self.open.get_mut(&call) else {
+            return Some(Written::Recording {
+                call,
+                ticket,
+                recording,
+            });
+        };
+        let mut tickets = open.record.tickets.iter_mut();
+        if let Some(record) = tickets.find(|record| record.ticket == ticket) {
+            record.recording = Some(recording);
+        }
+        None
+    }
+
+    fn told(&mut self, ticket: TicketId, seq: u64, at: Time, fact: &Fact) {
+        let Some(open) = self.tickets.get(&ticket).and_then(|call| self.open.get_mut(call)) else {
+            return;
+        };
+        let mut tickets = open.record.tickets.iter_mut().rev();
+        if let Some(record) = tickets.find(|record| record.ticket == ticket) {
+            record.told(seq, at, fact);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

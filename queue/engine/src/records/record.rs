@@ -1,0 +1,193 @@
+//! What a call record holds. No number and no name: those are in the side table, under the call.
+
+use std::fmt;
+use std::time::Duration;
+
+use pronto_types::link::{CallOutcome, Hearing, Origin, Promise, RecordingFlaw};
+use pronto_types::{AnnouncementId, CallId, GatewayName, Language, OperatorId, QueueName, TicketId, Time};
+
+use crate::fact::Fact;
+
+/// One call, from its beginning to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallRecord {
+    /// Which.
+    pub call: CallId,
+    /// The gateway that had it; `None`: read from a journal alone, which does not name its gateway.
+    pub gateway: Option<GatewayName>,
+    /// `None`: its gateway was killed before it could tell.
+    pub began: Option<Time>,
+    /// `None`: it is going on.
+    pub ended: Option<Time>,
+    /// The configured number dialled. `None` as for `began`.
+    pub dialled: Option<String>,
+    /// By which way it came. `None` as for `began`.
+    pub origin: Option<Origin>,
+    /// In which the caller was spoken to, if the call came as far as a queue.
+    pub language: Option<Language>,
+    /// `None`: it is going on.
+    pub outcome: Option<CallOutcome>,
+    /// From the 200 to the end. `None`: going on, or the gateway that knew was killed.
+    pub duration: Option<Duration>,
+    /// Keys pressed. `None` as for `duration`.
+    pub digits: Option<u32>,
+    /// The places in queues it had, in their order.
+    pub tickets: Vec<TicketRecord>,
+    /// Further places, of which nothing is kept.
+    pub left_out: u32,
+}
+
+/// One place in a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketRecord {
+    /// Which.
+    pub ticket: TicketId,
+    /// In which queue.
+    pub queue: QueueName,
+    /// When they joined (first, where the place was regained).
+    pub joined: Time,
+    /// Until the operator answered, or the place was lost or given up. `None`: still waiting.
+    pub waited: Option<Duration>,
+    /// `None`: not over.
+    pub outcome: Option<TicketOutcome>,
+    /// When it was over; for an answered one, when the talk was.
+    pub ended: Option<Time>,
+    /// With whom the caller talked, or talks.
+    pub operator: Option<OperatorId>,
+    /// When that operator answered.
+    pub answered: Option<Time>,
+    /// How long they talked; `None`: not at all, still, or nobody knows because a gateway or its link was lost.
+    pub talked: Option<Duration>,
+    /// How often it was offered to an operator.
+    pub offered: u32,
+    /// How often a phone rang for it.
+    pub rang: u32,
+    /// How often an offer came to nothing for another reason than that it was withdrawn.
+    pub refused: u32,
+    /// The lost ticket it continues.
+    pub regained: Option<TicketId>,
+    /// What the caller was told while waiting.
+    pub announcements: Vec<AnnouncementRecord>,
+    /// The talk, to be listened to.
+    pub recording: Option<RecordingRecord>,
+}
+
+/// What a caller was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnnouncementRecord {
+    /// Which.
+    pub announcement: AnnouncementId,
+    /// When it was made.
+    pub at: Time,
+    /// 1 = next; `None`: not spoken.
+    pub position: Option<u32>,
+    /// The wait still to come; `None`: not spoken.
+    pub wait: Option<Promise>,
+    /// `None`: nobody knows, or it is being heard.
+    pub heard: Option<Hearing>,
+    /// How much longer the caller waited, until the operator answered or the ticket was over otherwise. `None`: still
+    /// waiting. Only that of an answered ticket is the wait that was promised.
+    pub came: Option<Duration>,
+}
+
+/// The file of a recorded talk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingRecord {
+    /// Below the gateway's directory of recordings; empty: nothing was kept.
+    pub file: String,
+    /// How much there is to hear.
+    pub duration: Duration,
+    /// Why it does not hold all of the talk; `None`: it does.
+    pub flaw: Option<RecordingFlaw>,
+}
+
+impl RecordingRecord {
+    pub(super) fn of(fact: &Fact) -> Option<Self> {
+        let Fact::Recorded {
+            file, duration, flaw, ..
+        } = fact
+        else {
+            return None;
+        };
+        Some(RecordingRecord {
+            file: file.clone(),
+            duration: *duration,
+            flaw: *flaw,
+        })
+    }
+}
+
+/// How a ticket was over, as [`EndedCounts`](crate::EndedCounts) counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TicketOutcome {
+    /// Talked to an operator.
+    Answered,
+    /// Hung up.
+    Abandoned,
+    /// `max_wait`.
+    TimedOut,
+    /// By a key, or because nobody was there.
+    Exited,
+    /// Joined again elsewhere.
+    Moved,
+    /// The queue was removed.
+    Removed,
+    /// The gateway was lost, or had lost us for too long.
+    Lost,
+    /// Was not let in: over a limit. Never counted as joined.
+    TurnedAway,
+}
+
+impl TicketOutcome {
+    /// All of them.
+    pub const ALL: [TicketOutcome; 8] = [
+        TicketOutcome::Answered,
+        TicketOutcome::Abandoned,
+        TicketOutcome::TimedOut,
+        TicketOutcome::Exited,
+        TicketOutcome::Moved,
+        TicketOutcome::Removed,
+        TicketOutcome::Lost,
+        TicketOutcome::TurnedAway,
+    ];
+
+    /// How it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            TicketOutcome::Answered => "answered",
+            TicketOutcome::Abandoned => "abandoned",
+            TicketOutcome::TimedOut => "timed-out",
+            TicketOutcome::Exited => "exited",
+            TicketOutcome::Moved => "moved",
+            TicketOutcome::Removed => "removed",
+            TicketOutcome::Lost => "lost",
+            TicketOutcome::TurnedAway => "turned-away",
+        }
+    }
+}
+
+impl fmt::Display for TicketOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl CallRecord {
+    /// A call of which nothing is known yet.
+    pub fn new(call: CallId, gateway: Option<GatewayName>) -> Self {
+        CallRecord {
+            call,
+            gateway,
+            began: None,
+            ended: None,
+            dialled: None,
+            origin: None,
+            language: None,
+            outcome: None,
+            duration: None,
+            digits: None,
+            tickets: Vec::new(),
+            left_out: 0,
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! What can be typed: `pronto serve`, `gateway`, `queue`, `config check`, `prompts build`.
+//! What can be typed: `pronto serve`, `gateway`, `queue`, `calls`, `config check`, `prompts build`.
 //!
 //! Only the words, and which configuration they mean; what they do is done elsewhere.
 
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::calls::CallsArgs;
 use crate::config::{Config, Report};
 
 /// Where `serve` and `config check` look when no file is named.
@@ -32,6 +33,8 @@ pub enum Command {
     Gateway(HalfArgs),
     /// Run the half that decides who is next
     Queue(HalfArgs),
+    /// List the calls there were and those that are up
+    Calls(CallsArgs),
     /// Look at a configuration
     #[command(subcommand)]
     Config(ConfigCommand),

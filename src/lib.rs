@@ -1,5 +1,6 @@
 //! Pronto: the composition of the house, as a small library for the tests.
 
+pub mod calls;
 pub mod cli;
 mod compose;
 pub mod config;

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use pronto::calls;
 use pronto::cli::{Cli, Command, ConfigCommand, PromptsCommand};
 use pronto::config::{Config, Look, Report};
 use pronto::diagnose;
@@ -33,6 +34,13 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => run(arguments.load(), Halves::Both),
         Command::Gateway(half) => run(Config::load(&half.config), Halves::Gateway),
         Command::Queue(half) => run(Config::load_without_secrets(&half.config), Halves::Queue),
+        Command::Calls(arguments) => match calls::run(&arguments, look(std::io::stderr().is_terminal())) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("pronto: {error}");
+                ExitCode::FAILURE
+            }
+        },
         Command::Config(ConfigCommand::Check { config }) => {
             let finding = diagnose::check(&config, look(std::io::stdout().is_terminal()));
             print!("{}", finding.text);

@@ -7,4 +7,4 @@
 pub mod ledger;
 mod service;
 
-pub use service::{QueueService, ReadError, Settings, StartError, StopError};
+pub use service::{LedgerReader, QueueService, ReadError, Settings, StartError, StopError};

@@ -35,7 +35,7 @@ use tonic_health::server::HealthReporter;
 use caller_secret::CallerSecret;
 use desk::Desk;
 use gateways::GatewaysService;
-pub use log::ReadError;
+pub use log::{LedgerReader, ReadError};
 use operators::OperatorsService;
 use owner::{Disk, Owner};
 use queues::QueuesService;

@@ -13,7 +13,7 @@ mod dial;
 pub(crate) mod duration;
 mod generated;
 mod mask;
-mod nearest;
+pub(crate) mod nearest;
 mod numbers;
 mod people;
 mod problem;

@@ -1,7 +1,10 @@
 //! The ledger in its store: facts to records, and back in order.
 
+use std::path::Path;
+
 use pronto_engine::Recorded;
-use pronto_store::{Record, Store, StoreError};
+use pronto_store::{Person, Record, SqliteReader, Store, StoreError};
+use pronto_types::CallId;
 
 use crate::ledger::{self, LedgerError};
 
@@ -41,6 +44,33 @@ pub(super) fn record(recorded: &Recorded) -> Record {
 /// All facts, in order. Ends after the first error.
 pub(super) fn facts(store: &dyn Store) -> impl Iterator<Item = Result<Recorded, ReadError>> {
     pronto_store::records(store).map(|record| fact(&record?))
+}
+
+/// A ledger that is only looked at, whether or not its queue service runs.
+#[derive(Debug)]
+pub struct LedgerReader(SqliteReader);
+
+impl LedgerReader {
+    /// Opens the ledger in the directory of a store.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Absent`] where no queue service has kept its ledger.
+    pub fn open(store: &Path) -> Result<LedgerReader, StoreError> {
+        SqliteReader::open(&store.join(super::FILE)).map(LedgerReader)
+    }
+
+    /// All facts, in order, to the end at the time of reading. Ends after the first error.
+    pub fn facts(&self) -> impl Iterator<Item = Result<Recorded, ReadError>> {
+        self.0.records().map(|record| fact(&record?))
+    }
+
+    /// Who called, if that was told and is not erased. Personal data.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub fn caller(&self, call: CallId) -> Result<Option<Person>, StoreError> {
+        self.0.person(call.0)
+    }
 }
 
 pub(super) fn fact(record: &Record) -> Result<Recorded, ReadError> {

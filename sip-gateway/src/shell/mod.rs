@@ -6,6 +6,7 @@
 mod clock;
 mod control;
 mod meters;
+mod reader;
 mod store;
 mod tcp;
 mod udp;
@@ -30,6 +31,7 @@ use tonic::transport::Channel;
 use crate::call::Gateway;
 use crate::link::{self, LinkEvent};
 pub use clock::Clock;
+pub use reader::{JournalError, JournalReader};
 
 /// What happened, in the order the control plane will see it. Full, the readers of sockets wait and the kernel drops.
 const HAPPENED: usize = 4096;

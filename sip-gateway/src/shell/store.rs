@@ -16,10 +16,10 @@ use super::Happened;
 use crate::journal::{Entry, Unfinished};
 
 /// The file, in the store's directory.
-const FILE: &str = "journal.sqlite";
+pub(super) const FILE: &str = "journal.sqlite";
 /// The form of a record: the time of the event in µs since the Unix epoch (8 bytes, little-endian), then
 /// `pronto.v1.Entry` without its age.
-const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 1;
 
 /// Records kept while the disk does not keep up.
 const KEPT: usize = 100_000;
@@ -126,7 +126,7 @@ fn encode(number: u64, event: &Event) -> Vec<u8> {
     }
 }
 
-fn decode(bytes: &[u8]) -> Option<Event> {
+pub(super) fn decode(bytes: &[u8]) -> Option<Event> {
     let entry = v1::Entry::decode(bytes.get(8..)?).ok()?;
     wire::entry_from_wire(entry).ok().map(|entry| entry.event)
 }

@@ -1,19 +1,20 @@
 //! A working day of a centre, from a seed: eight hours, ten operators, hundreds of callers who hang up in every
 //! state, phones that ring in vain, links that break and a queue service that is killed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pronto_engine::{Configuration, EndedCounts, OperatorSettings, QueueSettings, SignIn};
+use pronto_engine::records::{CallRecords, TicketOutcome, Written};
+use pronto_engine::{Configuration, EndedCounts, Fact, OperatorSettings, QueueSettings, SignIn};
 use pronto_gateway::{Number, Prompts, Settings};
 use pronto_ivr::Flow;
 use pronto_media::Clip;
 use pronto_sip as sip;
 use pronto_types::link::Event;
-use pronto_types::{Language, OperatorId, QueueName, Secret, Time};
+use pronto_types::{CallId, Language, OperatorId, QueueName, Secret, Time};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
@@ -210,6 +211,7 @@ fn totals(mut world: World, plan: Plan) -> Totals {
         if world.queue.engine.is_none() {
             left.push("the queue service is down".to_owned());
         }
+        left.extend(books(&world, &ended));
         if !left.is_empty() {
             world.broken = Some(left.join("; "));
         }
@@ -249,6 +251,73 @@ fn history(world: &World) -> u64 {
         }
     }
     digest
+}
+
+/// The ledger's call records against what the gateways saw and the engine counted.
+fn books(world: &World, ended: &EndedCounts) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut records = CallRecords::default();
+    let (mut told, mut over) = (BTreeSet::new(), BTreeSet::new());
+    let mut counted = BTreeMap::new();
+    for recorded in &world.queue.log {
+        if let Fact::CallBegan { call, .. } = &recorded.fact {
+            told.insert(*call);
+        }
+        for written in records.apply(recorded) {
+            let Written::Call(record) = written else { continue };
+            if !over.insert(record.call) {
+                wrong.push(format!("{} has two records in the ledger", record.call));
+            }
+            for ticket in &record.tickets {
+                *counted.entry(ticket.outcome).or_insert(0_u64) += 1;
+            }
+        }
+    }
+    let began = |event: &Event| match event {
+        Event::CallBegan { call, .. } => Some(*call),
+        _ => None,
+    };
+    let begun: BTreeSet<CallId> = world
+        .gateways
+        .iter()
+        .flat_map(|node| node.journal.iter().filter_map(began))
+        .collect();
+    if records.held() != [0, 0, 0] {
+        wrong.push(format!("the records hold {:?} when all is over", records.held()));
+    }
+    if !told.is_subset(&over) || !over.is_subset(&begun) {
+        wrong.push(format!(
+            "{} calls told, {} records, {} calls begun",
+            told.len(),
+            over.len(),
+            begun.len()
+        ));
+    }
+    // A gateway that was killed while it could not reach the queue keeps what it had not told in its journal.
+    if world.gateway_crashes == 0 && over != begun {
+        wrong.push(format!(
+            "{} calls begun, {} records in the ledger",
+            begun.len(),
+            over.len()
+        ));
+    }
+    for (outcome, count) in [
+        (TicketOutcome::Answered, ended.answered),
+        (TicketOutcome::Abandoned, ended.abandoned),
+        (TicketOutcome::TimedOut, ended.timed_out),
+        (TicketOutcome::Exited, ended.exited),
+        (TicketOutcome::Moved, ended.moved),
+        (TicketOutcome::Removed, ended.removed),
+        (TicketOutcome::Lost, ended.lost),
+    ] {
+        let listed = counted.get(&Some(outcome)).copied().unwrap_or(0);
+        if listed != count {
+            wrong.push(format!(
+                "the records list {listed} tickets {outcome}, the engine counts {count}"
+            ));
+        }
+    }
+    wrong
 }
 
 fn names() -> [QueueName; 2] {

@@ -16,3 +16,4 @@ mod offers;
 mod rough;
 mod signalling;
 mod stop;
+mod two_processes;

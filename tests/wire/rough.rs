@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::kit::centre::{Centre, ITALIAN, Plan, STRAIGHT, clip};
 use crate::kit::g711::Law;
-use crate::kit::ground::{CALLER, CENTRE, STRANGER};
+use crate::kit::ground::{CALLER, STRANGER};
 use crate::kit::message::sdp;
 use crate::kit::phone::{PATIENCE, Phone};
 use crate::kit::rtp::{RtpEndpoint, Sound};
@@ -125,19 +125,6 @@ fn garbage_half_messages_and_idle_connections_over_tcp_are_survived() {
     centre.close();
 }
 
-/// A figure of the metrics page; 0 where it is not there.
-fn metric(centre: &Centre, name: &str) -> f64 {
-    let mut page = String::new();
-    let mut stream = TcpStream::connect((centre.ip(CENTRE), 9090)).expect("the metrics page is served");
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: centre\r\nConnection: close\r\n\r\n")
-        .and_then(|()| stream.read_to_string(&mut page))
-        .expect("the metrics page is sent");
-    let line = page.lines().find(|line| line.starts_with(name));
-    line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
-        .unwrap_or(0.0)
-}
-
 #[test]
 fn rtp_from_strangers_is_not_heard_and_mangled_rtp_hurts_nobody() {
     let centre = Centre::open(&Plan::default());
@@ -177,7 +164,7 @@ fn rtp_from_strangers_is_not_heard_and_mangled_rtp_hurts_nobody() {
             .is_none(),
         "nothing is sent to strangers"
     );
-    let foreign = metric(&centre, "pronto_media_dropped_total{reason=\"foreign\"}");
+    let foreign = centre.figure("pronto_media_dropped_total{reason=\"foreign\"}");
     assert!(foreign >= 1.0, "what strangers send is counted: {foreign}");
     // The same key from the caller does lead back.
     let pressed = rtp.press('9');

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -68,6 +69,9 @@ pub(crate) const STRAIGHT: &str = "810";
 /// Without blanks: baresip's account line ends a parameter at one.
 pub(crate) const PASSWORD: &str = "correct-horse-7-battery";
 
+/// What the gateway logs when the link is up.
+const ATTACHED: &str = "attached to the queue service";
+
 /// Operator of both queues in every centre, see [`Centre::sitter`].
 const SITTER: &str = "199";
 const SITTER_HOST: u8 = 40;
@@ -81,6 +85,10 @@ pub(crate) struct Plan {
     pub(crate) wrap_up: &'static str,
     pub(crate) max_wait: &'static str,
     pub(crate) drain: &'static str,
+    /// `[queue_service] grace`.
+    pub(crate) grace: &'static str,
+    /// The halves in two processes.
+    pub(crate) apart: bool,
     /// The processor it is pinned to, where its work is measured.
     pub(crate) processor: Option<usize>,
 }
@@ -94,13 +102,18 @@ impl Default for Plan {
             wrap_up: "1s",
             max_wait: "30m",
             drain: "600s",
+            grace: "30s",
+            apart: false,
             processor: None,
         }
     }
 }
 
 pub(crate) struct Centre {
+    /// The whole, or the gateway where the halves are apart.
     process: Process,
+    /// The queue service, where the halves are apart.
+    queue: Option<Process>,
     config: PathBuf,
     processor: Option<usize>,
     pub(crate) ground: Ground,
@@ -117,9 +130,15 @@ impl Centre {
         }
         let config = directory.join("pronto.toml");
         fs::write(&config, plan.toml(&ground)).expect("the test's directory is writable");
-        let process = start(&config, plan.processor);
+        let queue = plan.apart.then(|| start("queue", &config, None));
+        let process = start(
+            if plan.apart { "gateway" } else { "serve" },
+            &config,
+            plan.processor,
+        );
         let mut centre = Centre {
             process,
+            queue,
             config,
             processor: plan.processor,
             ground,
@@ -211,8 +230,77 @@ impl Centre {
 
     /// The same centre, the same directory, a new process.
     pub(crate) fn restart(&mut self) {
-        self.process = start(&self.config, self.processor);
+        let command = if self.queue.is_some() { "gateway" } else { "serve" };
+        self.process = start(command, &self.config, self.processor);
         self.wait_until_it_answers();
+    }
+
+    /// The queue service, a process of its own.
+    pub(crate) fn queue(&mut self) -> &mut Process {
+        self.queue.as_mut().expect("the halves are apart")
+    }
+
+    /// Starts the queue service again and waits until the gateway has attached to it.
+    pub(crate) fn restart_queue(&mut self) {
+        let before = self.attached();
+        self.queue = Some(start("queue", &self.config, None));
+        self.reattached(before);
+    }
+
+    /// How often the gateway has attached to the queue service.
+    pub(crate) fn attached(&self) -> usize {
+        self.log().matches(ATTACHED).count()
+    }
+
+    /// Waits until the gateway has attached more than `before` times.
+    pub(crate) fn reattached(&mut self, before: usize) {
+        self.until("the gateway attaches", |centre| centre.attached() > before);
+    }
+
+    /// Looks again and again until it is so.
+    pub(crate) fn until(&mut self, what: &str, so: impl Fn(&Centre) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !so(self) {
+            assert!(Instant::now() < deadline, "never: {what}");
+            let exit = match &mut self.queue {
+                Some(queue) => queue.wait_for_exit(Duration::from_millis(50)),
+                None => self.process.wait_for_exit(Duration::from_millis(50)),
+            };
+            assert!(exit.is_none(), "until {what}: it has ended: {exit:?}");
+        }
+    }
+
+    /// A figure of the metrics page of the whole, or of the queue service; 0 where it is not there.
+    pub(crate) fn figure(&self, name: &str) -> f64 {
+        let mut page = String::new();
+        let mut stream = TcpStream::connect((self.ip(CENTRE), 9090)).expect("the metrics page is served");
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: centre\r\nConnection: close\r\n\r\n")
+            .and_then(|()| stream.read_to_string(&mut page))
+            .expect("the metrics page is sent");
+        let line = page.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+            .unwrap_or(0.0)
+    }
+
+    /// What `pronto calls` writes, one call a line.
+    pub(crate) fn calls(&self, arguments: &[&str]) -> Vec<String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pronto"));
+        command
+            .arg("calls")
+            .arg("--config")
+            .arg(&self.config)
+            .args(arguments);
+        let output = command.output().expect("the binary can be run");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && error.is_empty(),
+            "pronto calls: {error}"
+        );
+        String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     /// SIGTERM with no call up: exit 0, soon, and nothing in the log that nobody expected.
@@ -229,6 +317,15 @@ impl Centre {
             "something panicked:\n{}",
             self.log()
         );
+        if let Some(mut queue) = self.queue.take() {
+            queue.signal("TERM");
+            let status = queue.wait_for_exit(Duration::from_secs(10));
+            assert!(
+                status.is_some_and(|status| status.success()) && !queue.log().contains("panic"),
+                "the queue service after SIGTERM: {status:?}\n{}",
+                queue.log()
+            );
+        }
     }
 
     /// The same where calls may be left over that will never be acknowledged: the second SIGTERM.
@@ -264,7 +361,7 @@ impl Drop for Sitter {
     }
 }
 
-fn start(config: &Path, processor: Option<usize>) -> Process {
+fn start(what: &str, config: &Path, processor: Option<usize>) -> Process {
     let binary = env!("CARGO_BIN_EXE_pronto");
     let mut command = match processor {
         None => Command::new(binary),
@@ -275,8 +372,8 @@ fn start(config: &Path, processor: Option<usize>) -> Process {
             command
         }
     };
-    command.arg("serve").arg("--config").arg(config);
-    Process::start("pronto", &mut command)
+    command.arg(what).arg("--config").arg(config);
+    Process::start(&format!("pronto {what}"), &mut command)
 }
 
 /// A built-in clip at 8 kHz: `it/welcome`, `en/main-menu`, `music` …
@@ -298,8 +395,11 @@ impl Plan {
             "[sip]\nlisten = [\"udp:{centre}:5060\", \"tcp:{centre}:5060\"]\ndomain = \"{DOMAIN}\"\ndrain = \"{drain}\"\n\
              [[sip.trunk]]\nname = \"carrier\"\nallow = [\"{net}/26\"]\n\
              [media]\nlisten = \"{centre}\"\nports = [20000, 22999]\n\
-             [grpc]\nlisten = \"{centre}:50051\"\n[metrics]\nlisten = \"{centre}:9090\"\n[store]\npath = \"var\"\n",
+             [grpc]\nlisten = \"{centre}:50051\"\n[metrics]\nlisten = \"{centre}:9090\"\n[store]\npath = \"var\"\n\
+             [gateway]\nqueue = \"http://{centre}:50051\"\nlisten = \"{centre}:50052\"\nmetrics = \"{centre}:9091\"\n\
+             [queue_service]\ngrace = \"{grace}\"\n",
             drain = self.drain,
+            grace = self.grace,
         );
         for (dial, flow, language) in [
             (ITALIAN, "menu", "it"),

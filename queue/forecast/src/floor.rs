@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use pronto_types::{OperatorId, QueueName, TicketId, Time};
 
+use crate::calibration::Promise;
+use crate::shifts::Shifts;
+
 /// Tickets known at once; a further one is not seen.
 pub(crate) const TICKETS: usize = 60_000;
 
@@ -23,7 +26,17 @@ pub(crate) struct Floor {
     pub(crate) tickets: BTreeMap<TicketId, Ticket>,
     pub(crate) names: BTreeMap<QueueName, usize>,
     pub(crate) ids: BTreeMap<OperatorId, usize>,
+    /// By queue, which family it belongs to.
+    families: Vec<usize>,
+    members: Vec<Family>,
     order: u64,
+}
+
+/// Queues that share operators, directly or through others, and those operators.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Family {
+    pub(crate) queues: Vec<usize>,
+    pub(crate) operators: Vec<usize>,
 }
 
 /// The callers of one queue, in the order in which they are served, and who is there for them.
@@ -36,6 +49,8 @@ pub(crate) struct Line {
     pub(crate) present: usize,
     /// Ready.
     pub(crate) ready: usize,
+    /// Up to when the operators present have been counted as serving a line.
+    pub(crate) counted: f64,
 }
 
 /// An operator.
@@ -47,6 +62,33 @@ pub(crate) struct Operator {
     pub(crate) since: f64,
     /// The call they are on or finish: its queue, and since when they are.
     pub(crate) cycle: Option<Cycle>,
+    pub(crate) speed: Speed,
+    pub(crate) shifts: Shifts,
+}
+
+/// How long an operator talks, as a share of how long all do.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Speed {
+    ratios: f64,
+    talks: f64,
+}
+
+impl Speed {
+    /// The common speed weighs as much as this many talks: their own spread over that between operators, squared.
+    const BELIEF: f64 = 120.0;
+
+    pub(crate) fn add(&mut self, ratio: f64) {
+        self.ratios += ratio.clamp(0.0, 20.0);
+        self.talks += 1.0;
+        if self.talks > 3000.0 {
+            self.talks /= 2.0;
+            self.ratios /= 2.0;
+        }
+    }
+
+    pub(crate) fn value(self) -> f64 {
+        (self.ratios + Self::BELIEF) / (self.talks + Self::BELIEF)
+    }
 }
 
 /// One call of an operator: from the offer until they can take the next.
@@ -85,6 +127,10 @@ pub(crate) struct Ticket {
     pub(crate) delayed: bool,
     /// How many seconds of its waiting have been counted.
     pub(crate) exposed: f64,
+    /// What was forecast when it joined.
+    pub(crate) promise: Option<Promise>,
+    /// After how many events that was.
+    pub(crate) promised: u64,
 }
 
 /// Where a ticket stands.
@@ -109,6 +155,8 @@ impl Floor {
             place: Place::Waiting,
             delayed: line.ready == 0,
             exposed: 0.0,
+            promise: None,
+            promised: 0,
         };
         line.waiting.insert(rank, id);
         self.tickets.insert(id, ticket);
@@ -166,6 +214,9 @@ impl Floor {
             return;
         }
         known.since = at;
+        if (old == Post::SignedOut) != (post == Post::SignedOut) {
+            known.shifts.record(at, old == Post::SignedOut);
+        }
         for &queue in &known.queues {
             let line = &mut self.queues[queue];
             count(
@@ -216,6 +267,45 @@ impl Floor {
                 line.signed_in += usize::from(operator.post != Post::SignedOut);
                 line.present += usize::from(operator.post.present());
                 line.ready += usize::from(operator.post == Post::Ready);
+            }
+        }
+    }
+
+    /// The queues that share operators with this one, and those operators.
+    pub(crate) fn family(&self, queue: usize) -> &Family {
+        &self.members[self.families[queue]]
+    }
+
+    /// Finds the families: queues are joined whenever an operator serves both.
+    pub(crate) fn find_families(&mut self) {
+        let mut parent: Vec<usize> = (0..self.queues.len()).collect();
+        let root = |parent: &mut Vec<usize>, mut queue: usize| {
+            while parent[queue] != queue {
+                parent[queue] = parent[parent[queue]];
+                queue = parent[queue];
+            }
+            queue
+        };
+        for operator in &self.operators {
+            for pair in operator.queues.windows(2) {
+                let (one, other) = (root(&mut parent, pair[0]), root(&mut parent, pair[1]));
+                parent[one.max(other)] = one.min(other);
+            }
+        }
+        let mut found: BTreeMap<usize, usize> = BTreeMap::new();
+        self.members.clear();
+        self.families.clear();
+        for queue in 0..self.queues.len() {
+            let family = *found.entry(root(&mut parent, queue)).or_insert_with(|| {
+                self.members.push(Family::default());
+                self.members.len() - 1
+            });
+            self.families.push(family);
+            self.members[family].queues.push(queue);
+        }
+        for (number, operator) in self.operators.iter().enumerate() {
+            if let Some(&queue) = operator.queues.first() {
+                self.members[self.families[queue]].operators.push(number);
             }
         }
     }

@@ -1,89 +1,173 @@
-//! What one queue has taught so far, starting from its hints.
+//! What the queues have taught so far, starting from their hints.
 
 use std::time::Duration;
 
 use crate::event::QueueHints;
+use crate::hazard::Hazard;
+use crate::law::Law;
 
-/// A mean that starts from a belief worth `BELIEF` observations and remembers about `MEMORY` of them.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Mean {
-    value: f64,
-    count: f64,
+/// Priorities told apart; a lower one counts as the lowest of these.
+pub(crate) const CLASSES: usize = 6;
+
+/// The class of a priority.
+pub(crate) fn class(priority: u8) -> usize {
+    usize::from(priority).min(CLASSES - 1)
 }
 
-const BELIEF: f64 = 10.0;
-const MEMORY: f64 = 400.0;
-
-impl Mean {
-    pub(crate) fn believed(value: Duration) -> Self {
-        Mean {
-            value: value.as_secs_f64().min(86_400.0),
-            count: 0.0,
-        }
-    }
-
-    pub(crate) fn add(&mut self, value: f64) {
-        self.count = (self.count + 1.0).min(MEMORY);
-        self.value += (value - self.value) / (self.count + BELIEF).min(MEMORY);
-    }
-
-    pub(crate) fn value(self) -> f64 {
-        self.value
-    }
-}
-
-/// Hang-ups a second of waiting, believed to be one in 2,000 until there are more.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Abandonment {
-    hang_ups: f64,
-    seconds: f64,
-}
-
-impl Default for Abandonment {
-    fn default() -> Self {
-        Abandonment {
-            hang_ups: 1.0,
-            seconds: 2000.0,
-        }
-    }
-}
-
-impl Abandonment {
-    /// A caller waited for so long, and gave up or not.
-    pub(crate) fn add(&mut self, waited: f64, gave_up: bool) {
-        self.seconds += waited;
-        self.hang_ups += f64::from(u8::from(gave_up));
-        if self.hang_ups > 4000.0 {
-            self.seconds /= 2.0;
-            self.hang_ups /= 2.0;
-        }
-    }
-
-    pub(crate) fn rate(self) -> f64 {
-        self.hang_ups / self.seconds
-    }
-}
-
-/// What a queue has taught.
+/// What one queue has taught.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Learned {
     /// From the offer to the answer.
-    pub(crate) ring: Mean,
-    /// From the offer until the operator can take the next call.
-    pub(crate) cycle: Mean,
-    pub(crate) abandonment: Abandonment,
+    pub(crate) ring: Law,
+    /// From the answer to the end of the talk.
+    pub(crate) talk: Law,
+    /// From the end of the talk until the operator can take the next call.
+    pub(crate) wrap_up: Law,
+    pub(crate) hazard: Hazard,
+    pub(crate) throughput: Throughput,
+    pub(crate) arrivals: Arrivals,
 }
 
 impl Learned {
     pub(crate) fn from(hints: &QueueHints) -> Self {
-        let cycle = hints
-            .talk
-            .saturating_add(hints.ring)
-            .saturating_add(hints.wrap_up);
+        let law = |mean: Duration| Law::believed(mean.as_secs_f64());
         Learned {
-            ring: Mean::believed(hints.ring),
-            cycle: Mean::believed(cycle.max(Duration::from_secs(1))),
-            abandonment: Abandonment::default(),
+            ring: law(hints.ring),
+            talk: law(hints.talk),
+            wrap_up: law(hints.wrap_up),
+            hazard: Hazard::default(),
+            throughput: Throughput::default(),
+            arrivals: Arrivals::default(),
         }
+    }
+
+    /// From the offer until the operator can take the next call, on average.
+    pub(crate) fn cycle(&self) -> f64 {
+        (self.ring.mean() + self.talk.mean() + self.wrap_up.mean()).max(1.0)
+    }
+}
+
+/// Callers served per second and operator present, while somebody waits.
+///
+/// Unlike one over the cycle it knows of operators shared with other queues, offers missed and short pauses.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Throughput {
+    /// Long memory: served, operator-seconds.
+    served: f64,
+    seconds: f64,
+    /// Short memory of the same.
+    lately_served: f64,
+    lately_seconds: f64,
+}
+
+/// The cycle weighs as much as this many callers served.
+const BELIEF: f64 = 60.0;
+const MEMORY: f64 = 3000.0;
+const LATELY: f64 = 25.0;
+
+impl Throughput {
+    pub(crate) fn staffed(&mut self, operator_seconds: f64) {
+        self.seconds += operator_seconds;
+        self.lately_seconds += operator_seconds;
+    }
+
+    pub(crate) fn served(&mut self) {
+        self.served += 1.0;
+        if self.served > MEMORY {
+            self.served /= 2.0;
+            self.seconds /= 2.0;
+        }
+        self.lately_served = self.lately_served * 0.97 + 1.0;
+        self.lately_seconds *= 0.97;
+    }
+
+    /// Served a second by one operator whose cycle takes so long; `shared` with other queues, what they take of the operator
+    /// lately counts.
+    pub(crate) fn rate(&self, cycle: f64, shared: bool) -> f64 {
+        let long = (self.served + BELIEF) / (self.seconds + BELIEF * cycle);
+        if !shared {
+            return long;
+        }
+        let lately = (self.lately_served + LATELY) / (self.lately_seconds * long + LATELY);
+        long * lately.clamp(0.5, 2.0)
+    }
+}
+
+/// Callers joining a second, by class; about the last 200 are remembered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Arrivals {
+    joined: [f64; CLASSES],
+    seconds: f64,
+    last: f64,
+}
+
+impl Default for Arrivals {
+    fn default() -> Self {
+        Arrivals {
+            joined: [0.0; CLASSES],
+            seconds: 600.0,
+            last: f64::MIN,
+        }
+    }
+}
+
+/// A longer silence is a night.
+const NIGHT: f64 = 1800.0;
+
+impl Arrivals {
+    pub(crate) fn join(&mut self, now: f64, class: usize) {
+        let gap = now - self.last;
+        self.last = now;
+        if gap < NIGHT {
+            self.joined = self.joined.map(|joined| joined * 0.995);
+            self.seconds = self.seconds * 0.995 + gap;
+        }
+        self.joined[class] += 1.0;
+    }
+
+    pub(crate) fn rate(&self, class: usize) -> f64 {
+        self.joined[class] / self.seconds.max(1.0)
+    }
+
+    /// Callers a second who would be served before one of this class.
+    pub(crate) fn above(&self, class: usize) -> f64 {
+        (0..class).map(|higher| self.rate(higher)).sum()
+    }
+}
+
+/// How often operators pause, and for how long; all operators together.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pauses {
+    count: f64,
+    seconds: f64,
+    pub(crate) length: Law,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Pauses {
+            count: 0.0,
+            seconds: 36_000.0,
+            length: Law::believed(300.0),
+        }
+    }
+}
+
+impl Pauses {
+    pub(crate) fn present(&mut self, seconds: f64) {
+        self.seconds += seconds.min(4.0 * 3600.0);
+        if self.seconds > 4e7 {
+            self.seconds /= 2.0;
+            self.count /= 2.0;
+        }
+    }
+
+    pub(crate) fn began(&mut self) {
+        self.count += 1.0;
+    }
+
+    /// Pauses a second of an operator who is present.
+    pub(crate) fn rate(&self) -> f64 {
+        self.count / self.seconds
     }
 }

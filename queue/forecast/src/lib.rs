@@ -2,29 +2,47 @@
 //! answers with a mean and quantiles, or that nothing is known.
 //!
 //! ```text
-//!   Event ──► observe ──► Floor (who waits where, who serves whom)
-//!                │                        │
-//!                └──────► Learned ────────┴──► waiting, joining ──► Wait
+//!   Event ──► observe ──► Floor: who waits where, who serves whom ─────────────┐
+//!                │                                                             ▼
+//!                ├──────► Learned: laws of ring, talk, wrap-up, hang-ups ──► Twin, recursion
+//!                │                                                             │
+//!                └─ outcomes, of ghosts too ──► Calibration ◄── Promise ◄──────┘──► Wait
 //! ```
 //!
-//! The estimate is the Markovian queue length with abandonment (`qlm.rs`) on learned handling times and hang-ups,
-//! counted per operator who is there. A [`Wait`] runs until the caller is answered: the ring is part of it.
+//! Two estimates of the wait until the offer: the *recursion* over the callers ahead (always), and the *twin*, which runs
+//! the floor forward (where it fits its budget). The calibration mixes them and makes mean and quantiles hold. A [`Wait`]
+//! runs until the caller is answered: the ring is part of it.
 //!
-//! Deterministic: the same events give the same answers. Memory is bounded whatever comes.
+//! Deterministic: the same events give the same answers. Memory is bounded whatever comes. Before there are outcomes the
+//! configured hints carry the forecast.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod calibration;
+mod dice;
 mod event;
 mod floor;
+mod ghosts;
+mod hazard;
+mod law;
 mod learned;
 mod observe;
+#[cfg(test)]
 mod qlm;
+mod recursion;
+mod shifts;
+mod twin;
 mod wait;
+
+use std::collections::BTreeSet;
 
 use pronto_types::{QueueName, TicketId, Time};
 
+use calibration::{Calibration, Promise};
 pub use event::{AwayReason, Configuration, Event, QueueHints, Skills};
 use floor::{Floor, Place, Rank, seconds};
-use learned::Learned;
+use ghosts::Ghosts;
+use learned::{CLASSES, Learned, Pauses, class};
+use twin::Twin;
 pub use wait::Wait;
 use wait::{Moments, NORMAL};
 
@@ -34,8 +52,16 @@ pub struct Forecaster {
     floor: Floor,
     /// By queue, as in the floor.
     learned: Vec<Learned>,
+    ghosts: Vec<Ghosts>,
+    /// By queue, then class.
+    calibrations: Vec<[Calibration; CLASSES]>,
+    pauses: Pauses,
+    /// Operators who became ready at the latest time seen: those who still are a moment later found nobody waiting.
+    fresh: BTreeSet<usize>,
     /// The latest time seen, in seconds.
     now: f64,
+    /// Events seen: the seed of the twin.
+    events: u64,
 }
 
 /// No field ever holds a NaN: times are integers made seconds, and what is learned is bounded away from 0/0.
@@ -44,15 +70,21 @@ impl Eq for Forecaster {}
 impl Forecaster {
     /// The wait still to come for a ticket that waits or is being offered, until it is answered (ring included).
     ///
-    /// `None` if the ticket is not known or no longer waits, or if nobody is signed in who could answer.
+    /// `None` if the ticket is not known or no longer waits, or if nobody is signed in or expected who could answer.
     pub fn waiting(&self, now: Time, ticket: TicketId) -> Option<Wait> {
         let known = self.floor.tickets.get(&ticket)?;
         match known.place {
-            Place::Waiting => self.wait_of(known.queue, known.rank),
+            Place::Waiting => match known.promise {
+                // Nothing has happened since it joined.
+                Some(promise) if known.promised == self.events && seconds(now) <= self.now => {
+                    Some(Wait::of(promise.law, promise.scores))
+                }
+                _ => self.wait_of(seconds(now).max(self.now), known.queue, known.rank),
+            },
             Place::Offered(operator) => {
                 let cycle = self.floor.operators.get(operator)?.cycle?;
                 let gone = (seconds(now) - cycle.offered_at).max(0.0);
-                Some(Wait::of(self.ring(known.queue, gone)?, NORMAL))
+                Some(Wait::of(self.ring(known.queue, gone), NORMAL))
             }
             Place::Talking(_) => None,
         }
@@ -60,7 +92,7 @@ impl Forecaster {
 
     /// The wait of a caller who would join now with the highest priority, until answered (ring included).
     ///
-    /// `None` if the queue is not configured or nobody is signed in who could answer.
+    /// `None` if the queue is not configured or nobody is signed in or expected who could answer.
     pub fn joining(&self, now: Time, queue: &QueueName) -> Option<Wait> {
         self.joining_as(now, queue, 0)
     }
@@ -68,33 +100,62 @@ impl Forecaster {
     /// As [`Forecaster::joining`], with a priority (0 is served first).
     pub fn joining_as(&self, now: Time, queue: &QueueName, priority: u8) -> Option<Wait> {
         let queue = *self.floor.names.get(queue)?;
-        self.wait_of(queue, (priority, now, u64::MAX))
+        self.wait_of(seconds(now).max(self.now), queue, (priority, now, u64::MAX))
     }
 
-    fn wait_of(&self, queue: usize, rank: Rank) -> Option<Wait> {
+    fn wait_of(&self, now: f64, queue: usize, rank: Rank) -> Option<Wait> {
         let line = self.floor.queues.get(queue)?;
-        let learned = self.learned.get(queue)?;
-        if line.signed_in == 0 {
-            return None;
-        }
-        let ahead = self.floor.ahead(queue, rank).count();
-        let ring = self.ring(queue, 0.0)?;
-        if line.ready > ahead {
+        let ring = self.ring(queue, 0.0);
+        if line.ready > 0 && line.ready > self.floor.ahead(queue, rank).count() {
             return Some(Wait::of(ring, NORMAL));
         }
-        let rate = line.present.max(1) as f64 / learned.cycle.value();
-        let law = qlm::qlm(ahead, rate, learned.abandonment.rate());
-        Some(Wait::of(law.plus(ring), NORMAL))
+        if line.signed_in == 0 {
+            // Only who is known to come can be waited for.
+            let law = self.twin(now).offer(queue, rank)?;
+            return Some(Wait::of(law.plus(ring), NORMAL));
+        }
+        let promise = self.promise(now, queue, rank);
+        Some(Wait::of(promise.law, promise.scores))
+    }
+
+    fn promise(&self, now: f64, queue: usize, rank: Rank) -> Promise {
+        let ring = self.ring(queue, 0.0);
+        let twin = self.twin(now).offer(queue, rank);
+        let recursion = self.recursion(now, queue, rank);
+        let calibration = &self.calibrations[queue][class(rank.0)];
+        calibration.promise(twin.map(|law| law.plus(ring)), recursion.plus(ring))
+    }
+
+    fn twin(&self, now: f64) -> Twin<'_> {
+        Twin {
+            floor: &self.floor,
+            learned: &self.learned,
+            pauses: &self.pauses,
+            now,
+            seed: self.events,
+        }
+    }
+
+    fn recursion(&self, now: f64, queue: usize, rank: Rank) -> Moments {
+        let (line, learned) = (&self.floor.queues[queue], &self.learned[queue]);
+        let shared = self.floor.family(queue).queues.len() > 1;
+        let rate = learned.throughput.rate(learned.cycle(), shared) * line.present.max(1) as f64;
+        let overtaking = learned.arrivals.above(class(rank.0));
+        let ages = self
+            .floor
+            .ahead(queue, rank)
+            .map(|rank| (now - seconds(rank.1)).max(0.0));
+        recursion::recursion(ages, (rate - overtaking).max(rate / 4.0), &learned.hazard)
     }
 
     /// What is left of a ring that began so long ago; its spread is taken as half its mean.
-    fn ring(&self, queue: usize, gone: f64) -> Option<Moments> {
-        let whole = self.learned.get(queue)?.ring.value();
+    fn ring(&self, queue: usize, gone: f64) -> Moments {
+        let whole = self.learned[queue].ring.mean();
         let mean = (whole - gone).max(whole / 4.0);
-        Some(Moments {
+        Moments {
             mean,
             variance: mean * mean / 4.0,
-        })
+        }
     }
 }
 

@@ -5,13 +5,20 @@ use std::collections::BTreeMap;
 use pronto_types::{OperatorId, QueueName, TicketId, Time};
 
 use crate::event::{AwayReason, Configuration, Event};
-use crate::floor::{Floor, Line, Operator, Place, Post, seconds};
+use crate::floor::{Floor, Line, Operator, Place, Post, Rank, seconds};
+use crate::ghosts::Ghost;
+use crate::learned::class;
 use crate::{Forecaster, Learned};
 
 impl Forecaster {
     /// Takes an event in. Never panics, whatever the order of events; a time before the latest one counts as the latest.
     pub fn observe(&mut self, at: Time, event: Event) {
-        self.now = self.now.max(seconds(at));
+        self.events += 1;
+        if seconds(at) > self.now {
+            self.settle_fresh();
+            self.now = seconds(at);
+        }
+        self.count_staff(&event);
         match event {
             Event::Configured(configuration) => self.configured(&configuration),
             Event::Joined {
@@ -22,7 +29,7 @@ impl Forecaster {
             } => {
                 if let Some(&queue) = self.floor.names.get(&queue) {
                     self.end(ticket);
-                    self.floor.join(ticket, queue, priority, joined_at.min(at));
+                    self.joined(ticket, queue, priority, joined_at.min(at));
                 }
             }
             Event::Offered { ticket, operator } => self.offered(ticket, &operator),
@@ -30,10 +37,12 @@ impl Forecaster {
             Event::Answered { ticket, operator } => self.answered(ticket, &operator),
             Event::Left { ticket } => {
                 self.expose(ticket, true);
+                self.haunt(ticket);
                 self.end(ticket);
             }
             Event::Ended { ticket } => {
                 self.expose(ticket, false);
+                self.haunt(ticket);
                 self.end(ticket);
             }
             Event::TalkEnded { ticket } => self.end(ticket),
@@ -46,10 +55,101 @@ impl Forecaster {
         }
     }
 
+    /// Whoever became ready and still is found nobody waiting: the ghosts of their queues would have been served.
+    fn settle_fresh(&mut self) {
+        for operator in std::mem::take(&mut self.fresh) {
+            let Some(known) = self.floor.operators.get(operator) else {
+                continue;
+            };
+            if known.post == Post::Ready {
+                for queue in known.queues.clone() {
+                    self.lay_ghosts(queue, None, 0.0);
+                }
+            }
+        }
+    }
+
+    /// Ghosts whose turn has come are answered now, after so long a ring: outcomes.
+    fn lay_ghosts(&mut self, queue: usize, before: Option<Rank>, ring: f64) {
+        for ghost in self.ghosts[queue].served(before, self.now) {
+            let wait = self.now + ring - ghost.joined;
+            self.calibrations[queue][ghost.class].came(&ghost.promise, wait);
+        }
+    }
+
+    /// Counts the operators present at the lines that are about to change, up to now.
+    fn count_staff(&mut self, event: &Event) {
+        let queues: Vec<usize> = match event {
+            Event::Configured(_) => (0..self.floor.queues.len()).collect(),
+            Event::Joined { queue, .. } => self.floor.names.get(queue).copied().into_iter().collect(),
+            Event::Left { ticket } | Event::Ended { ticket } | Event::TalkEnded { ticket } => {
+                let known = self.floor.tickets.get(ticket);
+                known.map(|it| it.queue).into_iter().collect()
+            }
+            Event::Offered { ticket, operator }
+            | Event::Returned { ticket, operator }
+            | Event::Answered { ticket, operator } => {
+                let known = self.floor.tickets.get(ticket);
+                let mut queues: Vec<usize> = known.map(|it| it.queue).into_iter().collect();
+                queues.extend(self.served_by(operator));
+                queues
+            }
+            Event::Ready { operator } | Event::Away { operator, .. } => self.served_by(operator).to_vec(),
+        };
+        for queue in queues {
+            let line = &mut self.floor.queues[queue];
+            if !line.waiting.is_empty() {
+                let seconds = (self.now - line.counted).max(0.0);
+                self.learned[queue]
+                    .throughput
+                    .staffed(seconds * line.present as f64);
+            }
+            line.counted = self.now;
+        }
+    }
+
+    fn served_by(&self, operator: &OperatorId) -> &[usize] {
+        let known = self.floor.ids.get(operator);
+        known.map_or(&[], |&known| &self.floor.operators[known].queues)
+    }
+
+    fn joined(&mut self, ticket: TicketId, queue: usize, priority: u8, joined_at: Time) {
+        self.learned[queue].arrivals.join(self.now, class(priority));
+        self.floor.join(ticket, queue, priority, joined_at);
+        let Some(known) = self.floor.tickets.get(&ticket) else {
+            return;
+        };
+        if known.delayed && self.floor.queues[queue].signed_in > 0 {
+            let promise = self.promise(self.now, queue, known.rank);
+            if let Some(known) = self.floor.tickets.get_mut(&ticket) {
+                (known.promise, known.promised) = (Some(promise), self.events);
+            }
+        }
+    }
+
+    /// A ticket that ends unserved keeps a virtual place.
+    fn haunt(&mut self, ticket: TicketId) {
+        let Some(known) = self.floor.tickets.get(&ticket) else {
+            return;
+        };
+        if let (Place::Waiting, Some(promise)) = (known.place, known.promise) {
+            let ghost = Ghost {
+                promise,
+                class: class(known.rank.0),
+                joined: seconds(known.rank.1),
+                left: self.now,
+            };
+            self.ghosts[known.queue].add(known.rank, ghost);
+        }
+    }
+
     /// What is known of a queue or an operator by name is kept; tickets of a queue that is gone are forgotten.
     fn configured(&mut self, configuration: &Configuration) {
         let old = std::mem::take(&mut self.floor);
-        let mut learned = std::mem::take(&mut self.learned);
+        let learned = std::mem::take(&mut self.learned);
+        let mut ghosts = std::mem::take(&mut self.ghosts);
+        let mut calibrations = std::mem::take(&mut self.calibrations);
+        self.fresh.clear();
         let mut names: BTreeMap<QueueName, usize> = BTreeMap::new();
         let mut moved: BTreeMap<usize, usize> = BTreeMap::new();
         let mut floor = Floor::default();
@@ -63,6 +163,7 @@ impl Forecaster {
             let line = known.map(|&known| old.queues[known].waiting.clone());
             floor.queues.push(Line {
                 waiting: line.unwrap_or_default(),
+                counted: self.now,
                 ..Line::default()
             });
             let kept = known.map(|&known| {
@@ -70,8 +171,16 @@ impl Forecaster {
                 learned[known].clone()
             });
             self.learned.push(kept.unwrap_or_else(|| Learned::from(hints)));
+            let kept = known.map(|&known| {
+                (
+                    std::mem::take(&mut ghosts[known]),
+                    std::mem::take(&mut calibrations[known]),
+                )
+            });
+            let (ghosts, calibration) = kept.unwrap_or_default();
+            self.ghosts.push(ghosts);
+            self.calibrations.push(calibration);
         }
-        learned.clear();
         for skills in &configuration.operators {
             if floor.ids.contains_key(&skills.operator) {
                 continue;
@@ -94,11 +203,14 @@ impl Forecaster {
                     cycle.queue = *moved.get(&cycle.queue)?;
                     Some(cycle)
                 }),
+                speed: known.map_or_else(Default::default, |known| known.speed),
+                shifts: known.map_or_else(Default::default, |known| known.shifts.clone()),
             });
         }
         floor.keep_tickets(old, &moved);
         floor.names = names;
         floor.recount();
+        floor.find_families();
         self.floor = floor;
     }
 
@@ -106,9 +218,28 @@ impl Forecaster {
         let Some(&operator) = self.floor.ids.get(operator) else {
             return;
         };
+        self.take(ticket, operator);
+    }
+
+    /// The operator takes the ticket out of its line; ghosts who ranked before it would have been taken first.
+    fn take(&mut self, ticket: TicketId, operator: usize) {
         self.expose(ticket, false);
         self.part(operator);
-        self.floor.set_post(operator, Post::Serving, self.now);
+        let known = self
+            .floor
+            .tickets
+            .get(&ticket)
+            .map(|it| (it.queue, it.rank, it.place, it.delayed));
+        if let Some((queue, rank, place, delayed)) = known {
+            if delayed && place == Place::Waiting {
+                self.learned[queue].throughput.served();
+            }
+            for queue in self.floor.operators[operator].queues.clone() {
+                let ring = self.learned[queue].ring.mean();
+                self.lay_ghosts(queue, Some(rank), ring);
+            }
+        }
+        self.post(operator, Post::Serving);
         self.floor.offer(ticket, operator, self.now);
     }
 
@@ -143,10 +274,13 @@ impl Forecaster {
                 self.learned[cycle.queue].ring.add(ring);
             }
         } else {
-            self.expose(ticket, false);
-            self.part(operator);
-            self.floor.set_post(operator, Post::Serving, self.now);
-            self.floor.offer(ticket, operator, self.now);
+            self.take(ticket, operator);
+        }
+        if let Some(known) = self.floor.tickets.get_mut(&ticket)
+            && let Some(promise) = known.promise.take()
+        {
+            let wait = self.now - seconds(known.rank.1);
+            self.calibrations[known.queue][class(known.rank.0)].came(&promise, wait);
         }
         self.floor.talk(ticket, operator, self.now);
     }
@@ -179,7 +313,7 @@ impl Forecaster {
         if let Some(cycle) = &mut self.floor.operators[operator].cycle {
             cycle.ended_at.get_or_insert(self.now);
         }
-        self.floor.set_post(operator, Post::Serving, self.now);
+        self.post(operator, Post::Serving);
     }
 
     fn posted(&mut self, operator: &OperatorId, post: Post) {
@@ -187,6 +321,26 @@ impl Forecaster {
             return;
         };
         self.part(operator);
+        self.post(operator, post);
+        if post == Post::Ready {
+            self.fresh.insert(operator);
+        }
+    }
+
+    fn post(&mut self, operator: usize, post: Post) {
+        let known = &self.floor.operators[operator];
+        let (old, lasted) = (known.post, self.now - known.since);
+        match (old, post) {
+            (old, post) if old == post => {}
+            (Post::Paused, _) => self.pauses.length.add(lasted),
+            (Post::Ready | Post::Serving, post) => {
+                self.pauses.present(lasted);
+                if post == Post::Paused {
+                    self.pauses.began();
+                }
+            }
+            (Post::SignedOut, _) => {}
+        }
         self.floor.set_post(operator, post, self.now);
     }
 
@@ -195,8 +349,15 @@ impl Forecaster {
         let Some(cycle) = self.floor.operators[operator].cycle.take() else {
             return;
         };
-        if cycle.answered_at.is_some() {
-            self.learned[cycle.queue].cycle.add(self.now - cycle.offered_at);
+        if let Some(answered) = cycle.answered_at {
+            let learned = &mut self.learned[cycle.queue];
+            let talk = cycle.ended_at.unwrap_or(self.now) - answered;
+            let ratio = talk / learned.talk.mean();
+            self.floor.operators[operator].speed.add(ratio);
+            learned.talk.add(talk);
+            if let Some(ended) = cycle.ended_at {
+                learned.wrap_up.add(self.now - ended);
+            }
         }
         let place = self.floor.tickets.get(&cycle.ticket).map(|known| known.place);
         match place {
@@ -217,10 +378,10 @@ impl Forecaster {
             return;
         }
         let age = (self.now - seconds(known.rank.1)).max(0.0);
-        let more = (age - known.exposed).max(0.0);
+        let from = known.exposed.min(age);
         known.exposed = age;
         if known.delayed {
-            self.learned[known.queue].abandonment.add(more, gave_up);
+            self.learned[known.queue].hazard.add(from, age, gave_up);
         }
     }
 }

@@ -51,7 +51,6 @@ impl Moments {
     }
 
     /// The normal score of a wait that came: the inverse of [`Moments::at_score`].
-    #[cfg(test)]
     pub(crate) fn score_of(self, wait: f64) -> f64 {
         let b = self.spread();
         ((wait / self.mean.max(1e-3)).max(0.0).cbrt() - (1.0 - b)) / b.sqrt()

@@ -1,0 +1,98 @@
+//! Callers who left keep a virtual place until they would have been served: how long they would have waited is an outcome
+//! too. Counting only those who were served would make forecasts too short, since the patient are not the average.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::calibration::Promise;
+use crate::floor::Rank;
+
+/// Ghosts of one queue; beyond it the oldest is dropped.
+const KEPT: usize = 500;
+
+/// A ghost of which nothing was heard for so long after the caller left tells of a night, not of a queue; in seconds.
+const STALE: f64 = 1800.0;
+
+/// One who left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Ghost {
+    pub(crate) promise: Promise,
+    pub(crate) class: usize,
+    /// When they joined and when they left, in seconds.
+    pub(crate) joined: f64,
+    pub(crate) left: f64,
+}
+
+/// The ghosts of one queue, in the order in which they would be served.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Ghosts {
+    places: BTreeMap<Rank, Ghost>,
+    order: VecDeque<Rank>,
+}
+
+impl Ghosts {
+    pub(crate) fn add(&mut self, rank: Rank, ghost: Ghost) {
+        self.places.insert(rank, ghost);
+        self.order.push_back(rank);
+        while self.order.len() > KEPT {
+            if let Some(oldest) = self.order.pop_front() {
+                self.places.remove(&oldest);
+            }
+        }
+    }
+
+    /// Those who would have been served now: all ahead of this rank, or all.
+    pub(crate) fn served(&mut self, before: Option<Rank>, now: f64) -> Vec<Ghost> {
+        let mut served = Vec::new();
+        while let Some(first) = self.places.first_entry() {
+            if before.is_some_and(|rank| *first.key() >= rank) {
+                break;
+            }
+            let ghost = first.remove();
+            if now - ghost.left < STALE {
+                served.push(ghost);
+            }
+        }
+        if self.places.is_empty() {
+            self.order.clear();
+        }
+        served
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pronto_types::Time;
+
+    use super::*;
+    use crate::calibration::Calibration;
+    use crate::wait::Moments;
+
+    #[test]
+    fn a_ghost_is_served_before_who_ranks_behind_unless_it_is_stale() {
+        let law = Moments {
+            mean: 1.0,
+            variance: 1.0,
+        };
+        let ghost = |joined: f64| Ghost {
+            promise: Calibration::default().promise(None, law),
+            class: 0,
+            joined,
+            left: joined + 10.0,
+        };
+        let rank = |joined: i64| (0, Time::from_secs(joined), 0);
+        let mut ghosts = Ghosts::default();
+        for joined in [100, 200, 3000] {
+            ghosts.add(rank(joined), ghost(joined as f64));
+        }
+        assert_eq!(ghosts.served(Some(rank(150)), 220.0), [ghost(100.0)]);
+        assert_eq!(
+            ghosts.served(None, 3020.0),
+            [ghost(3000.0)],
+            "the one of 200 is stale"
+        );
+        for joined in 0..2 * KEPT as i64 {
+            ghosts.add(rank(joined), ghost(joined as f64));
+        }
+        assert_eq!(ghosts.places.len(), KEPT);
+    }
+}

@@ -1,0 +1,413 @@
+//! The twin: the floor as it stands, run forward by the learned laws many times, and the wait of one caller read off.
+//!
+//! Routing is the engine's own: an operator who gets free takes the best rank over the queues they serve. Only what can
+//! reach the caller is simulated: those ahead, arrivals of a better class, and the operators who serve them. Of future
+//! arrivals of the caller's own class or below none can, since they all rank behind.
+//!
+//! The operators' first rests are drawn by Latin hypercube (McKay et al. 1979): over the runs, each operator's draws cover
+//! that operator's law evenly, which takes most of the noise out of the mean for the same number of runs.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+
+use crate::dice::{Dice, mix};
+use crate::floor::{Floor, Operator, Post, Rank, seconds};
+use crate::law::Rest;
+use crate::learned::{CLASSES, Learned, Pauses, class};
+use crate::wait::Moments;
+
+/// Operators and callers drawn over all runs of one forecast: what a forecast may cost.
+const BUDGET: usize = 12_000;
+/// Runs of one forecast, if the budget allows; a power of two.
+const RUNS: usize = 64;
+/// With fewer runs the recursion alone is better.
+const FEWEST: usize = 16;
+/// Events of one run; one that takes more is given up.
+const EVENTS: usize = 20_000;
+/// A run that comes to nobody ends here, in seconds.
+const HORIZON: f64 = 86_400.0;
+
+/// What the twin is made of.
+pub(crate) struct Twin<'a> {
+    pub(crate) floor: &'a Floor,
+    pub(crate) learned: &'a [Learned],
+    pub(crate) pauses: &'a Pauses,
+    pub(crate) now: f64,
+    pub(crate) seed: u64,
+}
+
+/// An operator on the stage.
+struct Actor {
+    /// Queues of the stage.
+    queues: Vec<usize>,
+    start: Start,
+    speed: f64,
+    /// When they go home, in seconds from now.
+    leaves: f64,
+    /// How long they have been at work since they could last pause.
+    due: f64,
+}
+
+enum Start {
+    Ready,
+    Ringing { queue: usize },
+    Talking { queue: usize, rest: Rest },
+    WrappingUp { queue: usize, rest: Rest },
+    Paused { rest: Rest },
+    Coming { after: f64 },
+}
+
+/// The part of the floor that matters to one caller.
+struct Stage<'a> {
+    queues: Vec<&'a Learned>,
+    /// Per queue and class, seconds from now at which those ahead joined (negative); the caller is the last of theirs.
+    lines: Vec<Vec<f64>>,
+    actors: Vec<Actor>,
+    /// Arrivals of better classes: queue, class, a second.
+    streams: Vec<(usize, usize, f64)>,
+    /// The caller's line.
+    line: usize,
+}
+
+impl Twin<'_> {
+    /// The wait until the offer of a caller with this rank, from now; `None` if it would cost too much or nobody comes.
+    pub(crate) fn offer(&self, queue: usize, rank: Rank) -> Option<Moments> {
+        let stage = self.stage(queue, rank)?;
+        let size = stage.actors.len() + stage.lines.iter().map(Vec::len).sum::<usize>();
+        let runs = (BUDGET / size.max(1)).min(RUNS);
+        if runs < FEWEST {
+            return None;
+        }
+        let runs = 1usize << runs.ilog2();
+        let mut play = Play::new(&stage);
+        let (mut sum, mut squares, mut played) = (0.0, 0.0, 0.0);
+        for run in 0..runs {
+            if let Some(wait) = play.run(self, run, runs) {
+                sum += wait;
+                squares += wait * wait;
+                played += 1.0;
+            }
+        }
+        if played < 0.8 * runs as f64 {
+            return None;
+        }
+        let mean: f64 = sum / played;
+        let variance = (squares - sum * mean) / (played - 1.0);
+        Some(Moments {
+            mean,
+            variance: variance.max(0.0025 * mean * mean),
+        })
+    }
+
+    fn stage(&self, queue: usize, rank: Rank) -> Option<Stage<'_>> {
+        let best = class(rank.0);
+        let family = self.floor.family(queue);
+        let mut stage = Stage {
+            queues: Vec::new(),
+            lines: Vec::new(),
+            actors: Vec::new(),
+            streams: Vec::new(),
+            line: 0,
+        };
+        let mut local: BTreeMap<usize, usize> = BTreeMap::new();
+        for &member in &family.queues {
+            let learned = &self.learned[member];
+            let mut lines = vec![Vec::new(); CLASSES];
+            let mut ahead = 0;
+            for other in self.floor.ahead(member, rank) {
+                lines[class(other.0)].push(seconds(other.1) - self.now);
+                ahead += 1;
+                if ahead > BUDGET / FEWEST {
+                    return None;
+                }
+            }
+            let rates: Vec<f64> = (0..best).map(|higher| learned.arrivals.rate(higher)).collect();
+            if member != queue && ahead == 0 && rates.iter().all(|&rate| rate <= 0.0) {
+                continue;
+            }
+            let index = stage.queues.len();
+            if member == queue {
+                stage.line = index * CLASSES + best;
+                lines[best].push(0.0);
+            }
+            local.insert(member, index);
+            stage.queues.push(learned);
+            stage.lines.append(&mut lines);
+            let streams = rates.into_iter().enumerate().filter(|&(_, rate)| rate > 0.0);
+            stage
+                .streams
+                .extend(streams.map(|(class, rate)| (index, class, rate)));
+        }
+        for &number in &family.operators {
+            let operator = &self.floor.operators[number];
+            let queues = operator.queues.iter().filter_map(|it| local.get(it).copied());
+            let queues: Vec<usize> = queues.collect();
+            if !queues.is_empty() {
+                stage.actors.extend(self.actor(operator, queues, &local));
+            }
+            if stage.actors.len() > BUDGET / FEWEST {
+                return None;
+            }
+        }
+        Some(stage)
+    }
+
+    fn actor(
+        &self,
+        operator: &Operator,
+        queues: Vec<usize>,
+        local: &BTreeMap<usize, usize>,
+    ) -> Option<Actor> {
+        let speed = operator.speed.value();
+        let mut due = self.now - operator.since;
+        let start = match operator.post {
+            Post::SignedOut => Start::Coming {
+                after: operator.shifts.comes_in(self.now)?,
+            },
+            Post::Paused => Start::Paused {
+                rest: self.pauses.length.rest(self.now - operator.since),
+            },
+            Post::Ready => Start::Ready,
+            Post::Serving => {
+                // The call may be of a queue that is not on the stage: its laws are, all the same.
+                let first = queues.first().copied().unwrap_or_default();
+                let of = |member: usize| local.get(&member).copied().unwrap_or(first);
+                match operator.cycle {
+                    None => {
+                        let rest = self.learned[operator.queues[0]]
+                            .wrap_up
+                            .rest(self.now - operator.since);
+                        Start::WrappingUp { queue: first, rest }
+                    }
+                    Some(cycle) => {
+                        due = self.now - cycle.offered_at;
+                        let (queue, laws) = (of(cycle.queue), &self.learned[cycle.queue]);
+                        match (cycle.answered_at, cycle.ended_at) {
+                            (_, Some(ended)) => Start::WrappingUp {
+                                queue,
+                                rest: laws.wrap_up.rest(self.now - ended),
+                            },
+                            (Some(answered), None) => Start::Talking {
+                                queue,
+                                rest: laws.talk.rest((self.now - answered) / speed),
+                            },
+                            (None, None) => Start::Ringing { queue },
+                        }
+                    }
+                }
+            }
+        };
+        let leaves = match operator.post {
+            Post::SignedOut => None,
+            _ => operator.shifts.leaves_in(self.now),
+        };
+        Some(Actor {
+            queues,
+            start,
+            speed,
+            leaves: leaves.unwrap_or(f64::INFINITY),
+            due,
+        })
+    }
+}
+
+/// A caller at the head of a line, and until when they stay.
+type Head = Option<(f64, f64)>;
+
+/// One run after the other, on the same boards.
+struct Play<'a> {
+    stage: &'a Stage<'a>,
+    rings: Vec<f64>,
+    /// Microseconds from now, then who: an actor, or a stream after them.
+    agenda: BinaryHeap<Reverse<(u64, u32)>>,
+    /// Per line: how many of those ahead are gone, who came since, who is first.
+    served: Vec<usize>,
+    fresh: Vec<VecDeque<f64>>,
+    heads: Vec<Head>,
+    idle: Vec<bool>,
+    free_since: Vec<f64>,
+}
+
+impl<'a> Play<'a> {
+    fn new(stage: &'a Stage<'a>) -> Self {
+        Play {
+            stage,
+            rings: stage.queues.iter().map(|laws| laws.ring.mean()).collect(),
+            agenda: BinaryHeap::with_capacity(stage.actors.len() + stage.streams.len()),
+            served: vec![0; stage.lines.len()],
+            fresh: vec![VecDeque::new(); stage.lines.len()],
+            heads: vec![None; stage.lines.len()],
+            idle: vec![false; stage.actors.len()],
+            free_since: vec![0.0; stage.actors.len()],
+        }
+    }
+
+    fn plan(&mut self, at: f64, who: usize) {
+        if at < HORIZON {
+            self.agenda
+                .push(Reverse(((at.max(0.0) * 1e6) as u64, who as u32)));
+        }
+    }
+
+    /// When the caller is offered in this run.
+    fn run(&mut self, twin: &Twin<'_>, run: usize, runs: usize) -> Option<f64> {
+        let mut dice = Dice::new(mix(twin.seed, run as u64));
+        self.agenda.clear();
+        self.served.fill(0);
+        self.heads.fill(None);
+        self.idle.fill(false);
+        self.fresh.iter_mut().for_each(VecDeque::clear);
+        let stage = self.stage;
+        for (number, actor) in stage.actors.iter().enumerate() {
+            let first = self.first(
+                twin,
+                actor,
+                even(twin.seed, number, run, runs, &mut dice),
+                &mut dice,
+            );
+            self.free_since[number] = -actor.due;
+            self.plan(first, number);
+        }
+        for (number, stream) in stage.streams.iter().enumerate() {
+            self.plan(dice.exponential() / stream.2, stage.actors.len() + number);
+        }
+        for _ in 0..EVENTS {
+            let Reverse((micros, who)) = self.agenda.pop()?;
+            let (at, who) = (micros as f64 / 1e6, who as usize);
+            if who >= stage.actors.len() {
+                self.arrive(at, who - stage.actors.len(), &mut dice);
+            } else if self.free(twin, at, who, &mut dice) {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// When the actor can first take a call.
+    fn first(&self, twin: &Twin<'_>, actor: &Actor, unit: f64, dice: &mut Dice) -> f64 {
+        let laws = |queue: usize| self.stage.queues[queue];
+        match actor.start {
+            Start::Ready => 0.0,
+            Start::Ringing { queue } => {
+                let talk = laws(queue).talk.draw(dice) * actor.speed;
+                self.rings[queue] * unit + talk + laws(queue).wrap_up.draw(dice)
+            }
+            Start::Talking { queue, rest } => {
+                laws(queue).talk.draw_rest(rest, unit) * actor.speed + laws(queue).wrap_up.draw(dice)
+            }
+            Start::WrappingUp { queue, rest } => laws(queue).wrap_up.draw_rest(rest, unit),
+            Start::Paused { rest } => twin.pauses.length.draw_rest(rest, unit),
+            Start::Coming { after } => after,
+        }
+    }
+
+    /// An actor could take a call; whether it is the caller's.
+    fn free(&mut self, twin: &Twin<'_>, at: f64, who: usize, dice: &mut Dice) -> bool {
+        let actor = &self.stage.actors[who];
+        if actor.leaves <= at {
+            return false;
+        }
+        let worked = at - self.free_since[who];
+        self.free_since[who] = at;
+        if at > 0.0 && dice.unit() < 1.0 - (-worked * twin.pauses.rate()).exp() {
+            let back = at + twin.pauses.length.draw(dice);
+            self.free_since[who] = back;
+            self.plan(back, who);
+            return false;
+        }
+        let mut best: Option<(usize, f64, usize)> = None;
+        for &queue in &actor.queues {
+            for class in 0..CLASSES {
+                let line = queue * CLASSES + class;
+                if let Some(joined) = self.head(line, at, dice) {
+                    if best.is_none_or(|best| (class, joined) < (best.0, best.1)) {
+                        best = Some((class, joined, line));
+                    }
+                    break;
+                }
+            }
+        }
+        let Some((_, _, line)) = best else {
+            self.idle[who] = true;
+            return false;
+        };
+        if line == self.stage.line && self.served[line] + 1 == self.stage.lines[line].len() {
+            return true;
+        }
+        self.step(line);
+        self.serve(at, who, line / CLASSES, dice);
+        false
+    }
+
+    fn serve(&mut self, at: f64, who: usize, queue: usize, dice: &mut Dice) {
+        let (laws, speed) = (self.stage.queues[queue], self.stage.actors[who].speed);
+        let cycle = self.rings[queue] + laws.talk.draw(dice) * speed + laws.wrap_up.draw(dice);
+        self.plan(at + cycle, who);
+    }
+
+    fn step(&mut self, line: usize) {
+        self.heads[line] = None;
+        if self.served[line] < self.stage.lines[line].len() {
+            self.served[line] += 1;
+        } else {
+            self.fresh[line].pop_front();
+        }
+    }
+
+    /// When the first of a line joined who is still there.
+    fn head(&mut self, line: usize, at: f64, dice: &mut Dice) -> Option<f64> {
+        let ahead = &self.stage.lines[line];
+        loop {
+            let (joined, until) = match self.heads[line] {
+                Some(head) => head,
+                None => {
+                    let hazard = &self.stage.queues[line / CLASSES].hazard;
+                    let head = match ahead.get(self.served[line]) {
+                        Some(&joined) if line == self.stage.line && self.served[line] + 1 == ahead.len() => {
+                            (joined, f64::INFINITY)
+                        }
+                        Some(&joined) => (joined, joined + hazard.draw(-joined, dice)),
+                        None => {
+                            let &joined = self.fresh[line].front()?;
+                            (joined, joined + hazard.draw(0.0, dice))
+                        }
+                    };
+                    self.heads[line] = Some(head);
+                    head
+                }
+            };
+            if until > at {
+                return Some(joined);
+            }
+            self.step(line);
+        }
+    }
+
+    /// A caller of a better class comes.
+    fn arrive(&mut self, at: f64, stream: usize, dice: &mut Dice) {
+        let (queue, class, rate) = self.stage.streams[stream];
+        self.plan(at + dice.exponential() / rate, self.stage.actors.len() + stream);
+        let serves = |&who: &usize| self.idle[who] && self.stage.actors[who].queues.contains(&queue);
+        let idle = (0..self.idle.len())
+            .filter(serves)
+            .min_by(|&a, &b| self.free_since[a].total_cmp(&self.free_since[b]));
+        match idle {
+            Some(who) => {
+                self.idle[who] = false;
+                self.serve(at, who, queue, dice);
+            }
+            None => self.fresh[queue * CLASSES + class].push_back(at),
+        }
+    }
+}
+
+/// A draw in [0, 1) such that over all `runs` (a power of two) those of one actor fall once into each of `runs` equal parts.
+fn even(seed: u64, actor: usize, run: usize, runs: usize, dice: &mut Dice) -> f64 {
+    let (mask, scramble) = (runs - 1, mix(seed, !(actor as u64)) as usize);
+    let stride = (scramble >> 8) | 1;
+    // Multiplying by an odd number and folding the high bits in are both one to one.
+    let mut part = run.wrapping_mul(stride).wrapping_add(scramble >> 32) & mask;
+    part ^= part >> (1 + (scramble & 3));
+    part = part.wrapping_mul((scramble >> 16) | 1) & mask;
+    (part as f64 + dice.unit()) / runs as f64
+}

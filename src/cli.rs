@@ -1,4 +1,4 @@
-//! What can be typed: `pronto serve`, `gateway`, `queue`, `calls`, `config check`, `prompts build`.
+//! What can be typed: `pronto serve`, `gateway`, `queue`, `calls`, `forecast`, `config check`, `prompts build`.
 //!
 //! Only the words, and which configuration they mean; what they do is done elsewhere.
 
@@ -35,6 +35,8 @@ pub enum Command {
     Queue(HalfArgs),
     /// List the calls there were and those that are up
     Calls(CallsArgs),
+    /// Forecast waits from a log of events, as the queue would have done
+    Forecast(ForecastArgs),
     /// Look at a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -57,6 +59,14 @@ pub struct HalfArgs {
     /// The configuration, one for both halves
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// The arguments of `forecast`.
+#[derive(Debug, Clone, Args, PartialEq, Eq)]
+pub struct ForecastArgs {
+    /// The events, one JSON object a line; `-` is the standard input
+    #[arg(long, value_name = "FILE")]
+    pub events: PathBuf,
 }
 
 /// What can be done with a configuration.
@@ -136,6 +146,11 @@ mod tests {
             })
         );
         assert_eq!(gateway.log, "debug");
+        let forecast = parse("pronto forecast --events -").unwrap();
+        assert_eq!(
+            forecast.command,
+            Command::Forecast(ForecastArgs { events: "-".into() })
+        );
         let check = parse("pronto config check").unwrap();
         assert_eq!(
             check.command,

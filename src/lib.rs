@@ -5,6 +5,7 @@ pub mod cli;
 mod compose;
 pub mod config;
 pub mod diagnose;
+pub mod forecast;
 mod in_memory;
 mod metrics_page;
 pub mod prompts;

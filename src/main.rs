@@ -1,15 +1,14 @@
 //! The command line of Pronto: reads the arguments and the configuration, and runs what was asked for.
 
-use std::io::IsTerminal;
+use std::io::{BufReader, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use pronto::calls;
 use pronto::cli::{Cli, Command, ConfigCommand, PromptsCommand};
 use pronto::config::{Config, Look, Report};
-use pronto::diagnose;
-use pronto::prompts;
 use pronto::serve::{self, Halves};
+use pronto::{calls, diagnose, forecast, prompts};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -41,6 +40,7 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Command::Forecast(arguments) => forecast_events(&arguments.events),
         Command::Config(ConfigCommand::Check { config }) => {
             let finding = diagnose::check(&config, look(std::io::stdout().is_terminal()));
             print!("{}", finding.text);
@@ -77,6 +77,23 @@ fn run(config: Result<Config, Report>, halves: Halves) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pronto: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn forecast_events(events: &Path) -> ExitCode {
+    let (answers, faults) = (std::io::stdout().lock(), std::io::stderr().lock());
+    let done = if events == Path::new("-") {
+        forecast::run(std::io::stdin().lock(), answers, faults)
+    } else {
+        std::fs::File::open(events).and_then(|file| forecast::run(BufReader::new(file), answers, faults))
+    };
+    match done {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("pronto: {}: {error}", events.display());
             ExitCode::FAILURE
         }
     }

@@ -1,0 +1,370 @@
+//! `pronto forecast --events -`: the very estimator of the engine, fed one event a line, answering one line for each
+//! caller who has to wait.
+//!
+//! The first line is `{"ev":"meta","nq":…,"agents":[{"agent":…,"skills":[…]}]}`; then events with `"t"` in seconds:
+//!
+//! | `ev` | members | event |
+//! |---|---|---|
+//! | `entered` | `call`, `q`, `prio` (0 is first), `queued` | joined; answered by one line if `queued` |
+//! | `offered`, `answered` | `call`, `agent` | offered, answered |
+//! | `completed` | `call` | talk ended; wrap-up until the operator is available |
+//! | `abandoned` | `call` | left |
+//! | `agent_available` | `agent` | ready |
+//! | `agent_unavailable` | `agent`, `reason` (`logout`, anything else is a break) | away |
+//! | `end` | | the last line |
+//!
+//! The answer `{"call_id","mean_s","p50_s","p80_s","p90_s"}` is the wait until answered, in seconds; `null` where
+//! nothing is known. A line that cannot be used is reported, with its number, and passed over.
+
+mod json;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, BufRead, Write};
+
+use json::Json;
+use pronto_forecast::{AwayReason, Configuration, Event, Forecaster, QueueHints, Skills, Wait};
+use pronto_types::{OperatorId, QueueName, TicketId, Time};
+
+/// Longer than any event: a meta line with 10,000 operators of several skills has a fifth of it.
+const LINE: u64 = 4 * 1024 * 1024;
+
+/// How many lines could not be used.
+pub type Faults = u64;
+
+/// Reads events to the end, writes a line for each caller who has to wait, and reports to `faults` what could not be used.
+///
+/// # Errors
+/// When reading or writing fails.
+pub fn run(mut events: impl BufRead, mut answers: impl Write, mut faults: impl Write) -> io::Result<Faults> {
+    let (mut reader, mut line, mut number, mut bad) = (Reading::default(), Vec::new(), 0u64, 0);
+    loop {
+        line.clear();
+        number += 1;
+        if io::Read::take(&mut events, LINE).read_until(b'\n', &mut line)? == 0 {
+            return Ok(bad);
+        }
+        let text = String::from_utf8_lossy(&line);
+        if text.trim().is_empty() {
+            continue;
+        }
+        let step = Json::read(&text)
+            .map_err(|fault| fault.to_string())
+            .and_then(|event| reader.take(&event));
+        match step {
+            Ok(Step::Quiet) => {}
+            Ok(Step::Answer(answer, fault)) => {
+                answers.write_all(answer.as_bytes())?;
+                answers.flush()?;
+                if let Some(fault) = fault {
+                    bad += 1;
+                    writeln!(faults, "line {number}: {fault}")?;
+                }
+            }
+            Ok(Step::End) => return Ok(bad),
+            Err(fault) => {
+                bad += 1;
+                writeln!(faults, "line {number}: {fault}")?;
+            }
+        }
+    }
+}
+
+/// What follows from a line.
+enum Step {
+    Quiet,
+    /// The line to write, and what was wrong if nothing could be said.
+    Answer(String, Option<String>),
+    End,
+}
+
+/// The forecaster, and the house's names for the ids of the lines.
+#[derive(Default)]
+struct Reading {
+    forecaster: Forecaster,
+    queues: BTreeMap<String, QueueName>,
+    operators: BTreeMap<String, OperatorId>,
+    calls: BTreeMap<String, TicketId>,
+    tickets: u64,
+    configured: bool,
+}
+
+impl Reading {
+    fn take(&mut self, event: &Json) -> Result<Step, String> {
+        let kind = match event.member("ev") {
+            Some(Json::Text(kind)) => kind.as_str(),
+            other => return Err(format!("\"ev\": found {}, expected an event's name", told(other))),
+        };
+        match kind {
+            "meta" => return self.meta(event).map(|()| Step::Quiet),
+            "end" => return Ok(Step::End),
+            _ if !self.configured => {
+                return Err(format!("found event `{kind}`, expected the meta line first"));
+            }
+            _ => {}
+        }
+        let at = time(event)?;
+        if kind == "entered" {
+            return self.entered(at, event);
+        }
+        let told = self.event(kind, event)?;
+        let over = match &told {
+            Event::Left { .. } | Event::TalkEnded { .. } => event.member("call").map(Json::to_string),
+            _ => None,
+        };
+        self.forecaster.observe(at, told);
+        if let Some(call) = over {
+            self.calls.remove(&call);
+        }
+        Ok(Step::Quiet)
+    }
+
+    fn meta(&mut self, meta: &Json) -> Result<(), String> {
+        let (count, _) = number(meta, "nq")?;
+        if !(1.0..=1000.0).contains(&count) {
+            return Err(format!("\"nq\": found {count}, expected 1 to 1000 queues"));
+        }
+        let Some(Json::List(agents)) = meta.member("agents") else {
+            let found = told(meta.member("agents"));
+            return Err(format!("\"agents\": found {found}, expected a list"));
+        };
+        let mut configuration = Configuration::default();
+        self.queues.clear();
+        self.operators.clear();
+        for index in 0..count as u32 {
+            let name = QueueName::new(&format!("q{index}")).map_err(|fault| fault.to_string())?;
+            self.queues.insert(index.to_string(), name.clone());
+            configuration.queues.push(QueueHints::new(name));
+        }
+        for (index, agent) in agents.iter().enumerate() {
+            let operator = OperatorId::new(&format!("a{index}")).map_err(|fault| fault.to_string())?;
+            let Some(Json::List(skills)) = agent.member("skills") else {
+                let found = told(agent.member("skills"));
+                return Err(format!(
+                    "\"skills\" of agent {index}: found {found}, expected a list"
+                ));
+            };
+            let queues: Result<Vec<QueueName>, String> =
+                skills.iter().map(|skill| self.known_queue(Some(skill))).collect();
+            self.operators.insert(id(agent, "agent")?, operator.clone());
+            configuration.operators.push(Skills {
+                operator,
+                queues: queues?,
+            });
+        }
+        self.configured = true;
+        self.forecaster
+            .observe(Time::ZERO, Event::Configured(configuration));
+        Ok(())
+    }
+
+    fn entered(&mut self, at: Time, event: &Json) -> Result<Step, String> {
+        let call = id(event, "call")?;
+        let waits = event.member("queued") == Some(&Json::Bool(true));
+        let joined = self.joined(at, &call, event);
+        if !waits {
+            return joined.map(|_| Step::Quiet);
+        }
+        // Who asked is answered, even if nothing is known: the other side waits for this line.
+        let (ticket, fault) = match joined {
+            Ok(ticket) => (Some(ticket), None),
+            Err(fault) => (None, Some(fault)),
+        };
+        let wait = ticket.and_then(|ticket| self.forecaster.waiting(at, ticket));
+        Ok(Step::Answer(answer(&call, wait), fault))
+    }
+
+    fn joined(&mut self, at: Time, call: &str, event: &Json) -> Result<TicketId, String> {
+        let queue = self.known_queue(event.member("q"))?;
+        let priority = match event.member("prio") {
+            None => 0.0,
+            Some(_) => number(event, "prio")?.0,
+        };
+        self.tickets += 1;
+        let ticket = TicketId(self.tickets);
+        self.calls.insert(call.to_owned(), ticket);
+        let joined = Event::Joined {
+            ticket,
+            queue,
+            priority: priority.clamp(0.0, 255.0) as u8,
+            joined_at: at,
+        };
+        self.forecaster.observe(at, joined);
+        Ok(ticket)
+    }
+
+    fn event(&self, kind: &str, event: &Json) -> Result<Event, String> {
+        Ok(match kind {
+            "offered" => Event::Offered {
+                ticket: self.ticket(event)?,
+                operator: self.operator(event)?,
+            },
+            "answered" => Event::Answered {
+                ticket: self.ticket(event)?,
+                operator: self.operator(event)?,
+            },
+            "completed" => Event::TalkEnded {
+                ticket: self.ticket(event)?,
+            },
+            "abandoned" => Event::Left {
+                ticket: self.ticket(event)?,
+            },
+            "agent_available" => Event::Ready {
+                operator: self.operator(event)?,
+            },
+            "agent_unavailable" => Event::Away {
+                operator: self.operator(event)?,
+                reason: match event.member("reason") {
+                    Some(Json::Text(reason)) if reason == "logout" => AwayReason::SignedOut,
+                    _ => AwayReason::Paused,
+                },
+            },
+            _ => {
+                return Err(format!(
+                    "found event `{}`, expected entered, offered, answered, completed, abandoned, agent_available, \
+                     agent_unavailable or end",
+                    kind.escape_debug()
+                ));
+            }
+        })
+    }
+
+    fn known_queue(&self, queue: Option<&Json>) -> Result<QueueName, String> {
+        let key = queue.map(Json::to_string).unwrap_or_default();
+        let known = self.queues.get(&key).cloned();
+        known.ok_or_else(|| {
+            format!(
+                "queue: found {}, expected 0 to {}",
+                told(queue),
+                self.queues.len().saturating_sub(1)
+            )
+        })
+    }
+
+    fn ticket(&self, event: &Json) -> Result<TicketId, String> {
+        let call = id(event, "call")?;
+        let known = self.calls.get(&call).copied();
+        known.ok_or_else(|| format!("call {call}: not entered, or over already"))
+    }
+
+    fn operator(&self, event: &Json) -> Result<OperatorId, String> {
+        let agent = id(event, "agent")?;
+        let known = self.operators.get(&agent).cloned();
+        known.ok_or_else(|| format!("agent {agent}: not in the meta line"))
+    }
+}
+
+fn told(value: Option<&Json>) -> String {
+    value.map_or_else(|| "nothing".to_owned(), Json::to_string)
+}
+
+fn number(event: &Json, name: &str) -> Result<(f64, String), String> {
+    match event.member(name) {
+        Some(Json::Number(value, text)) => Ok((*value, text.clone())),
+        other => Err(format!("\"{name}\": found {}, expected a number", told(other))),
+    }
+}
+
+/// An id is a number or a text; its JSON is its name here.
+fn id(event: &Json, name: &str) -> Result<String, String> {
+    match event.member(name) {
+        Some(value @ (Json::Number(..) | Json::Text(_))) => Ok(value.to_string()),
+        other => Err(format!(
+            "\"{name}\": found {}, expected a number or a text",
+            told(other)
+        )),
+    }
+}
+
+fn time(event: &Json) -> Result<Time, String> {
+    let (seconds, _) = number(event, "t")?;
+    Ok(Time::from_micros((seconds * 1e6).round() as i64))
+}
+
+fn answer(call: &str, wait: Option<Wait>) -> String {
+    let mut line = format!("{{\"call_id\":{call}");
+    let values = [
+        ("mean_s", wait.map(|it| it.mean)),
+        ("p50_s", wait.map(|it| it.p50)),
+        ("p80_s", wait.map(|it| it.p80)),
+        ("p90_s", wait.map(|it| it.p90)),
+    ];
+    for (name, value) in values {
+        // Writing to a string cannot fail.
+        let _ = match value {
+            Some(value) => write!(line, ",\"{name}\":{:.3}", value.as_secs_f64()),
+            None => write!(line, ",\"{name}\":null"),
+        };
+    }
+    line.push_str("}\n");
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &str) -> (String, String, Faults) {
+        let (mut answers, mut faults) = (Vec::new(), Vec::new());
+        let bad = run(lines.as_bytes(), &mut answers, &mut faults).unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(answers), text(faults), bad)
+    }
+
+    const META: &str = "{\"ev\":\"meta\",\"nq\":1,\"np\":1,\"agents\":[{\"agent\":7,\"skills\":[0]}]}\n";
+
+    #[test]
+    fn who_has_to_wait_is_answered_at_once() {
+        let events = "{\"t\":10,\"ev\":\"agent_available\",\"agent\":7}\n\
+            {\"t\":20,\"ev\":\"entered\",\"call\":1,\"q\":0,\"prio\":0,\"queued\":false}\n\
+            {\"t\":20,\"ev\":\"offered\",\"call\":1,\"agent\":7,\"q\":0}\n\
+            {\"t\":24,\"ev\":\"answered\",\"call\":1,\"agent\":7,\"q\":0}\n\
+            {\"t\":30,\"ev\":\"entered\",\"call\":2,\"q\":0,\"prio\":0,\"queued\":true}\n\
+            {\"ev\":\"end\"}\n";
+        let (answers, faults, bad) = read(&format!("{META}{events}"));
+        assert_eq!((faults.as_str(), bad), ("", 0));
+        let answer = Json::read(answers.trim()).unwrap();
+        assert_eq!(answer.member("call_id").unwrap().to_string(), "2");
+        let value = |name| match answer.member(name) {
+            Some(Json::Number(value, _)) => *value,
+            other => panic!("{name}: {other:?}"),
+        };
+        assert!((100.0..400.0).contains(&value("mean_s")), "{answers}");
+        assert!(value("p50_s") <= value("p80_s") && value("p80_s") <= value("p90_s"));
+    }
+
+    #[test]
+    fn what_is_not_known_is_null() {
+        let (answers, _, _) = read(&format!(
+            "{META}{{\"t\":1,\"ev\":\"entered\",\"call\":\"x\",\"q\":0,\"queued\":true}}\n"
+        ));
+        assert_eq!(
+            answers,
+            "{\"call_id\":\"x\",\"mean_s\":null,\"p50_s\":null,\"p80_s\":null,\"p90_s\":null}\n"
+        );
+    }
+
+    #[test]
+    fn a_bad_line_is_told_with_its_number_and_passed_over() {
+        let (answers, faults, bad) = read(&format!(
+            "{{\"t\":1,\"ev\":\"agent_available\",\"agent\":7}}\n{META}{{\"t\":1,\"ev\":\"agent_available\",\"agent\":8}}\n\
+             {{\"t\":\"one\",\"ev\":\"entered\"}}\nnonsense\n{{\"t\":1,\"ev\":\"vanished\"}}\n\
+             {{\"t\":1,\"ev\":\"entered\",\"call\":5,\"q\":3,\"queued\":true}}\n"
+        ));
+        let told: Vec<&str> = faults.lines().collect();
+        assert_eq!(
+            told[0],
+            "line 1: found event `agent_available`, expected the meta line first"
+        );
+        assert_eq!(told[1], "line 3: agent 8: not in the meta line");
+        assert_eq!(told[2], "line 4: \"t\": found \"one\", expected a number");
+        assert_eq!(told[3], "line 5: column 1: found `n`, expected a value");
+        assert!(told[4].starts_with("line 6: found event `vanished`, expected entered, "));
+        assert_eq!(told[5], "line 7: queue: found 3, expected 0 to 0");
+        assert_eq!(bad, 6);
+        assert!(
+            answers.contains("\"call_id\":5,\"mean_s\":null"),
+            "who asked is answered"
+        );
+    }
+}

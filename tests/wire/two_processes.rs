@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::kit::centre::{Centre, Plan, STRAIGHT, clip};
+use crate::kit::centre::{Centre, PASSWORD, Plan, STRAIGHT, clip};
 use crate::kit::g711::Law;
 use crate::kit::ground::{CALLER, PHONE};
 use crate::kit::phone::{Call, PATIENCE, Phone};
@@ -167,7 +167,7 @@ fn a_killed_queue_service_costs_nobody_their_place_their_music_or_their_talk() {
         .map(|(number, tone)| Caller::waits(&centre, number, tone))
         .collect();
     // A machine that is busy elsewhere makes gaps now and then; a queue service that is missed makes one each time.
-    let gaps = (0..3).map(|round| {
+    let gaps = (0..6).map(|round| {
         let killed = Instant::now();
         centre.queue().signal("KILL");
         assert!(centre.queue().wait_for_exit(PATIENCE).is_some());
@@ -252,8 +252,8 @@ fn a_killed_gateway_strands_no_operator_and_leaves_a_record_of_each_call() {
 
     let started = Instant::now();
     centre.restart();
-    // What the old process knew of phones is gone: they register again, as they do when they find their flow dead.
-    let mut operator = Operator::signs_in(&centre, "101", 1);
+    // A phone registers again when it finds its flow dead; whatever the new process knows of the old one's bindings.
+    assert_eq!(operator.phone.register(PASSWORD, 300), Some(200));
     let next = Caller::dials(&centre, 2, 700.0);
     let talk = operator.takes(&next);
     let answered = started.elapsed();
@@ -315,6 +315,39 @@ fn a_frozen_queue_service_is_noticed_and_nobody_is_lost_or_rung_in_vain() {
     assert_eq!(holding(&listed, &["\"outcome\":\"abandoned\""]), 1, "{listed:#?}");
     assert_eq!(holding(&listed, &["\"outcome\":\"lost\""]), 0, "{listed:#?}");
     println!("{}", centre.calls(&[]).join("\n"));
+    centre.close();
+}
+
+#[test]
+fn a_frozen_gateway_is_noticed_and_its_talk_goes_on() {
+    let mut centre = apart("30s");
+    let mut operator = Operator::signs_in(&centre, "101", 0);
+    let mut caller = Caller::dials(&centre, 0, 500.0);
+    let talk = operator.takes(&caller);
+    centre.until("the link is up", |centre| centre.figure("pronto_links") == 1.0);
+    let attached = centre.attached();
+    let frozen = Instant::now();
+    centre.signal("STOP");
+    centre.until("the queue service notices", |centre| {
+        centre.figure("pronto_links") == 0.0
+    });
+    println!(
+        "the queue service noticed {:?} after the gateway froze",
+        frozen.elapsed()
+    );
+    centre.signal("CONT");
+    centre.reattached(attached);
+    operator.talks_with(&caller, Instant::now());
+    operator.is_left_alone(Duration::from_secs(1));
+    // Not `is_hung_up_on`: what froze has made a hole in the stream.
+    assert!(caller.phone.hang_up(&mut caller.call));
+    assert!(
+        operator.phone.hung_up_by_them(&talk, PATIENCE).is_some(),
+        "the operator's leg ends"
+    );
+    centre.until("the call has its record", |centre| {
+        centre.calls(&["--json", "--outcome", "answered"]).len() == 1
+    });
     centre.close();
 }
 

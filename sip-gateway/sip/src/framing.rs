@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::message::MAX_MESSAGE;
+use crate::message::{HeaderName, MAX_MESSAGE, Message};
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +19,9 @@ pub enum FrameError {
     /// "Content-Length … MUST be used" on streams (§20.14), once, and as a number.
     #[error("no usable Content-Length")]
     NoLength,
+    /// A message that was refused before it was whole: where the next would begin is not known.
+    #[error("refused before its end")]
+    Refused,
 }
 
 /// The answer to a keep-alive, a double CRLF (RFC 5626 §3.5.1).
@@ -99,6 +102,30 @@ impl Framer {
         Ok(Some(self.buffer.split_to(total).freeze()))
     }
 
+    /// The head of a message whose sender has paused before its end, if what is there is wrong already: to be refused now,
+    /// and the stream closed, instead of being waited for. Ask after a pause only: a head is usually whole at once.
+    pub fn refuse_early(&mut self) -> Option<Bytes> {
+        if self.broken.is_some() || self.buffer.is_empty() {
+            return None;
+        }
+        let end = match self.head_end() {
+            Ok(Some(end)) => end,
+            Ok(None) => self.buffer.windows(2).rposition(|w| w == b"\r\n")? + 2,
+            Err(_) => return None,
+        };
+        let mut head = Vec::with_capacity(end + 2);
+        head.extend_from_slice(&self.buffer[..end]);
+        if !head.ends_with(b"\r\n\r\n") {
+            head.extend_from_slice(b"\r\n");
+        }
+        let head = Bytes::from(head);
+        if !is_wrong_already(&head) {
+            return None;
+        }
+        self.broken = Some(FrameError::Refused);
+        Some(head)
+    }
+
     /// Passes line breaks before a message; every second one is a keep-alive.
     fn skip_breaks(&mut self) {
         while let Some(b @ (b'\r' | b'\n')) = self.buffer.first().copied() {
@@ -153,6 +180,24 @@ fn looks_like_sip(bytes: &[u8]) -> bool {
     }
     line.get(..4).is_some_and(|w| w.eq_ignore_ascii_case(b"SIP/"))
         || line.windows(5).any(|w| w.eq_ignore_ascii_case(b" SIP/"))
+}
+
+/// Whether a head can only be refused, and says enough for its sender to know the answer by.
+fn is_wrong_already(head: &Bytes) -> bool {
+    // The body is not there yet: its length is not looked at.
+    let Ok(message) = Message::parse_head(head.clone()) else {
+        return false;
+    };
+    let needed = [
+        HeaderName::Via,
+        HeaderName::From,
+        HeaderName::To,
+        HeaderName::CallId,
+        HeaderName::CSeq,
+    ];
+    let whole = needed.iter().all(|name| message.first(*name).is_some());
+    let refused = message.fault().is_some() || message.essentials().is_err();
+    message.method().is_some() && whole && refused
 }
 
 /// The one Content-Length of a head.

@@ -30,9 +30,9 @@ pub(super) struct Request<'a> {
 }
 
 /// The key of a server transaction (§17.2.3), stricter than the branch alone: Call-ID, CSeq and From tag must agree as
-/// well, so that two senders with one branch are two, and requests of RFC 2543, without a usable branch, match too. ACK and
-/// CANCEL have the key of their INVITE.
-fn transaction_key(essentials: &Essentials<'_>, method: Method) -> (Vec<u8>, usize) {
+/// well, so that two senders with one branch are two, and requests of RFC 2543, without a usable branch, match too. The
+/// transport is part of it: no stream retransmits what a datagram asked. ACK and CANCEL have the key of their INVITE.
+fn transaction_key(essentials: &Essentials<'_>, method: Method, transport: Transport) -> (Vec<u8>, usize) {
     const LONG: usize = 192;
     let method = if matches!(method, Method::Ack | Method::Cancel) {
         Method::Invite
@@ -70,7 +70,7 @@ fn transaction_key(essentials: &Essentials<'_>, method: Method) -> (Vec<u8>, usi
         [
             essentials.via.branch().unwrap_or_default(),
             essentials.via.sent_by,
-            b"",
+            transport.as_str().as_bytes(),
             b"",
         ],
         &mut key,
@@ -117,16 +117,18 @@ impl Endpoint {
 
     /// 400 and its like, if there is a Via to answer to. Nothing is remembered.
     fn refuse_malformed(&mut self, flow: Flow, message: &Message, fault: Fault) {
-        // "The ACK … MUST NOT be answered" (§17).
+        // "The ACK … MUST NOT be answered" (§17); nor is what we cannot have been asked by a SIP element: every one adds a Via.
+        if message.method() == Some(Method::Ack) || message.first(HeaderName::Via).is_none() {
+            self.dropped.unusable += 1;
+            return;
+        }
         let via = message
             .list(HeaderName::Via)
             .next()
             .and_then(Result::ok)
             .and_then(Via::parse);
-        let (Some(via), false) = (via, message.method() == Some(Method::Ack)) else {
-            self.dropped.unusable += 1;
-            return;
-        };
+        // Where the Via itself is what is malformed, its sender is where the request came from.
+        let reply_to = via.map_or(flow, |via| reply_flow(flow, &via));
         self.dropped.malformed += 1;
         let to = message.first(HeaderName::To).unwrap_or_default();
         let tagged = NameAddr::parse(to).is_none_or(|to| to.tag().is_some());
@@ -136,7 +138,7 @@ impl Endpoint {
         let bytes = Draft::response(fault.status, fault.phrase)
             .raw(&head)
             .finish(None, b"");
-        self.transmit(reply_flow(flow, &via), bytes);
+        self.transmit(reply_to, bytes);
     }
 
     /// Method, scheme, extensions (§8.2.1 to §8.2.2); answers what fails.
@@ -253,7 +255,7 @@ fn check_syntax(flow: Flow, message: &Message) -> Result<Request<'_>, Fault> {
     for via in message.list(HeaderName::Via).skip(1) {
         via?;
     }
-    let (key, merge) = transaction_key(&essentials, method);
+    let (key, merge) = transaction_key(&essentials, method, flow.transport);
     Ok(Request {
         flow,
         reply_to: reply_flow(flow, &essentials.via),

@@ -38,6 +38,16 @@ impl Message {
     /// # Errors
     /// [`Unusable`]: nobody to answer.
     pub fn parse(bytes: Bytes) -> Result<Message, Unusable> {
+        let mut message = Message::parse_head(bytes)?;
+        message.cut_body();
+        if matches!(message.start, Start::Response { .. }) && message.fault.is_some() {
+            return Err(Unusable::BadResponse);
+        }
+        Ok(message)
+    }
+
+    /// The same for a message whose body may not be there yet: its length is not looked at.
+    pub(crate) fn parse_head(bytes: Bytes) -> Result<Message, Unusable> {
         if bytes.len() > MAX_MESSAGE {
             return Err(Unusable::TooLong);
         }
@@ -78,51 +88,52 @@ impl Message {
         }
         let body = bytes.slice(at..);
         let head = if folded { unfold(&bytes[..at]) } else { bytes };
-        finish(Message {
+        let mut message = Message {
             head,
             body,
             start,
             lines,
             fault,
-        })
+        };
+        message.trim_values();
+        Ok(message)
+    }
+
+    /// Trims values now that folds are blanks.
+    fn trim_values(&mut self) {
+        for line in &mut self.lines {
+            let value = &self.head[line.start()..line.end()];
+            if value.iter().any(|b| matches!(b, b'\r' | b'\n')) {
+                note(&mut self.fault, Status::BAD_REQUEST, "Stray Line Break");
+            }
+            let trimmed = trim(value);
+            let skipped = if trimmed.is_empty() {
+                0
+            } else {
+                trimmed.as_ptr() as usize - value.as_ptr() as usize
+            };
+            *line = Line::new(line.name, line.start() + skipped, trimmed.len());
+        }
+    }
+
+    /// "The Content-Length header field value is used to locate the end of each SIP message" (§18.3); over UDP "any
+    /// bytes beyond the end of the body are discarded".
+    fn cut_body(&mut self) {
+        let length = match self.only(HeaderName::ContentLength) {
+            Ok(None) => return,
+            Ok(Some(value)) => number(value).and_then(|n| usize::try_from(n).ok()),
+            Err(fault) => return note(&mut self.fault, fault.status, fault.phrase),
+        };
+        match length {
+            Some(length) if length <= self.body.len() => self.body.truncate(length),
+            _ => note(&mut self.fault, Status::BAD_REQUEST, "Bad Content-Length"),
+        }
     }
 }
 
 /// Keeps the first thing found wrong.
 fn note(fault: &mut Option<Fault>, status: Status, phrase: &'static str) {
     fault.get_or_insert(Fault { status, phrase });
-}
-
-/// Trims values now that folds are blanks, cuts the body to its Content-Length, refuses faulty responses.
-fn finish(mut message: Message) -> Result<Message, Unusable> {
-    let head = message.head.clone();
-    for line in &mut message.lines {
-        let value = &head[line.start()..line.end()];
-        if value.iter().any(|b| matches!(b, b'\r' | b'\n')) {
-            note(&mut message.fault, Status::BAD_REQUEST, "Stray Line Break");
-        }
-        let trimmed = trim(value);
-        let skipped = if trimmed.is_empty() {
-            0
-        } else {
-            trimmed.as_ptr() as usize - value.as_ptr() as usize
-        };
-        *line = Line::new(line.name, line.start() + skipped, trimmed.len());
-    }
-    // "The Content-Length header field value is used to locate the end of each SIP message" (§18.3); over UDP "any
-    // bytes beyond the end of the body are discarded".
-    match message.only(HeaderName::ContentLength) {
-        Ok(None) => {}
-        Ok(Some(value)) => match number(value).and_then(|n| usize::try_from(n).ok()) {
-            Some(length) if length <= message.body.len() => message.body.truncate(length),
-            _ => note(&mut message.fault, Status::BAD_REQUEST, "Bad Content-Length"),
-        },
-        Err(fault) => note(&mut message.fault, fault.status, fault.phrase),
-    }
-    if matches!(message.start, Start::Response { .. }) && message.fault.is_some() {
-        return Err(Unusable::BadResponse);
-    }
-    Ok(message)
 }
 
 /// The line that begins at `from`, without its CRLF, and where the next begins.

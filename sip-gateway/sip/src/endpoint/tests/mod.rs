@@ -5,4 +5,5 @@ mod races;
 mod raw;
 mod registrations;
 mod rules;
+mod torture;
 mod world;

@@ -1,7 +1,7 @@
 //! Rough input: what no peer should send, and some do.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::kit::centre::{Centre, ITALIAN, Plan, STRAIGHT, clip};
@@ -176,4 +176,40 @@ fn rtp_from_strangers_is_not_heard_and_mangled_rtp_hurts_nobody() {
     rtp.assert_one_stream();
     still_works(&centre);
     centre.close();
+}
+
+/// Everything the centre says on a connection until it closes it.
+fn said_after(centre: &Centre, text: &str, half_closed: bool) -> String {
+    let mut stream = TcpStream::connect(centre.sip()).expect("a connection is taken");
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a positive timeout is accepted");
+    stream.write_all(text.as_bytes()).expect("it is taken");
+    if half_closed {
+        stream.shutdown(Shutdown::Write).expect("it is open");
+    }
+    let mut said = String::new();
+    stream
+        .read_to_string(&mut said)
+        .expect("the centre closes it, and does not reset it");
+    said
+}
+
+#[test]
+fn a_refusal_over_tcp_is_heard_before_the_connection_closes() {
+    let centre = Centre::open(&Plan::default());
+    let head = "OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKr\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:x>\r\nCall-ID: r\r\nCSeq: 1 OPTIONS\r\n";
+    for (text, half_closed, status) in [
+        (format!("{head}\r\n"), false, "400"),
+        (format!("{head}Content-Length: -1\r\n\r\n"), false, "400"),
+        (head.replace("<sip:a@b>", "Bell, A <sip:a@b>"), false, "400"),
+        (format!("{head}Content-Length: 0\r\n\r\n"), true, "200"),
+    ] {
+        let said = said_after(&centre, &text, half_closed);
+        assert!(
+            said.starts_with(&format!("SIP/2.0 {status} ")),
+            "{said:?} to {text:?}"
+        );
+    }
+    centre.close_now();
 }

@@ -219,8 +219,8 @@ impl Control {
             .tcp
             .get(&flow)
             .is_some_and(|held| held.id == connection);
-        if same {
-            self.sockets.tcp.remove(&flow);
+        if same && let Some(connection) = self.sockets.tcp.remove(&flow) {
+            connection.finish();
         }
         same
     }

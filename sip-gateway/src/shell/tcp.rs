@@ -23,22 +23,37 @@ const FIRST_MESSAGE: Duration = Duration::from_secs(30);
 const WHOLE_MESSAGE: Duration = Duration::from_secs(30);
 /// A peer that does not take our bytes for this long is gone.
 const WRITE: Duration = Duration::from_secs(30);
+/// Who stops in the middle of a head for this long gets its refusal, if what is there is wrong already.
+const PAUSE: Duration = Duration::from_millis(250);
+/// After the last message: the answers to it are still written.
+const LINGER: Duration = Duration::from_secs(2);
+/// What is still taken from a connection that is being closed, so that its peer can read our last answer: closing with
+/// octets unread resets it.
+const DISCARD: usize = 256 * 1024;
 /// Trying to reach a phone.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// What the control plane holds of a connection.
+/// What the control plane holds of a connection. Dropped, the connection is closed at once.
 #[derive(Debug)]
 pub(super) struct Connection {
     /// Tells this connection from another on the same flow.
     pub(super) id: u64,
     pub(super) write: mpsc::Sender<Bytes>,
-    task: AbortHandle,
+    task: Option<AbortHandle>,
+}
+
+impl Connection {
+    /// Closes a connection whose peer has said its last: what is queued is still written.
+    pub(super) fn finish(mut self) {
+        self.task = None;
+    }
 }
 
 impl Drop for Connection {
-    /// What the control plane has forgotten is closed.
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
@@ -77,17 +92,16 @@ pub(super) async fn listen(
     Ok(local)
 }
 
-/// Starts the tasks of an accepted connection.
+/// Starts the task of an accepted connection.
 pub(super) fn adopt(id: u64, flow: Flow, stream: TcpStream, happened: mpsc::Sender<Happened>) -> Connection {
     let (write, queue) = mpsc::channel(WRITE_QUEUE);
     let task = tokio::spawn(async move {
-        serve(flow, stream, queue, &happened, Some(FIRST_MESSAGE)).await;
-        let _ = happened.send(Happened::FlowClosed { flow, connection: id }).await;
+        serve((flow, id), stream, queue, &happened, Some(FIRST_MESSAGE)).await;
     });
     Connection {
         id,
         write,
-        task: task.abort_handle(),
+        task: Some(task.abort_handle()),
     }
 }
 
@@ -95,24 +109,23 @@ pub(super) fn adopt(id: u64, flow: Flow, stream: TcpStream, happened: mpsc::Send
 pub(super) fn connect(id: u64, flow: Flow, happened: mpsc::Sender<Happened>) -> Connection {
     let (write, queue) = mpsc::channel(WRITE_QUEUE);
     let task = tokio::spawn(async move {
-        let over = match tokio::time::timeout(CONNECT, TcpStream::connect(flow.remote)).await {
-            Ok(Ok(stream)) => {
-                serve(flow, stream, queue, &happened, None).await;
-                Happened::FlowClosed { flow, connection: id }
+        match tokio::time::timeout(CONNECT, TcpStream::connect(flow.remote)).await {
+            Ok(Ok(stream)) => serve((flow, id), stream, queue, &happened, None).await,
+            _ => {
+                let failed = Happened::FlowFailed { flow, connection: id };
+                let _ = happened.send(failed).await;
             }
-            _ => Happened::FlowFailed { flow, connection: id },
-        };
-        let _ = happened.send(over).await;
+        }
     });
     Connection {
         id,
         write,
-        task: task.abort_handle(),
+        task: Some(task.abort_handle()),
     }
 }
 
 async fn serve(
-    flow: Flow,
+    (flow, connection): (Flow, u64),
     stream: TcpStream,
     queue: mpsc::Receiver<Bytes>,
     happened: &mpsc::Sender<Happened>,
@@ -120,17 +133,38 @@ async fn serve(
 ) {
     // Signalling is small and wants to go out at once.
     let _ = stream.set_nodelay(true);
-    let (reader, writer) = stream.into_split();
+    let (mut reader, writer) = stream.into_split();
     let (pong, pongs) = mpsc::channel(1);
-    tokio::select! {
-        () = read(flow, reader, happened, first, &pong) => {}
-        () = write(writer, queue, pongs) => {}
+    let mut writing = std::pin::pin!(write(writer, queue, pongs));
+    let more_to_say = tokio::select! {
+        () = read(flow, &mut reader, happened, first, &pong) => true,
+        () = &mut writing => false,
+    };
+    // Behind the last message in the same channel: when the control plane sees it, every answer is queued, and letting go
+    // of its end of the queue ends the writing.
+    let closed = happened.send(Happened::FlowClosed { flow, connection }).await;
+    if more_to_say && closed.is_ok() {
+        let last = async {
+            writing.await;
+            discard(&mut reader).await;
+        };
+        let _ = tokio::time::timeout(LINGER, last).await;
+    }
+}
+
+async fn discard(reader: &mut OwnedReadHalf) {
+    let (mut buffer, mut taken) = (vec![0; 16 * 1024], 0);
+    while let Ok(length @ 1..) = reader.read(&mut buffer).await {
+        taken += length;
+        if taken > DISCARD {
+            return;
+        }
     }
 }
 
 async fn read(
     flow: Flow,
-    mut reader: OwnedReadHalf,
+    reader: &mut OwnedReadHalf,
     happened: &mpsc::Sender<Happened>,
     first: Option<Duration>,
     pong: &mpsc::Sender<Bytes>,
@@ -139,13 +173,21 @@ async fn read(
     let mut buffer = vec![0; 16 * 1024];
     // A deadline, not a patience renewed by every byte: a message trickled in does not hold the connection.
     let mut deadline = first.map(|limit| Instant::now() + limit);
+    let mut looked = true;
     loop {
-        let read = reader.read(&mut buffer);
-        let length = match deadline {
-            Some(at) => tokio::time::timeout_at(at, read).await.ok().and_then(Result::ok),
-            None => read.await.ok(),
+        let pause = (!looked).then(|| Instant::now() + PAUSE);
+        let length = match read_until(reader, &mut buffer, pause.into_iter().chain(deadline).min()).await {
+            Ok(length @ 1..) => length,
+            Err(Late) if pause.is_some_and(|at| deadline.is_none_or(|end| at < end)) => {
+                looked = true;
+                if let Some(bytes) = framer.refuse_early() {
+                    let _ = happened.send(Happened::Message { flow, bytes }).await;
+                    return;
+                }
+                continue;
+            }
+            _ => return,
         };
-        let Some(length @ 1..) = length else { return };
         if framer.push(&buffer[..length]).is_err() {
             return;
         }
@@ -165,9 +207,29 @@ async fn read(
             // One answer is enough for pings that came together; a peer that does not read gets none.
             let _ = pong.try_send(Bytes::from_static(PONG));
         }
-        if !framer.is_empty() {
+        looked = framer.is_empty();
+        if !looked {
             deadline = deadline.or_else(|| Some(Instant::now() + WHOLE_MESSAGE));
         }
+    }
+}
+
+/// Nothing came in time.
+struct Late;
+
+/// What was read; nothing at the stream's end.
+async fn read_until(
+    reader: &mut OwnedReadHalf,
+    buffer: &mut [u8],
+    deadline: Option<Instant>,
+) -> Result<usize, Late> {
+    let read = reader.read(buffer);
+    match deadline {
+        Some(at) => match tokio::time::timeout_at(at, read).await {
+            Ok(read) => Ok(read.unwrap_or(0)),
+            Err(_) => Err(Late),
+        },
+        None => Ok(read.await.unwrap_or(0)),
     }
 }
 

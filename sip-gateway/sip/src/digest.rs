@@ -1,4 +1,4 @@
-//! Digest authentication (RFC 3261 §22, RFC 7616, RFC 8760): both sides, MD5 and SHA-256, `qop=auth`.
+//! Digest authentication (RFC 3261 §22, RFC 7616, RFC 8760): both sides, MD5, SHA-256 and SHA-512-256, `qop=auth`.
 //!
 //! Nonces are signed, not stored: a time, a number and an HMAC over both. Only a nonce that has *proved* somebody takes
 //! memory, for its nonce counts. Whoever knows no password cannot make us remember anything.
@@ -10,7 +10,7 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use pronto_types::{OperatorId, Secret, Time};
-use sha2::Sha256;
+use sha2::{Sha256, Sha512_256};
 use subtle::ConstantTimeEq;
 
 use crate::message::{Challenge, Credentials, Uri, hex, push_display};
@@ -28,6 +28,8 @@ pub enum Algorithm {
     Md5,
     /// For the phones there will be.
     Sha256,
+    /// SHA-512 cut to 256 bits (FIPS 180-4 §5.3.6.2).
+    Sha512_256,
 }
 
 impl Algorithm {
@@ -36,6 +38,7 @@ impl Algorithm {
         match self {
             Algorithm::Md5 => "MD5",
             Algorithm::Sha256 => "SHA-256",
+            Algorithm::Sha512_256 => "SHA-512-256",
         }
     }
 
@@ -44,6 +47,7 @@ impl Algorithm {
             None => Some(Algorithm::Md5),
             Some(a) if a.eq_ignore_ascii_case("MD5") => Some(Algorithm::Md5),
             Some(a) if a.eq_ignore_ascii_case("SHA-256") => Some(Algorithm::Sha256),
+            Some(a) if a.eq_ignore_ascii_case("SHA-512-256") => Some(Algorithm::Sha512_256),
             Some(_) => None,
         }
     }
@@ -63,6 +67,7 @@ impl Algorithm {
         match self {
             Algorithm::Md5 => run::<Md5>(parts),
             Algorithm::Sha256 => run::<Sha256>(parts),
+            Algorithm::Sha512_256 => run::<Sha512_256>(parts),
         }
     }
 }
@@ -80,6 +85,7 @@ fn to_hex(bytes: &[u8]) -> String {
 pub struct Ha1 {
     md5: Option<String>,
     sha256: Option<String>,
+    sha512_256: Option<String>,
 }
 
 impl Ha1 {
@@ -89,6 +95,7 @@ impl Ha1 {
         Ha1 {
             md5: Some(of(Algorithm::Md5)),
             sha256: Some(of(Algorithm::Sha256)),
+            sha512_256: Some(of(Algorithm::Sha512_256)),
         }
     }
 
@@ -102,10 +109,12 @@ impl Ha1 {
             32 => Some(Ha1 {
                 md5: Some(text),
                 sha256: None,
+                sha512_256: None,
             }),
             64 => Some(Ha1 {
                 md5: None,
                 sha256: Some(text),
+                sha512_256: None,
             }),
             _ => None,
         }
@@ -115,6 +124,7 @@ impl Ha1 {
         match algorithm {
             Algorithm::Md5 => self.md5.as_deref(),
             Algorithm::Sha256 => self.sha256.as_deref(),
+            Algorithm::Sha512_256 => self.sha512_256.as_deref(),
         }
     }
 }
@@ -132,8 +142,10 @@ pub(crate) enum Verdict {
     Proven(OperatorId),
     /// The password is right, the nonce has expired or was used with this count: ask again with `stale=true`.
     Stale,
-    /// Nobody.
+    /// Nobody: no answer to a question of ours.
     Wrong,
+    /// Nobody: an answer to a question of ours, and not the right one, for a user that exists or not.
+    Guessed,
 }
 
 /// The nonce counts one nonce was used with.
@@ -168,13 +180,21 @@ pub(crate) struct Authority {
     key: [u8; 32],
     realm: String,
     algorithms: Vec<Algorithm>,
+    /// Operators with a list of their own.
+    own: BTreeMap<OperatorId, Vec<Algorithm>>,
     nobody: Ha1,
     used: BTreeMap<u64, Used>,
     limit: usize,
 }
 
 impl Authority {
-    pub(crate) fn new(key: [u8; 32], realm: &str, algorithms: &[Algorithm], limit: usize) -> Self {
+    pub(crate) fn new(
+        key: [u8; 32],
+        realm: &str,
+        algorithms: &[Algorithm],
+        own: BTreeMap<OperatorId, Vec<Algorithm>>,
+        limit: usize,
+    ) -> Self {
         let nobody = Ha1::from_password("", realm, &Secret::new(to_hex(&key)));
         let algorithms = if algorithms.is_empty() {
             vec![Algorithm::Md5]
@@ -185,14 +205,46 @@ impl Authority {
             key,
             realm: realm.to_owned(),
             algorithms,
+            own,
             nobody,
             used: BTreeMap::new(),
             limit: limit.max(1),
         }
     }
 
-    /// The values of the WWW-Authenticate fields to send, best first. `number` makes the nonce unique.
-    pub(crate) fn challenge(&self, now: Time, number: u64, stale: bool) -> Vec<String> {
+    /// The key of another life of the process.
+    #[cfg(test)]
+    pub(crate) fn forget_key(&mut self) {
+        self.key[0] ^= 1;
+    }
+
+    /// The algorithms asked of this user. Where operators differ, nobody may learn from it who exists: a user that does not
+    /// is asked for one of the lists that are, always for the same one.
+    fn algorithms_of(&self, user: &str, operators: &BTreeMap<OperatorId, Ha1>) -> &[Algorithm] {
+        if self.own.is_empty() {
+            return &self.algorithms;
+        }
+        if let Some(own) = self.own.get(user) {
+            return own;
+        }
+        if operators.contains_key(user) {
+            return &self.algorithms;
+        }
+        let lists = 1 + self.own.len();
+        match usize::from(self.sign(user.as_bytes())[0]) % lists {
+            0 => &self.algorithms,
+            at => self.own.values().nth(at - 1).unwrap_or(&self.algorithms),
+        }
+    }
+
+    /// The values of the WWW-Authenticate fields to send to this user, best first. `number` makes the nonce unique.
+    pub(crate) fn challenge(
+        &self,
+        now: Time,
+        number: u64,
+        stale: bool,
+        (user, operators): (&str, &BTreeMap<OperatorId, Ha1>),
+    ) -> Vec<String> {
         let nonce = self.nonce(now, number);
         let stale = if stale { ", stale=true" } else { "" };
         let one = |a: &Algorithm| {
@@ -202,7 +254,7 @@ impl Authority {
                 a.as_str()
             )
         };
-        self.algorithms.iter().map(one).collect()
+        self.algorithms_of(user, operators).iter().map(one).collect()
     }
 
     fn nonce(&self, issued: Time, number: u64) -> String {
@@ -244,8 +296,8 @@ impl Authority {
         (method, uri): (&str, &[u8]),
         operators: &BTreeMap<OperatorId, Ha1>,
     ) -> Verdict {
-        let algorithm =
-            Algorithm::from_param(given.algorithm.as_deref()).filter(|a| self.algorithms.contains(a));
+        let algorithm = Algorithm::from_param(given.algorithm.as_deref())
+            .filter(|a| self.algorithms_of(&given.username, operators).contains(a));
         let nonce = self.read_nonce(&given.nonce);
         let known = operators.get_key_value(given.username.as_str());
         let (Some(algorithm), Some((issued, number))) = (algorithm, nonce) else {
@@ -262,7 +314,7 @@ impl Authority {
                 .ct_eq(given.response.to_ascii_lowercase().as_bytes()),
         );
         let Some((operator, _)) = known.filter(|(_, ha1)| ha1.get(algorithm).is_some() && matches) else {
-            return Verdict::Wrong;
+            return Verdict::Guessed;
         };
         if given.realm != self.realm || !same_target(given.uri.as_bytes(), uri) {
             return Verdict::Wrong;

@@ -17,10 +17,13 @@ mod digest;
 mod endpoint;
 mod face;
 pub mod framing;
+#[cfg(test)]
+mod fuzz;
 pub mod message;
 mod registrar;
 pub mod sdp;
 mod settings;
+mod stun;
 mod tag;
 mod transaction;
 
@@ -31,4 +34,6 @@ pub use endpoint::events::{
 };
 pub use message::Status;
 pub use registrar::Binding;
-pub use settings::{Algorithm, ExpiresLimits, Flow, Ha1, Limits, Settings, Transport, Trunk};
+pub use settings::{
+    Algorithm, Budget, ExpiresLimits, Flow, Ha1, Limits, Settings, StrangerLimits, Transport, Trunk,
+};

@@ -1,5 +1,6 @@
 //! Bindings of operators to phones (RFC 3261 §10.3). Who may register is decided before; here is what it does.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use pronto_types::{OperatorId, Time};
 use crate::endpoint::events::Destination;
 use crate::settings::{ExpiresLimits, Flow};
 
+mod saved;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +25,12 @@ pub struct Binding {
     pub expires: Time,
     /// When it was made or last refreshed.
     pub since: Time,
+    /// Preference in thousandths: the `q` of its Contact (RFC 3261 §20.10), 1000 where none is written.
+    pub q: u16,
+    /// The proxies on the way to it (RFC 3327): the Route of what is sent there.
+    pub(crate) path: Vec<Bytes>,
+    /// `+sip.instance` and `reg-id` (RFC 5626 §4.2): the phone, and which of its flows.
+    pub(crate) instance: Option<(Bytes, u32)>,
     call_id: Bytes,
     cseq: u32,
 }
@@ -38,11 +46,15 @@ impl Binding {
 }
 
 /// One Contact of a REGISTER.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Wanted<'a> {
     pub(crate) contact: &'a [u8],
     /// Seconds asked for; zero to be removed.
     pub(crate) seconds: Option<u64>,
+    /// Preference in thousandths; 1000 where none is written.
+    pub(crate) q: Option<u16>,
+    /// Replaces the binding of the same instance and flow, whatever that one's Contact (RFC 5626 §6).
+    pub(crate) instance: Option<(&'a [u8], u32)>,
 }
 
 /// What the Contact fields of a REGISTER ask.
@@ -70,6 +82,8 @@ pub(crate) struct From<'a> {
     pub(crate) flow: Flow,
     pub(crate) call_id: &'a [u8],
     pub(crate) cseq: u32,
+    /// The Path fields.
+    pub(crate) path: &'a [Bytes],
 }
 
 /// All bindings.
@@ -79,6 +93,7 @@ pub(crate) struct Registrar {
     timers: BTreeSet<(Time, OperatorId)>,
     expires: ExpiresLimits,
     limit: usize,
+    version: u64,
 }
 
 impl Registrar {
@@ -90,10 +105,11 @@ impl Registrar {
             timers,
             expires,
             limit: limit.max(1),
+            version: 0,
         }
     }
 
-    /// An operator's bindings, newest first.
+    /// An operator's bindings: the preferred first, among equals the newest.
     pub(crate) fn of(&self, operator: &OperatorId) -> impl Iterator<Item = &Binding> {
         self.bindings.get(operator).into_iter().flatten()
     }
@@ -105,6 +121,18 @@ impl Registrar {
     /// Whose phone is at the other end of this flow.
     pub(crate) fn operator_at(&self, flow: Flow) -> Option<&OperatorId> {
         self.by_flow.get(&flow)
+    }
+
+    /// The Route to a binding.
+    pub(crate) fn path_to(&self, contact: &[u8], flow: Flow) -> Vec<Bytes> {
+        let bindings = self.operator_at(flow).into_iter().flat_map(|o| self.of(o));
+        let mut there = bindings.filter(|b| b.flow == flow && b.contact == contact);
+        there.next().map(|b| b.path.clone()).unwrap_or_default()
+    }
+
+    /// Changes whenever a binding does.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
     }
 
     /// The longest lease of an operator.
@@ -143,7 +171,7 @@ impl Registrar {
             Change::Set(wanted) => {
                 for one in wanted {
                     let lease = self.lease_for(one.seconds)?;
-                    let known = bindings.iter().position(|b| b.contact == one.contact);
+                    let known = bindings.iter().position(|b| is_same(b, one));
                     if known.is_some_and(|at| stale(&bindings[at])) {
                         return Err(Refusal::OutOfOrder);
                     }
@@ -160,6 +188,9 @@ impl Registrar {
                             flow: from.flow,
                             expires: now + lease,
                             since: now,
+                            q: one.q.unwrap_or(1000),
+                            path: from.path.to_vec(),
+                            instance: one.instance.map(|(id, flow)| (Bytes::copy_from_slice(id), flow)),
                             call_id,
                             cseq: from.cseq,
                         };
@@ -169,6 +200,7 @@ impl Registrar {
             }
         }
         // A phone that restarts leaves bindings behind: the oldest make room.
+        bindings.sort_by_key(|b| Reverse(b.since));
         bindings.truncate(self.limit);
         self.replace(operator, bindings);
         Ok(())
@@ -188,7 +220,9 @@ impl Registrar {
         Ok(Some(asked.min(self.expires.max)))
     }
 
-    fn replace(&mut self, operator: &OperatorId, bindings: Vec<Binding>) {
+    fn replace(&mut self, operator: &OperatorId, mut bindings: Vec<Binding>) {
+        self.version += 1;
+        bindings.sort_by_key(|b| (Reverse(b.q), Reverse(b.since)));
         for old in self.bindings.remove(operator).into_iter().flatten() {
             self.timers.remove(&(old.expires, operator.clone()));
             if self.by_flow.get(&old.flow) == Some(operator) {
@@ -226,5 +260,13 @@ impl Registrar {
         let kept = self.of(&operator).filter(|b| b.flow != flow).cloned().collect();
         self.replace(&operator, kept);
         Some(operator)
+    }
+}
+
+/// Whether a Contact is this binding's: of the same flow of the same instance, or, where either says none, the same URI.
+fn is_same(binding: &Binding, wanted: &Wanted<'_>) -> bool {
+    match (&binding.instance, wanted.instance) {
+        (Some((id, flow)), Some((wanted_id, wanted_flow))) => id == wanted_id && *flow == wanted_flow,
+        _ => binding.contact == wanted.contact,
     }
 }

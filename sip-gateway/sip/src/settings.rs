@@ -54,6 +54,53 @@ pub struct Trunk {
     pub allow: Vec<IpNet>,
 }
 
+/// What one trunk may ask of us; over it, 503 with Retry-After. A trunk is budgeted, never banned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// Calls at once.
+    pub calls: usize,
+    /// New calls a second; as many may come at once.
+    pub per_second: u32,
+}
+
+impl Default for Budget {
+    /// No budget of its own: the endpoint's limits are the trunk's.
+    fn default() -> Self {
+        Budget {
+            calls: usize::MAX,
+            per_second: u32::MAX,
+        }
+    }
+}
+
+/// What is taken from one source address that is no trunk, no bound phone and in no call of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StrangerLimits {
+    /// Messages looked at a second; more are dropped unread.
+    pub per_second: u32,
+    /// Messages looked at that come at once: an office whose power is back registers all its phones.
+    pub burst: u32,
+    /// Wrong passwords within [`StrangerLimits::ban`] that ban a source.
+    pub guesses: u32,
+    /// How long no password from there is looked at: every request is answered as if it were wrong. A phone that is bound
+    /// goes on refreshing.
+    pub ban: Duration,
+    /// Sources remembered; the one longest silent makes room.
+    pub sources: usize,
+}
+
+impl Default for StrangerLimits {
+    fn default() -> Self {
+        StrangerLimits {
+            per_second: 1000,
+            burst: 2000,
+            guesses: 30,
+            ban: Duration::from_secs(60),
+            sources: 4096,
+        }
+    }
+}
+
 /// How long a binding may last (RFC 3261 §10.3, step 7).
 #[derive(Clone, Copy, Debug)]
 pub struct ExpiresLimits {
@@ -116,8 +163,14 @@ pub struct Settings {
     pub operators: BTreeMap<OperatorId, Ha1>,
     /// Who may call in unasked.
     pub trunks: Vec<Trunk>,
+    /// What a trunk may ask, by its name; where nothing stands, what the endpoint can do.
+    pub budgets: BTreeMap<String, Budget>,
+    /// What anybody else may.
+    pub strangers: StrangerLimits,
     /// Which digests to ask for, best first. Debian's baresip 1.0.0 fails once SHA-256 is among them.
     pub digest: Vec<Algorithm>,
+    /// The same for single operators.
+    pub operator_digest: BTreeMap<OperatorId, Vec<Algorithm>>,
     /// Registration lifetimes.
     pub expires: ExpiresLimits,
     /// Table sizes.
@@ -134,7 +187,10 @@ impl Settings {
             product: "Pronto".to_owned(),
             operators: BTreeMap::new(),
             trunks: Vec::new(),
+            budgets: BTreeMap::new(),
+            strangers: StrangerLimits::default(),
             digest: vec![Algorithm::Md5],
+            operator_digest: BTreeMap::new(),
             expires: ExpiresLimits::default(),
             limits: Limits::default(),
         }

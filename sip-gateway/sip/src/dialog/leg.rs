@@ -25,6 +25,8 @@ pub(crate) struct Leg {
     pub(crate) probe: Option<TxId>,
     /// The last event has been told: whatever still happens is nobody's concern.
     pub(crate) told: bool,
+    /// Whose budget it is on: the trunk's place in the settings.
+    pub(crate) trunk: Option<usize>,
     /// What the timer index holds for this leg.
     pub(crate) scheduled: Option<Time>,
 }

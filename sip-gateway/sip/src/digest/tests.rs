@@ -46,6 +46,7 @@ fn authority(limit: usize) -> (Authority, BTreeMap<OperatorId, Ha1>) {
             [7; 32],
             "pronto.example",
             &[Algorithm::Sha256, Algorithm::Md5],
+            BTreeMap::new(),
             limit,
         ),
         BTreeMap::from([(operator, ha1)]),
@@ -53,8 +54,14 @@ fn authority(limit: usize) -> (Authority, BTreeMap<OperatorId, Ha1>) {
 }
 
 fn given(authority: &Authority, now: Time, number: u64, user: &str, password: &str) -> Credentials {
-    let challenge =
-        Challenge::parse(authority.challenge(now, number, false).last().unwrap().as_bytes()).unwrap();
+    let challenge = Challenge::parse(
+        authority
+            .challenge(now, number, false, ("101", &BTreeMap::new()))
+            .last()
+            .unwrap()
+            .as_bytes(),
+    )
+    .unwrap();
     let value = answer(
         &challenge,
         user,
@@ -91,8 +98,65 @@ fn a_password_proves_once_per_nonce_count() {
     credentials.nc = Some("00000002".into());
     assert_eq!(
         check(&mut authority, NOW, &credentials, &operators),
-        Verdict::Wrong,
+        Verdict::Guessed,
         "the count is part of the proof"
+    );
+}
+
+#[test]
+fn sha_512_256_is_the_hash_of_rfc_7616() {
+    // RFC 7616 §3.9.2: J. Doe in UTF-8 reads a document; the hashes of the user's line are checked through the response.
+    let hash = Algorithm::Sha512_256.hash(&[b"abc"]);
+    assert_eq!(
+        hash, "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23",
+        "FIPS 180-4's own example"
+    );
+    assert_eq!(
+        Algorithm::from_param(Some("sha-512-256")),
+        Some(Algorithm::Sha512_256)
+    );
+}
+
+#[test]
+fn an_operator_has_a_list_of_its_own_and_who_does_not_exist_has_one_of_those_there_are() {
+    let (_, operators) = authority(10);
+    let own = BTreeMap::from([(OperatorId::new("101").unwrap(), vec![Algorithm::Sha512_256])]);
+    let mut authority = Authority::new([7; 32], "pronto.example", &[Algorithm::Md5], own, 10);
+    let asked = |authority: &Authority, user: &str| {
+        let values = authority.challenge(NOW, 1, false, (user, &operators));
+        values
+            .first()
+            .and_then(|v| v.split("algorithm=").nth(1)?.split(',').next().map(str::to_owned))
+            .unwrap()
+    };
+    assert_eq!(asked(&authority, "101"), "SHA-512-256");
+    let invented: Vec<String> = (0..100).map(|n| asked(&authority, &format!("zz{n}"))).collect();
+    let strong = invented.iter().filter(|a| *a == "SHA-512-256").count();
+    assert!(
+        (20..80).contains(&strong),
+        "{strong} of 100 invented users look like 101"
+    );
+    assert_eq!(asked(&authority, "zz1"), invented[1], "and always the same way");
+    let challenge = authority.challenge(NOW, 2, false, ("101", &operators)).remove(0);
+    let mut challenge = Challenge::parse(challenge.as_bytes()).unwrap();
+    let mut try_it = |challenge: &Challenge| {
+        let value = answer(
+            challenge,
+            "101",
+            &Secret::new("right"),
+            ("INVITE", "sip:x@y"),
+            "c",
+        )
+        .unwrap();
+        let given = Credentials::parse(value.as_bytes()).unwrap();
+        check(&mut authority, NOW, &given, &operators)
+    };
+    assert!(matches!(try_it(&challenge), Verdict::Proven(_)));
+    challenge.algorithm = Some("MD5".into());
+    assert_eq!(
+        try_it(&challenge),
+        Verdict::Wrong,
+        "nobody steps down to a weaker one"
     );
 }
 
@@ -103,14 +167,14 @@ fn nothing_but_the_right_password_for_the_right_request_proves() {
         let credentials = given(&authority, NOW, 1, user, password);
         assert_eq!(
             check(&mut authority, NOW, &credentials, &operators),
-            Verdict::Wrong,
+            Verdict::Guessed,
             "{user}"
         );
     }
     let right = given(&authority, NOW, 1, "101", "right");
     assert_eq!(
         authority.verify(NOW, &right, ("BYE", b"sip:x@y"), &operators),
-        Verdict::Wrong,
+        Verdict::Guessed,
         "another method"
     );
     assert_eq!(
@@ -179,8 +243,14 @@ fn hashes_are_kept_by_algorithm_and_never_shown() {
 #[test]
 fn a_client_without_qop_is_known_once_per_nonce() {
     let (mut authority, operators) = authority(10);
-    let mut challenge =
-        Challenge::parse(authority.challenge(NOW, 1, false).last().unwrap().as_bytes()).unwrap();
+    let mut challenge = Challenge::parse(
+        authority
+            .challenge(NOW, 1, false, ("101", &BTreeMap::new()))
+            .last()
+            .unwrap()
+            .as_bytes(),
+    )
+    .unwrap();
     challenge.qop_auth = false;
     let value = answer(
         &challenge,

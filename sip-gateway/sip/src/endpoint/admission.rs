@@ -5,10 +5,11 @@ use pronto_types::{OperatorId, Time};
 use rand::Rng;
 
 use super::Endpoint;
-use super::events::{Caller, Identity};
+use super::events::{Caller, Identity, LegId};
 use super::receive::Request;
 use crate::digest::Verdict;
-use crate::message::{Credentials, Draft, Fault, HeaderName, NameAddr, Status, decode};
+use crate::message::{Credentials, Draft, Fault, HeaderName, Method, NameAddr, Status, decode};
+use crate::settings::{Flow, Trunk};
 
 /// What becomes of a request from outside.
 pub(super) enum Admission {
@@ -28,12 +29,12 @@ impl Endpoint {
         }
         let expected = self.registrar.operator_at(request.flow).cloned();
         if expected.is_none()
-            && let Some(trunk) = self.trunk_at(request)
+            && let Some(trunk) = self.trunk_at(request.flow)
         {
-            return Admission::Welcome(Identity::Trunk(trunk));
+            return Admission::Welcome(Identity::Trunk(self.settings.trunks[trunk].name.clone()));
         }
         match self.prove(now, request) {
-            Verdict::Wrong => Admission::Prove { stale: false },
+            Verdict::Wrong | Verdict::Guessed => Admission::Prove { stale: false },
             Verdict::Stale => Admission::Prove { stale: true },
             Verdict::Proven(operator) => {
                 let other_phone = expected.is_some_and(|e| e != operator);
@@ -45,14 +46,23 @@ impl Endpoint {
         }
     }
 
-    fn trunk_at(&self, request: &Request<'_>) -> Option<String> {
-        let source = request.flow.remote.ip().to_canonical();
-        let trunk = self
-            .settings
-            .trunks
-            .iter()
-            .find(|trunk| trunk.allow.iter().any(|net| net.contains(&source)))?;
-        Some(trunk.name.clone())
+    /// Which trunk the other end of a flow is.
+    pub(super) fn trunk_at(&self, flow: Flow) -> Option<usize> {
+        let source = flow.remote.ip().to_canonical();
+        let is_here = |trunk: &Trunk| trunk.allow.iter().any(|net| net.contains(&source));
+        self.settings.trunks.iter().position(is_here)
+    }
+
+    /// Whether nothing of ours is at the other end: no trunk, no bound phone, no registrar, no call.
+    pub(super) fn is_stranger(&self, flow: Flow) -> bool {
+        let in_call = || {
+            let mut legs = self.leg_flows.range((flow, LegId(0))..=(flow, LegId(u64::MAX)));
+            legs.next().is_some()
+        };
+        self.trunk_at(flow).is_none()
+            && self.registrar.operator_at(flow).is_none()
+            && !in_call()
+            && !self.enrolled.values().any(|e| e.is_registrar(flow))
     }
 
     /// Who the Authorization fields prove. Another scheme, or another realm's, counts as none (RFC 4475 §3.3.7).
@@ -64,8 +74,15 @@ impl Endpoint {
             .take(4)
             .filter_map(Credentials::parse);
         let mine: Vec<Credentials> = given.filter(|c| c.realm == self.settings.domain).collect();
+        let source = request.flow.remote.ip();
+        let banned = self.sources.is_banned(now, source);
+        let bound = self.registrar.operator_at(request.flow).cloned();
         let mut verdict = Verdict::Wrong;
         for credentials in mine {
+            let is_bound = |operator: &OperatorId| operator.as_str() == credentials.username;
+            if banned && !bound.as_ref().is_some_and(is_bound) {
+                continue;
+            }
             match self.authority.verify(
                 now,
                 &credentials,
@@ -73,6 +90,11 @@ impl Endpoint {
                 &self.settings.operators,
             ) {
                 Verdict::Wrong => {}
+                Verdict::Guessed => {
+                    if self.sources.guessed(now, source) {
+                        self.dropped.banned += 1;
+                    }
+                }
                 Verdict::Stale => verdict = Verdict::Stale,
                 proven @ Verdict::Proven(_) => return proven,
             }
@@ -83,7 +105,14 @@ impl Endpoint {
     /// 401, without a transaction: whoever proves nothing costs no memory.
     pub(super) fn challenge(&mut self, now: Time, request: &Request<'_>, stale: bool) {
         self.dropped.challenged += 1;
-        let values = self.authority.challenge(now, self.rng.next_u64(), stale);
+        let number = self.rng.next_u64();
+        let named = match request.method {
+            Method::Register => request.essentials.to,
+            _ => request.essentials.from,
+        };
+        let user = named.uri.user_text().unwrap_or_default();
+        let of = (user.as_str(), &self.settings.operators);
+        let values = self.authority.challenge(now, number, stale, of);
         self.reply(request, Fault::plain(Status::UNAUTHORIZED), &|draft| {
             let add =
                 |draft: Draft, value: &String| draft.field(HeaderName::WwwAuthenticate, value.as_bytes());

@@ -114,13 +114,27 @@ impl Endpoint {
                 return self.reply_once(now, request, Status::FORBIDDEN, &bare);
             }
         };
+        let trunk = match &identity {
+            Identity::Trunk(_) => self.trunk_at(request.flow),
+            Identity::Operator(_) | Identity::Registrar => None,
+        };
         if self.draining || self.is_full(1) || self.legs.len() >= self.settings.limits.dialogs {
             return self.reply_overload(request);
         }
-        self.open_incoming(now, request, identity);
+        if let Some(trunk) = trunk {
+            let budget = self.settings.budgets.get(&self.settings.trunks[trunk].name);
+            if !self
+                .budgets
+                .allows(now, trunk, budget.copied().unwrap_or_default())
+            {
+                return self.reply_overload(request);
+            }
+            self.budgets.begun(trunk);
+        }
+        self.open_incoming(now, request, identity, trunk);
     }
 
-    fn open_incoming(&mut self, now: Time, request: &Request<'_>, identity: Identity) {
+    fn open_incoming(&mut self, now: Time, request: &Request<'_>, identity: Identity, trunk: Option<usize>) {
         let id = LegId(self.next_leg);
         self.next_leg += 1;
         let tag = Tag::random(&mut self.rng);
@@ -155,6 +169,7 @@ impl Endpoint {
                 renewal: Renewal::None,
                 probe: None,
                 told: false,
+                trunk,
                 scheduled: None,
             }),
         );

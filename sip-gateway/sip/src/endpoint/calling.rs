@@ -52,7 +52,7 @@ impl Endpoint {
             local: Bytes::from(local),
             remote: Bytes::from([b"<", &to.uri[..], b">"].concat()),
             target: to.uri.clone(),
-            routes: Vec::new(),
+            routes: self.registrar.path_to(&to.uri, to.flow),
             local_cseq: 1,
             remote_cseq: 0,
             flow: to.flow,
@@ -75,6 +75,7 @@ impl Endpoint {
                 renewal: Renewal::None,
                 probe: None,
                 told: false,
+                trunk: None,
                 scheduled: None,
             }),
         );

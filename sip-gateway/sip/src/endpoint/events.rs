@@ -352,6 +352,10 @@ pub struct Dropped {
     pub challenged: u64,
     /// Requests answered 403.
     pub forbidden: u64,
+    /// Messages of strangers over their source's rate, not looked at.
+    pub limited: u64,
+    /// Sources banned for wrong passwords.
+    pub banned: u64,
 }
 
 /// How much is going on; for metrics and for leak checks.
@@ -365,6 +369,8 @@ pub struct Counts {
     pub bindings: usize,
     /// Registrations of our own.
     pub registrations: usize,
+    /// Source addresses whose messages are counted.
+    pub sources: usize,
     /// Messages that led to nothing.
     pub dropped: Dropped,
 }

@@ -4,7 +4,7 @@
 //! - [`called`]: INVITEs to us, until they are answered. [`within`]: requests inside a dialog.
 //! - [`calling`]: INVITEs of ours. [`parting`]: the end of a leg, from either side.
 //! - [`registering`]: phones register with us. [`enrolling`]: we register with somebody.
-//! - [`admission`]: who is calling. [`reply`]: answers.
+//! - [`admission`]: who is calling. [`sources`]: how often. [`reply`]: answers.
 
 mod admission;
 mod called;
@@ -16,6 +16,7 @@ mod parting;
 mod receive;
 mod registering;
 mod reply;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod within;
@@ -36,6 +37,7 @@ use crate::tag::Tag;
 use crate::transaction::table::Table;
 use enrolling::Enrolled;
 use events::{Counts, Dropped, EndedBy, Event, Input, LegId, Output, RegistrationId};
+use sources::{Budgets, Sources};
 
 /// What a 503 of ours asks for.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -47,6 +49,8 @@ pub struct Endpoint {
     settings: Settings,
     rng: ChaCha12Rng,
     authority: Authority,
+    sources: Sources,
+    budgets: Budgets,
     table: Table,
     legs: BTreeMap<LegId, Box<Leg>>,
     /// By our own tag: unique, so that it alone finds the leg.
@@ -70,8 +74,16 @@ impl Endpoint {
         rng.fill_bytes(&mut key);
         Endpoint {
             face: Face::new(&settings),
-            authority: Authority::new(key, &settings.domain, &settings.digest, settings.limits.nonces),
+            authority: Authority::new(
+                key,
+                &settings.domain,
+                &settings.digest,
+                settings.operator_digest.clone(),
+                settings.limits.nonces,
+            ),
             registrar: Registrar::new(settings.expires, settings.limits.bindings_per_operator),
+            sources: Sources::new(settings.strangers),
+            budgets: Budgets::default(),
             settings,
             rng,
             table: Table::default(),
@@ -138,6 +150,30 @@ impl Endpoint {
         self.registrar.of(operator)
     }
 
+    /// Changes whenever a binding does: what [`Endpoint::saved_bindings`] gives is then another text.
+    pub fn bindings_version(&self) -> u64 {
+        self.registrar.version()
+    }
+
+    /// All bindings as a text for [`Endpoint::restore_bindings`]: a line each.
+    pub fn saved_bindings(&self) -> String {
+        self.registrar.save()
+    }
+
+    /// Takes up the bindings that an endpoint before this one saved, and tells them as [`Event::Binding`]. Those that have
+    /// run out, whose operator is gone, whose socket is not open any more or whose connection has ended with the process are
+    /// left out; so is a line that is not understood.
+    pub fn restore_bindings(&mut self, now: Time, saved: &str) {
+        let settings = &self.settings;
+        let lives = |operator: &OperatorId, flow: Flow| {
+            let open = settings.listen.contains(&(flow.transport, flow.local));
+            settings.operators.contains_key(operator) && open && !flow.transport.is_reliable()
+        };
+        for operator in self.registrar.restore(now, saved, lives) {
+            self.tell_binding(operator);
+        }
+    }
+
     /// Whether new calls are refused: INVITE and OPTIONS outside dialogs are answered 503 with Retry-After.
     pub fn drain(&mut self, draining: bool) {
         self.draining = draining;
@@ -150,6 +186,7 @@ impl Endpoint {
             dialogs: self.legs.len(),
             bindings: self.registrar.len(),
             registrations: self.enrolled.len(),
+            sources: self.sources.len(),
             dropped: self.dropped,
         }
     }
@@ -190,6 +227,9 @@ impl Endpoint {
     /// A leg is over: nothing of it stays but what its transactions still have to absorb.
     fn bury(&mut self, now: Time, id: LegId, leg: &Leg) {
         self.tags.remove(&leg.dialog.local_tag);
+        if let Some(trunk) = leg.trunk {
+            self.budgets.ended(trunk);
+        }
         if let Some(at) = leg.scheduled {
             self.leg_timers.remove(&(at, id));
         }

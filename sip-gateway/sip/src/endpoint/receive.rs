@@ -11,6 +11,7 @@ use crate::message::{
     Draft, Essentials, Fault, HeaderName, Message, Method, NameAddr, Scheme, Status, Unusable, Uri, Via,
 };
 use crate::settings::{Flow, Transport};
+use crate::stun;
 use crate::tag::Tag;
 
 /// A request whose syntax stands.
@@ -80,6 +81,16 @@ fn transaction_key(essentials: &Essentials<'_>, method: Method, transport: Trans
 
 impl Endpoint {
     pub(super) fn receive(&mut self, now: Time, flow: Flow, bytes: Bytes) {
+        if self.is_stranger(flow) && !self.sources.admits(now, flow.remote.ip()) {
+            self.dropped.limited += 1;
+            return;
+        }
+        if flow.transport == Transport::Udp
+            && let Some(told) = stun::answer(&bytes, flow.remote)
+        {
+            self.dropped.keep_alive += 1;
+            return self.transmit(flow, told);
+        }
         match Message::parse(bytes) {
             Ok(message) if message.status().is_some() => self.response(now, &message),
             Ok(message) => self.request(now, flow, &message),
@@ -159,14 +170,14 @@ impl Endpoint {
     }
 
     /// "If a UAS does not understand an option-tag listed in a Require header field, it MUST respond by generating a response
-    /// with status code 420 … The UAS MUST add an Unsupported header field" (§8.2.2.3). We understand none.
+    /// with status code 420 … The UAS MUST add an Unsupported header field" (§8.2.2.3).
     fn check_required(&mut self, request: &Request<'_>) -> bool {
         let mut tags = Vec::new();
         for tag in request
             .message
             .list(HeaderName::Require)
             .filter_map(Result::ok)
-            .filter(|t| !t.is_empty())
+            .filter(|t| !t.is_empty() && !is_understood(request.method, t))
         {
             if !tags.is_empty() {
                 tags.extend_from_slice(b", ");
@@ -266,6 +277,12 @@ fn check_syntax(flow: Flow, message: &Message) -> Result<Request<'_>, Fault> {
         key,
         merge,
     })
+}
+
+/// The extensions of a registrar: Path (RFC 3327) and flows that the phone keeps open (RFC 5626).
+fn is_understood(method: Method, option: &[u8]) -> bool {
+    let ours = [&b"path"[..], b"outbound"];
+    method == Method::Register && ours.iter().any(|o| o.eq_ignore_ascii_case(option))
 }
 
 /// "handling=optional": a body that may be ignored (§20.11).

@@ -1,15 +1,21 @@
 //! Phones register with us (RFC 3261 §10.3): challenge, then the rest.
 
+use bytes::Bytes;
 use pronto_types::{OperatorId, Time};
 
 use super::Endpoint;
 use super::admission::names;
 use super::receive::Request;
 use super::reply::bare;
+use crate::dialog::push_field;
 use crate::digest::Verdict;
-use crate::message::{Draft, Fault, HeaderName, NameAddr, Scheme, Status, delta_seconds};
+use crate::message::{
+    Draft, Fault, HeaderName, Message, NameAddr, Params, Scheme, Status, delta_seconds, push_display,
+};
 use crate::registrar::{Change, From, Refusal, Wanted};
 
+/// The most proxies on the way to a phone that are kept.
+const MAX_PATH: usize = 8;
 /// The most Contacts in one REGISTER.
 const MAX_CONTACTS: usize = 32;
 
@@ -27,7 +33,7 @@ impl Endpoint {
             return self.reply_overload(request);
         }
         let operator = match self.prove(now, request) {
-            Verdict::Wrong => return self.challenge(now, request, false),
+            Verdict::Wrong | Verdict::Guessed => return self.challenge(now, request, false),
             Verdict::Stale => return self.challenge(now, request, true),
             Verdict::Proven(operator) => operator,
         };
@@ -52,10 +58,12 @@ impl Endpoint {
 
     fn bind(&mut self, now: Time, request: &Request<'_>, operator: &OperatorId, change: &Change<'_>) {
         let before = self.registrar.lease(operator);
+        let path = path_of(request.message);
         let from = From {
             flow: request.flow,
             call_id: request.essentials.call_id,
             cseq: request.essentials.cseq,
+            path: &path,
         };
         match self.registrar.apply(now, operator, from, change) {
             Err(Refusal::TooBrief) => {
@@ -65,7 +73,7 @@ impl Endpoint {
             }
             Err(Refusal::OutOfOrder) => self.reply_once(now, request, Status::SERVER_INTERNAL_ERROR, &bare),
             Ok(()) => {
-                self.confirm_bindings(now, request, operator);
+                self.confirm_bindings(now, request, operator, change);
                 if self.registrar.lease(operator) != before {
                     self.tell_binding(operator.clone());
                 }
@@ -75,13 +83,37 @@ impl Endpoint {
 
     /// "The registrar returns a 200 (OK) response. The response MUST contain Contact header field values enumerating all
     /// current bindings. Each Contact value MUST feature an expires parameter" (step 8).
-    fn confirm_bindings(&mut self, now: Time, request: &Request<'_>, operator: &OperatorId) {
+    fn confirm_bindings(
+        &mut self,
+        now: Time,
+        request: &Request<'_>,
+        operator: &OperatorId,
+        change: &Change<'_>,
+    ) {
         let mut contacts = Vec::new();
         for binding in self.registrar.of(operator) {
             contacts.extend_from_slice(b"Contact: <");
             contacts.extend_from_slice(&binding.contact);
             let left = binding.expires.since(now).as_secs();
-            contacts.extend_from_slice(format!(">;expires={left}\r\n").as_bytes());
+            push_display(&mut contacts, format_args!(">;expires={left}"));
+            if binding.q < 1000 {
+                push_display(&mut contacts, format_args!(";q=0.{:03}", binding.q));
+            }
+            if let Some((instance, flow)) = &binding.instance {
+                contacts.extend_from_slice(b";+sip.instance=");
+                contacts.extend_from_slice(instance);
+                push_display(&mut contacts, format_args!(";reg-id={flow}"));
+            }
+            contacts.extend_from_slice(b"\r\n");
+        }
+        // "The registrar … SHOULD copy the Path header field values into a Path header field in the successful (200 OK)
+        // REGISTER response" (RFC 3327 §5.3).
+        for hop in request.message.all(HeaderName::Path) {
+            push_field(&mut contacts, "Path", hop);
+        }
+        // "If outbound processing was applied … MUST include the option-tag outbound in a Require" (RFC 5626 §6).
+        if matches!(change, Change::Set(wanted) if wanted.iter().any(|w| w.instance.is_some())) {
+            contacts.extend_from_slice(b"Require: outbound\r\n");
         }
         let extra = |draft: Draft| draft.raw(&contacts);
         self.reply_once(now, request, Status::OK, &extra);
@@ -92,6 +124,7 @@ impl Endpoint {
 fn read_change<'a>(request: &Request<'a>) -> Result<Change<'a>, Fault> {
     let malformed = Fault::syntax("Malformed Contact");
     let expires = request.message.seconds(HeaderName::Expires);
+    let outbound = keeps_its_flow(request.message);
     let mut wanted = Vec::new();
     let mut star = false;
     for contact in request.message.list(HeaderName::Contact) {
@@ -105,9 +138,20 @@ fn read_change<'a>(request: &Request<'a>) -> Result<Change<'a>, Fault> {
         }
         let address = NameAddr::parse(contact).ok_or(malformed)?;
         let own = address.params.value("expires").and_then(delta_seconds);
+        let q = match address.params.find("q") {
+            Some(q) => Some(q.and_then(read_q).ok_or(malformed)?),
+            None => None,
+        };
+        let instance = if outbound {
+            read_instance(&address.params)
+        } else {
+            None
+        };
         wanted.push(Wanted {
             contact: address.uri.raw,
             seconds: own.or(expires),
+            q,
+            instance,
         });
     }
     match (star, wanted.is_empty()) {
@@ -117,5 +161,77 @@ fn read_change<'a>(request: &Request<'a>) -> Result<Change<'a>, Fault> {
         (true, _) => Err(malformed),
         (false, true) => Ok(Change::Fetch),
         (false, false) => Ok(Change::Set(wanted)),
+    }
+}
+
+/// The Path entries, as they stand.
+fn path_of(message: &Message) -> Vec<Bytes> {
+    let entries = message.list(HeaderName::Path).filter_map(Result::ok);
+    let usable = entries.filter(|entry| NameAddr::parse(entry).is_some());
+    usable.take(MAX_PATH).map(Bytes::copy_from_slice).collect()
+}
+
+/// Whether the phone asks for outbound and its first hop can give it: "If … there is only one Via header field value …, the
+/// registrar … the UA is directly connected"; else the first proxy must have marked the Path with `ob` (RFC 5626 §6).
+fn keeps_its_flow(message: &Message) -> bool {
+    let asked = message
+        .list(HeaderName::Supported)
+        .filter_map(Result::ok)
+        .any(|option| option.eq_ignore_ascii_case(b"outbound"));
+    let direct = message.list(HeaderName::Via).nth(1).is_none();
+    let marked = || {
+        let first = message.list(HeaderName::Path).filter_map(Result::ok).last();
+        let address = first.and_then(NameAddr::parse);
+        address.is_some_and(|address| address.uri.param("ob").is_some())
+    };
+    asked && (direct || marked())
+}
+
+/// `+sip.instance="<urn:…>"` with `reg-id=1…` (RFC 5626 §4.2); one without the other means nothing.
+fn read_instance<'a>(params: &Params<'a>) -> Option<(&'a [u8], u32)> {
+    let instance = params.value("+sip.instance").filter(|i| i.len() <= 128)?;
+    let flow = delta_seconds(params.value("reg-id")?)?;
+    Some((instance, u32::try_from(flow).ok().filter(|flow| *flow > 0)?))
+}
+
+/// `qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )`, in thousandths.
+fn read_q(value: &[u8]) -> Option<u16> {
+    let (whole, rest) = value.split_first()?;
+    let digits = match rest {
+        [] => rest,
+        [b'.', digits @ ..] if digits.len() <= 3 => digits,
+        _ => return None,
+    };
+    let mut q = match whole {
+        b'0' => 0,
+        b'1' => 1000,
+        _ => return None,
+    };
+    for (digit, worth) in digits.iter().zip([100, 10, 1]) {
+        q += u16::from(digit.checked_sub(b'0').filter(|d| *d <= 9)?) * worth;
+    }
+    (q <= 1000).then_some(q)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preference_is_read_as_the_grammar_writes_it_and_no_other_way() {
+        for (text, q) in [
+            ("0", 0),
+            ("0.", 0),
+            ("0.5", 500),
+            ("0.25", 250),
+            ("0.001", 1),
+            ("1", 1000),
+            ("1.000", 1000),
+        ] {
+            assert_eq!(read_q(text.as_bytes()), Some(q), "{text}");
+        }
+        for text in ["", "2", "1.001", "0.1234", "-1", ".5", "0,5", "0.x"] {
+            assert_eq!(read_q(text.as_bytes()), None, "{text}");
+        }
     }
 }

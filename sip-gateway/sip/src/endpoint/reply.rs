@@ -20,6 +20,10 @@ use crate::transaction::table::{Owner, TxId};
 pub(super) fn echo(message: &Message, source: SocketAddr, tag: Option<Tag>) -> Vec<u8> {
     let mut head = Vec::with_capacity(512);
     for (i, value) in message.all(HeaderName::Via).enumerate() {
+        if let Some(clean) = without_breaks(value) {
+            push_field(&mut head, "Via", &clean);
+            continue;
+        }
         let first = message
             .list(HeaderName::Via)
             .next()
@@ -45,13 +49,25 @@ pub(super) fn echo(message: &Message, source: SocketAddr, tag: Option<Tag>) -> V
         let Some(value) = message.first(name) else {
             continue;
         };
-        push_field(&mut head, name.as_str(), value);
+        let clean = without_breaks(value);
+        push_field(&mut head, name.as_str(), clean.as_deref().unwrap_or(value));
         if let (HeaderName::To, Some(tag)) = (name, tag) {
             head.truncate(head.len() - 2);
             push_display(&mut head, format_args!(";tag={tag}\r\n"));
         }
     }
     head
+}
+
+/// A value with a stray CR or LF in it, which makes a request malformed, with blanks instead: what is echoed must not become
+/// more lines than it was.
+fn without_breaks(value: &[u8]) -> Option<Vec<u8>> {
+    let is_break = |b: &u8| matches!(b, b'\r' | b'\n');
+    let blank = |b: &u8| if is_break(b) { b' ' } else { *b };
+    value
+        .iter()
+        .any(is_break)
+        .then(|| value.iter().map(blank).collect())
 }
 
 /// Where the answer goes: over TCP the connection; over UDP back to the source address, and to its port if the Via asked

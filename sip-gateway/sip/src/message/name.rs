@@ -30,6 +30,7 @@ pub enum HeaderName {
     Accept,
     PAssertedIdentity,
     Privacy,
+    Path,
     /// Anything else: kept as it came, never acted on.
     Other,
 }
@@ -56,6 +57,7 @@ impl HeaderName {
             2 => pick("To", N::To),
             3 => pick("Via", N::Via),
             4 if is("From") => N::From,
+            4 if is("Path") => N::Path,
             4 => pick("CSeq", N::CSeq),
             5 => pick("Route", N::Route),
             6 if is("Accept") => N::Accept,
@@ -112,6 +114,7 @@ impl HeaderName {
             HeaderName::Accept => "Accept",
             HeaderName::PAssertedIdentity => "P-Asserted-Identity",
             HeaderName::Privacy => "Privacy",
+            HeaderName::Path => "Path",
             HeaderName::Other => "X-Other",
         }
     }

@@ -16,6 +16,7 @@ fn from(call_id: &str, cseq: u32, port: u16) -> From<'_> {
         flow: flow(port),
         call_id: call_id.as_bytes(),
         cseq,
+        path: &[],
     }
 }
 
@@ -23,6 +24,7 @@ fn set(contact: &str, seconds: u64) -> Change<'_> {
     Change::Set(vec![Wanted {
         contact: contact.as_bytes(),
         seconds: Some(seconds),
+        ..Wanted::default()
     }])
 }
 
@@ -76,6 +78,7 @@ fn leases_are_bounded_on_both_sides() {
     let unsaid = Change::Set(vec![Wanted {
         contact: b"sip:x",
         seconds: None,
+        ..Wanted::default()
     }]);
     registrar.apply(NOW, &operator, from("a", 2, 1), &unsaid).unwrap();
     assert_eq!(registrar.lease(&operator), Some(NOW + Duration::from_secs(300)));
@@ -88,10 +91,12 @@ fn a_request_is_carried_out_whole_or_not_at_all() {
         Wanted {
             contact: b"sip:x",
             seconds: Some(60),
+            ..Wanted::default()
         },
         Wanted {
             contact: b"sip:y",
             seconds: Some(1),
+            ..Wanted::default()
         },
     ]);
     assert_eq!(
@@ -149,4 +154,153 @@ fn a_closed_flow_takes_its_bindings_along() {
     assert_eq!(registrar.close_flow(flow(1)), Some(operator.clone()));
     assert_eq!(registrar.close_flow(flow(1)), None);
     assert_eq!(registrar.of(&operator).next().unwrap().flow, flow(2));
+}
+
+fn wanted(contact: &'static str, q: u16, instance: Option<(&'static [u8], u32)>) -> Change<'static> {
+    Change::Set(vec![Wanted {
+        contact: contact.as_bytes(),
+        seconds: Some(600),
+        q: Some(q),
+        instance,
+    }])
+}
+
+fn contacts(registrar: &Registrar, operator: &OperatorId) -> Vec<String> {
+    let bindings = registrar.of(operator);
+    bindings
+        .map(|b| String::from_utf8_lossy(&b.contact).into_owned())
+        .collect()
+}
+
+#[test]
+fn the_preferred_phone_comes_first_and_among_equals_the_newest() {
+    let (mut registrar, operator) = registrar();
+    for (at, contact, q) in [(0, "sip:a", 500), (1, "sip:b", 900), (2, "sip:c", 500)] {
+        let now = NOW + Duration::from_secs(at);
+        registrar
+            .apply(now, &operator, from(contact, 1, 1), &wanted(contact, q, None))
+            .unwrap();
+    }
+    assert_eq!(contacts(&registrar, &operator), ["sip:b", "sip:c", "sip:a"]);
+    let now = NOW + Duration::from_secs(3);
+    registrar
+        .apply(now, &operator, from("d", 1, 1), &wanted("sip:d", 100, None))
+        .unwrap();
+    assert_eq!(
+        contacts(&registrar, &operator),
+        ["sip:b", "sip:c", "sip:d"],
+        "the oldest made room, not the least preferred"
+    );
+}
+
+#[test]
+fn one_flow_of_one_instance_has_one_binding_whatever_its_contact() {
+    let (mut registrar, operator) = registrar();
+    let phone = Some((&b"\"<urn:uuid:1>\""[..], 1));
+    registrar
+        .apply(NOW, &operator, from("a", 1, 1), &wanted("sip:x@old", 1000, phone))
+        .unwrap();
+    registrar
+        .apply(NOW, &operator, from("b", 1, 2), &wanted("sip:x@new", 1000, phone))
+        .unwrap();
+    assert_eq!(contacts(&registrar, &operator), ["sip:x@new"]);
+    assert_eq!(
+        (registrar.operator_at(flow(1)), registrar.operator_at(flow(2))),
+        (None, Some(&operator))
+    );
+    let second_flow = Some((&b"\"<urn:uuid:1>\""[..], 2));
+    registrar
+        .apply(
+            NOW,
+            &operator,
+            from("c", 1, 3),
+            &wanted("sip:x@new2", 1000, second_flow),
+        )
+        .unwrap();
+    assert_eq!(registrar.len(), 2);
+}
+
+#[test]
+fn what_is_saved_is_restored_as_far_as_it_lives() {
+    let (mut registrar, operator) = registrar();
+    let path = [
+        Bytes::from_static(b"\"P 1\" <sip:p;lr>"),
+        Bytes::from_static(b"<sip:q;lr>"),
+    ];
+    let far = From {
+        path: &path,
+        ..from("call id %1", 7, 1)
+    };
+    registrar
+        .apply(
+            NOW,
+            &operator,
+            far,
+            &wanted("sip:x%20y@h", 250, Some((b"\"<urn:uuid:1>\"", 3))),
+        )
+        .unwrap();
+    registrar
+        .apply(NOW, &operator, from("-", 1, 2), &set("sip:short", 60))
+        .unwrap();
+    let saved = registrar.save();
+    let mut again = Registrar::new(ExpiresLimits::default(), 3);
+    let later = NOW + Duration::from_secs(59);
+    assert_eq!(
+        again.restore(later, &saved, |_, _| true),
+        std::slice::from_ref(&operator)
+    );
+    assert_eq!(again.save(), saved);
+    assert_eq!(again.path_to(b"sip:x%20y@h", flow(1)), path);
+    assert_eq!(
+        again.apply(
+            later,
+            &operator,
+            From {
+                path: &path,
+                ..from("call id %1", 7, 1)
+            },
+            &wanted("sip:x%20y@h", 250, Some((b"\"<urn:uuid:1>\"", 3)))
+        ),
+        Err(Refusal::OutOfOrder),
+        "its CSeq too"
+    );
+    let mut late = Registrar::new(ExpiresLimits::default(), 3);
+    late.restore(NOW + Duration::from_secs(60), &saved, |_, _| true);
+    assert_eq!(
+        contacts(&late, &operator),
+        ["sip:x%20y@h"],
+        "the other has run out"
+    );
+    let mut elsewhere = Registrar::new(ExpiresLimits::default(), 3);
+    assert!(
+        elsewhere
+            .restore(NOW, &saved, |_, flow| flow.remote.port() == 9)
+            .is_empty()
+    );
+    assert!(
+        elsewhere
+            .restore(Time::from_micros(-4_000_000_000), &saved, |_, _| true)
+            .is_empty(),
+        "a clock that went back"
+    );
+    let many: String = saved
+        .lines()
+        .take(2)
+        .chain((0..9).map(|_| saved.lines().last().unwrap()))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    assert_eq!(elsewhere.restore(NOW, &many, |_, _| true).len(), 1);
+    assert!(elsewhere.len() <= 3);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_file_makes_restoring_panic(garbage in ".{0,300}", cut in 0_usize..400) {
+        let (mut registrar, operator) = registrar();
+        registrar.apply(NOW, &operator, from("a", 1, 1), &wanted("sip:x", 250, Some((b"i", 3)))).unwrap();
+        let mut saved = registrar.save();
+        let _ = Registrar::new(ExpiresLimits::default(), 3).restore(NOW, &format!("pronto bindings 1\n{garbage}"), |_, _| true);
+        saved.truncate(cut);
+        let _ = Registrar::new(ExpiresLimits::default(), 3).restore(NOW, &saved, |_, _| true);
+    }
 }

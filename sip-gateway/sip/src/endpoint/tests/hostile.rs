@@ -83,9 +83,17 @@ fn floods_of_strangers_leave_nothing_behind() {
         raw.send(STRANGER, &request("OPTIONS", "sip:pronto.example", &id, 1, ""));
     }
     let counts = raw.endpoint.counts();
+    let dropped = counts.dropped;
+    assert_eq!((counts.transactions, counts.dialogs, counts.sources), (0, 0, 1));
     assert_eq!(
-        (counts.transactions, counts.dialogs, counts.dropped.challenged),
-        (0, 0, 4000)
+        (dropped.challenged, dropped.limited),
+        (1334, 4000),
+        "a burst is answered, what comes over it is dropped unread"
+    );
+    assert_eq!(
+        raw.status(TRUNK, &invite("call")),
+        100,
+        "nobody else waits for that"
     );
 }
 

@@ -1,3 +1,4 @@
+mod budgets;
 mod calls;
 mod dialogs;
 mod hostile;

@@ -61,10 +61,10 @@ fn reinvite(endpoint: &mut Endpoint, now: pronto_types::Time, leg: LegId) -> Opt
 #[test]
 fn cancel_against_200_ends_with_nothing_left() {
     let (mut won, mut lost) = (0, 0);
-    for seed in 0..2000 {
+    for seed in 0..4000 {
         let mut world = World::new(seed, transport(seed), weather(seed));
         let caller = world.dial();
-        world.run(Duration::from_secs(4));
+        world.run(Duration::from_secs(16));
         let Some(invite) = world.incoming(GATEWAY) else {
             panic!("seed {seed}: no INVITE")
         };
@@ -100,7 +100,7 @@ fn cancel_against_200_ends_with_nothing_left() {
 
 #[test]
 fn answer_against_our_own_hangup_ends_with_nothing_left() {
-    for seed in 0..1500 {
+    for seed in 0..3000 {
         let mut world = World::new(
             seed,
             transport(seed),
@@ -147,7 +147,7 @@ fn answer_against_our_own_hangup_ends_with_nothing_left() {
 
 #[test]
 fn bye_against_bye_and_re_invite_ends_with_nothing_left() {
-    for seed in 0..1500 {
+    for seed in 0..3000 {
         let mut world = World::new(seed, transport(seed), FINE);
         let (caller, leg) = world.connected();
         world.weather = weather(seed);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pronto_types::Secret;
 
+use super::raw::*;
 use super::world::*;
 use crate::endpoint::events::*;
 use crate::settings::Transport;
@@ -207,4 +208,104 @@ fn two_phones_of_one_operator_are_listed_newest_first() {
         .map(|b| b.flow.remote)
         .collect();
     assert_eq!(at, [address(OTHER_PHONE), address(PHONE)]);
+}
+
+/// A proven REGISTER of 101 from a stranger's address; the answer.
+fn enrol_raw(raw: &mut Raw, id: &str, contact: &str, extra: &str) -> String {
+    let uri = "sip:pronto.example";
+    let text = request("REGISTER", uri, id, 1, extra)
+        .replace("To: <sip:800", "To: <sip:101")
+        .replace("<sip:c@127.0.0.2:5070>", contact);
+    let challenged = raw.send(STRANGER, &text).pop().unwrap().1;
+    let proof = authorization(&challenged, "101", "secret101", "REGISTER", uri);
+    let text = text
+        .replace("Contact", &format!("{proof}Contact"))
+        .replace("CSeq: 1", "CSeq: 2");
+    raw.send(STRANGER, &text).pop().unwrap().1
+}
+
+#[test]
+fn the_path_a_phone_registered_over_is_the_route_to_it() {
+    let mut raw = Raw::new();
+    let path = "<sip:edge.example;lr>, <sip:core.example;lr>";
+    let ok = enrol_raw(
+        &mut raw,
+        "p",
+        "<sip:101@10.0.0.9>",
+        &format!("Path: {path}\nRequire: path\nSupported: path\n"),
+    );
+    assert_eq!((status(&ok), header(&ok, "Path")), (200, Some(path)));
+    let to = raw
+        .endpoint
+        .bindings(&operator("101"))
+        .next()
+        .unwrap()
+        .destination();
+    let (now, sdp) = (raw.now, super::world::offer());
+    raw.endpoint.invite(now, &to, sdp, InviteOptions::default());
+    let sent = raw.drain().remove(0);
+    assert!(
+        sent.1.starts_with("INVITE sip:101@10.0.0.9 SIP/2.0"),
+        "{}",
+        sent.1
+    );
+    let routes: Vec<&str> = sent.1.lines().filter_map(|l| l.strip_prefix("Route: ")).collect();
+    assert_eq!(routes, ["<sip:edge.example;lr>", "<sip:core.example;lr>"]);
+    assert_eq!(sent.0.to_string(), STRANGER, "over the flow it registered on");
+}
+
+#[test]
+fn preference_and_flow_are_told_back_and_outbound_is_confirmed_only_where_it_can_be_given() {
+    let mut raw = Raw::new();
+    let contact = "<sip:101@10.0.0.9>;q=0.5;reg-id=1;+sip.instance=\"<urn:uuid:f>\"";
+    let ok = enrol_raw(&mut raw, "o", contact, "Supported: path, outbound\n");
+    assert_eq!(header(&ok, "Require"), Some("outbound"));
+    assert_eq!(
+        header(&ok, "Contact"),
+        Some("<sip:101@10.0.0.9>;expires=300;q=0.500;+sip.instance=\"<urn:uuid:f>\";reg-id=1")
+    );
+    let moved = enrol_raw(
+        &mut raw,
+        "o2",
+        &contact.replace("10.0.0.9", "10.0.0.10"),
+        "Supported: outbound\n",
+    );
+    assert_eq!(moved.matches("Contact: ").count(), 1, "{moved}");
+    let plain = enrol_raw(&mut raw, "o3", contact, "");
+    assert_eq!((status(&plain), header(&plain, "Require")), (200, None));
+    let bad = enrol_raw(&mut raw, "o4", "<sip:101@10.0.0.9>", "");
+    assert_eq!(status(&bad), 200);
+    let text = request("REGISTER", "sip:pronto.example", "o5", 1, "")
+        .replace("<sip:c@127.0.0.2:5070>", "<sip:c@h>;q=7");
+    assert_eq!(raw.status(STRANGER, &text), 400);
+}
+
+#[test]
+fn bindings_survive_a_restart_and_the_phone_is_rung_without_registering_again() {
+    let mut raw = Raw::new();
+    let version = raw.endpoint.bindings_version();
+    assert_eq!(status(&enrol_raw(&mut raw, "s", "<sip:101@10.0.0.9>", "")), 200);
+    assert_ne!(raw.endpoint.bindings_version(), version);
+    let saved = raw.endpoint.saved_bindings();
+    let mut after = Raw::new();
+    after.now = raw.now + Duration::from_secs(100);
+    after.endpoint.restore_bindings(after.now, &saved);
+    after.drain();
+    assert!(
+        matches!(&after.events[..], [Event::Binding { operator: o, expires: Some(_) }] if *o == operator("101"))
+    );
+    assert_eq!(after.endpoint.bindings(&operator("101")).count(), 1);
+    after.pass(Duration::from_secs(201));
+    assert!(
+        matches!(after.events.last(), Some(Event::Binding { expires: None, .. })),
+        "it runs out when it would have"
+    );
+    let mut tcp = Raw::new();
+    tcp.endpoint
+        .restore_bindings(raw.now, &saved.replace(" UDP ", " TCP "));
+    assert_eq!(
+        tcp.endpoint.counts().bindings,
+        0,
+        "a connection does not outlive the process"
+    );
 }

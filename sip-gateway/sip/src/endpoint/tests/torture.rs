@@ -331,6 +331,24 @@ fn spaces_dates_and_branches_that_may_be_taken_are_taken_or_refused_but_never_dr
 }
 
 #[test]
+fn a_stray_line_break_is_refused_and_does_not_become_a_line_of_the_answer() {
+    for name in ["Via: ", "From: ", "Call-ID: "] {
+        let text = String::from_utf8(crlf(&options(""))).unwrap();
+        for stray in ["x\rInjected: 1", "x\nInjected: 1"] {
+            let broken = text.replace(name, &format!("{name}{stray}"));
+            let sent = Raw::new().send_bytes(TRUNK, broken.into_bytes());
+            assert_eq!(status(&sent[0].1), 400);
+            let lines = sent[0].1.split("\r\n");
+            assert!(
+                lines.flat_map(str::chars).all(|c| !matches!(c, '\r' | '\n')),
+                "{:?}",
+                sent[0].1
+            );
+        }
+    }
+}
+
+#[test]
 fn stray_responses_whatever_their_shape_are_never_answered() {
     let head = "Via: SIP/2.0/UDP 192.0.2.105;branch=z9hG4bK2398ndaoe\nCall-ID: r\nCSeq: 35 INVITE\nFrom: <sip:u@example.com>;tag=1\nTo: <sip:j@example.edu>;tag=2\nContent-Length: 0\n\n";
     for line in [

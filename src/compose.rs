@@ -9,7 +9,7 @@ use pronto_gateway::shell::ShellSettings;
 use pronto_sip as sip;
 use pronto_types::{OperatorId, Secret};
 
-use crate::config::{Config, Credential, Operator, SignIn, Strategy, Transport};
+use crate::config::{Config, Credential, Digest, Operator, SignIn, Strategy, Transport};
 
 /// Media threads: one for every two processors, as the rest is signalling, gRPC and the store.
 const PROCESSORS_PER_MEDIA_THREAD: usize = 2;
@@ -77,6 +77,9 @@ pub(crate) fn gateway(
                 ..sip::ExpiresLimits::default()
             },
             trunks: config.sip.trunks.iter().map(trunk).collect(),
+            budgets: config.sip.trunks.iter().map(budget).collect(),
+            digest: digests(&config.sip.digest),
+            operator_digest: config.operators.iter().filter_map(own_digest).collect(),
             ..sip::Settings::new(&config.sip.domain)
         },
         calls: calls(config),
@@ -87,11 +90,39 @@ pub(crate) fn gateway(
     })
 }
 
+fn budget(trunk: &crate::config::Trunk) -> (String, sip::Budget) {
+    let any = sip::Budget::default();
+    let budget = sip::Budget {
+        calls: trunk.calls.unwrap_or(any.calls),
+        per_second: trunk.calls_per_second.unwrap_or(any.per_second),
+    };
+    (trunk.name.clone(), budget)
+}
+
+fn digests(wanted: &[Digest]) -> Vec<sip::Algorithm> {
+    let one = |digest: &Digest| match digest {
+        Digest::Md5 => sip::Algorithm::Md5,
+        Digest::Sha256 => sip::Algorithm::Sha256,
+        Digest::Sha512_256 => sip::Algorithm::Sha512_256,
+    };
+    wanted.iter().map(one).collect()
+}
+
+fn own_digest(operator: &Operator) -> Option<(OperatorId, Vec<sip::Algorithm>)> {
+    let own = operator.digest.as_deref()?;
+    Some((operator.id.clone(), digests(own)))
+}
+
 fn transport(transport: Transport) -> sip::Transport {
     match transport {
         Transport::Udp => sip::Transport::Udp,
         Transport::Tcp => sip::Transport::Tcp,
     }
+}
+
+fn asks_md5(config: &Config, own: &Option<Vec<Digest>>) -> bool {
+    let asked = own.as_ref().unwrap_or(&config.sip.digest);
+    asked.contains(&Digest::Md5)
 }
 
 fn credentials(
@@ -100,10 +131,21 @@ fn credentials(
 ) -> Result<BTreeMap<OperatorId, sip::Ha1>, String> {
     let domain = &config.sip.domain;
     let mut known = BTreeMap::new();
-    for Operator { id, credential, .. } in &config.operators {
+    for Operator {
+        id,
+        credential,
+        digest: own,
+        ..
+    } in &config.operators
+    {
         let of_password = |secret: &Secret| sip::Ha1::from_password(id.as_str(), domain, secret);
         let ha1 = match credential {
             Credential::Password(secret) => of_password(secret),
+            Credential::Ha1(_) if !asks_md5(config, own) => {
+                return Err(format!(
+                    "the ha1 of operator {id} is an MD5, which `digest` does not ask for: write the password instead"
+                ));
+            }
             Credential::Ha1(hex) => sip::Ha1::from_hex(hex.reveal())
                 .ok_or_else(|| format!("the ha1 of operator {id} is not 32 hex digits"))?,
             Credential::Generated => of_password(

@@ -9,7 +9,7 @@ use pronto_recordings::Library;
 use pronto_types::{InvalidName, Language, OperatorId, QueueName};
 
 use super::report::Report;
-use super::settings::{Config, Credential, Media, Number, Operator, SignIn, Sip, Trunk};
+use super::settings::{Config, Credential, Digest, Media, Number, Operator, SignIn, Sip, Trunk};
 use super::{people, services, sip};
 
 const NUMBERS: [(&str, Language); 2] = [("800", Language::Italian), ("801", Language::English)];
@@ -47,6 +47,7 @@ fn build() -> Result<Config, Box<dyn std::error::Error>> {
             id: OperatorId::new(id)?,
             credential,
             queues: queues.clone(),
+            digest: None,
             sign_in,
         })
     };
@@ -61,9 +62,12 @@ fn build() -> Result<Config, Box<dyn std::error::Error>> {
             domain: sip::DOMAIN.to_owned(),
             advertise: None,
             drain: sip::DRAIN,
+            digest: vec![Digest::Md5],
             trunks: vec![Trunk {
                 name: "local".to_owned(),
                 allow: vec![loopback],
+                calls: None,
+                calls_per_second: None,
             }],
         },
         media: Media {

@@ -103,6 +103,7 @@ pub(super) fn read_operators(
                 Vec::new()
             }
         };
+        let digest = super::sip::read_digest(&mut section);
         let sign_in = section.parsed("sign_in", "a way to sign in", |text| match text {
             "registration" => Ok(SignIn::Registration),
             other => Err(Wrong::unknown(other, ["registration"])),
@@ -114,6 +115,7 @@ pub(super) fn read_operators(
                 id,
                 credential,
                 queues,
+                digest,
                 sign_in,
             });
         }

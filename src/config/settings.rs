@@ -60,6 +60,9 @@ pub struct Sip {
     pub advertise: Option<IpAddr>,
     /// `drain`: after SIGTERM, how long calls may go on. Default `600s`.
     pub drain: Duration,
+    /// `digest`: the algorithms phones are asked for, best first (RFC 8760). Default `["md5"]`: some phones fail as soon as
+    /// another stands beside it.
+    pub digest: Vec<Digest>,
     /// `[[sip.trunk]]`: who may call in without registering. Default: nobody.
     pub trunks: Vec<Trunk>,
 }
@@ -71,6 +74,17 @@ pub struct Listen {
     pub transport: Transport,
     /// At which address; port 0 lets the system choose.
     pub address: SocketAddr,
+}
+
+/// A digest algorithm of RFC 8760 §2.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digest {
+    /// `md5`.
+    Md5,
+    /// `sha-256`.
+    Sha256,
+    /// `sha-512-256`.
+    Sha512_256,
 }
 
 /// What carries SIP.
@@ -89,6 +103,10 @@ pub struct Trunk {
     pub name: String,
     /// `allow`: addresses and ranges, at least one.
     pub allow: Vec<IpNet>,
+    /// `calls`: at once; the next is answered 503 with Retry-After. Default: as many as the gateway takes.
+    pub calls: Option<usize>,
+    /// `calls_per_second`: new ones; more are answered 503 with Retry-After. Default: no limit.
+    pub calls_per_second: Option<u32>,
 }
 
 /// `[media]`.
@@ -182,6 +200,8 @@ pub struct Operator {
     pub credential: Credential,
     /// `queues`: whose callers the operator takes, at least one.
     pub queues: Vec<QueueName>,
+    /// `digest`: the algorithms this operator's phone is asked for. Default: those of `[sip]`.
+    pub digest: Option<Vec<Digest>>,
     /// `sign_in`. Default `registration`.
     pub sign_in: SignIn,
 }

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::nearest::quoted;
 use super::problem::{Problem, Problems};
 use super::section::{Section, Table, Text, Wrong};
-use super::settings::{Listen, Media, Sip, Transport, Trunk};
+use super::settings::{Digest, Listen, Media, Sip, Transport, Trunk};
 
 /// The well-known port of RFC 3261 §19.1.2.
 pub(super) const SIP_PORT: u16 = 5060;
@@ -17,6 +17,10 @@ pub(super) const SIP_PORT: u16 = 5060;
 pub(super) const DOMAIN: &str = "pronto.local";
 pub(super) const DRAIN: Duration = Duration::from_secs(600);
 pub(super) const MEDIA_PORTS: (u16, u16) = (20_000, 29_999);
+
+const DIGESTS: &str = "a list of \"md5\", \"sha-256\", \"sha-512-256\", the preferred first";
+/// Calls of one trunk, at once and in a second.
+const MOST_CALLS: usize = 100_000;
 
 /// Each call is looked up in all of them.
 const MOST_TRUNKS: usize = 256;
@@ -34,6 +38,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sip {
     let domain = section.parsed("domain", "a domain name", parse_domain);
     let advertise = read_advertise(&mut section);
     let drain = section.duration("drain", DRAIN, Duration::ZERO..=24 * HOUR);
+    let digest = read_digest(&mut section).unwrap_or_else(|| vec![Digest::Md5]);
     let trunks = section.tables("trunk", "[[sip.trunk]]", MOST_TRUNKS);
     if let (None, Some(open)) = (
         advertise,
@@ -48,6 +53,7 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sip {
         domain,
         advertise,
         drain,
+        digest,
         trunks: read_trunks(trunks, problems),
     }
 }
@@ -155,6 +161,34 @@ fn needs_advertise(section: &mut Section<'_, '_>, listen: IpAddr) {
     );
 }
 
+/// `digest`, of `[sip]` or of one operator; `None` when absent.
+pub(super) fn read_digest(section: &mut Section<'_, '_>) -> Option<Vec<Digest>> {
+    let texts = section.texts("digest", DIGESTS)?;
+    let mut digests = Vec::with_capacity(texts.len());
+    for text in &texts {
+        let digest = section.understand("digest", text, DIGESTS, |text| {
+            let digest = match text {
+                "md5" => Digest::Md5,
+                "sha-256" => Digest::Sha256,
+                "sha-512-256" => Digest::Sha512_256,
+                other => return Err(Wrong::unknown(other, ["md5", "sha-256", "sha-512-256"])),
+            };
+            if digests.contains(&digest) {
+                return Err(Wrong::because(format!(
+                    "{} stands in `digest` twice",
+                    quoted(text)
+                )));
+            }
+            Ok(digest)
+        });
+        digests.extend(digest);
+    }
+    if texts.is_empty() {
+        section.missing("digest", DIGESTS);
+    }
+    Some(digests)
+}
+
 fn read_trunks(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<Trunk> {
     let mut trunks: Vec<Trunk> = Vec::with_capacity(tables.len());
     for table in tables {
@@ -180,8 +214,20 @@ fn read_trunks(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<Trunk> {
                 Vec::new()
             }
         };
+        let calls = section
+            .has("calls")
+            .then(|| section.whole("calls", MOST_CALLS, 1..=MOST_CALLS));
+        let rate = "calls_per_second";
+        let per_second = section
+            .has(rate)
+            .then(|| section.whole(rate, MOST_CALLS, 1..=MOST_CALLS));
         section.finish();
-        trunks.extend(name.map(|name| Trunk { name, allow }));
+        trunks.extend(name.map(|name| Trunk {
+            name,
+            allow,
+            calls,
+            calls_per_second: per_second.and_then(|rate| u32::try_from(rate).ok()),
+        }));
     }
     trunks
 }

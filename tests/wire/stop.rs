@@ -121,6 +121,30 @@ fn a_centre_that_was_killed_starts_again_and_takes_its_operators_and_callers() {
     centre.close();
 }
 
+#[test]
+fn a_phone_that_has_not_registered_again_is_rung_after_a_restart() {
+    for signal in ["TERM", "KILL"] {
+        let mut centre = Centre::open(&Plan::default());
+        let mut operator = centre.operator("101", 0);
+        let bindings = centre.ground.directory().join("var/bindings.txt");
+        let deadline = Instant::now() + PATIENCE;
+        while signal == "KILL" && !bindings.exists() {
+            assert!(Instant::now() < deadline, "bindings are written each second");
+            operator.ping(Duration::from_millis(100));
+        }
+        centre.signal(signal);
+        assert!(centre.wait_for_exit(Duration::from_secs(10)).is_some());
+        centre.restart();
+        let mut caller = centre.caller(0);
+        let rtp = RtpEndpoint::open(centre.ip(CALLER));
+        let mut call = caller.call(STRAIGHT, &rtp, Law::Mu);
+        let rung = operator.rung(PATIENCE);
+        assert!(rung.is_some(), "after SIG{signal}:\n{}", centre.log());
+        assert!(caller.hang_up(&mut call));
+        centre.close_now();
+    }
+}
+
 /// The built-in centre has fixed ports: one test at a time has them.
 fn built_in_ports() -> MutexGuard<'static, ()> {
     static PORTS: Mutex<()> = Mutex::new(());

@@ -238,6 +238,11 @@ impl Gateway {
         }
     }
 
+    /// The SIP endpoint, to look at.
+    pub fn sip(&self) -> &sip::Endpoint {
+        &self.sip
+    }
+
     /// The SIP endpoint's own counts.
     pub fn sip_counts(&self) -> sip::Counts {
         self.sip.counts()

@@ -14,6 +14,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::bindings::Bindings;
 use super::meters;
 use super::store::Journal;
 use super::tcp::{self, Connection};
@@ -54,6 +55,7 @@ pub(super) struct Control {
     media: Media,
     sockets: Sockets,
     journal: Journal,
+    bindings: Bindings,
     happened: mpsc::Sender<Happened>,
     entries: Option<mpsc::Sender<Entry>>,
     last: Arc<AtomicU64>,
@@ -66,11 +68,10 @@ pub(super) struct Control {
 
 impl Control {
     pub(super) fn new(
-        core: Gateway,
-        clock: Clock,
+        (core, clock): (Gateway, Clock),
         media: Media,
         sockets: Sockets,
-        journal: Journal,
+        (journal, bindings): (Journal, Bindings),
         happened: mpsc::Sender<Happened>,
         last: Arc<AtomicU64>,
     ) -> Self {
@@ -80,6 +81,7 @@ impl Control {
             media,
             sockets,
             journal,
+            bindings,
             happened,
             entries: None,
             last,
@@ -123,7 +125,7 @@ impl Control {
                     end = None;
                 }
                 () = sleep_until(leave) => return self.finish(inbox, inner).await,
-                _ = gauges.tick() => meters::set(&self.core, &self.media, self.sockets.tcp.len()),
+                _ = gauges.tick() => self.each_second(),
                 count = inner.recv_many(&mut urgent, BATCH) => debug_assert!(count > 0, "the media threads hold a sender"),
                 count = inbox.recv_many(&mut batch, BATCH) => debug_assert!(count > 0, "we hold a sender"),
             }
@@ -142,6 +144,13 @@ impl Control {
                 leave = Some(Instant::now() + LEAVING);
             }
         }
+    }
+
+    fn each_second(&mut self) {
+        meters::set(&self.core, &self.media, self.sockets.tcp.len());
+        let sip = self.core.sip();
+        self.bindings
+            .save(sip.bindings_version(), || sip.saved_bindings());
     }
 
     /// A store or a journal that cannot go on ends the process: what it would do is not written anywhere.
@@ -175,6 +184,11 @@ impl Control {
     /// What was written last must be in the store before the process goes. Nobody is listened to any more.
     async fn finish(self, inbox: mpsc::Receiver<Happened>, inner: mpsc::Receiver<Happened>) -> Stopped {
         drop((inbox, inner));
+        let (version, bound) = (
+            self.core.sip().bindings_version(),
+            self.core.sip().saved_bindings(),
+        );
+        self.bindings.close(version, || bound).await;
         match self.journal.close().await {
             Ok(()) => Stopped::Drained,
             Err(error) => Stopped::StoreFailed(error),

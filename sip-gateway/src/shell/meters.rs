@@ -22,7 +22,9 @@ fn sip(core: &Gateway, connections: usize) {
     gauge("pronto_sip_dialogs", sip.dialogs);
     gauge("pronto_sip_bindings", sip.bindings);
     gauge("pronto_sip_connections", connections);
+    gauge("pronto_sip_sources", sip.sources);
     let dropped = sip.dropped;
+    metrics::counter!("pronto_sip_bans_total").absolute(dropped.banned);
     for (reason, count) in [
         ("unusable", dropped.unusable),
         ("keep-alive", dropped.keep_alive),
@@ -32,6 +34,7 @@ fn sip(core: &Gateway, connections: usize) {
         ("overload", dropped.overload),
         ("challenged", dropped.challenged),
         ("forbidden", dropped.forbidden),
+        ("limited", dropped.limited),
     ] {
         metrics::counter!("pronto_sip_dropped_total", "reason" => reason).absolute(count);
     }

@@ -3,6 +3,7 @@
 //! One control task owns the core. Readers of sockets, the media threads and the link hand it what happened over
 //! one bounded channel; it answers by writing to sockets, commanding the media threads and sending entries.
 
+mod bindings;
 mod clock;
 mod control;
 mod meters;
@@ -176,7 +177,9 @@ impl GatewayShell {
             listen: listening.clone(),
             ..settings.sip
         };
-        let endpoint = pronto_sip::Endpoint::new(sip, dice()?);
+        let mut endpoint = pronto_sip::Endpoint::new(sip, dice()?);
+        let (bindings, saved) = bindings::Bindings::open(&settings.store, endpoint.bindings_version());
+        endpoint.restore_bindings(clock.now(), &saved);
         let core = Gateway::new(Arc::new(settings.calls), endpoint, dice()?);
         let last = Arc::new(AtomicU64::new(0));
         let identity = link::Identity {
@@ -191,7 +194,14 @@ impl GatewayShell {
         };
         tokio::spawn(link::run(queue, identity, clock, dice()?, report));
         let (drain, drained) = watch::channel(Drain::No);
-        let control = control::Control::new(core, clock, media, sockets, opened.journal, happened, last);
+        let control = control::Control::new(
+            (core, clock),
+            media,
+            sockets,
+            (opened.journal, bindings),
+            happened,
+            last,
+        );
         let control = tokio::spawn(control.run([inner_inbox, inbox], drained, opened.unfinished));
         Ok(GatewayShell {
             listening,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pronto_types::{Language, QueueName};
 
 use super::{Folder, SUPPORT, read};
-use crate::config::{Config, Credential, SignIn, Strategy, Transport};
+use crate::config::{Config, Credential, Digest, SignIn, Strategy, Transport};
 
 /// Every key there is but the folder of prompts, none with its default.
 pub(super) const CENTRE: &str = r#"
@@ -16,9 +16,12 @@ listen = ["udp:192.0.2.1:5062", "tcp:[::1]:5062"]
 domain = "example.org"
 drain = "1h30m"
 advertise = "203.0.113.7"
+digest = ["sha-256", "md5"]
 [[sip.trunk]]
 name = "carrier"
 allow = ["198.51.100.0/24", "203.0.113.9", "2001:db8::/32"]
+calls = 20
+calls_per_second = 5
 [media]
 listen = "0.0.0.0"
 advertise = "203.0.113.8"
@@ -61,6 +64,7 @@ announce_every = "45s"
 id = "101"
 password = "correct horse"
 queues = ["support"]
+digest = ["sha-512-256"]
 sign_in = "registration"
 [[operator]]
 id = "102"
@@ -91,6 +95,14 @@ fn every_key_of_the_halves_arrives() {
     assert_eq!(config.sip.domain, "example.org");
     assert_eq!(config.sip.drain, Duration::from_secs(5400));
     assert_eq!(config.sip.advertise, Some(IpAddr::from([203, 0, 113, 7])));
+    assert_eq!(config.sip.digest, [Digest::Sha256, Digest::Md5]);
+    assert_eq!(
+        config.operators[0].digest.as_deref(),
+        Some(&[Digest::Sha512_256][..])
+    );
+    assert_eq!(config.operators[1].digest, None, "those of [sip]");
+    let trunk = &config.sip.trunks[0];
+    assert_eq!((trunk.calls, trunk.calls_per_second), (Some(20), Some(5)));
     assert_eq!(config.sip.trunks[0].name, "carrier");
     let allow: Vec<_> = config.sip.trunks[0]
         .allow

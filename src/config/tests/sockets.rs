@@ -17,7 +17,8 @@ lisen = ["udp:127.0.0.1:5060"]
    · ──┬──
    ·   ╰── found `lisen`
    ╰────
-  help: expected one of `listen`, `domain`, `advertise`, `drain`, `trunk`; did you mean `listen`?
+  help: expected one of `listen`, `domain`, `advertise`, `drain`, `digest`, `trunk`; did you mean
+        `listen`?
 
 "#,
     );
@@ -261,6 +262,28 @@ ports = [20000, 20099]
  3 │ [media]
    ╰────
   help: expected four ports for each call, or fewer `calls`
+
+"#,
+    );
+}
+
+#[test]
+fn digests_are_named_as_the_standard_names_them() {
+    assert_page(
+        r#"
+[sip]
+digest = ["sha256"]
+"#,
+        r#"
+  × `digest` in [sip] is `sha256`
+   ╭─[pronto.toml:2:11]
+ 1 │ [sip]
+ 2 │ digest = ["sha256"]
+   ·           ────┬───
+   ·               ╰── found `sha256`
+   ╰────
+  help: expected a list of "md5", "sha-256", "sha-512-256", the preferred first; did you mean
+        `sha-256`?
 
 "#,
     );

@@ -1,0 +1,101 @@
+//! Which phones are bound, on the disk: a restart must not lose an operator until the phone refreshes, minutes later.
+//!
+//! One small text, replaced as a whole; its size is bounded by the operators and the bindings each may have. Losing it
+//! costs one refresh of each phone, so its failures are told and stop nothing.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tokio::task::JoinHandle;
+
+const FILE: &str = "bindings.txt";
+/// No file of ours is longer: 20,000 operators of eight phones.
+const LONGEST: u64 = 64 << 20;
+
+/// The file, and what it holds.
+pub(super) struct Bindings {
+    path: PathBuf,
+    /// The version written last.
+    written: u64,
+    writing: Option<JoinHandle<()>>,
+}
+
+impl Bindings {
+    /// The file in the store's directory, and its text; empty where there is none.
+    pub(super) fn open(directory: &Path, version: u64) -> (Self, String) {
+        let path = directory.join(FILE);
+        let saved = read(&path).unwrap_or_else(|error| {
+            if error.kind() != io::ErrorKind::NotFound {
+                tracing::warn!(%error, "bindings cannot be read: phones are reached once they refresh");
+            }
+            String::new()
+        });
+        let bindings = Bindings {
+            path,
+            written: version,
+            writing: None,
+        };
+        (bindings, saved)
+    }
+
+    /// Writes what has changed, without waiting; not while the last writing goes on.
+    pub(super) fn save(&mut self, version: u64, text: impl FnOnce() -> String) {
+        if version == self.written || self.writing.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        self.written = version;
+        let (path, text) = (self.path.clone(), text());
+        self.writing = Some(tokio::task::spawn_blocking(move || {
+            if let Err(error) = write(&path, &text) {
+                tracing::warn!(%error, "bindings cannot be written: after a restart phones are reached once they refresh");
+            }
+        }));
+    }
+
+    /// Writes what is left to write, before the process goes.
+    pub(super) async fn close(mut self, version: u64, text: impl FnOnce() -> String) {
+        if let Some(task) = self.writing.take() {
+            let _ = task.await;
+        }
+        self.save(version, text);
+        if let Some(task) = self.writing.take() {
+            let _ = task.await;
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// The whole new text or the whole old one, whatever happens meanwhile.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_written_last_is_read_and_what_has_not_changed_is_not_written() {
+        let directory = std::env::temp_dir().join(format!("pronto-bindings-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let (mut bindings, saved) = Bindings::open(&directory, 0);
+        assert_eq!(saved, "");
+        bindings.save(0, || panic!("nothing has changed"));
+        bindings.save(1, || "one".to_owned());
+        bindings.close(2, || "two".to_owned()).await;
+        let (bindings, saved) = Bindings::open(&directory, 7);
+        assert_eq!(saved, "two");
+        bindings.close(7, || panic!("nothing has changed")).await;
+        fs::remove_dir_all(&directory).unwrap();
+    }
+}

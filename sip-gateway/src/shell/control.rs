@@ -1,7 +1,7 @@
 //! The control plane: the one task that owns the core.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,6 +27,8 @@ use crate::link::LinkEvent;
 const BATCH: usize = 64;
 /// TCP connections at once; the next is closed.
 const CONNECTIONS: usize = 4096;
+/// Of them from one address: nobody holds all of them by doing nothing.
+const FROM_ONE_ADDRESS: usize = 1024;
 /// After the last call: for phones to confirm their BYE and the queue the journal.
 const LEAVING: Duration = Duration::from_secs(5);
 /// How often gauges are set.
@@ -45,6 +47,12 @@ impl Sockets {
         let local = socket.local_addr()?;
         self.udp.insert(local, socket);
         Ok(local)
+    }
+
+    /// How many connections come from there.
+    fn held_by(&self, address: IpAddr) -> usize {
+        let there = |flow: &&Flow| flow.remote.ip() == address;
+        self.tcp.keys().filter(there).count()
     }
 }
 
@@ -201,7 +209,9 @@ impl Control {
                 self.input(Input::Sip(pronto_sip::Input::Message { flow, bytes }))
             }
             Happened::Accepted { flow, stream } => {
-                if self.sockets.tcp.len() < CONNECTIONS {
+                if self.sockets.tcp.len() < CONNECTIONS
+                    && self.sockets.held_by(flow.remote.ip()) < FROM_ONE_ADDRESS
+                {
                     self.next_connection += 1;
                     let connection = tcp::adopt(self.next_connection, flow, stream, self.happened.clone());
                     self.sockets.tcp.insert(flow, connection);

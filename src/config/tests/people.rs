@@ -243,8 +243,8 @@ queues = ["support"]
    ·    ╰── found `pasword`
  7 │ queues = ["support"]
    ╰────
-  help: expected one of `id`, `password`, `ha1`, `password_env`, `queues`, `digest`, `sign_in`; did
-        you mean `password`?
+  help: expected one of `id`, `password`, `ha1`, `password_env`, `queues`, `digest`, `sign_in`;
+        did you mean `password`?
 
 "#,
     );

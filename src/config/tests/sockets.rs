@@ -282,8 +282,7 @@ digest = ["sha256"]
    ·           ────┬───
    ·               ╰── found `sha256`
    ╰────
-  help: expected a list of "md5", "sha-256", "sha-512-256", the preferred first; did you mean
-        `sha-256`?
+  help: expected one of `md5`, `sha-256`, `sha-512-256`; did you mean `sha-256`?
 
 "#,
     );

@@ -1,4 +1,5 @@
-//! What can be typed: `pronto serve`, `gateway`, `queue`, `calls`, `forecast`, `config check`, `prompts build`.
+//! What can be typed: `pronto serve`, `gateway`, `queue`, `calls`, `forecast`, `demo`, `config check`,
+//! `prompts build`.
 //!
 //! Only the words, and which configuration they mean; what they do is done elsewhere.
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::calls::CallsArgs;
 use crate::config::{Config, Report};
+use crate::demo::DemoArgs;
 
 /// Where `serve` and `config check` look when no file is named.
 pub const DEFAULT_CONFIG: &str = "pronto.toml";
@@ -17,8 +19,9 @@ pub const DEFAULT_CONFIG: &str = "pronto.toml";
 #[command(name = "pronto", version, propagate_version = true)]
 pub struct Cli {
     /// What to log: `error` to `trace`, also by module, such as `info,pronto_sip=debug`
-    #[arg(long, global = true, value_name = "FILTER", default_value = "info")]
-    pub log: String,
+    /// [default: info; of `demo`, whose output is its own: error]
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub log: Option<String>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -37,6 +40,8 @@ pub enum Command {
     Calls(CallsArgs),
     /// Forecast waits from a log of events, as the queue would have done
     Forecast(ForecastArgs),
+    /// Show all of it at work: a centre on this machine, and callers and operators who phone it
+    Demo(DemoArgs),
     /// Look at a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -97,6 +102,18 @@ pub enum PromptsCommand {
     },
 }
 
+impl Cli {
+    /// What to log.
+    pub fn log(&self) -> &str {
+        let default = if matches!(self.command, Command::Demo(_)) {
+            "error"
+        } else {
+            "info"
+        };
+        self.log.as_deref().unwrap_or(default)
+    }
+}
+
 impl ServeArgs {
     /// The configuration that is meant: the one named, else [`DEFAULT_CONFIG`] of the working directory, else the
     /// built-in centre.
@@ -137,7 +154,7 @@ mod tests {
     fn each_command_takes_its_configuration() {
         let serve = parse("pronto serve").unwrap();
         assert_eq!(serve.command, Command::Serve(ServeArgs { config: None }));
-        assert_eq!(serve.log, "info");
+        assert_eq!(serve.log(), "info");
         let gateway = parse("pronto gateway --config a.toml --log debug").unwrap();
         assert_eq!(
             gateway.command,
@@ -145,12 +162,13 @@ mod tests {
                 config: "a.toml".into()
             })
         );
-        assert_eq!(gateway.log, "debug");
         let forecast = parse("pronto forecast --events -").unwrap();
         assert_eq!(
             forecast.command,
             Command::Forecast(ForecastArgs { events: "-".into() })
         );
+        assert_eq!(gateway.log(), "debug");
+        assert_eq!(parse("pronto demo").unwrap().log(), "error");
         let check = parse("pronto config check").unwrap();
         assert_eq!(
             check.command,

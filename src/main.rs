@@ -8,17 +8,17 @@ use clap::Parser;
 use pronto::cli::{Cli, Command, ConfigCommand, PromptsCommand};
 use pronto::config::{Config, Look, Report};
 use pronto::serve::{self, Halves};
-use pronto::{calls, diagnose, forecast, prompts};
+use pronto::{calls, demo, diagnose, forecast, prompts};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = match EnvFilter::try_new(&cli.log) {
+    let filter = match EnvFilter::try_new(cli.log()) {
         Ok(filter) => filter,
         Err(error) => {
             eprintln!(
                 "--log {}: {error}: expected a level (error, warn, info, debug, trace) or module=level",
-                cli.log
+                cli.log()
             );
             return ExitCode::from(2);
         }
@@ -41,6 +41,7 @@ fn main() -> ExitCode {
             }
         },
         Command::Forecast(arguments) => forecast_events(&arguments.events),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Config(ConfigCommand::Check { config }) => {
             let finding = diagnose::check(&config, look(std::io::stdout().is_terminal()));
             print!("{}", finding.text);

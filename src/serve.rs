@@ -9,7 +9,7 @@ use pronto_queue::{QueueService, Settings as QueueSettings};
 use pronto_types::OperatorId;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
@@ -46,11 +46,22 @@ pub fn run(config: &Config, halves: Halves) -> Result<(), ServeError> {
         .enable_all()
         .thread_name("pronto")
         .build()?;
-    runtime.block_on(serve(config, halves))
+    runtime.block_on(async {
+        let greeting = |shell: &GatewayShell, generated: &BTreeMap<_, _>| greet(config, shell, generated);
+        serve(config, halves, Stop::listen()?, greeting).await
+    })
 }
 
-async fn serve(config: &Config, halves: Halves) -> Result<(), ServeError> {
-    let mut stop = Stop::listen()?;
+/// The same inside another command, which says when to stop. `up` is called once the whole centre is up.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn serve(
+    config: &Config,
+    halves: Halves,
+    mut stop: Stop,
+    up: impl FnOnce(&GatewayShell, &BTreeMap<OperatorId, pronto_types::Secret>),
+) -> Result<(), ServeError> {
     let page = if halves == Halves::Gateway {
         config.gateway.metrics
     } else {
@@ -96,7 +107,7 @@ async fn serve(config: &Config, halves: Halves) -> Result<(), ServeError> {
         let generated = generated(config)?;
         let shell = GatewayShell::start(compose::gateway(config, &generated)?, channel).await?;
         if halves == Halves::Both {
-            greet(config, &shell, &generated);
+            up(&shell, &generated);
         }
         gateway = Some(shell);
     }
@@ -216,22 +227,35 @@ async fn until_stopped(
     }
 }
 
-/// SIGTERM and SIGINT.
-struct Stop {
-    terminate: Signal,
-    interrupt: Signal,
+/// What asks the process to stop, the first time and once more.
+pub(crate) enum Stop {
+    /// SIGTERM and SIGINT.
+    Signals { terminate: Signal, interrupt: Signal },
+    /// Another part of this process.
+    Told(mpsc::Receiver<()>),
 }
 
 impl Stop {
-    fn listen() -> std::io::Result<Self> {
+    /// Takes SIGTERM and SIGINT from now on.
+    pub(crate) fn listen() -> std::io::Result<Self> {
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(Stop { terminate, interrupt })
+        Ok(Stop::Signals { terminate, interrupt })
     }
 
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+    /// Completes when asked.
+    pub(crate) async fn asked(&mut self) {
+        match self {
+            Stop::Signals { terminate, interrupt } => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            }
+            Stop::Told(told) => {
+                if told.recv().await.is_none() {
+                    std::future::pending().await
+                }
+            }
         }
     }
 }

@@ -232,15 +232,16 @@ pub trait Store: Send + Sync {
 
 /// The whole log in order, read by the page. Ends after the first error.
 pub fn records(store: &dyn Store) -> impl Iterator<Item = Result<Record, StoreError>> {
-    pages(|from, limit| store.read(from, limit))
+    pages(1, |from, limit| store.read(from, limit))
 }
 
 fn pages(
+    first: u64,
     read: impl Fn(u64, usize) -> Result<Vec<Record>, StoreError>,
 ) -> impl Iterator<Item = Result<Record, StoreError>> {
     const PAGE: usize = 1_024;
     let mut page = Vec::new().into_iter();
-    let mut next = Some(1);
+    let mut next = Some(first);
     std::iter::from_fn(move || {
         loop {
             if let Some(record) = page.next() {

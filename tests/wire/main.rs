@@ -10,6 +10,7 @@
 
 mod calls;
 mod cut;
+mod demo;
 mod kit;
 mod kit_itself;
 mod offers;

@@ -64,6 +64,11 @@ impl LedgerReader {
         self.0.records().map(|record| fact(&record?))
     }
 
+    /// The same from a number on, for whoever follows a ledger that grows.
+    pub fn facts_from(&self, first: u64) -> impl Iterator<Item = Result<Recorded, ReadError>> {
+        self.0.records_from(first).map(|record| fact(&record?))
+    }
+
     /// Who called, if that was told and is not erased. Personal data.
     ///
     /// # Errors

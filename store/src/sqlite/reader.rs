@@ -41,7 +41,12 @@ impl SqliteReader {
 
     /// The whole log in order, to its end at the time of reading. Ends after the first error.
     pub fn records(&self) -> impl Iterator<Item = Result<Record, StoreError>> {
-        pages(|from, limit| read(&self.connection, from, limit))
+        self.records_from(1)
+    }
+
+    /// The same from a number on.
+    pub fn records_from(&self, first: u64) -> impl Iterator<Item = Result<Record, StoreError>> {
+        pages(first, |from, limit| read(&self.connection, from, limit))
     }
 
     /// Who a contact is, if that is known.

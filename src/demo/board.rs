@@ -1,0 +1,250 @@
+//! The live board: queues, who waits and what they were told, operators, figures, news.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use pronto_types::Time;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Paragraph, Row, Sparkline, Table};
+use ratatui::{DefaultTerminal, Frame};
+use tokio::sync::mpsc;
+
+use super::status::{self, clock, percent};
+use super::watch::{Queue, State};
+use super::{Day, books};
+
+/// How often the keyboard is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// Seconds the curve of those who wait goes back.
+const CURVE: usize = 240;
+
+/// The terminal, as long as it is ours. Dropped, it is given back.
+pub(super) struct Board {
+    terminal: DefaultTerminal,
+    keys: mpsc::Receiver<()>,
+    view: View,
+}
+
+/// What does not come from the day itself.
+#[derive(Default)]
+struct View {
+    title: String,
+    minutes: Duration,
+    /// How many waited, second by second, the newest first.
+    waiting: VecDeque<u64>,
+}
+
+impl Board {
+    /// Takes the terminal.
+    pub(super) fn open(title: String, minutes: Duration) -> io::Result<Self> {
+        let terminal = ratatui::try_init()?;
+        let (press, keys) = mpsc::channel(4);
+        std::thread::Builder::new()
+            .name("pronto-keys".to_owned())
+            .spawn(move || read_keys(&press))?;
+        let view = View {
+            title,
+            minutes,
+            waiting: VecDeque::new(),
+        };
+        Ok(Board { terminal, keys, view })
+    }
+
+    /// Draws everything anew.
+    pub(super) fn draw(&mut self, elapsed: Duration, day: &Day, now: Time) -> io::Result<()> {
+        let view = &mut self.view;
+        view.waiting.push_front(day.seen.waiting());
+        view.waiting.truncate(CURVE);
+        // The ledger's times are those of the wall.
+        let wall = Time::ZERO + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.terminal
+            .draw(|frame| view.render(frame, elapsed, day, [now, wall]))?;
+        Ok(())
+    }
+
+    /// Completes when q or Ctrl-C is pressed.
+    pub(super) async fn key(&mut self) {
+        if self.keys.recv().await.is_none() {
+            std::future::pending().await
+        }
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        ratatui::restore();
+    }
+}
+
+/// Ends when the board is gone.
+fn read_keys(press: &mpsc::Sender<()>) {
+    while !press.is_closed() {
+        match event::poll(LOOK).and_then(|ready| ready.then(event::read).transpose()) {
+            Ok(Some(Event::Key(key))) if ends(key) => drop(press.try_send(())),
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn ends(key: KeyEvent) -> bool {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    match key.code {
+        KeyCode::Char('q') | KeyCode::Esc => key.is_press(),
+        KeyCode::Char('c') => key.is_press() && control,
+        _ => false,
+    }
+}
+
+impl View {
+    fn render(&self, frame: &mut Frame<'_>, elapsed: Duration, day: &Day, [now, wall]: [Time; 2]) {
+        let queues = day.seen.queues.len() as u16 + 3;
+        let layout = [
+            Constraint::Length(queues.max(5)),
+            Constraint::Length(8),
+            Constraint::Fill(2),
+            Constraint::Fill(1),
+        ];
+        let [top, curve, middle, bottom] = Layout::vertical(layout).areas(frame.area());
+        let halves = [Constraint::Fill(3), Constraint::Fill(2)];
+        let [left, right] = Layout::horizontal(halves).areas(top);
+        frame.render_widget(
+            queue_table(&day.seen.queues).block(Block::bordered().title(&*self.title)),
+            left,
+        );
+        frame.render_widget(self.figures(elapsed, day), right);
+        let waiting: Vec<u64> = self.waiting.iter().copied().collect();
+        let title = format!(" waiting: {} ", day.seen.waiting());
+        let sparkline = Sparkline::default()
+            .data(&waiting)
+            .style(Style::new().fg(Color::Yellow))
+            .block(Block::bordered().title(title));
+        frame.render_widget(sparkline, curve);
+        let [left, right] = Layout::horizontal(halves).areas(middle);
+        waiting_table(frame, left, day, wall);
+        operator_table(frame, right, day);
+        news(frame, bottom, &day.books, now);
+    }
+
+    fn figures(&self, elapsed: Duration, day: &Day) -> Paragraph<'static> {
+        let Day { books, seen, ledger } = day;
+        let ended = seen.ended();
+        let figure = |name: &str, value: String| {
+            let value = Span::styled(value, Style::new().add_modifier(Modifier::BOLD));
+            Line::from(vec![Span::raw(format!("{name:<14}")), value])
+        };
+        let level = percent(books.service_level());
+        let lines = vec![
+            figure(
+                "answered",
+                format!("{}, abandoned {}", ended.answered, ended.abandoned),
+            ),
+            figure("service level", format!("{level} in {} s", books::WELL.as_secs())),
+            figure("announced", status::promise(ledger.waits.closed.last())),
+        ];
+        let title = format!(" {} of {}   q: end ", clock(elapsed), clock(self.minutes));
+        Paragraph::new(lines).block(Block::bordered().title(title))
+    }
+}
+
+fn header(names: &[&'static str]) -> Row<'static> {
+    Row::new(names.to_vec()).style(Style::new().add_modifier(Modifier::DIM))
+}
+
+fn queue_table(queues: &[Queue]) -> Table<'static> {
+    let rows = queues.iter().map(|queue| {
+        let longest = queue.longest_wait.map(clock).unwrap_or_default();
+        Row::new([
+            queue.name.clone(),
+            queue.waiting.to_string(),
+            longest,
+            queue.ended.answered.to_string(),
+            queue.ended.abandoned.to_string(),
+            queue.joined.to_string(),
+        ])
+    });
+    Table::new(rows.collect::<Vec<_>>(), [Constraint::Fill(1); 6]).header(header(&[
+        "queue",
+        "waiting",
+        "longest",
+        "answered",
+        "abandoned",
+        "joined",
+    ]))
+}
+
+/// The longest first.
+fn waiting_table(frame: &mut Frame<'_>, area: Rect, day: &Day, wall: Time) {
+    let mut waiting: Vec<_> = day.ledger.waits.open.values().collect();
+    waiting.sort_by_key(|waiting| waiting.since);
+    let rows = waiting.into_iter().map(|waiting| {
+        let told = waiting.told().map(|(at, wait)| {
+            let (p50, p90) = (wait.p50.as_secs(), wait.p90.as_secs());
+            format!("{p50}-{p90} s more, {} s ago", wall.since(at).as_secs())
+        });
+        Row::new([
+            waiting.queue.to_string(),
+            clock(wall.since(waiting.since)),
+            told.unwrap_or_default(),
+        ])
+    });
+    let widths = [Constraint::Length(10), Constraint::Length(8), Constraint::Fill(1)];
+    let table = Table::new(rows.collect::<Vec<_>>(), widths)
+        .header(header(&["queue", "waited", "was told"]))
+        .block(Block::bordered().title(" callers who wait "));
+    frame.render_widget(table, area);
+}
+
+fn operator_table(frame: &mut Frame<'_>, area: Rect, day: &Day) {
+    let rows = day.seen.operators.iter().map(|operator| {
+        let colour = match operator.state {
+            State::Ready => Color::Green,
+            State::Offered => Color::Yellow,
+            State::Talking => Color::Cyan,
+            State::WrapUp => Color::Blue,
+            State::Paused | State::SignedOut => Color::DarkGray,
+        };
+        let state = operator.state.name();
+        Row::new([operator.id.clone(), state.to_owned(), clock(operator.since)])
+            .style(Style::new().fg(colour))
+    });
+    let widths = [Constraint::Length(6), Constraint::Length(11), Constraint::Fill(1)];
+    let table = Table::new(rows.collect::<Vec<_>>(), widths)
+        .header(header(&["id", "state", "since"]))
+        .block(Block::bordered().title(" operators "));
+    frame.render_widget(table, area);
+}
+
+/// The newest first.
+fn news(frame: &mut Frame<'_>, area: Rect, books: &books::Books, now: Time) {
+    let room = usize::from(area.height.saturating_sub(2));
+    let lines = books.news.iter().rev().take(room).map(|(at, text)| {
+        let ago = Span::styled(
+            format!("{:>4} s ago  ", now.since(*at).as_secs()),
+            Style::new().add_modifier(Modifier::DIM),
+        );
+        Line::from(vec![ago, Span::raw(text.clone())])
+    });
+    let paragraph =
+        Paragraph::new(lines.collect::<Vec<_>>()).block(Block::bordered().title(" what happens "));
+    frame.render_widget(paragraph, area);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q_escape_and_control_c_end_the_day_and_nothing_else_does() {
+        let key = |code, modifiers| ends(KeyEvent::new(code, modifiers));
+        assert!(key(KeyCode::Char('q'), KeyModifiers::NONE));
+        assert!(key(KeyCode::Esc, KeyModifiers::NONE));
+        assert!(key(KeyCode::Char('c'), KeyModifiers::CONTROL));
+        assert!(!key(KeyCode::Char('c'), KeyModifiers::NONE));
+        assert!(!key(KeyCode::Enter, KeyModifiers::NONE));
+    }
+}

@@ -288,7 +288,7 @@ fn the_whole_endpoint_keeps_within_its_limits() {
                 for leg in calls.into_iter().filter(|_| pause % 2 == 0) {
                     endpoint.answer(now, leg, Bytes::from_static(b"v=0\r\n"));
                 }
-                now = now + std::time::Duration::from_millis(u64::from(*pause) * 20);
+                now += std::time::Duration::from_millis(u64::from(*pause) * 20);
                 endpoint.handle_timeout(now);
                 let counts = endpoint.counts();
                 assert!(counts.transactions <= 64 && counts.dialogs <= 16);

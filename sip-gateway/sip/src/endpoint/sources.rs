@@ -115,10 +115,12 @@ impl Sources {
 
     fn source(&mut self, now: Time, address: IpAddr) -> &mut Source {
         let address = source_of(address);
-        if !self.by_address.contains_key(&address) && self.by_address.len() >= self.limits.sources.max(1) {
-            if let Some((_, oldest)) = self.by_age.pop_first() {
-                self.by_address.remove(&oldest);
-            }
+        let full = self.by_address.len() >= self.limits.sources.max(1);
+        if full
+            && !self.by_address.contains_key(&address)
+            && let Some((_, oldest)) = self.by_age.pop_first()
+        {
+            self.by_address.remove(&oldest);
         }
         let burst = self.limits.burst;
         let source = self.by_address.entry(address).or_insert_with(|| Source {

@@ -92,7 +92,7 @@ proptest! {
         let mut sources = Sources::new(limits());
         let mut now = at(0);
         for (source, later, guess) in visits {
-            now = now + Duration::from_millis(later * 700);
+            now += Duration::from_millis(later * 700);
             if guess { sources.guessed(now, host(source)); } else { sources.admits(now, host(source)); }
             prop_assert!(sources.len() <= 4);
             prop_assert_eq!(sources.by_age.len(), sources.len());

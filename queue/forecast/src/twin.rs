@@ -19,7 +19,7 @@ use crate::wait::Moments;
 /// Operators and callers drawn over all runs of one forecast: what a forecast may cost.
 const BUDGET: usize = 12_000;
 /// Runs of one forecast, if the budget allows; a power of two.
-const RUNS: usize = 64;
+const RUNS: usize = 256;
 /// With fewer runs the recursion alone is better.
 const FEWEST: usize = 16;
 /// Events of one run; one that takes more is given up.

@@ -181,6 +181,12 @@ fn calls(config: &Config) -> gateway::Settings {
             .map(|queue| (queue.name.clone(), queue.max_wait))
             .collect(),
         queue_away: config.gateway.queue_away,
+        recorded: config
+            .queues
+            .iter()
+            .filter(|queue| queue.record)
+            .map(|queue| (queue.name.clone(), queue.consent.clone()))
+            .collect(),
         advertise: config.media.advertise,
         learn: config.media.learn,
         prompts: gateway::Prompts::of((*config.library).clone()),

@@ -1,5 +1,7 @@
 //! WAV files (RIFF, PCM) to samples. The only module that names `hound`.
 
+pub(crate) mod stereo;
+
 use std::io::{self, Read, Seek, Write};
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};

@@ -25,6 +25,9 @@ pub struct Settings {
     pub learn: bool,
     /// Everything the flows can ask to hear.
     pub prompts: Prompts,
+    /// The queues whose talks are recorded, each with the prompt that tells the caller so beforehand; `None`: nobody is
+    /// told.
+    pub recorded: BTreeMap<QueueName, Option<Arc<str>>>,
     /// Calls at once; the next INVITE gets 503 with Retry-After.
     pub max_calls: usize,
 }

@@ -18,6 +18,7 @@ mod numbers;
 mod people;
 mod problem;
 mod read;
+mod recording;
 mod report;
 mod section;
 mod services;

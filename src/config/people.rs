@@ -7,6 +7,7 @@ use pronto_types::{OperatorId, QueueName, Secret};
 use super::Environment;
 use super::nearest::quoted;
 use super::problem::{Problem, Problems};
+use super::recording;
 use super::section::{Section, Table, Text, Wrong};
 use super::settings::{Credential, Operator, Queue, SignIn, Strategy};
 
@@ -30,12 +31,18 @@ pub(super) fn default_queue(name: QueueName) -> Queue {
         limit: 1000,
         nobody_after: 30 * SECOND,
         announce_every: 60 * SECOND,
+        record: false,
+        consent: None,
     }
 }
 
 /// Reads every `[[queue]]`.
-pub(super) fn read_queues(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<Queue> {
+pub(super) fn read_queues(
+    tables: Vec<Table<'_>>,
+    problems: &mut Problems,
+) -> (Vec<Queue>, Vec<recording::Written>) {
     let mut queues: Vec<Queue> = Vec::with_capacity(tables.len());
+    let mut written = Vec::with_capacity(tables.len());
     for table in tables {
         let mut section = Section::new("[[queue]]", table, problems);
         let name = section.required("name", NAME, |text| {
@@ -50,6 +57,7 @@ pub(super) fn read_queues(tables: Vec<Table<'_>>, problems: &mut Problems) -> Ve
             "longest-idle" => Ok(Strategy::LongestIdle),
             other => Err(Wrong::unknown(other, ["longest-idle"])),
         });
+        let recorded = recording::read(&mut section);
         // Without a name the rest is still checked, and nobody ever sees the stand-in.
         let default = default_queue(name.clone().unwrap_or_else(nameless));
         let queue = Queue {
@@ -61,12 +69,18 @@ pub(super) fn read_queues(tables: Vec<Table<'_>>, problems: &mut Problems) -> Ve
             limit: section.whole("limit", default.limit, 1..=10_000),
             nobody_after: section.duration("nobody_after", default.nobody_after, Duration::ZERO..=DAY),
             announce_every: section.duration("announce_every", default.announce_every, Duration::ZERO..=DAY),
+            record: recorded.record,
+            consent: recorded
+                .consent
+                .as_ref()
+                .map(|(prompt, _)| prompt.as_str().into()),
             name: default.name,
         };
         section.finish();
         queues.extend(name.map(|_| queue));
+        written.push(recorded);
     }
-    queues
+    (queues, written)
 }
 
 #[expect(clippy::expect_used, reason = "the name is a constant")]

@@ -11,7 +11,7 @@ use super::problem::{Problem, Problems, Severity};
 use super::report::{Page, Report};
 use super::section::{Section, Table};
 use super::settings::{Config, Number, Operator, Queue};
-use super::{Environment, addresses, numbers, people, services, sip};
+use super::{Environment, addresses, numbers, people, recording, services, sip};
 
 /// Reads a text named `file`, whose relative paths start at `folder`.
 pub(super) fn read(
@@ -105,9 +105,10 @@ fn read_sections(
     top.finish();
 
     let library = services::read_prompts(prompts, folder, problems);
-    let queues = people::read_queues(queue_tables.clone(), problems);
+    let (queues, recorded) = people::read_queues(queue_tables.clone(), problems);
     let operators = people::read_operators(operator_tables, &queues, environment, problems);
     let (numbers, pages) = numbers::read(number_tables, folder, &queues, &library, problems);
+    recording::check(&recorded, &numbers, &library, problems);
     let config = Config {
         file: None,
         timezone,

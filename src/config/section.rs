@@ -128,6 +128,11 @@ impl<'t, 'p> Section<'t, 'p> {
         self.table.span()
     }
 
+    /// Where the value of a key stands; `None` where it is left to its default.
+    pub(super) fn place(&self, key: &str) -> Option<Range<usize>> {
+        self.table.place(key)
+    }
+
     /// Whether a key is there, right or wrong.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.entries.contains_key(key)

@@ -182,6 +182,11 @@ pub struct Queue {
     /// `announce_every`: how often a waiting caller is told position and wait, beginning with the joining. Default
     /// `60s`, at most `24h`; `0s`: only at the joining.
     pub announce_every: Duration,
+    /// `record`: whether talks are recorded, below `recordings` in the store's folder. Default `false`.
+    pub record: bool,
+    /// `consent`: the prompt that tells callers so before they take a place; only who heard it is recorded. Without it
+    /// they are recorded untold, which is warned of.
+    pub consent: Option<Arc<str>>,
 }
 
 /// Who is offered the next caller.

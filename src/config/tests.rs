@@ -4,6 +4,7 @@ mod files;
 mod legal;
 mod numbers;
 mod people;
+mod recording;
 mod services;
 mod sockets;
 

@@ -401,6 +401,7 @@ fn calls() -> Settings {
             .map(|name| (name, Duration::from_secs(15 * 60)))
             .collect(),
         queue_away: Duration::from_secs(60),
+        recorded: BTreeMap::new(),
         advertise: None,
         learn: true,
         prompts,

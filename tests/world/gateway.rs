@@ -142,6 +142,8 @@ impl GatewayNode {
                         wants.push(Want::Media(after, event));
                     }
                 }
+                // Nothing is recorded in this world.
+                Output::Recording(_) => {}
                 Output::Record(entry) => {
                     self.records.see(&entry.event);
                     self.journal.push(entry.event);

@@ -26,6 +26,7 @@ fn main() {
         ports: (20_000, 39_999),
         threads: 1,
         on_event: Box::new(move |event| drop(sender.send(event))),
+        on_recorded: Box::new(|_| {}),
     })
     .unwrap();
     let phone = UdpSocket::bind("127.77.9.2:0").unwrap();

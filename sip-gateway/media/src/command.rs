@@ -33,6 +33,11 @@ number! {
     PlayId
 }
 
+number! {
+    /// One recording of a bridge. Chosen by the control plane, never used twice in a process.
+    RecordingId
+}
+
 /// An audio codec (RFC 3551 §4.5.14). Both are 8 kHz, one octet per sample.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Codec {
@@ -121,6 +126,16 @@ pub enum Command {
         a: LegId,
         /// The other.
         b: LegId,
+    },
+    /// Record the bridge of these two until it ends, however it ends. [`Recorded`](crate::Recorded) follows; where they are
+    /// not bridged, or recorded already, only its end.
+    Record {
+        /// The leg heard left.
+        left: LegId,
+        /// The other leg of its bridge, heard right.
+        right: LegId,
+        /// Which recording this is.
+        recording: RecordingId,
     },
     /// Send these keys, 100 ms each: as telephone-events, or as tones where those were not agreed. Other audio to the leg
     /// waits meanwhile.

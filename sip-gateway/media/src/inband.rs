@@ -19,6 +19,8 @@ const BLOCK: usize = 102;
 const HOP: usize = BLOCK / 2;
 /// Blocks in a row that make a key.
 const HITS: u8 = 4;
+/// Blocks in a row that may become one: speech hardly ever has two.
+const SUSPICIOUS: u8 = 2;
 /// Blocks in a row without the key that end it.
 const MISSES: u8 = 5;
 /// Below this mean square per sample (about -36 dBm0) it is noise.
@@ -72,6 +74,11 @@ impl Detector {
             }
         }
         pressed
+    }
+
+    /// Whether a key is down, or may turn out to be.
+    pub(crate) fn suspects(&self) -> bool {
+        self.down.is_some() || self.hits >= SUSPICIOUS
     }
 
     fn judge(&mut self) -> Option<Digit> {

@@ -8,11 +8,12 @@
 //!
 //! Everything that decides is pure and told the time: [`Shard`] holds the legs of one thread and their bridges,
 //! [`Session`] is one leg (what it plays, what it hears, where it sends), and under it one module per standard:
-//! [`rtp`] and [`rtcp`] (RFC 3550), [`telephone_event`] (RFC 4733), [`g711`], [`learn`] (symmetric RTP).
+//! [`rtp`] and [`rtcp`] (RFC 3550), [`telephone_event`] (RFC 4733), [`g711`], [`learn`] (symmetric RTP); [`recording`]
+//! lays what both legs of a bridge say on one timeline.
 //! [`worker`] is the only place with sockets, threads and a clock; RTP never passes through the control plane.
 //!
 //! Deliberately not here: SDP (the control plane says what was agreed), jitter buffers (a relayed stream keeps its
-//! source's timing and its listener has one), other codecs than G.711, SRTP.
+//! source's timing and its listener has one), other codecs than G.711, SRTP, files.
 
 mod clip;
 mod command;
@@ -20,6 +21,7 @@ mod dtmf;
 pub mod g711;
 mod inband;
 pub mod learn;
+pub mod recording;
 mod resample;
 pub mod rtcp;
 pub mod rtp;
@@ -29,7 +31,8 @@ pub mod telephone_event;
 pub mod worker;
 
 pub use clip::Clip;
-pub use command::{Codec, Command, Event, Learn, LegId, OpenError, PlayId, Stats};
+pub use command::{Codec, Command, Event, Learn, LegId, OpenError, PlayId, RecordingId, Stats};
+pub use recording::Recorded;
 pub use session::Session;
 pub use shard::Shard;
 pub use worker::{CommandError, Counters, Media, MediaSettings};

@@ -6,14 +6,15 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use pronto_types::Time;
 
+use crate::recording::{self, Recorded, Recording, Side};
 use crate::session::{Agreement, Arrival, DropReason, PACKET, Session};
-use crate::{Command, Event, LegId, Stats, rtcp};
+use crate::{Command, Event, LegId, RecordingId, Stats, rtcp};
 
 /// Slots of the wheel.
 pub const SLOTS: usize = 10;
@@ -124,6 +125,8 @@ pub struct Shard {
     places: BTreeMap<LegId, usize>,
     wheel: [Vec<usize>; SLOTS],
     bridges: usize,
+    recordings: BTreeMap<RecordingId, Recording>,
+    recorded: VecDeque<Recorded>,
     tally: Tally,
 }
 
@@ -133,6 +136,8 @@ struct Leg {
     session: Session,
     /// The place of the other leg of its bridge.
     partner: Option<usize>,
+    /// Which recording hears it, and where.
+    recorded: Option<(RecordingId, Side)>,
     slot: usize,
 }
 
@@ -158,6 +163,7 @@ impl Shard {
             id: leg,
             session: Session::new(seed, now),
             partner: None,
+            recorded: None,
             slot,
         });
         self.places.insert(leg, place);
@@ -219,6 +225,17 @@ impl Shard {
             }
             Command::Bridge { a, b } => self.bridge(now, a, b),
             Command::Unbridge { a, b } => self.unbridge(a, b),
+            Command::Record {
+                left,
+                right,
+                recording,
+            } => {
+                let begun = self.record(now, left, right, recording);
+                if begun.is_none() {
+                    self.recorded.push_back(recording::never_begun(recording));
+                }
+                begun
+            }
         };
         if known.is_none() {
             self.tally.stray_commands += 1;
@@ -258,18 +275,40 @@ impl Shard {
         (self.leg(a)?.partner == Some(b)).then(|| self.part(a))
     }
 
-    /// Ends the bridge a leg is in, if any.
+    fn record(&mut self, now: Time, left: LegId, right: LegId, recording: RecordingId) -> Option<()> {
+        let (left, right) = (*self.places.get(&left)?, *self.places.get(&right)?);
+        let free = self.leg(right)?.recorded.is_none() && !self.recordings.contains_key(&recording);
+        let bridged = self.leg(left)?.partner == Some(right);
+        if !free || !bridged {
+            return None;
+        }
+        for (place, side) in [(left, Side::Left), (right, Side::Right)] {
+            self.leg(place)?.recorded = Some((recording, side));
+        }
+        self.recordings.insert(recording, Recording::new(recording, now));
+        Some(())
+    }
+
+    /// Ends the bridge a leg is in, if any, and its recording.
     fn part(&mut self, place: usize) {
-        let partner = self.leg(place).and_then(|leg| {
-            leg.session.unbridge();
-            leg.partner.take()
-        });
+        let Some(leg) = self.leg(place) else { return };
+        leg.session.unbridge();
+        let (partner, recorded) = (leg.partner.take(), leg.recorded.take());
         if let Some(other) = partner.and_then(|partner| self.leg(partner)) {
             // Both know of each other, or neither does.
             other.session.unbridge();
             other.partner = None;
+            other.recorded = None;
             self.bridges -= 1;
         }
+        if let Some(recording) = recorded.and_then(|(id, _)| self.recordings.remove(&id)) {
+            recording.end(&mut |recorded| self.recorded.push_back(recorded));
+        }
+    }
+
+    /// What recorded bridges say; drain to `None` after whatever was told to the shard.
+    pub fn poll_recorded(&mut self) -> Option<Recorded> {
+        self.recorded.pop_front()
     }
 
     /// A datagram came to a leg's RTP or RTCP port. It may be rewritten and sent on to the other leg of a bridge.
@@ -311,6 +350,15 @@ impl Shard {
             tally.digits += 1;
             outlet.report(Event::Digit { leg: id, digit });
         }
+        if let Some((id, side)) = leg.recorded
+            && let Some(recording) = self.recordings.get_mut(&id)
+        {
+            let payload = datagram.get(heard.packet.payload.clone()).unwrap_or_default();
+            let said = &mut self.recorded;
+            recording.hear(now, side, (&heard, payload), &mut |recorded| {
+                said.push_back(recorded)
+            });
+        }
         let Some((at, other)) = partner.and_then(|at| Some((at, self.legs.get_mut(at)?.as_mut()?))) else {
             return;
         };
@@ -329,7 +377,13 @@ impl Shard {
         let mut buffer = [0; PACKET];
         let mut report = [0; rtcp::REPORT];
         for &place in &self.wheel[slot % SLOTS] {
-            let Some(Leg { id, session, .. }) = &mut self.legs[place] else {
+            let Some(Leg {
+                id,
+                session,
+                recorded,
+                ..
+            }) = &mut self.legs[place]
+            else {
                 continue;
             };
             let tick = session.tick(now, &mut buffer);
@@ -346,6 +400,12 @@ impl Shard {
             if tick.stalled {
                 outlet.report(Event::Stalled { leg: *id });
             }
+            if let Some((recording, Side::Left)) = recorded
+                && let Some(recording) = self.recordings.get_mut(recording)
+            {
+                let said = &mut self.recorded;
+                recording.advance(now, &mut |recorded| said.push_back(recorded));
+            }
         }
     }
 
@@ -357,6 +417,11 @@ impl Shard {
     /// Bridges between legs.
     pub fn bridges(&self) -> usize {
         self.bridges
+    }
+
+    /// Recordings of bridges.
+    pub fn recordings(&self) -> usize {
+        self.recordings.len()
     }
 
     /// Open legs.

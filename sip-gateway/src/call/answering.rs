@@ -1,5 +1,6 @@
 //! The caller's leg: from the INVITE to a running flow, and what the caller's phone says after that.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,6 +112,7 @@ impl Gateway {
             flow: ivr::Session::new(Arc::clone(&number.flow)),
             place: Place::None,
             answered: None,
+            told: BTreeSet::new(),
             digits: 0,
             timer: None,
         };
@@ -149,6 +151,7 @@ impl Gateway {
             media::Event::Opened { local, .. } => self.answer_caller(now, call, local),
             media::Event::OpenFailed { .. } => self.no_media(now, call),
             media::Event::Digit { digit, .. } => self.caller_digit(now, call, digit, true),
+            media::Event::Finished { play, .. } if self.consent_heard(now, call, play) => {}
             media::Event::Finished { play, .. } => {
                 let play = ivr::PlayId(play.0);
                 if call.caller.playing == Some(Playing::Prompt(play)) {
@@ -291,7 +294,7 @@ impl Gateway {
                         leg: call.caller.media,
                     });
                 }
-                ivr::Output::Wish(ivr::Wish::Enqueue { wish, queue }) => self.join(now, call, wish, queue),
+                ivr::Output::Wish(ivr::Wish::Enqueue { wish, queue }) => self.enqueue(now, call, wish, queue),
                 ivr::Output::Wish(ivr::Wish::LeaveQueue) => self.leave_by_key(now, call),
                 ivr::Output::HangUp => self.end_call(now, call, CallOutcome::Completed),
             }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  caller's INVITE ─ media opened ─ 200 ─ ACK ─┬─ flow: play, digits ─┬─ enqueue ─ waiting ─ offered ─ talking
-//!  (state.rs: Caller)                          │  (answering.rs)       │  (waiting.rs) (offering.rs) (talking.rs)
+//!  (state.rs: Caller)                          │  (answering.rs)       │  (waiting.rs) (offering.rs) (talking.rs, recording.rs)
 //!                                              └──── flow: hang up ────┴──────────── record (ending.rs)
 //! ```
 
@@ -17,6 +17,7 @@ mod negotiate;
 mod offering;
 mod parting;
 mod queue_link;
+mod recording;
 mod state;
 mod talking;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pronto_media as media;
+use pronto_recordings::{Kept, Talk};
 use pronto_sip as sip;
 use pronto_types::link::{Directive, Event};
 use pronto_types::{CallId, OfferId, OperatorId, TicketId, Time};
@@ -65,6 +67,8 @@ pub enum Input {
     Directive(Directive),
     /// Calls a crashed predecessor left open: they are recorded as lost.
     Recovered(BTreeSet<CallId>),
+    /// The recorder has finished a file, or gave it up.
+    Recorded(Kept),
     /// Take no new calls; finish those that are up.
     Drain,
     /// End every call now.
@@ -83,6 +87,8 @@ pub enum Output {
     },
     /// Command the media threads.
     Media(media::Command),
+    /// Tell the recorder that a talk begins, before the command after it.
+    Recording(Talk),
     /// Append to the journal's store.
     Record(Entry),
     /// Send over the link. Only while attached.
@@ -123,6 +129,8 @@ pub struct Gateway {
     unsaid: BTreeSet<OperatorId>,
     /// Operators who ring, talk or call, and in how many parts.
     engaged: BTreeMap<OperatorId, u32>,
+    /// Talks whose recordings are not finished; they may outlive the call.
+    recordings: BTreeSet<TicketId>,
     /// Operators' legs that are being released, by SIP leg; they outlive the call they were for.
     parting: BTreeMap<sip::LegId, Parting>,
     /// Deadlines of calls, earliest first.
@@ -152,6 +160,7 @@ impl Gateway {
             offers: BTreeMap::new(),
             unsaid: BTreeSet::new(),
             engaged: BTreeMap::new(),
+            recordings: BTreeSet::new(),
             parting: BTreeMap::new(),
             timers: BTreeSet::new(),
             next_media_leg: 1,
@@ -185,6 +194,7 @@ impl Gateway {
             }
             Input::Directive(directive) => self.directive(now, directive),
             Input::Recovered(calls) => self.recovered(now, calls),
+            Input::Recorded(kept) => self.recorded(now, kept),
             Input::Drain => {
                 self.draining = true;
                 self.sip.drain(true);
@@ -253,9 +263,10 @@ impl Gateway {
         self.draining && self.calls.is_empty()
     }
 
-    /// Nobody is left to be told anything: every phone has confirmed its BYE, the queue has the whole journal.
+    /// Nobody is left to be told anything: every phone has confirmed its BYE, every recording is on the books, the queue
+    /// has the whole journal.
     pub fn settled(&self) -> bool {
-        let told = self.parting.is_empty() && self.sip.counts().dialogs == 0;
+        let told = self.parting.is_empty() && self.sip.counts().dialogs == 0 && self.recordings.is_empty();
         self.drained() && told && self.journal.backlog() == 0
     }
 

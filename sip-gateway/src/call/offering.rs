@@ -147,7 +147,7 @@ impl Gateway {
                 _ => {}
             },
             Place::Talking(..) => self.talk_event(now, call, event),
-            Place::Waiting(_) | Place::None => {}
+            Place::Waiting(_) | Place::Telling(_) | Place::None => {}
         }
     }
 
@@ -180,6 +180,7 @@ impl Gateway {
             a: call.caller.media,
             b: ringing.media,
         });
+        self.record_talk(now, call, &ticket, ringing.media);
         self.write(
             now,
             Event::Answered {

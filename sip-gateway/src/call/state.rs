@@ -1,5 +1,6 @@
 //! The states of a call. Each variant owns its data and its deadlines: leaving a state cancels its timers.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub(super) struct Call {
     pub(super) place: Place,
     /// When the 200 was acknowledged.
     pub(super) answered: Option<Time>,
+    /// The consent prompts the caller has heard to their end.
+    pub(super) told: BTreeSet<Arc<str>>,
     /// Keys pressed.
     pub(super) digits: u32,
     /// What the timer table holds for this call.
@@ -48,6 +51,8 @@ pub(super) struct CallerLeg {
 pub(super) enum Playing {
     /// A prompt of the flow.
     Prompt(ivr::PlayId),
+    /// That the talk will be recorded.
+    Consent,
     /// Music on hold.
     Music,
 }
@@ -82,12 +87,25 @@ pub(super) enum Silence {
 pub(super) enum Place {
     /// Nowhere.
     None,
+    /// On the way into a queue, being told that the talk will be recorded.
+    Telling(Telling),
     /// In a queue, hearing music.
     Waiting(Ticket),
     /// An operator's phone is being rung.
     Offered(Ticket, Ringing),
     /// Connected.
     Talking(Ticket, Talk),
+}
+
+/// The caller is being told.
+pub(super) struct Telling {
+    /// The flow's wish that asked for the queue.
+    pub(super) wish: ivr::WishId,
+    pub(super) queue: QueueName,
+    pub(super) prompt: Arc<str>,
+    pub(super) play: media::PlayId,
+    /// When the place is taken although nothing was heard of the prompt's end.
+    pub(super) until: Time,
 }
 
 /// A place in a queue.
@@ -150,6 +168,7 @@ impl Call {
     pub(super) fn deadline(&self) -> Option<Time> {
         let place = match &self.place {
             Place::None => None,
+            Place::Telling(telling) => Some(telling.until),
             Place::Waiting(ticket) => Some(
                 ticket
                     .unknown_until

@@ -1,5 +1,7 @@
 //! The core with real SIP endpoints around it, modelled media and a queue played by the test: one call, step by step.
 
+mod recording;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -30,6 +32,8 @@ struct House {
     told: Vec<(usize, sip::Event)>,
     commands: Vec<media::Command>,
     events: Vec<Event>,
+    /// The talks the recorder was told of.
+    recordings: Vec<Talk>,
 }
 
 const CALLER: usize = 0;
@@ -45,6 +49,10 @@ fn operator() -> OperatorId {
 
 impl House {
     fn open() -> Self {
+        House::with(settings())
+    }
+
+    fn with(settings: Settings) -> Self {
         let secret = Secret::new("correct horse");
         let mut endpoint = sip::Settings::new("pronto.example");
         endpoint.listen = vec![(sip::Transport::Udp, gateway_address())];
@@ -56,7 +64,7 @@ impl House {
             allow,
         });
         let endpoint = sip::Endpoint::new(endpoint, ChaCha12Rng::seed_from_u64(1));
-        let gateway = Gateway::new(Arc::new(settings()), endpoint, ChaCha12Rng::seed_from_u64(2));
+        let gateway = Gateway::new(Arc::new(settings), endpoint, ChaCha12Rng::seed_from_u64(2));
         let phone = |address: SocketAddr, seed| {
             let mut settings = sip::Settings::new("pronto.example");
             settings.listen = vec![(sip::Transport::Udp, address)];
@@ -77,6 +85,7 @@ impl House {
             told,
             commands,
             events,
+            recordings: Vec::new(),
         };
         let flow = house.flow(OPERATOR);
         let (user, domain, expires) = ("101".to_owned(), "pronto.example".to_owned(), secs(3600));
@@ -150,6 +159,7 @@ impl House {
                 }
                 self.commands.push(command);
             }
+            Output::Recording(talk) => self.recordings.push(talk),
             Output::Record(entry) => self.events.push(entry.event),
             Output::Entry(_) => {}
         }
@@ -278,6 +288,7 @@ fn settings() -> Settings {
         numbers: BTreeMap::from([("800".to_owned(), number)]),
         max_wait: BTreeMap::from([(QueueName::new("support").unwrap(), secs(600))]),
         queue_away: secs(60),
+        recorded: BTreeMap::new(),
         advertise: None,
         learn: true,
         prompts,

@@ -16,7 +16,7 @@ const AFTER_THE_QUEUE: Duration = Duration::from_secs(1);
 const MAX_WAIT: Duration = Duration::from_secs(30 * 60);
 
 impl Gateway {
-    /// The flow asks for a place in a queue.
+    /// Takes a place in a queue.
     pub(super) fn join(&mut self, now: Time, call: &mut Call, wish: ivr::WishId, queue: QueueName) {
         let max_wait = self.settings.max_wait.get(&queue).copied().unwrap_or(MAX_WAIT);
         let id = self.take_ticket(call, now, &queue, None);
@@ -67,7 +67,7 @@ impl Gateway {
                 ticket
             }
             // Who talks is no longer waiting: the report of the answer is on its way and says it all.
-            place @ (Place::Talking(..) | Place::None) => return call.place = place,
+            place @ (Place::Talking(..) | Place::Telling(_) | Place::None) => return call.place = place,
         };
         let id = self.take_ticket(call, ticket.joined, &ticket.queue, Some(lost));
         self.tickets.remove(&lost);
@@ -102,7 +102,7 @@ impl Gateway {
     /// Gives up the place of our own accord, whatever it was.
     pub(super) fn leave(&mut self, now: Time, call: &mut Call, reason: LeaveReason) {
         match std::mem::replace(&mut call.place, Place::None) {
-            Place::None => {}
+            Place::None | Place::Telling(_) => {}
             Place::Waiting(ticket) => self.left(now, &ticket, reason),
             Place::Offered(ticket, ringing) => {
                 self.left(now, &ticket, reason);
@@ -140,7 +140,7 @@ impl Gateway {
                 self.exit_by(now, call, &ticket, outcome);
             }
             // The phone answered first: the report of it is on its way, and the queue accepts.
-            place @ (Place::Talking(..) | Place::None) => call.place = place,
+            place @ (Place::Talking(..) | Place::Telling(_) | Place::None) => call.place = place,
         }
     }
 
@@ -181,9 +181,10 @@ impl Gateway {
                 self.left(now, &ticket, outcome.0);
                 self.exit_by(now, call, &ticket, outcome.1);
             }
+            Place::Telling(telling) if telling.until <= now => self.join_after_telling(now, call),
             Place::Offered(_, ringing) if ringing.until <= now => self.ring_timeout(now, call),
             Place::Talking(_, talk) => self.talk_deadline(now, talk),
-            Place::Offered(..) | Place::None => {}
+            Place::Offered(..) | Place::Telling(_) | Place::None => {}
         }
     }
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pronto_media::Media;
+use pronto_recordings::Recorder;
 use pronto_sip::{Flow, Transport};
-use pronto_types::CallId;
+use pronto_types::{CallId, TicketId};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -61,6 +62,8 @@ pub(super) struct Control {
     core: Gateway,
     clock: Clock,
     media: Media,
+    /// `None` only while ending.
+    recorder: Option<Recorder>,
     sockets: Sockets,
     journal: Journal,
     bindings: Bindings,
@@ -77,7 +80,7 @@ pub(super) struct Control {
 impl Control {
     pub(super) fn new(
         (core, clock): (Gateway, Clock),
-        media: Media,
+        (media, recorder): (Media, Recorder),
         sockets: Sockets,
         (journal, bindings): (Journal, Bindings),
         happened: mpsc::Sender<Happened>,
@@ -87,6 +90,7 @@ impl Control {
             core,
             clock,
             media,
+            recorder: Some(recorder),
             sockets,
             journal,
             bindings,
@@ -155,7 +159,12 @@ impl Control {
     }
 
     fn each_second(&mut self) {
-        meters::set(&self.core, &self.media, self.sockets.tcp.len());
+        meters::set(
+            &self.core,
+            &self.media,
+            self.recorder.as_ref(),
+            self.sockets.tcp.len(),
+        );
         let sip = self.core.sip();
         self.bindings
             .save(sip.bindings_version(), || sip.saved_bindings());
@@ -189,9 +198,34 @@ impl Control {
         }
     }
 
-    /// What was written last must be in the store before the process goes. Nobody is listened to any more.
-    async fn finish(self, inbox: mpsc::Receiver<Happened>, inner: mpsc::Receiver<Happened>) -> Stopped {
-        drop((inbox, inner));
+    /// What was written last must be in the store before the process goes. Nobody is listened to any more but the
+    /// recorder, which may still have files to finish.
+    async fn finish(
+        mut self,
+        inbox: mpsc::Receiver<Happened>,
+        mut inner: mpsc::Receiver<Happened>,
+    ) -> Stopped {
+        drop(inbox);
+        if let Some(recorder) = self.recorder.take() {
+            let finished = tokio::task::spawn_blocking(move || drop(recorder));
+            let kept = async {
+                while let Some(happened) = inner.recv().await {
+                    if matches!(happened, Happened::Recorded(_)) {
+                        self.happened(happened);
+                    }
+                }
+            };
+            tokio::select! {
+                _ = finished => {}
+                () = kept => {}
+            }
+        }
+        while let Ok(happened) = inner.try_recv() {
+            if matches!(happened, Happened::Recorded(_)) {
+                self.happened(happened);
+            }
+        }
+        drop(inner);
         let (version, bound) = (
             self.core.sip().bindings_version(),
             self.core.sip().saved_bindings(),
@@ -230,6 +264,10 @@ impl Control {
                 }
             }
             Happened::Media(event) => self.input(Input::Media(event)),
+            Happened::Recorded(kept) => {
+                meters::recorded(kept.flaw);
+                self.input(Input::Recorded(kept));
+            }
             Happened::Link(event) => self.link(event),
             Happened::StoreFailed(error) => return Some(Stopped::StoreFailed(error)),
         }
@@ -279,6 +317,11 @@ impl Control {
                 match output {
                     Output::Transmit { flow, bytes } => self.transmit(flow, bytes),
                     Output::Media(command) => self.command(command),
+                    Output::Recording(talk) => {
+                        if let Some(recorder) = &self.recorder {
+                            recorder.begin(talk);
+                        }
+                    }
                     Output::Record(entry) => {
                         self.last.store(entry.number, Ordering::Relaxed);
                         self.journal.append(&entry);
@@ -340,8 +383,15 @@ impl Control {
             pronto_media::Command::Open { leg, .. } => Some(*leg),
             _ => None,
         };
+        let recording = match &command {
+            pronto_media::Command::Record { recording, .. } => Some(TicketId(recording.0)),
+            _ => None,
+        };
         if self.media.command(command).is_err() {
             metrics::counter!("pronto_media_commands_refused_total").increment(1);
+            if let (Some(recorder), Some(ticket)) = (&self.recorder, recording) {
+                recorder.inlet().end(ticket, 0);
+            }
             if let Some(leg) = opening {
                 let error = pronto_media::OpenError::Busy;
                 self.media_refused

@@ -1,11 +1,13 @@
 //! The gateway's metrics: what the core, the SIP endpoint and the media threads have counted, set once a second.
 
 use pronto_media::Media;
+use pronto_recordings::Recorder;
+use pronto_types::link::RecordingFlaw;
 
 use crate::call::Gateway;
 
 /// Sets all of them.
-pub(super) fn set(core: &Gateway, media: &Media, connections: usize) {
+pub(super) fn set(core: &Gateway, media: &Media, recorder: Option<&Recorder>, connections: usize) {
     let counts = core.counts();
     gauge("pronto_calls", counts.calls);
     gauge("pronto_journal_backlog", counts.backlog);
@@ -14,6 +16,22 @@ pub(super) fn set(core: &Gateway, media: &Media, connections: usize) {
     metrics::counter!("pronto_calls_refused_total").absolute(counts.refused);
     sip(core, connections);
     packets(media);
+    if let Some(recorder) = recorder {
+        gauge("pronto_recordings", recorder.open());
+        metrics::counter!("pronto_recording_frames_dropped_total").absolute(recorder.dropped());
+    }
+}
+
+/// Counts a recording by what became of it.
+pub(super) fn recorded(flaw: Option<RecordingFlaw>) {
+    let result = match flaw {
+        None => "whole",
+        Some(RecordingFlaw::DiskFull) => "disk-full",
+        Some(RecordingFlaw::DiskFailed) => "disk-failed",
+        Some(RecordingFlaw::Overrun) => "overrun",
+        Some(RecordingFlaw::Killed) => "killed",
+    };
+    metrics::counter!("pronto_recordings_total", "result" => result).increment(1);
 }
 
 fn sip(core: &Gateway, connections: usize) {

@@ -19,9 +19,10 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pronto_media::{Media, MediaSettings};
+use pronto_media::{Media, MediaSettings, Recorded};
+use pronto_recordings::{Kept, Recorder};
 use pronto_sip::{Flow, Transport};
-use pronto_types::{GatewayName, Time};
+use pronto_types::{GatewayName, TicketId, Time};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 use tokio::net::TcpStream;
@@ -41,6 +42,9 @@ const HAPPENED: usize = 4096;
 /// cost a caller a digit.
 const INNER: usize = 65_536;
 
+/// The recordings, in the store's directory.
+const RECORDINGS: &str = "recordings";
+
 /// Something the control plane must know.
 #[derive(Debug)]
 pub(crate) enum Happened {
@@ -56,6 +60,8 @@ pub(crate) enum Happened {
     Media(pronto_media::Event),
     /// The link says something.
     Link(LinkEvent),
+    /// The recorder has finished a file, or gave it up.
+    Recorded(Kept),
     /// The journal's store failed.
     StoreFailed(String),
 }
@@ -96,6 +102,9 @@ pub enum StartError {
     /// The media threads cannot start.
     #[error("cannot start the media threads: {0}")]
     Media(std::io::Error),
+    /// The recorder cannot start.
+    #[error("cannot start the recorder: {0}")]
+    Recorder(std::io::Error),
     /// The journal cannot be opened.
     #[error("cannot open the journal: {0}")]
     Journal(#[from] pronto_store::StoreError),
@@ -161,6 +170,13 @@ impl GatewayShell {
         }
         let (inner, inner_inbox) = mpsc::channel(INNER);
         let to_control = inner.clone();
+        // Once the journal is open no other process keeps files here.
+        let recorder = Recorder::start(settings.store.join(RECORDINGS), move |kept| {
+            let _ = to_control.blocking_send(Happened::Recorded(kept));
+        })
+        .map_err(StartError::Recorder)?;
+        let inlet = recorder.inlet();
+        let to_control = inner.clone();
         let media = Media::start(MediaSettings {
             listen: settings.media_listen,
             ports: settings.media_ports,
@@ -170,6 +186,14 @@ impl GatewayShell {
                 if to_control.try_send(Happened::Media(event)).is_err() {
                     metrics::counter!("pronto_media_events_dropped_total").increment(1);
                 }
+            }),
+            on_recorded: Box::new(move |recorded| match recorded {
+                Recorded::Frames {
+                    recording,
+                    from,
+                    frames,
+                } => inlet.frames(TicketId(recording.0), from, frames),
+                Recorded::Ended { recording, frames } => inlet.end(TicketId(recording.0), frames),
             }),
         })
         .map_err(StartError::Media)?;
@@ -196,7 +220,7 @@ impl GatewayShell {
         let (drain, drained) = watch::channel(Drain::No);
         let control = control::Control::new(
             (core, clock),
-            media,
+            (media, recorder),
             sockets,
             (opened.journal, bindings),
             happened,

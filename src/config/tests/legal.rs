@@ -60,6 +60,8 @@ max_wait = "2h"
 limit = 12
 nobody_after = "3s"
 announce_every = "45s"
+record = true
+consent = "goodbye"
 [[operator]]
 id = "101"
 password = "correct horse"
@@ -162,6 +164,7 @@ fn every_key_of_numbers_queues_and_operators_arrives() {
     ];
     assert_eq!(durations, [20, 60, 0, 7200, 3, 45].map(Duration::from_secs));
     assert_eq!(queue.limit, 12);
+    assert_eq!((queue.record, queue.consent.as_deref()), (true, Some("goodbye")));
     let [one, two, three] = config.operators.as_slice() else {
         panic!("three operators")
     };

@@ -72,6 +72,8 @@ pub struct Heard {
     pub contents: Contents,
     /// A later packet came before it.
     pub late: bool,
+    /// The audio holds a key's tones, or seems to.
+    pub tone: bool,
 }
 
 /// What a packet carries.

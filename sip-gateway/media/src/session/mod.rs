@@ -246,6 +246,7 @@ impl Session {
                 packet,
                 contents,
                 late,
+                tone: self.detector.as_ref().is_some_and(|detector| detector.suspects()),
             },
         })
     }

@@ -20,7 +20,7 @@ use self::routes::Routes;
 use self::sockets::{Poller, Wake};
 use self::thread::Worker;
 use crate::shard::Tally;
-use crate::{Command, Event, LegId};
+use crate::{Command, Event, LegId, Recorded};
 
 /// Commands that may wait for one thread. `Close` always fits: each leg has one.
 const WAITING: usize = 4_096;
@@ -39,6 +39,8 @@ pub struct MediaSettings {
     pub threads: usize,
     /// Where events go. Called on a media thread: it must not block.
     pub on_event: Box<dyn Fn(Event) + Send + Sync>,
+    /// Where recorded bridges go. Called on a media thread: it must not block.
+    pub on_recorded: Box<dyn Fn(Recorded) + Send + Sync>,
 }
 
 impl fmt::Debug for MediaSettings {
@@ -174,6 +176,7 @@ impl Media {
         let count = settings.threads.clamp(1, THREADS);
         let routes = Arc::new(Mutex::new(Routes::new(count)));
         let on_event: Arc<dyn Fn(Event) + Send + Sync> = settings.on_event.into();
+        let on_recorded: Arc<dyn Fn(Recorded) + Send + Sync> = settings.on_recorded.into();
         let clock = Clock::start();
         let mut media = Media {
             threads: Vec::new(),
@@ -197,6 +200,7 @@ impl Media {
                 ports: Arc::clone(&ports),
                 routes: Arc::clone(&routes),
                 on_event: Arc::clone(&on_event),
+                on_recorded: Arc::clone(&on_recorded),
             });
             let handle = std::thread::Builder::new()
                 .name(format!("pronto-media-{number}"))
@@ -232,7 +236,11 @@ impl Media {
                 drop(routes);
                 return self.hand_over_known(thread, command, usize::MAX);
             }
-            Command::Bridge { a, b } | Command::Unbridge { a, b } => routes
+            Command::Bridge { a, b }
+            | Command::Unbridge { a, b }
+            | Command::Record {
+                left: a, right: b, ..
+            } => routes
                 .thread(*a)
                 .filter(|thread| routes.thread(*b) == Some(*thread)),
             Command::Configure { leg, .. }

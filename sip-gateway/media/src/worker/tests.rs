@@ -30,6 +30,7 @@ fn bench(listen: &str, ports: (u16, u16), threads: usize) -> Bench {
         ports,
         threads,
         on_event,
+        on_recorded: Box::new(|_| {}),
     })
     .unwrap();
     Bench { media, events }
@@ -258,6 +259,7 @@ fn an_address_that_is_not_ours_gives_no_sockets_and_a_range_without_pairs_no_thr
         ports: (30_001, 30_002),
         threads: 1,
         on_event: Box::new(|_| {}),
+        on_recorded: Box::new(|_| {}),
     };
     assert_eq!(
         Media::start(settings).unwrap_err().kind(),
@@ -311,6 +313,7 @@ fn a_full_thread_says_so_but_always_takes_a_close() {
             let _ = entered.send(event);
             let _ = lock(&released).recv();
         }),
+        on_recorded: Box::new(|_| {}),
     })
     .unwrap();
     media

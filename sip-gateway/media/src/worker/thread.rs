@@ -18,7 +18,7 @@ use super::routes::Routes;
 use super::sockets::{self, Pair, Poller, Ready};
 use super::{Clock, Counters, Mailbox, lock, refuse};
 use crate::shard::{Channel, Outlet, SLOT, SLOTS, Shard};
-use crate::{Command, Event, LegId, OpenError};
+use crate::{Command, Event, LegId, OpenError, Recorded};
 
 /// Up to this many legs, relayed packets are read as they come.
 const EAGER: usize = 8;
@@ -45,6 +45,7 @@ pub(super) struct Parts {
     pub(super) ports: Arc<Mutex<Ports>>,
     pub(super) routes: Arc<Mutex<Routes>>,
     pub(super) on_event: Arc<dyn Fn(Event) + Send + Sync>,
+    pub(super) on_recorded: Arc<dyn Fn(Recorded) + Send + Sync>,
 }
 
 /// A media thread's whole state.
@@ -58,6 +59,7 @@ pub(super) struct Worker {
     routes: Arc<Mutex<Routes>>,
     shard: Shard,
     carrier: Carrier,
+    on_recorded: Arc<dyn Fn(Recorded) + Send + Sync>,
     /// The next slot to turn to, counted from the clock's start.
     next: i64,
     counters: Counters,
@@ -134,6 +136,7 @@ impl Worker {
             ports,
             routes,
             on_event,
+            on_recorded,
         } = parts;
         let carrier = Carrier {
             sockets: Vec::new(),
@@ -151,6 +154,7 @@ impl Worker {
             routes,
             shard: Shard::new(),
             carrier,
+            on_recorded,
             next: 0,
             counters: Counters::default(),
         }
@@ -162,10 +166,13 @@ impl Worker {
         let mut datagram = [0; DATAGRAM];
         loop {
             self.turn();
-            if !self.obey() {
+            let told = self.obey();
+            self.hand_on();
+            if !told {
                 return;
             }
             self.read(&mut ready, &mut datagram);
+            self.hand_on();
             self.publish();
             self.wait();
         }
@@ -333,6 +340,13 @@ impl Worker {
             if self.slot_is_due() {
                 return;
             }
+        }
+    }
+
+    /// Gives away what recorded bridges said.
+    fn hand_on(&mut self) {
+        while let Some(recorded) = self.shard.poll_recorded() {
+            (self.on_recorded)(recorded);
         }
     }
 

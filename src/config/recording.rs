@@ -1,0 +1,85 @@
+//! `record` and `consent` of `[[queue]]`: who is recorded, and who is told.
+
+use std::ops::Range;
+
+use pronto_recordings::Library;
+use pronto_types::Language;
+
+use super::nearest::{nearest, one_of, quoted};
+use super::problem::{Problem, Problems};
+use super::section::Section;
+use super::settings::Number;
+
+const PROMPT: &str = "the name of a prompt";
+
+/// What one queue says about it, with its places.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    pub(super) record: bool,
+    pub(super) consent: Option<(String, Range<usize>)>,
+    /// Where a missing consent is missing.
+    place: Range<usize>,
+}
+
+/// Reads both keys.
+pub(super) fn read(section: &mut Section<'_, '_>) -> Written {
+    let record = section.flag("record", false);
+    let consent = section.text("consent", PROMPT);
+    Written {
+        record,
+        consent: consent.map(|consent| (consent.text.to_owned(), consent.span)),
+        place: section.place("record").unwrap_or_else(|| section.span()),
+    }
+}
+
+/// Checks each consent against the prompts of every language somebody is spoken to in, and warns of what is recorded
+/// without one.
+pub(super) fn check(written: &[Written], numbers: &[Number], library: &Library, problems: &mut Problems) {
+    let spoken = |language: &Language| numbers.iter().any(|number| number.language == *language);
+    let languages: Vec<Language> = Language::ALL.into_iter().filter(spoken).collect();
+    for Written {
+        record,
+        consent,
+        place,
+    } in written
+    {
+        match consent {
+            None if *record => problems.push(
+                Problem::warning(
+                    place.clone(),
+                    "talks are recorded and callers are not told",
+                    "no `consent`",
+                )
+                .expected("the prompt that tells them, as `consent`: the law of most countries asks for it"),
+            ),
+            None => {}
+            Some((prompt, place)) => {
+                if !record {
+                    let message = "callers are told of a recording that is not made";
+                    let problem = Problem::warning(place.clone(), message, "no `record = true`");
+                    problems.push(problem.expected("`record = true` beside it, or no `consent`"));
+                }
+                for language in &languages {
+                    find(prompt, place, *language, library, problems);
+                }
+            }
+        }
+    }
+}
+
+fn find(prompt: &str, place: &Range<usize>, language: Language, library: &Library, problems: &mut Problems) {
+    if library.prompt(prompt, language).is_some() {
+        return;
+    }
+    let message = format!(
+        "there is no prompt {} in the language `{language}`",
+        quoted(prompt)
+    );
+    let names = || library.names(language);
+    let problem = Problem::error(place.clone(), message, quoted(prompt));
+    problems.push(
+        problem
+            .expected(one_of(names()))
+            .nearest(nearest(prompt, names())),
+    );
+}

@@ -153,16 +153,8 @@ fn event_to_wire(event: &Event) -> entry::Event {
             language,
             regained,
         } => {
-            let (caller_number, caller_name) = caller_to_wire(caller);
-            entry::Event::Joined(v1::Joined {
-                ticket: ticket.0,
-                call: call.0,
-                queue: queue.to_string(),
-                caller_number,
-                caller_name,
-                language: language.code().to_owned(),
-                regained: regained.map_or(0, |ticket| ticket.0),
-            })
+            let place = (*ticket, *call, *regained);
+            entry::Event::Joined(joined_to_wire(place, queue, caller, *language))
         }
         Event::Left { ticket, reason } => entry::Event::Left(v1::Left {
             ticket: ticket.0,
@@ -191,25 +183,14 @@ fn event_to_wire(event: &Event) -> entry::Event {
             outcome,
             duration: lasted,
             digits,
-        } => entry::Event::CallEnded(v1::CallEnded {
-            call: call.0,
-            outcome: outcome_to_wire(*outcome).into(),
-            duration: Some(duration(*lasted)),
-            digits: *digits,
-        }),
+        } => entry::Event::CallEnded(ended_to_wire(*call, *outcome, *lasted, *digits)),
         Event::Recorded {
             call,
             ticket,
             file,
             duration: lasts,
             flaw,
-        } => entry::Event::Recorded(v1::Recorded {
-            call: call.0,
-            ticket: ticket.0,
-            file: cut(file),
-            duration: Some(duration(*lasts)),
-            flaw: flaw.map(|flaw| flaw_to_wire(flaw).into()),
-        }),
+        } => entry::Event::Recorded(recorded_to_wire((*call, *ticket), file, *lasts, *flaw)),
         Event::Heard {
             announcement,
             ticket,
@@ -235,6 +216,63 @@ fn began_to_wire(call: CallId, dialled: &str, caller: &Caller, origin: &Origin) 
         caller_name,
         origin: Some(origin),
     }
+}
+
+fn joined_to_wire(
+    (ticket, call, regained): (TicketId, CallId, Option<TicketId>),
+    queue: &QueueName,
+    caller: &Caller,
+    language: Language,
+) -> v1::Joined {
+    let (caller_number, caller_name) = caller_to_wire(caller);
+    v1::Joined {
+        ticket: ticket.0,
+        call: call.0,
+        queue: queue.to_string(),
+        caller_number,
+        caller_name,
+        language: language.code().to_owned(),
+        regained: regained.map_or(0, |ticket| ticket.0),
+    }
+}
+
+fn ended_to_wire(call: CallId, outcome: CallOutcome, lasted: Duration, digits: u32) -> v1::CallEnded {
+    v1::CallEnded {
+        call: call.0,
+        outcome: outcome_to_wire(outcome).into(),
+        duration: Some(duration(lasted)),
+        digits,
+    }
+}
+
+fn recorded_to_wire(
+    (call, ticket): (CallId, TicketId),
+    file: &str,
+    lasts: Duration,
+    flaw: Option<RecordingFlaw>,
+) -> v1::Recorded {
+    v1::Recorded {
+        call: call.0,
+        ticket: ticket.0,
+        file: cut(file),
+        duration: Some(duration(lasts)),
+        flaw: flaw.map(|flaw| flaw_to_wire(flaw).into()),
+    }
+}
+
+fn recorded_from_wire(recorded: v1::Recorded) -> Result<Event, WireError> {
+    Ok(Event::Recorded {
+        call: CallId(id(recorded.call, "call")?),
+        ticket: TicketId(id(recorded.ticket, "ticket")?),
+        duration: recorded
+            .duration
+            .map_or(Ok(Duration::ZERO), |d| duration_from_wire(d, "duration"))?,
+        flaw: recorded
+            .flaw
+            .map(|_| flaw_from_wire(recorded.flaw()))
+            .transpose()?,
+        file: text(recorded.file, "file")?,
+    })
 }
 
 fn event_from_wire(event: entry::Event) -> Result<Event, WireError> {
@@ -291,18 +329,7 @@ fn event_from_wire(event: entry::Event) -> Result<Event, WireError> {
                 .map_or(Ok(Duration::ZERO), |d| duration_from_wire(d, "duration"))?,
             digits: ended.digits,
         },
-        entry::Event::Recorded(recorded) => Event::Recorded {
-            call: CallId(id(recorded.call, "call")?),
-            ticket: TicketId(id(recorded.ticket, "ticket")?),
-            duration: recorded
-                .duration
-                .map_or(Ok(Duration::ZERO), |d| duration_from_wire(d, "duration"))?,
-            flaw: recorded
-                .flaw
-                .map(|_| flaw_from_wire(recorded.flaw()))
-                .transpose()?,
-            file: text(recorded.file, "file")?,
-        },
+        entry::Event::Recorded(recorded) => recorded_from_wire(recorded)?,
         entry::Event::Heard(heard) => Event::Heard {
             announcement: AnnouncementId(id(heard.announcement, "announcement")?),
             ticket: TicketId(id(heard.ticket, "ticket")?),

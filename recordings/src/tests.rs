@@ -7,8 +7,8 @@ use pronto_types::Language;
 
 use super::*;
 
-/// What the built-in flow says.
-const PROMPTS: [&str; 4] = ["all-busy", "goodbye", "main-menu", "welcome"];
+/// What the built-in flow says, and what tells of a recording.
+const PROMPTS: [&str; 5] = ["all-busy", "goodbye", "main-menu", "recorded", "welcome"];
 
 /// Every clip with a voice.
 fn spoken() -> Vec<(String, Recording)> {
@@ -69,10 +69,10 @@ fn every_prompt_speaks_both_languages_at_sixteen_kilohertz() {
     }
     for language in Language::ALL {
         let names = library.names(language).filter(|name| !name.starts_with("speak."));
-        let expected = ["all-busy", "goodbye", "main-menu", "music", "welcome"];
+        let expected = [&PROMPTS[..3], &["music"], &PROMPTS[3..]].concat();
         assert_eq!(names.collect::<Vec<_>>(), expected, "{language}");
     }
-    assert_eq!(prompts().len(), 8);
+    assert_eq!(prompts().len(), 10);
     assert_eq!(library.prompt("kitchen", Language::Italian), None);
 }
 

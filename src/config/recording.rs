@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use pronto_ivr::speak;
 use pronto_recordings::Library;
 use pronto_types::Language;
 
@@ -77,9 +78,7 @@ fn find(prompt: &str, place: &Range<usize>, language: Language, library: &Librar
     );
     let names = || library.names(language);
     let problem = Problem::error(place.clone(), message, quoted(prompt));
-    problems.push(
-        problem
-            .expected(one_of(names()))
-            .nearest(nearest(prompt, names())),
-    );
+    // What announcements are made of would hide the rest.
+    let usual = names().filter(|name| !name.starts_with(speak::PREFIX));
+    problems.push(problem.expected(one_of(usual)).nearest(nearest(prompt, names())));
 }

@@ -9,6 +9,7 @@
 )]
 
 mod account;
+mod bridged;
 #[path = "../wire/kit/mod.rs"]
 #[allow(dead_code, reason = "the bench needs a part of the wire tests' kit")]
 mod kit;
@@ -27,7 +28,15 @@ fn main() {
         .filter(|word| word != "--bench")
         .collect();
     let wanted = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
-    let known = ["signalling", "playing", "offer", "queue", "try"];
+    let known = [
+        "signalling",
+        "playing",
+        "memory",
+        "bridged",
+        "offer",
+        "queue",
+        "try",
+    ];
     if let Some(word) = words.iter().find(|word| !known.contains(&word.as_str())) {
         eprintln!("{word} is none of {}", known.join(", "));
         std::process::exit(2);
@@ -36,6 +45,8 @@ fn main() {
         // A short pass over everything: does the bench itself work?
         signalling::report(&[50], 1);
         playing::report(&[10], 1);
+        playing::report_memory((10, 30), 1);
+        bridged::report(&[5], 1);
         queueing::report_offers(1);
         queueing::report_queue(&[20], 1);
         return;
@@ -45,6 +56,12 @@ fn main() {
     }
     if wanted("playing") {
         playing::report(&[100, 300, 600], RUNS);
+    }
+    if wanted("memory") {
+        playing::report_memory((100, 500), RUNS);
+    }
+    if wanted("bridged") {
+        bridged::report(&[100], RUNS);
     }
     if wanted("offer") {
         queueing::report_offers(RUNS);

@@ -13,9 +13,9 @@ use crate::stream::{Cadence, Stream};
 use crate::{SERVER, asterisk, medians};
 
 /// Calls that share a socket of ours: few enough for its buffer to hold a burst.
-const SHARE: usize = 20;
-const SETTLE: Duration = Duration::from_secs(2);
-const MEASURED: Duration = Duration::from_secs(10);
+pub(crate) const SHARE: usize = 20;
+pub(crate) const SETTLE: Duration = Duration::from_secs(2);
+pub(crate) const MEASURED: Duration = Duration::from_secs(10);
 
 pub(crate) fn report(sizes: &[usize], runs: usize) {
     println!("playing calls (music): processor time per second of one call; memory per call");
@@ -32,6 +32,44 @@ pub(crate) fn report(sizes: &[usize], runs: usize) {
             );
         }
     }
+}
+
+/// Memory per playing call: the slope between few and many, so that what is there without a call is not in it.
+pub(crate) fn report_memory((few, many): (usize, usize), runs: usize) {
+    println!("memory per playing call: resident, between {few} and {many} calls, RTP both ways");
+    let [slope, at_few, at_many] = medians(runs, || memory(few, many));
+    println!(
+        "  {slope:.1} KiB per call ({at_few:.0} KiB with {few}, {at_many:.0} KiB with {many})  (Asterisk 158 KiB)"
+    );
+}
+
+fn memory(few: usize, many: usize) -> [f64; 3] {
+    let plan = Plan {
+        rona_pause: "1h",
+        processor: Some(SERVER),
+        ..Plan::default()
+    };
+    let centre = Centre::open(&plan);
+    let _sitter = centre.sitter();
+    let mut phone = Phone::open("load", centre.ip(CALLER), centre.sip());
+    let streams: Vec<Stream> = (0..many.div_ceil(SHARE))
+        .map(|_| Stream::open(centre.ip(CALLER), true))
+        .collect();
+    let mut up: Vec<Call> = Vec::with_capacity(many);
+    let resident_with = [few, many].map(|calls| {
+        while up.len() < calls {
+            let stream = &streams[up.len() / SHARE];
+            up.push(begin(&mut phone, stream));
+        }
+        listen(&mut phone, 2 * SETTLE);
+        resident(centre.pid())
+    });
+    for call in &mut up {
+        assert!(phone.hang_up(call), "a call is gone");
+    }
+    centre.close();
+    let [at_few, at_many] = resident_with;
+    [(at_many - at_few) / (many - few) as f64, at_few, at_many]
 }
 
 /// A caller who waits on music; where that was not measured, a prompt that plays.
@@ -83,7 +121,7 @@ fn measure(calls: usize, both: bool) -> [f64; 5] {
     ]
 }
 
-fn begin(phone: &mut Phone, stream: &Stream) -> Call {
+pub(crate) fn begin(phone: &mut Phone, stream: &Stream) -> Call {
     let mut call = phone.invite_with(STRAIGHT, &sdp(stream.local(), &[Law::Mu]));
     let last = phone
         .final_response(&mut call, PATIENCE)
@@ -94,6 +132,6 @@ fn begin(phone: &mut Phone, stream: &Stream) -> Call {
 }
 
 /// Lets time pass, answering what must be answered.
-fn listen(phone: &mut Phone, time: Duration) {
+pub(crate) fn listen(phone: &mut Phone, time: Duration) {
     let _ = phone.receive(time, |_| false);
 }

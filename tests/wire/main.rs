@@ -14,6 +14,7 @@ mod demo;
 mod kit;
 mod kit_itself;
 mod offers;
+mod recording;
 mod rough;
 mod signalling;
 mod stop;

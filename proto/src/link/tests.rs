@@ -61,6 +61,13 @@ fn events() -> Vec<Event> {
             how,
         });
     }
+    events.extend(endings(call, ticket, offer));
+    events
+}
+
+/// What has a reason, with each of them.
+fn endings(call: CallId, ticket: TicketId, offer: OfferId) -> Vec<Event> {
+    let mut events = Vec::new();
     use LeaveReason as L;
     for reason in [L::Abandoned, L::Key, L::TimedOut, L::Failed] {
         events.push(Event::Left { ticket, reason });

@@ -169,34 +169,7 @@ impl GatewayShell {
             listening.push((transport, local));
         }
         let (inner, inner_inbox) = mpsc::channel(INNER);
-        let to_control = inner.clone();
-        // Once the journal is open no other process keeps files here.
-        let recorder = Recorder::start(settings.store.join(RECORDINGS), move |kept| {
-            let _ = to_control.blocking_send(Happened::Recorded(kept));
-        })
-        .map_err(StartError::Recorder)?;
-        let inlet = recorder.inlet();
-        let to_control = inner.clone();
-        let media = Media::start(MediaSettings {
-            listen: settings.media_listen,
-            ports: settings.media_ports,
-            threads: settings.media_threads,
-            on_event: Box::new(move |event| {
-                // The inbox holds thousands; where even that is full, the control plane is beyond saving this event.
-                if to_control.try_send(Happened::Media(event)).is_err() {
-                    metrics::counter!("pronto_media_events_dropped_total").increment(1);
-                }
-            }),
-            on_recorded: Box::new(move |recorded| match recorded {
-                Recorded::Frames {
-                    recording,
-                    from,
-                    frames,
-                } => inlet.frames(TicketId(recording.0), from, frames),
-                Recorded::Ended { recording, frames } => inlet.end(TicketId(recording.0), frames),
-            }),
-        })
-        .map_err(StartError::Media)?;
+        let (media, recorder) = media(&settings, &inner)?;
         let sip = pronto_sip::Settings {
             listen: listening.clone(),
             ..settings.sip
@@ -255,6 +228,39 @@ impl GatewayShell {
             .await
             .unwrap_or_else(|error| Stopped::StoreFailed(error.to_string()))
     }
+}
+
+/// The media threads, and the recorder that hears of recorded bridges.
+fn media(settings: &ShellSettings, inner: &mpsc::Sender<Happened>) -> Result<(Media, Recorder), StartError> {
+    let to_control = inner.clone();
+    // The journal is open: no other process keeps files here.
+    let recorder = Recorder::start(settings.store.join(RECORDINGS), move |kept| {
+        let _ = to_control.blocking_send(Happened::Recorded(kept));
+    })
+    .map_err(StartError::Recorder)?;
+    let inlet = recorder.inlet();
+    let to_control = inner.clone();
+    let media = Media::start(MediaSettings {
+        listen: settings.media_listen,
+        ports: settings.media_ports,
+        threads: settings.media_threads,
+        on_event: Box::new(move |event| {
+            // The inbox holds thousands; where even that is full, the control plane is beyond saving this event.
+            if to_control.try_send(Happened::Media(event)).is_err() {
+                metrics::counter!("pronto_media_events_dropped_total").increment(1);
+            }
+        }),
+        on_recorded: Box::new(move |recorded| match recorded {
+            Recorded::Frames {
+                recording,
+                from,
+                frames,
+            } => inlet.frames(TicketId(recording.0), from, frames),
+            Recorded::Ended { recording, frames } => inlet.end(TicketId(recording.0), frames),
+        }),
+    })
+    .map_err(StartError::Media)?;
+    Ok((media, recorder))
 }
 
 /// Dice seeded by the operating system: predictable tags are an attack.

@@ -98,8 +98,8 @@ language = "it"
    ·             ╰── found `wellcome`
  4 │ next = "support"
    ╰────
-  help: expected one of `all-busy`, `goodbye`, `main-menu`, `music`, `welcome`; did you mean
-        `welcome`?
+  help: expected one of `all-busy`, `goodbye`, `main-menu`, `music`, `recorded`, `welcome`; did
+        you mean `welcome`?
 
   × there is no queue `suport`
    ╭─[flows/misspelt.toml:6:9]

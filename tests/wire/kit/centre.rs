@@ -89,6 +89,10 @@ pub(crate) struct Plan {
     pub(crate) grace: &'static str,
     /// The halves in two processes.
     pub(crate) apart: bool,
+    /// Both queues are recorded.
+    pub(crate) record: bool,
+    /// The prompt that tells the caller so.
+    pub(crate) consent: Option<&'static str>,
     /// The processor it is pinned to, where its work is measured.
     pub(crate) processor: Option<usize>,
 }
@@ -104,6 +108,8 @@ impl Default for Plan {
             drain: "600s",
             grace: "30s",
             apart: false,
+            record: false,
+            consent: None,
             processor: None,
         }
     }
@@ -213,6 +219,23 @@ impl Centre {
 
     pub(crate) fn log(&self) -> String {
         self.process.log()
+    }
+
+    /// The finished recordings, oldest name first; waits until there are as many as `count`.
+    #[allow(dead_code, reason = "the load bench counts no files")]
+    pub(crate) fn recordings(&self, count: usize, timeout: Duration) -> Vec<PathBuf> {
+        let root = self.ground.directory().join("var/recordings");
+        let mut clock = Phone::open("clock", self.ip(CALLER), self.sip());
+        let deadline = Instant::now() + timeout;
+        loop {
+            let mut found = Vec::new();
+            wavs(&root, &mut found);
+            found.sort();
+            if found.len() >= count || Instant::now() >= deadline {
+                return found;
+            }
+            let _ = clock.receive(Duration::from_millis(50), |_| false);
+        }
     }
 
     #[allow(dead_code, reason = "the load bench reads the processor's clock by it")]
@@ -347,6 +370,17 @@ impl Centre {
     }
 }
 
+fn wavs(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            wavs(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "wav") {
+            found.push(path);
+        }
+    }
+}
+
 pub(crate) struct Sitter {
     gone: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -424,6 +458,12 @@ impl Plan {
                 "[[queue]]\nname = \"{queue}\"\nstrategy = \"longest-idle\"\nring = \"{ring}\"\nrona_pause = \"{rona_pause}\"\n\
                  wrap_up = \"{wrap_up}\"\nmax_wait = \"{max_wait}\"\n"
             );
+            if self.record {
+                toml += "record = true\n";
+            }
+            if let Some(prompt) = self.consent {
+                let _ = writeln!(toml, "consent = \"{prompt}\"");
+            }
         }
         let sitter: (&str, &[&str]) = (SITTER, &["support", "sales"]);
         for (id, queues) in self.operators.iter().chain([&sitter]) {

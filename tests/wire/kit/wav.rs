@@ -11,11 +11,21 @@ pub(crate) struct Wav {
 impl Wav {
     /// Reads a file of 16-bit PCM; of several channels, the first.
     pub(crate) fn read(path: &Path) -> Result<Wav, String> {
-        let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        Wav::parse(&bytes).ok_or_else(|| format!("{}: not a WAV file of 16-bit PCM", path.display()))
+        Wav::channel(path, 0)
     }
 
-    fn parse(bytes: &[u8]) -> Option<Wav> {
+    /// Reads one channel of a file of 16-bit PCM.
+    pub(crate) fn channel(path: &Path, channel: usize) -> Result<Wav, String> {
+        let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Wav::parse(&bytes, channel).ok_or_else(|| {
+            format!(
+                "{}: not a WAV file of 16-bit PCM with that channel",
+                path.display()
+            )
+        })
+    }
+
+    fn parse(bytes: &[u8], channel: usize) -> Option<Wav> {
         let riff = bytes.get(..12)?;
         if &riff[..4] != b"RIFF" || &riff[8..] != b"WAVE" {
             return None;
@@ -37,12 +47,15 @@ impl Wav {
                 }
                 b"data" => {
                     let pcm = if chunk.is_empty() { body } else { chunk };
-                    let frame = 2 * channels.max(1);
+                    if channel >= channels {
+                        return None;
+                    }
+                    let frame = 2 * channels;
                     let samples = pcm
                         .chunks_exact(frame)
-                        .map(|s| i16::from_le_bytes([s[0], s[1]]))
+                        .map(|s| i16::from_le_bytes([s[2 * channel], s[2 * channel + 1]]))
                         .collect();
-                    return (channels > 0 && rate > 0).then_some(Wav { rate, samples });
+                    return (rate > 0).then_some(Wav { rate, samples });
                 }
                 _ => {}
             }

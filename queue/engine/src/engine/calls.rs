@@ -113,27 +113,32 @@ impl Engine {
                 self.call_ended(gateway, call, at);
                 self.record_call_ended(call, outcome, duration, digits);
             }
-            // The files are the gateway's: nothing follows from it, whatever became of the ticket meanwhile.
-            Event::Recorded {
-                call,
-                ticket,
-                file,
-                duration,
-                flaw,
-            } => {
-                self.record(Fact::Recorded {
-                    call,
-                    ticket,
-                    file: cut(&file),
-                    duration,
-                    flaw,
-                });
-            }
+            recorded @ Event::Recorded { .. } => self.recorded(recorded),
             Event::Heard {
                 announcement,
                 ticket,
                 how,
             } => self.heard(gateway, announcement, ticket, how),
+        }
+    }
+
+    /// The files are the gateway's: nothing follows from it, whatever became of the ticket meanwhile.
+    fn recorded(&mut self, event: Event) {
+        if let Event::Recorded {
+            call,
+            ticket,
+            file,
+            duration,
+            flaw,
+        } = event
+        {
+            self.record(Fact::Recorded {
+                call,
+                ticket,
+                file: cut(&file),
+                duration,
+                flaw,
+            });
         }
     }
 

@@ -416,8 +416,8 @@ fn a_key_in_the_audio_is_silence_where_events_were_not_agreed() {
 fn it_ends_with_the_bridge_however_that_ends_and_says_so_once() {
     let ways: [fn(&mut Room); 5] = [
         |room| room.command(Command::Unbridge { a: LEFT, b: RIGHT }),
-        |room| drop(room.shard.close(LEFT)),
-        |room| drop(room.shard.close(RIGHT)),
+        |room| assert!(room.shard.close(LEFT).is_some()),
+        |room| assert!(room.shard.close(RIGHT).is_some()),
         |room| {
             room.shard.open(Time::ZERO, LegId(3), 3).unwrap();
             room.command(Command::Bridge {

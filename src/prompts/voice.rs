@@ -18,6 +18,8 @@ const fn names(language: Language) -> (&'static str, &'static str, &'static str)
     }
 }
 
+/// How a voice of diphones speaks without cracks.
+const SOFTLY: &str = include_str!("softly.scm");
 /// Words a minute of eSpeak.
 const ESPEAK_RATE: &str = "150";
 
@@ -117,24 +119,28 @@ impl Voice {
         Ok(said)
     }
 
-    /// One Festival for all texts: it takes longer to begin than to speak.
+    /// A Festival for each text: it remembers what it said before, and the next clip would depend on it.
     fn recite(&self, texts: &BTreeMap<String, String>, scratch: &Scratch) -> Result<(), Mute> {
         let (voice, ..) = names(self.language);
-        let mut script = format!("(voice_{voice})\n");
+        let manner = match self.language {
+            Language::Italian => SOFTLY,
+            Language::English => "",
+        };
+        let path = scratch.0.join("script.scm");
         for (name, text) in texts {
             let (text, file) = (quoted(text), quoted(&scratch.file(name).display().to_string()));
-            script.push_str(&format!(
-                "(utt.save.wave (utt.synth (Utterance Text {text})) {file} 'riff)\n"
-            ));
+            let script = format!(
+                "(voice_{voice})\n{manner}(utt.save.wave (utt.synth (Utterance Text {text})) {file} 'riff)\n"
+            );
+            // Festival reads bytes; the tables hold nothing that ISO 8859-1 has not.
+            let bytes: Vec<u8> = script
+                .chars()
+                .map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?'))
+                .collect();
+            fs::write(&path, bytes).map_err(|error| self.failed(&error.to_string()))?;
+            self.run(Command::new("festival").arg("-b").arg(&path))?;
         }
-        // Festival reads bytes; the tables hold nothing that ISO 8859-1 has not.
-        let bytes: Vec<u8> = script
-            .chars()
-            .map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?'))
-            .collect();
-        let path = scratch.0.join("script.scm");
-        fs::write(&path, bytes).map_err(|error| self.failed(&error.to_string()))?;
-        self.run(Command::new("festival").arg("-b").arg(&path))
+        Ok(())
     }
 
     fn run(&self, command: &mut Command) -> Result<(), Mute> {

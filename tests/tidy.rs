@@ -351,7 +351,7 @@ fn dependencies_between_our_crates_point_one_way() {
         ("ivr", &["types"]),
         ("recordings", &["types"]),
         ("store", &["types"]),
-        ("queue/engine", &["types"]),
+        ("queue/engine", &["forecast", "types"]),
         ("queue/forecast", &["types"]),
         ("queue", &["engine", "store", "proto", "types"]),
         ("sip-gateway/sip", &["types"]),

@@ -190,7 +190,7 @@ fn event_to_wire(event: &Event) -> entry::Event {
             file,
             duration: lasts,
             flaw,
-        } => entry::Event::Recorded(recorded_to_wire((*call, *ticket), file, *lasts, *flaw)),
+        } => entry::Event::Recorded(recorded_to_wire(*call, *ticket, file, *lasts, *flaw)),
         Event::Heard {
             announcement,
             ticket,
@@ -200,6 +200,31 @@ fn event_to_wire(event: &Event) -> entry::Event {
             ticket: ticket.0,
             how: hearing_to_wire(*how).into(),
         }),
+    }
+}
+
+fn ended_to_wire(call: CallId, outcome: CallOutcome, lasted: Duration, digits: u32) -> v1::CallEnded {
+    v1::CallEnded {
+        call: call.0,
+        outcome: outcome_to_wire(outcome).into(),
+        duration: Some(duration(lasted)),
+        digits,
+    }
+}
+
+fn recorded_to_wire(
+    call: CallId,
+    ticket: TicketId,
+    file: &str,
+    lasts: Duration,
+    flaw: Option<RecordingFlaw>,
+) -> v1::Recorded {
+    v1::Recorded {
+        call: call.0,
+        ticket: ticket.0,
+        file: cut(file),
+        duration: Some(duration(lasts)),
+        flaw: flaw.map(|flaw| flaw_to_wire(flaw).into()),
     }
 }
 
@@ -234,45 +259,6 @@ fn joined_to_wire(
         language: language.code().to_owned(),
         regained: regained.map_or(0, |ticket| ticket.0),
     }
-}
-
-fn ended_to_wire(call: CallId, outcome: CallOutcome, lasted: Duration, digits: u32) -> v1::CallEnded {
-    v1::CallEnded {
-        call: call.0,
-        outcome: outcome_to_wire(outcome).into(),
-        duration: Some(duration(lasted)),
-        digits,
-    }
-}
-
-fn recorded_to_wire(
-    (call, ticket): (CallId, TicketId),
-    file: &str,
-    lasts: Duration,
-    flaw: Option<RecordingFlaw>,
-) -> v1::Recorded {
-    v1::Recorded {
-        call: call.0,
-        ticket: ticket.0,
-        file: cut(file),
-        duration: Some(duration(lasts)),
-        flaw: flaw.map(|flaw| flaw_to_wire(flaw).into()),
-    }
-}
-
-fn recorded_from_wire(recorded: v1::Recorded) -> Result<Event, WireError> {
-    Ok(Event::Recorded {
-        call: CallId(id(recorded.call, "call")?),
-        ticket: TicketId(id(recorded.ticket, "ticket")?),
-        duration: recorded
-            .duration
-            .map_or(Ok(Duration::ZERO), |d| duration_from_wire(d, "duration"))?,
-        flaw: recorded
-            .flaw
-            .map(|_| flaw_from_wire(recorded.flaw()))
-            .transpose()?,
-        file: text(recorded.file, "file")?,
-    })
 }
 
 fn event_from_wire(event: entry::Event) -> Result<Event, WireError> {
@@ -335,6 +321,21 @@ fn event_from_wire(event: entry::Event) -> Result<Event, WireError> {
             ticket: TicketId(id(heard.ticket, "ticket")?),
             how: hearing_from_wire(heard.how())?,
         },
+    })
+}
+
+fn recorded_from_wire(recorded: v1::Recorded) -> Result<Event, WireError> {
+    Ok(Event::Recorded {
+        call: CallId(id(recorded.call, "call")?),
+        ticket: TicketId(id(recorded.ticket, "ticket")?),
+        duration: recorded
+            .duration
+            .map_or(Ok(Duration::ZERO), |d| duration_from_wire(d, "duration"))?,
+        flaw: recorded
+            .flaw
+            .map(|_| flaw_from_wire(recorded.flaw()))
+            .transpose()?,
+        file: text(recorded.file, "file")?,
     })
 }
 

@@ -2,6 +2,7 @@
 //! is durable.
 
 mod caller_secret;
+mod callers;
 mod clock;
 mod desk;
 mod gateways;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use pronto_engine::{Configuration, ConfigurationError, Engine, Input};
+use pronto_proto::v1::callers_server::CallersServer;
 use pronto_proto::v1::gateways_server::GatewaysServer;
 use pronto_proto::v1::operators_server::OperatorsServer;
 use pronto_proto::v1::queues_server::QueuesServer;
@@ -33,6 +35,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use caller_secret::CallerSecret;
+use callers::CallersService;
 use desk::Desk;
 use gateways::GatewaysService;
 pub use log::{LedgerReader, ReadError};
@@ -179,7 +182,7 @@ impl QueueService {
         })
     }
 
-    /// `Gateways`, `Operators`, `Queues`, health and reflection, for as many servers as there are.
+    /// `Gateways`, `Operators`, `Queues`, `Callers`, health and reflection, for as many servers as there are.
     pub fn routes(&self) -> Routes {
         self.routes.clone()
     }
@@ -260,9 +263,12 @@ async fn routes(desk: &Desk) -> (HealthReporter, Routes) {
     health.set_serving::<GatewaysServer<GatewaysService>>().await;
     health.set_serving::<OperatorsServer<OperatorsService>>().await;
     health.set_serving::<QueuesServer<QueuesService>>().await;
+    let callers = CallersServer::new(CallersService(desk.clone())).max_decoding_message_size(MESSAGE);
+    health.set_serving::<CallersServer<CallersService>>().await;
     let mut routes = Routes::new(gateways)
         .add_service(operators)
         .add_service(queues)
+        .add_service(callers)
         .add_service(health_server);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(pronto_proto::DESCRIPTOR_SET)
@@ -282,6 +288,7 @@ async fn not_serving(health: &HealthReporter) {
         .set_not_serving::<OperatorsServer<OperatorsService>>()
         .await;
     health.set_not_serving::<QueuesServer<QueuesService>>().await;
+    health.set_not_serving::<CallersServer<CallersService>>().await;
 }
 
 #[cfg(test)]

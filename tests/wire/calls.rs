@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::kit::baresip::{Account, Baresip};
-use crate::kit::centre::{Centre, ENGLISH, ITALIAN, PASSWORD, Plan, STRAIGHT, clip};
+use crate::kit::centre::{Centre, ENGLISH, ITALIAN, MUSIC, PASSWORD, Plan, STRAIGHT, clip};
 use crate::kit::ears::{self, RECOGNISED};
 use crate::kit::g711::Law;
 use crate::kit::ground::CALLER;
@@ -65,7 +65,7 @@ fn callers_hear_prompts_and_music_then_the_operator_their_key_has_chosen_and_are
     two.press('2');
     let music = clip("music");
     for rtp in [&one, &two] {
-        let heard = rtp.wait_for_part_of(&music, pressed, PATIENCE);
+        let heard = rtp.wait_for_part_of(&music, pressed, MUSIC);
         assert!(heard.is_some(), "both callers wait with music");
     }
 
@@ -149,7 +149,7 @@ fn key_nine_leads_a_waiting_caller_back_to_the_menu_and_another_key_is_not_lost(
     let pressed = rtp.press('1');
     let music = clip("music");
     assert!(
-        rtp.wait_for_part_of(&music, pressed, A_PROMPT).is_some(),
+        rtp.wait_for_part_of(&music, pressed, MUSIC).is_some(),
         "the key pressed ahead is taken by the menu"
     );
     let back = rtp.press('9');
@@ -159,7 +159,7 @@ fn key_nine_leads_a_waiting_caller_back_to_the_menu_and_another_key_is_not_lost(
     );
     let again = rtp.press('2');
     assert!(
-        rtp.wait_for_part_of(&music, again, PATIENCE).is_some(),
+        rtp.wait_for_part_of(&music, again, MUSIC).is_some(),
         "2 leads to the other queue"
     );
     assert!(caller.hang_up(&mut call));

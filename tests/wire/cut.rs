@@ -3,18 +3,18 @@
 
 use std::time::{Duration, Instant};
 
-use crate::kit::centre::{Centre, ITALIAN, Plan, STRAIGHT, clip};
+use crate::kit::centre::{Centre, ITALIAN, MUSIC, Plan, STRAIGHT, clip};
 use crate::kit::ears::{self, PIECE, RECOGNISED};
 use crate::kit::g711::Law;
 use crate::kit::ground::{CALLER, PHONE};
 use crate::kit::phone::PATIENCE;
 use crate::kit::rtp::{Audio, RtpEndpoint, Sound};
 
-const LIMIT: Duration = Duration::from_millis(100);
+pub(crate) const LIMIT: Duration = Duration::from_millis(100);
 
 /// How long `clip` (which goes round) went on after `from`. `None` if it cannot be said: it was not playing just then,
 /// or the machine made a hole in it.
-fn overrun(clip: &[i16], audio: &Audio, from: Instant) -> Option<Duration> {
+pub(crate) fn overrun(clip: &[i16], audio: &Audio, from: Instant) -> Option<Duration> {
     let until = audio.frames.iter().find(|frame| frame.1 >= from)?.0;
     let before = &audio.samples[until.checked_sub(PIECE)?..until];
     let looped: Vec<i16> = clip.iter().chain(&clip[..PIECE]).copied().collect();
@@ -98,7 +98,7 @@ fn a_key_cuts_the_prompt_within_100_ms() {
     assert!(asked.is_some(), "the menu is heard");
     let pressed = rtp.press('1');
     assert!(
-        rtp.wait_for_part_of(&clip("music"), pressed, PATIENCE).is_some(),
+        rtp.wait_for_part_of(&clip("music"), pressed, MUSIC).is_some(),
         "music follows the key"
     );
     let late = overrun(&menu, &rtp.audio(), pressed).expect("the menu was playing when the key was pressed");
@@ -122,14 +122,14 @@ fn the_operators_answer_cuts_the_music_within_100_ms() {
     rtp.say(Sound::Tone(500.0));
     let music = clip("music");
     assert!(
-        rtp.wait_for_part_of(&music, Instant::now(), PATIENCE).is_some(),
+        rtp.wait_for_part_of(&music, Instant::now(), MUSIC).is_some(),
         "the caller waits with music"
     );
     let mut operator = centre.operator("101", 0);
     let ringing = operator.rung(PATIENCE).expect("the operator's phone rings");
     // While it rings the caller goes on hearing music.
     let before = rtp
-        .wait_for_part_of(&music, Instant::now(), PATIENCE)
+        .wait_for_part_of(&music, Instant::now(), MUSIC)
         .expect("music while the phone rings");
     assert!(before.score > RECOGNISED);
     desk.say(Sound::Tone(900.0));

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking; helpers of tests are tests"
 )]
 
+mod announcements;
 mod calls;
 mod cut;
 mod demo;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::kit::centre::{Centre, Plan, STRAIGHT, clip};
+use crate::kit::centre::{Centre, MUSIC, Plan, STRAIGHT, clip};
 use crate::kit::g711::Law;
 use crate::kit::ground::{CALLER, PHONE};
 use crate::kit::phone::{PATIENCE, Phone};
@@ -15,7 +15,7 @@ fn waiting(centre: &Centre, number: u8, tone: f64) -> (Phone, RtpEndpoint, crate
     let call = caller.call(STRAIGHT, &rtp, Law::A);
     rtp.say(Sound::Tone(tone));
     assert!(
-        rtp.wait_for_part_of(&clip("music"), Instant::now(), PATIENCE)
+        rtp.wait_for_part_of(&clip("music"), Instant::now(), MUSIC)
             .is_some(),
         "caller {number} waits with music"
     );
@@ -60,7 +60,7 @@ fn an_operator_who_does_not_answer_is_passed_over_and_the_caller_stays_at_the_he
     assert!(first_rtp.wait_for_tone(900.0, answered, PATIENCE).is_some());
     assert!(
         second_rtp
-            .wait_for_part_of(&clip("music"), answered, PATIENCE)
+            .wait_for_part_of(&clip("music"), answered, MUSIC)
             .is_some(),
         "the second still waits"
     );
@@ -172,7 +172,7 @@ fn an_operator_who_signs_out_while_talking_finishes_the_call_and_gets_no_other()
     );
     assert!(
         second_rtp
-            .wait_for_part_of(&clip("music"), Instant::now(), PATIENCE)
+            .wait_for_part_of(&clip("music"), Instant::now(), MUSIC)
             .is_some(),
         "the next still waits"
     );

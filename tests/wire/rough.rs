@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::kit::centre::{Centre, ITALIAN, Plan, STRAIGHT, clip};
+use crate::kit::centre::{Centre, ITALIAN, MUSIC, Plan, STRAIGHT, clip};
 use crate::kit::g711::Law;
 use crate::kit::ground::{CALLER, STRANGER};
 use crate::kit::message::sdp;
@@ -40,7 +40,7 @@ fn still_works(centre: &Centre) {
     let rtp = RtpEndpoint::open(centre.ip(CALLER + 7));
     let mut call = caller.call(STRAIGHT, &rtp, Law::Mu);
     assert!(
-        rtp.wait_for_part_of(&clip("music"), Instant::now(), PATIENCE)
+        rtp.wait_for_part_of(&clip("music"), Instant::now(), MUSIC)
             .is_some(),
         "a call still works"
     );
@@ -141,7 +141,7 @@ fn rtp_from_strangers_is_not_heard_and_mangled_rtp_hurts_nobody() {
     let (media, law) = answer.media().expect("the answer has audio");
     rtp.say(Sound::Silence);
     rtp.press('1');
-    let music = || rtp.wait_for_part_of(&clip("music"), Instant::now(), PATIENCE);
+    let music = || rtp.wait_for_part_of(&clip("music"), Instant::now(), MUSIC);
     assert!(music().is_some(), "the caller waits");
     // A stranger presses 9, which would lead back to the menu, and mangled packets come from the caller's own host.
     stranger.send_to(media, law);

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::kit::baresip::Baresip;
-use crate::kit::centre::{Centre, Plan, STRAIGHT, clip};
+use crate::kit::centre::{Centre, MUSIC, Plan, STRAIGHT, clip};
 use crate::kit::g711::Law;
 use crate::kit::ground::{CALLER, Ground};
 use crate::kit::phone::PATIENCE;
@@ -22,7 +22,7 @@ fn sigterm_lets_a_call_finish_refuses_new_ones_and_exits_0() {
     let rtp = RtpEndpoint::open(centre.ip(CALLER));
     let mut call = caller.call(STRAIGHT, &rtp, Law::Mu);
     let music = clip("music");
-    assert!(rtp.wait_for_part_of(&music, Instant::now(), PATIENCE).is_some());
+    assert!(rtp.wait_for_part_of(&music, Instant::now(), MUSIC).is_some());
     centre.signal("TERM");
     assert!(
         centre.wait_for_exit(Duration::from_secs(1)).is_none(),
@@ -36,7 +36,7 @@ fn sigterm_lets_a_call_finish_refuses_new_ones_and_exits_0() {
     assert_eq!(last.status(), Some(503), "{}", last.start);
     assert!(last.header("Retry-After").is_some(), "503 says when to come back");
     assert!(
-        rtp.wait_for_part_of(&music, Instant::now(), PATIENCE).is_some(),
+        rtp.wait_for_part_of(&music, Instant::now(), MUSIC).is_some(),
         "the call is not disturbed"
     );
     assert!(caller.hang_up(&mut call));
@@ -55,7 +55,7 @@ fn a_second_sigterm_ends_at_once_and_tells_the_caller() {
     let rtp = RtpEndpoint::open(centre.ip(CALLER));
     let call = caller.call(STRAIGHT, &rtp, Law::Mu);
     assert!(
-        rtp.wait_for_part_of(&clip("music"), Instant::now(), PATIENCE)
+        rtp.wait_for_part_of(&clip("music"), Instant::now(), MUSIC)
             .is_some()
     );
     centre.signal("TERM");
@@ -102,7 +102,7 @@ fn a_centre_that_was_killed_starts_again_and_takes_its_operators_and_callers() {
     let rtp = RtpEndpoint::open(centre.ip(CALLER));
     caller.call(STRAIGHT, &rtp, Law::Mu);
     assert!(
-        rtp.wait_for_part_of(&clip("music"), Instant::now(), PATIENCE)
+        rtp.wait_for_part_of(&clip("music"), Instant::now(), MUSIC)
             .is_some()
     );
     centre.signal("KILL");

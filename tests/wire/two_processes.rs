@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::kit::centre::{Centre, PASSWORD, Plan, STRAIGHT, clip};
+use crate::kit::centre::{Centre, MUSIC, PASSWORD, Plan, STRAIGHT, clip};
 use crate::kit::g711::Law;
 use crate::kit::ground::{CALLER, PHONE};
 use crate::kit::phone::{Call, PATIENCE, Phone};
@@ -54,9 +54,7 @@ impl Caller {
     }
 
     fn hears_music(&self) {
-        let heard = self
-            .rtp
-            .wait_for_part_of(&clip("music"), Instant::now(), PATIENCE);
+        let heard = self.rtp.wait_for_part_of(&clip("music"), Instant::now(), MUSIC);
         assert!(
             heard.is_some(),
             "the caller with {} Hz waits with music",

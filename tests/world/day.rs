@@ -22,6 +22,7 @@ use crate::gateway::GatewayNode;
 use crate::net::{Wire, between, exponential};
 use crate::phone::{Act, Habits, Person, Phone};
 use crate::queue::QueueNode;
+use crate::spoken::{self, Said};
 use crate::world::{Arrival, Happening, World, count, gateway_name};
 
 /// Monday, 08:00 UTC.
@@ -105,6 +106,7 @@ pub(crate) struct Totals {
     pub(crate) link_losses: u32,
     pub(crate) queue_restarts: u32,
     pub(crate) gateway_crashes: u32,
+    pub(crate) said: Said,
     pub(crate) facts: u64,
     pub(crate) steps: u64,
     /// A digest of the sequence of facts.
@@ -118,7 +120,7 @@ impl fmt::Display for Totals {
         write!(
             f,
             "seed {}: {} callers, {} calls, {} records; {} joined = {} answered + {} abandoned + {} timed out + {} exited \
-             + {} moved + {} removed + {} lost; {} talks, {} RONA; {} link losses, {} queue restarts, {} gateway crashes; \
+             + {} moved + {} removed + {} lost; {} talks, {} RONA; {} announced ({} with a wait, {} whole, {} cut); {} link losses, {} queue restarts, {} gateway crashes; \
              {} facts, {} steps, history {:016x}",
             self.plan.seed,
             self.arrived,
@@ -134,6 +136,10 @@ impl fmt::Display for Totals {
             e.lost,
             self.talks,
             self.rona,
+            self.said.announced,
+            self.said.waits,
+            self.said.whole,
+            self.said.cut,
             self.link_losses,
             self.queue_restarts,
             self.gateway_crashes,
@@ -203,6 +209,10 @@ fn totals(mut world: World, plan: Plan) -> Totals {
         ended.removed += e.removed;
         ended.lost += e.lost;
     }
+    let (said, wrong) = spoken::judge(&world);
+    if world.broken.is_none() {
+        world.broken = wrong;
+    }
     if world.broken.is_none() {
         let mut left = world.leftovers();
         if open > 0 {
@@ -235,6 +245,7 @@ fn totals(mut world: World, plan: Plan) -> Totals {
         link_losses: world.link_losses,
         queue_restarts: world.queue.restarts,
         gateway_crashes: world.gateway_crashes,
+        said,
         facts: world.queue.log.len() as u64,
         steps: world.steps,
         history: history(&world),
@@ -387,6 +398,10 @@ fn calls() -> Settings {
             name,
             Clip::from_pcm16_8k(&vec![0; seconds * 8000]),
         );
+    }
+    let word = Clip::from_pcm16_8k(&vec![0; 4800]);
+    for (name, _) in pronto_ivr::speak::vocabulary(Language::Italian) {
+        prompts.insert(Language::Italian, &name, word.clone());
     }
     prompts.set_music(Clip::from_pcm16_8k(&vec![0; 8000]));
     let number = Number {

@@ -13,6 +13,7 @@ mod media;
 mod net;
 mod phone;
 mod queue;
+mod spoken;
 mod world;
 
 use day::{Plan, Totals, play};
@@ -43,6 +44,8 @@ fn a_working_day_breaks_no_invariant() {
         must_hold(&totals);
         assert!(totals.arrived >= 600, "{totals}");
         assert!(totals.ended.answered >= 300, "{totals}");
+        let said = totals.said;
+        assert!(said.whole >= 50 && said.cut >= 20 && said.waits >= 50, "{totals}");
         assert!(
             totals.link_losses >= 3 && totals.queue_restarts >= 1 && totals.rona >= 5,
             "{totals}"

@@ -10,7 +10,7 @@ use pronto_gateway::Input;
 use pronto_gateway::journal::Entry;
 use pronto_media::Event as MediaEvent;
 use pronto_sip as sip;
-use pronto_types::link::Event;
+use pronto_types::link::{Directive, Event};
 use pronto_types::{Digit, GatewayName, Time};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
@@ -19,6 +19,7 @@ use crate::gateway::{self, GatewayNode};
 use crate::net::{Agenda, Datagram, Wire, between};
 use crate::phone::{self, Act, Person, Phone, Stage};
 use crate::queue::{Down, QueueNode};
+use crate::spoken::Delivered;
 
 /// How often the fold of the facts is held against the live state, in steps.
 const FOLD_EVERY: u64 = 5_000;
@@ -91,6 +92,8 @@ pub(crate) struct World {
     pub(crate) link_losses: u32,
     pub(crate) gateway_crashes: u32,
     pub(crate) arrived: u64,
+    /// The announcements that reached a gateway.
+    pub(crate) delivered: Vec<Delivered>,
     /// What went wrong first, where the house says so itself.
     pub(crate) broken: Option<String>,
 }
@@ -118,6 +121,7 @@ impl World {
             link_losses: 0,
             gateway_crashes: 0,
             arrived: 0,
+            delivered: Vec::new(),
             broken: None,
         }
     }
@@ -502,6 +506,13 @@ impl World {
             return;
         };
         let gateway = link.gateway;
+        if let Down::Directive(Directive::Announce { announcement, .. }) = &down {
+            self.delivered.push(Delivered {
+                gateway,
+                epoch: link.epoch,
+                announcement: *announcement,
+            });
+        }
         let input = match down {
             Down::Welcome { have } => Input::Attached { have },
             Down::Acknowledged { number } => Input::Acknowledged { number },

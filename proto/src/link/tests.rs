@@ -54,6 +54,13 @@ fn events() -> Vec<Event> {
             regained,
         });
     }
+    events.extend(events_with_reasons());
+    events
+}
+
+fn events_with_reasons() -> Vec<Event> {
+    let (call, ticket, offer) = (CallId(7), TicketId(u64::MAX), OfferId(9));
+    let mut events = Vec::new();
     for how in [Hearing::Whole, Hearing::Cut] {
         events.push(Event::Heard {
             announcement: AnnouncementId(812),

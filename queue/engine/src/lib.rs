@@ -45,5 +45,6 @@ pub use fact::{
 #[cfg(feature = "faults")]
 pub use fault::Fault;
 pub use gate::Gate;
+pub use pronto_forecast::Wait;
 pub use state::State;
-pub use view::{EndedCounts, OperatorStatus, OperatorView, QueueView};
+pub use view::{EndedCounts, ForecastView, OperatorStatus, OperatorView, QueueView};

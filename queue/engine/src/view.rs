@@ -1,5 +1,6 @@
 //! What the engine shows of itself: for `Queues` and `Operators`, and for metrics.
 
+use pronto_forecast::Wait;
 use pronto_types::{OfferId, OperatorId, QueueName, Time};
 
 use crate::fact::PauseReason;
@@ -27,6 +28,15 @@ pub struct QueueView {
     pub operators_ready: u32,
     /// Operators of this queue who are signed in.
     pub operators_signed_in: u32,
+}
+
+/// How a caller would stand who joined now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForecastView {
+    /// 1 = next.
+    pub position: u32,
+    /// Until an operator answers; `None` if none is signed in who could.
+    pub wait: Option<Wait>,
 }
 
 /// Tickets that are over, by why (invariant 6).

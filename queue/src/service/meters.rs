@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use pronto_engine::{EndedCounts, Engine, Fact, OperatorStatus};
-use pronto_types::link::RefuseReason;
+use pronto_types::link::{Hearing, RefuseReason};
 use tokio::time::Instant;
 
 /// How far the gauges may lie behind.
@@ -42,6 +42,10 @@ impl Meters {
         describe_gauge!("pronto_operators", "Operators, by state");
         describe_gauge!("pronto_links", "Gateways attached");
         describe_counter!("pronto_offers_total", "Offers, by what became of them");
+        describe_counter!(
+            "pronto_announcements_total",
+            "Announcements that are over, by how much of them was heard"
+        );
         describe_counter!("pronto_ledger_facts_total", "Facts recorded");
         describe_counter!("pronto_ledger_commits_total", "Commits of the ledger");
         describe_histogram!(
@@ -50,11 +54,20 @@ impl Meters {
         );
     }
 
-    /// A fact was recorded.
-    pub(super) fn recorded(&mut self, fact: &Fact) {
+    /// A fact was recorded by this engine.
+    pub(super) fn recorded(&mut self, fact: &Fact, engine: &Engine) {
         counter!("pronto_ledger_facts_total").increment(1);
         if let Some(result) = offer_result(fact) {
             counter!("pronto_offers_total", "result" => result).increment(1);
+        }
+        if let Fact::Heard { ticket, how, .. } = fact
+            && let Some(queue) = engine.queue_of(*ticket)
+        {
+            let how = match how {
+                Hearing::Whole => "whole",
+                Hearing::Cut => "cut",
+            };
+            counter!("pronto_announcements_total", "queue" => queue.to_string(), "how" => how).increment(1);
         }
     }
 

@@ -217,7 +217,7 @@ impl Owner {
             }
             if let Some(recorded) = self.gate.push(output) {
                 taken |= recorded.cause.is_some();
-                self.meters.recorded(&recorded.fact);
+                self.meters.recorded(&recorded.fact, &self.engine);
                 batch.records.push(super::log::record(&recorded));
             }
         }

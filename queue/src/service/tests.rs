@@ -3,6 +3,7 @@
 //! Virtual time where the store is in memory; with the store on a disk, its thread works in real time.
 
 mod attach;
+mod callers;
 mod calls;
 mod crashes;
 mod operators;

@@ -151,6 +151,7 @@ impl Gateway {
             media::Event::Opened { local, .. } => self.answer_caller(now, call, local),
             media::Event::OpenFailed { .. } => self.no_media(now, call),
             media::Event::Digit { digit, .. } => self.caller_digit(now, call, digit, true),
+            media::Event::Finished { play, .. } if self.announcement_finished(now, call, play) => {}
             media::Event::Finished { play, .. } if self.consent_heard(now, call, play) => {}
             media::Event::Finished { play, .. } => {
                 let play = ivr::PlayId(play.0);
@@ -268,6 +269,7 @@ impl Gateway {
     /// INFO are sent on as RTP events.
     fn caller_digit(&mut self, now: Time, call: &mut Call, digit: Digit, in_media: bool) {
         call.digits = call.digits.saturating_add(1);
+        self.cut_announcement(now, call);
         match &call.place {
             Place::Talking(_, talk) if !in_media => {
                 self.command(media::Command::Digits {
@@ -336,6 +338,7 @@ impl Gateway {
                 call.caller.silent = Some(Silence::Until(now + PROBE_AGAIN));
             }
         }
+        self.announcement_deadline(now, call);
         self.place_deadline(now, call);
     }
 }

@@ -11,6 +11,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod announcing;
 mod answering;
 mod ending;
 mod negotiate;

@@ -175,7 +175,7 @@ impl Gateway {
         }
         let (sip, stream, source) = (*sip, stream.clone(), *source);
         self.configure(ringing.media, &stream, source);
-        self.silence(call);
+        self.silence(now, call);
         self.command(media::Command::Bridge {
             a: call.caller.media,
             b: ringing.media,

@@ -1,6 +1,6 @@
 //! What comes down the link: acknowledgements and directives.
 
-use pronto_types::link::{Directive, Event, Hearing, RefuseReason};
+use pronto_types::link::{Directive, Event, RefuseReason};
 use pronto_types::{TicketId, Time};
 
 use super::Gateway;
@@ -24,20 +24,12 @@ impl Gateway {
     /// The queue asks. A ticket or an offer we do not know is over here; our journal says so.
     pub(super) fn directive(&mut self, now: Time, directive: Directive) {
         match directive {
-            // Nothing is spoken yet, and the queue is told so.
             Directive::Announce {
-                announcement, ticket, ..
-            } => {
-                let how = Hearing::Cut;
-                self.write(
-                    now,
-                    Event::Heard {
-                        announcement,
-                        ticket,
-                        how,
-                    },
-                );
-            }
+                announcement,
+                ticket,
+                position,
+                wait,
+            } => self.announce(now, announcement, ticket, position, wait),
             Directive::Offer {
                 offer,
                 ticket,

@@ -12,8 +12,8 @@ use pronto_types::{QueueName, Time};
 use super::state::{Call, Place, Playing, Telling, Ticket};
 use super::{Gateway, Output};
 
-/// Plays of ours, told from those of the flow, which count from 1.
-const OURS: u64 = 1 << 63;
+/// Plays of consents, told from those of the flow, which count from 1, and from announcements, which have the highest bit.
+const OURS: u64 = 1 << 62;
 /// The media threads say when a prompt is over; where they do not, the caller waits for it no longer than this.
 const UNSAID: Duration = Duration::from_secs(5);
 

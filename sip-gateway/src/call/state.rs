@@ -8,7 +8,7 @@ use pronto_ivr as ivr;
 use pronto_media as media;
 use pronto_sip as sip;
 use pronto_types::link::{Caller as CallerIdentity, Origin};
-use pronto_types::{CallId, Language, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::{AnnouncementId, CallId, Language, OfferId, OperatorId, QueueName, TicketId, Time};
 
 use super::answering::PROBE_AGAIN;
 use super::negotiate::Stream;
@@ -55,6 +55,18 @@ pub(super) enum Playing {
     Consent,
     /// Music on hold.
     Music,
+    /// How things stand with the queue.
+    Announcement(Speaking),
+}
+
+/// An announcement being spoken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Speaking {
+    pub(super) announcement: AnnouncementId,
+    /// The place it speaks of; who loses it and regains it is still spoken to.
+    pub(super) ticket: TicketId,
+    /// When its end is taken for granted, should nobody report it.
+    pub(super) until: Time,
 }
 
 /// How far the caller's leg is.
@@ -182,7 +194,11 @@ impl Call {
             LegState::Opening { until, .. } => Some(*until),
             _ => None,
         };
-        [place, silent, opening, self.flow.poll_timeout()]
+        let speaking = match self.caller.playing {
+            Some(Playing::Announcement(speaking)) => Some(speaking.until),
+            Some(Playing::Prompt(_) | Playing::Consent | Playing::Music) | None => None,
+        };
+        [place, silent, opening, speaking, self.flow.poll_timeout()]
             .into_iter()
             .flatten()
             .min()

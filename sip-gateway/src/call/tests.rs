@@ -15,6 +15,8 @@ use rand::SeedableRng;
 use super::*;
 use crate::settings::{Number, Prompts};
 
+mod announcing;
+
 const FLOW: &str = "start = \"main\"\n[main]\nmenu = [\"main-menu\"]\nkeys = { 1 = \"support\" }\n\
     [support]\nqueue = \"support\"\nkeys = { 9 = \"main\" }\nfailed = \"sorry\"\ntimed_out = \"sorry\"\nended = \"bye\"\n\
     [sorry]\nsay = [\"all-busy\"]\nhangup = true\n[bye]\nsay = [\"goodbye\"]\nhangup = true\n";
@@ -49,10 +51,10 @@ fn operator() -> OperatorId {
 
 impl House {
     fn open() -> Self {
-        House::with(settings())
+        House::open_with(settings())
     }
 
-    fn with(settings: Settings) -> Self {
+    fn open_with(settings: Settings) -> Self {
         let secret = Secret::new("correct horse");
         let mut endpoint = sip::Settings::new("pronto.example");
         endpoint.listen = vec![(sip::Transport::Udp, gateway_address())];
@@ -169,6 +171,13 @@ impl House {
         self.gateway.handle_input(self.now, input);
     }
 
+    /// The caller's key.
+    fn press(&mut self, key: char) {
+        let digit = Digit::from_char(key).unwrap();
+        let leg = media::LegId(1);
+        self.say(Input::Media(media::Event::Digit { leg, digit }));
+    }
+
     fn say(&mut self, input: Input) {
         self.input(input);
         self.settle();
@@ -282,6 +291,9 @@ fn settings() -> Settings {
     let mut prompts = Prompts::default();
     for name in ["main-menu", "all-busy", "goodbye"] {
         prompts.insert(Language::English, name, Clip::from_pcm16_8k(&[0; 8000]));
+    }
+    for (name, _) in pronto_ivr::speak::vocabulary(Language::English) {
+        prompts.insert(Language::English, &name, Clip::from_pcm16_8k(&[0; 80]));
     }
     prompts.set_music(Clip::from_pcm16_8k(&[0; 8000]));
     Settings {

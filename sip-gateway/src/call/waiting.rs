@@ -2,7 +2,7 @@
 
 use pronto_ivr as ivr;
 use pronto_media as media;
-use pronto_types::link::{Event, ExitReason, LeaveReason, RefuseReason};
+use pronto_types::link::{Event, ExitReason, Hearing, LeaveReason, RefuseReason};
 use pronto_types::{QueueName, TicketId, Time};
 use rand::Rng;
 use std::time::Duration;
@@ -71,6 +71,9 @@ impl Gateway {
         };
         let id = self.take_ticket(call, ticket.joined, &ticket.queue, Some(lost));
         self.tickets.remove(&lost);
+        if let Some(Playing::Announcement(speaking)) = &mut call.caller.playing {
+            speaking.ticket = id;
+        }
         // The queue asked for it: it is no news there, and a caller already waiting keeps the music up to `max_wait`.
         call.place = Place::Waiting(Ticket {
             id,
@@ -96,11 +99,12 @@ impl Gateway {
     /// A key led out of the queue.
     pub(super) fn leave_by_key(&mut self, now: Time, call: &mut Call) {
         self.leave(now, call, LeaveReason::Key);
-        self.silence(call);
+        self.silence(now, call);
     }
 
     /// Gives up the place of our own accord, whatever it was.
     pub(super) fn leave(&mut self, now: Time, call: &mut Call, reason: LeaveReason) {
+        self.silence_announcement(now, call);
         match std::mem::replace(&mut call.place, Place::None) {
             Place::None | Place::Telling(_) => {}
             Place::Waiting(ticket) => self.left(now, &ticket, reason),
@@ -146,7 +150,7 @@ impl Gateway {
 
     fn exit_by(&mut self, now: Time, call: &mut Call, ticket: &Ticket, outcome: ivr::Outcome) {
         self.tickets.remove(&ticket.id);
-        self.silence(call);
+        self.silence(now, call);
         call.flow.handle_input(
             now,
             ivr::Input::Outcome {
@@ -156,9 +160,12 @@ impl Gateway {
         );
     }
 
-    /// Stops the music, so that the flow's next prompt starts in silence.
-    pub(super) fn silence(&mut self, call: &mut Call) {
-        if call.caller.playing.take().is_some() {
+    /// Stops music and announcement, so that the flow's next prompt, or the operator, starts in silence.
+    pub(super) fn silence(&mut self, now: Time, call: &mut Call) {
+        if let Some(playing) = call.caller.playing.take() {
+            if let Playing::Announcement(speaking) = playing {
+                self.heard(now, speaking.announcement, speaking.ticket, Hearing::Cut);
+            }
             self.command(media::Command::Stop {
                 leg: call.caller.media,
             });
@@ -178,6 +185,7 @@ impl Gateway {
                 };
                 let ticket = ticket.clone();
                 call.place = Place::None;
+                self.silence_announcement(now, call);
                 self.left(now, &ticket, outcome.0);
                 self.exit_by(now, call, &ticket, outcome.1);
             }

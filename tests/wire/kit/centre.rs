@@ -66,6 +66,9 @@ pub(crate) const ITALIAN: &str = "800";
 pub(crate) const ENGLISH: &str = "801";
 pub(crate) const STRAIGHT: &str = "810";
 
+/// Whoever waits hears music by then: an announcement of some ten seconds may come first.
+pub(crate) const MUSIC: Duration = Duration::from_secs(20);
+
 /// Without blanks: baresip's account line ends a parameter at one.
 pub(crate) const PASSWORD: &str = "correct-horse-7-battery";
 
@@ -327,7 +330,12 @@ impl Centre {
     }
 
     /// SIGTERM with no call up: exit 0, soon, and nothing in the log that nobody expected.
-    pub(crate) fn close(mut self) {
+    pub(crate) fn close(self) {
+        self.close_but_keep();
+    }
+
+    /// The same; what it has written is kept as long as what is returned.
+    pub(crate) fn close_but_keep(mut self) -> Ground {
         self.process.signal("TERM");
         let status = self.process.wait_for_exit(Duration::from_secs(10));
         assert!(
@@ -349,6 +357,7 @@ impl Centre {
                 queue.log()
             );
         }
+        self.ground
     }
 
     /// The same where calls may be left over that will never be acknowledged: the second SIGTERM.
@@ -414,8 +423,7 @@ fn start(what: &str, config: &Path, processor: Option<usize>) -> Process {
 pub(crate) fn clip(name: &str) -> Vec<i16> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("recordings/prompts")
-        .join(name)
-        .with_extension("wav");
+        .join(format!("{name}.wav"));
     ears::telephone(&Wav::read(&file).expect("the built-in prompts are committed"))
 }
 

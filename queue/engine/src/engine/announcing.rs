@@ -14,6 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use pronto_forecast::Wait;
 use pronto_types::link::{Directive, Hearing, Promise};
 use pronto_types::{AnnouncementId, GatewayName, TicketId, Time};
 
@@ -135,8 +136,9 @@ impl Engine {
     }
 
     /// The wait still to come, if it is known.
-    fn wait_of(&self, _id: TicketId) -> Option<Promise> {
-        None
+    fn wait_of(&self, id: TicketId) -> Option<Promise> {
+        let Wait { p50, p90, .. } = self.state.forecaster.waiting(self.now, id)?;
+        Some(Promise { p50, p90 })
     }
 
     /// Notes when the caller is due again, if ever.

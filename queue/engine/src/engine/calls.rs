@@ -65,17 +65,7 @@ impl Engine {
                 dialled,
                 origin,
                 caller: _,
-            } => {
-                let origin = match origin {
-                    Origin::Trunk(name) => Origin::Trunk(cut(&name)),
-                    Origin::Operator(id) => Origin::Operator(id),
-                };
-                self.record(Fact::CallBegan {
-                    call,
-                    dialled: cut(&dialled),
-                    origin,
-                });
-            }
+            } => self.call_began(call, &dialled, origin),
             Event::Joined {
                 ticket,
                 call,
@@ -120,6 +110,18 @@ impl Engine {
                 how,
             } => self.heard(gateway, announcement, ticket, how),
         }
+    }
+
+    fn call_began(&mut self, call: CallId, dialled: &str, origin: Origin) {
+        let origin = match origin {
+            Origin::Trunk(name) => Origin::Trunk(cut(&name)),
+            Origin::Operator(id) => Origin::Operator(id),
+        };
+        self.record(Fact::CallBegan {
+            call,
+            dialled: cut(dialled),
+            origin,
+        });
     }
 
     /// The files are the gateway's: nothing follows from it, whatever became of the ticket meanwhile.

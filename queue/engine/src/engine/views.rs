@@ -1,10 +1,10 @@
 //! What the engine shows of itself.
 
-use pronto_types::{OperatorId, QueueName};
+use pronto_types::{OperatorId, QueueName, TicketId, Time};
 
 use super::Engine;
 use crate::state::{Operator, OperatorState};
-use crate::view::{OperatorStatus, OperatorView, QueueView};
+use crate::view::{ForecastView, OperatorStatus, OperatorView, QueueView};
 
 impl Engine {
     /// One configured queue, now.
@@ -43,6 +43,21 @@ impl Engine {
     /// The configured queues, in the order of their names.
     pub fn queues(&self) -> impl Iterator<Item = QueueView> + '_ {
         self.state.queues.keys().filter_map(|name| self.queue(name))
+    }
+
+    /// How a caller would stand who joined a configured queue now.
+    pub fn forecast(&self, now: Time, name: &QueueName) -> Option<ForecastView> {
+        self.state.open_queue(name)?;
+        let waiting = self.state.index.queues.get(name).map_or(0, |it| it.waiting);
+        Some(ForecastView {
+            position: u32::try_from(waiting).unwrap_or(u32::MAX).saturating_add(1),
+            wait: self.state.forecaster.joining(now.max(self.now), name),
+        })
+    }
+
+    /// In which queue a ticket is, or was as long as it is remembered.
+    pub fn queue_of(&self, ticket: TicketId) -> Option<&QueueName> {
+        self.state.tickets.get(&ticket).map(|it| &it.queue)
     }
 
     /// One configured operator, now.

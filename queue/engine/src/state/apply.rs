@@ -25,7 +25,11 @@ impl State {
         {
             gateway.have = gateway.have.max(cause.number);
         }
+        let event = self.event_of(&recorded.fact);
         self.apply_fact(recorded.seq, recorded.at, &recorded.fact);
+        if let Some(event) = event {
+            self.learn(recorded.at, event);
+        }
         if let (Fact::CallEnded { call, .. }, Some(cause)) = (&recorded.fact, &recorded.cause) {
             self.forget_call(&cause.gateway, *call);
         }

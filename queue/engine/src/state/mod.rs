@@ -4,10 +4,12 @@ mod apply;
 mod change;
 mod grants;
 mod index;
+mod learn;
 mod ranking;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pronto_forecast::Forecaster;
 use pronto_types::link::{ExitReason, Promise};
 use pronto_types::{
     AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
@@ -34,6 +36,8 @@ pub struct State {
     pub(crate) expired: BTreeMap<OfferId, Parties>,
     /// Until when a restarted engine waits for its gateways.
     pub(crate) settling: Option<Time>,
+    /// How long waits are, as far as the facts have taught.
+    pub(crate) forecaster: Forecaster,
     /// The newest fact folded.
     pub(crate) last_seq: u64,
     /// Its time.

@@ -1,4 +1,4 @@
-//! What an event costs with 10,000 callers waiting and 300 operators talking.
+//! What an event costs with 10,000 callers waiting and 300 operators talking, and what it costs to tell them so.
 #![expect(clippy::disallowed_methods, reason = "a measurement, not a core")]
 
 use std::time::{Duration, Instant};
@@ -36,6 +36,26 @@ impl Bench {
                 _ => {}
             }
         }
+    }
+
+    /// A minute passes; how many were told how things stand.
+    fn minute(&mut self) -> u32 {
+        let (until, mut told) = (self.now + Duration::from_secs(60), 0);
+        while let Some(at) = self.engine.poll_timeout().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.engine.handle_timeout(self.now);
+            while let Some(output) = self.engine.poll_output() {
+                told += u32::from(matches!(
+                    output,
+                    Output::Directive {
+                        directive: Directive::Announce { .. },
+                        ..
+                    }
+                ));
+            }
+        }
+        self.now = until;
+        told
     }
 
     fn says(&mut self, event: Event) {
@@ -139,4 +159,54 @@ pub(super) fn full_house() {
         spent / TALKS,
         bench.facts - facts
     );
+}
+
+/// One operator, who talks, and one queue.
+pub(super) fn one_long_queue() {
+    for waiting in [2_500, 5_000, 10_000] {
+        let queue = QueueName::new("support").unwrap();
+        let operator = OperatorId::new("ann").unwrap();
+        let settings = QueueSettings {
+            max_wait: Duration::from_secs(86_400),
+            ..QueueSettings::new(queue.clone())
+        };
+        let served = OperatorSettings {
+            id: operator.clone(),
+            queues: vec![queue.clone()],
+            sign_in: SignIn::Registration,
+        };
+        let mut bench = Bench {
+            engine: Engine::new(),
+            now: Time::from_secs(1_000_000),
+            number: 0,
+            facts: 0,
+            offers: Vec::new(),
+        };
+        bench.input(Input::Started);
+        bench.input(Input::Configure(Configuration {
+            queues: vec![settings],
+            operators: vec![served],
+            ..Configuration::default()
+        }));
+        bench.input(Input::Attached {
+            gateway: GatewayName::new("gw1").unwrap(),
+            epoch: 1,
+            last: 0,
+        });
+        let lease = Some(Duration::from_secs(86_400));
+        bench.says(Event::Presence { operator, lease });
+        bench.join(1, &queue);
+        let (offer, ticket) = bench.offers.remove(0);
+        bench.says(Event::Answered { offer, ticket });
+        for ticket in 2..2 + waiting {
+            bench.join(ticket, &queue);
+        }
+        let started = Instant::now();
+        let told = bench.minute();
+        let spent = started.elapsed();
+        println!(
+            "{waiting} waiting: {told} told in a minute, {:?} each, {spent:?} in all",
+            spent / told.max(1)
+        );
+    }
 }

@@ -91,6 +91,13 @@ fn measure_ten_thousand_waiting_and_three_hundred_operators() {
     measure::full_house();
 }
 
+/// `cargo test --release -p pronto-engine announcing_to -- --ignored --nocapture`: what a minute of announcements costs.
+#[test]
+#[ignore = "a measurement"]
+fn measure_announcing_to_ten_thousand_in_one_queue() {
+    measure::one_long_queue();
+}
+
 /// One seed with its ledger: `PRONTO_SEED=200 cargo test -p pronto-engine one_seed -- --ignored --nocapture`.
 #[test]
 #[ignore = "to look at"]

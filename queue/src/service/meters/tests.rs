@@ -5,9 +5,9 @@ use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
 };
-use pronto_engine::{Configuration, Input, OperatorSettings, QueueSettings, SignIn};
-use pronto_types::link::{Caller, Event, LeaveReason};
-use pronto_types::{CallId, GatewayName, Language, OperatorId, QueueName, TicketId, Time};
+use pronto_engine::{Configuration, Input, OperatorSettings, Output, QueueSettings, SignIn};
+use pronto_types::link::{Caller, Directive, Event, Hearing, LeaveReason};
+use pronto_types::{AnnouncementId, CallId, GatewayName, Language, OperatorId, QueueName, TicketId, Time};
 
 use super::*;
 
@@ -138,15 +138,58 @@ fn engine(meters: &mut Meters) -> Engine {
         caller_key: None,
     }));
     let mut engine = Engine::new();
+    let mut announced = Vec::new();
     for input in inputs {
-        engine.handle_input(Time::from_secs(1), input);
-        while let Some(output) = engine.poll_output() {
-            if let pronto_engine::Output::Fact(recorded) = output {
-                meters.recorded(&recorded.fact);
-            }
+        announced.extend(take(&mut engine, meters, input));
+    }
+    hear(&mut engine, meters, &gateway, announced);
+    engine
+}
+
+/// The gateway says that the announcements were heard.
+fn hear(
+    engine: &mut Engine,
+    meters: &mut Meters,
+    gateway: &GatewayName,
+    announced: Vec<(AnnouncementId, TicketId)>,
+) {
+    for (number, (announcement, ticket)) in (6..).zip(announced) {
+        let how = Hearing::Whole;
+        let event = Event::Heard {
+            announcement,
+            ticket,
+            how,
+        };
+        let input = Input::Entry {
+            gateway: gateway.clone(),
+            epoch: 1,
+            number,
+            age: Duration::ZERO,
+            event,
+            caller_key: None,
+        };
+        take(engine, meters, input);
+    }
+}
+
+/// Returns the announcements that follow.
+fn take(engine: &mut Engine, meters: &mut Meters, input: Input) -> Vec<(AnnouncementId, TicketId)> {
+    engine.handle_input(Time::from_secs(1), input);
+    let mut announced = Vec::new();
+    while let Some(output) = engine.poll_output() {
+        match output {
+            Output::Fact(recorded) => meters.recorded(&recorded.fact, engine),
+            Output::Directive {
+                directive:
+                    Directive::Announce {
+                        announcement, ticket, ..
+                    },
+                ..
+            } => announced.push((announcement, ticket)),
+            _ => {}
         }
     }
-    engine
+    announced
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,6 +223,7 @@ async fn the_page_shows_queues_operators_offers_and_commits() {
         ("pronto_operators{state=offered}", 1.0),
         ("pronto_operators{state=ready}", 0.0),
         ("pronto_offers_total{result=offered}", 1.0),
+        ("pronto_announcements_total{queue=support,how=whole}", 1.0),
         ("pronto_ledger_facts_total{}", engine.last_seq() as f64),
         ("pronto_ledger_commit_seconds{}", 2.0),
     ];

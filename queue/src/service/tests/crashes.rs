@@ -215,6 +215,7 @@ async fn the_contract_can_be_asked_for() {
         "pronto.v1.Gateways",
         "pronto.v1.Operators",
         "pronto.v1.Queues",
+        "pronto.v1.Callers",
         "grpc.health.v1.Health",
     ] {
         assert!(services.contains(&name), "{services:?}");

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use pronto_engine::{Configuration, OperatorSettings, QueueSettings, SignIn};
 use pronto_proto::link as wire;
+use pronto_proto::v1::callers_client::CallersClient;
 use pronto_proto::v1::gateways_client::GatewaysClient;
 use pronto_proto::v1::operators_client::OperatorsClient;
 use pronto_proto::v1::queues_client::QueuesClient;
@@ -114,6 +115,10 @@ impl House {
 
     pub(super) fn operators(&self) -> OperatorsClient<Channel> {
         OperatorsClient::new(self.channel.clone())
+    }
+
+    pub(super) fn callers(&self) -> CallersClient<Channel> {
+        CallersClient::new(self.channel.clone())
     }
 
     pub(super) fn queues(&self) -> QueuesClient<Channel> {

@@ -271,6 +271,15 @@ fn what_is_saved_is_restored_as_far_as_it_lives() {
         ["sip:x%20y@h"],
         "the other has run out"
     );
+}
+
+#[test]
+fn what_is_saved_is_not_restored_elsewhere_nor_beyond_the_limit() {
+    let (mut registrar, operator) = registrar();
+    registrar
+        .apply(NOW, &operator, from("-", 1, 2), &set("sip:short", 60))
+        .unwrap();
+    let saved = registrar.save();
     let mut elsewhere = Registrar::new(ExpiresLimits::default(), 3);
     assert!(
         elsewhere

@@ -15,16 +15,10 @@ fn recorded(told: bool) -> House {
     settings
         .recorded
         .insert(QueueName::new("support").unwrap(), consent);
-    House::with(settings)
+    House::open_with(settings)
 }
 
 impl House {
-    fn press(&mut self, key: char) {
-        let digit = Digit::from_char(key).unwrap();
-        let leg = media::LegId(1);
-        self.say(Input::Media(media::Event::Digit { leg, digit }));
-    }
-
     /// What is being played to the caller, if it is a prompt: how long it is, and which play.
     fn prompt(&self) -> Option<(usize, media::PlayId)> {
         let last = self.commands.iter().rev().find_map(|command| match command {

@@ -90,6 +90,10 @@ fn what_is_tortuous_and_well_formed_is_understood() {
         &options("").replace("From: <", "From: caller<"),
         &[200],
     );
+}
+
+#[test]
+fn what_is_long_and_well_formed_is_understood() {
     let long = calling("")
         .replace(
             "Via: ",
@@ -170,6 +174,10 @@ fn what_is_not_well_formed_is_refused_with_400() {
         &calling("").replace("sip:800@pronto.example SIP", "sip:800@pronto.example; lr SIP"),
         &[400],
     );
+}
+
+#[test]
+fn what_is_not_a_request_line_is_refused_with_400() {
     both(
         "4475 3.1.2.9",
         &calling("").replace(
@@ -201,6 +209,10 @@ fn what_is_not_well_formed_is_refused_with_400() {
         &options("").replace("From: <", "From: Bell, Alexander <"),
         &[400],
     );
+}
+
+#[test]
+fn what_contradicts_itself_is_refused_with_400() {
     both(
         "4475 3.1.2.17",
         &options("").replace("1 OPTIONS", "1 INVITE"),
@@ -280,6 +292,10 @@ fn what_is_understood_and_not_supported_says_which() {
         ),
         &[401],
     );
+}
+
+#[test]
+fn what_is_odd_in_a_header_and_no_fault_is_taken() {
     both(
         "4475 3.3.11",
         &options("").replace("Max-Forwards: 70", "Max-Forwards: 0"),

@@ -1,0 +1,49 @@
+//! `Callers`.
+
+use pronto_engine::{ForecastView, Wait};
+use pronto_proto::link::duration;
+use pronto_proto::v1::callers_server::Callers;
+use pronto_proto::v1::forecast_response::{self, Forecast, Unknown, UnknownReason};
+use pronto_proto::v1::{ForecastRequest, ForecastResponse};
+use tonic::{Request, Response, Status};
+
+use super::desk::Desk;
+use super::{names, status};
+
+/// The service.
+pub(super) struct CallersService(pub(super) Desk);
+
+#[tonic::async_trait]
+impl Callers for CallersService {
+    async fn forecast(
+        &self,
+        request: Request<ForecastRequest>,
+    ) -> Result<Response<ForecastResponse>, Status> {
+        let name = request.into_inner().name;
+        let wanted = names::parse_queue(&name)?;
+        let seen = self.0.look(move |engine, now| engine.forecast(now, &wanted));
+        match seen.await? {
+            Some(view) => Ok(Response::new(show(name, &view))),
+            None => Err(status::not_found("Queue", &name)),
+        }
+    }
+}
+
+fn show(name: String, view: &ForecastView) -> ForecastResponse {
+    let forecast = match view.wait {
+        Some(Wait { mean, p50, p80, p90 }) => Forecast::Wait(forecast_response::Wait {
+            mean: Some(duration(mean)),
+            p50: Some(duration(p50)),
+            p80: Some(duration(p80)),
+            p90: Some(duration(p90)),
+        }),
+        None => Forecast::Unknown(Unknown {
+            reason: UnknownReason::NobodySignedIn.into(),
+        }),
+    };
+    ForecastResponse {
+        name,
+        position: view.position,
+        forecast: Some(forecast),
+    }
+}

@@ -1,0 +1,68 @@
+//! `Callers.Forecast`.
+
+use pronto_proto::v1::ForecastRequest;
+use pronto_proto::v1::forecast_response::{Forecast, Unknown, UnknownReason};
+use tonic::Code;
+
+use super::support::*;
+
+async fn forecast(house: &House, queue: &str) -> (u32, Forecast) {
+    let name = format!("queues/{queue}");
+    let request = ForecastRequest { name: name.clone() };
+    let answer = house.callers().forecast(request).await.unwrap().into_inner();
+    assert_eq!(answer.name, name);
+    (answer.position, answer.forecast.unwrap())
+}
+
+fn mean(forecast: &Forecast) -> std::time::Duration {
+    let Forecast::Wait(wait) = forecast else {
+        panic!("unknown: {forecast:?}")
+    };
+    let parts = [wait.mean, wait.p50, wait.p80, wait.p90];
+    let [mean, p50, p80, p90] = parts.map(|part| std::time::Duration::try_from(part.unwrap()).unwrap());
+    assert!(p50 <= p80 && p80 <= p90, "{wait:?}");
+    mean
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_caller_before_them_makes_the_forecast_longer() {
+    let house = House::simple().await;
+    let mut gateway = house.attach("gw1", 1).await;
+    gateway.registers("101").await;
+    let (position, alone) = forecast(&house, "support").await;
+    assert_eq!(position, 1);
+    let mut before = mean(&alone);
+    gateway.joins(1).await;
+    let (offer, ticket, _) = gateway.offer().await;
+    gateway.answers(offer, ticket).await;
+    for (ticket, expected) in (2..).zip(2..5) {
+        gateway.joins(ticket).await;
+        gateway.acknowledged().await;
+        let (position, forecast) = forecast(&house, "support").await;
+        assert_eq!(position, expected);
+        assert!(mean(&forecast) > before, "{forecast:?} {before:?}");
+        before = mean(&forecast);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_is_signed_in_the_wait_is_unknown_and_says_why() {
+    let house = House::simple().await;
+    let reason = UnknownReason::NobodySignedIn.into();
+    let unknown = Forecast::Unknown(Unknown { reason });
+    assert_eq!(forecast(&house, "support").await, (1, unknown));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_is_none_is_not_found() {
+    let house = House::simple().await;
+    for (name, code) in [
+        ("queues/suport", Code::NotFound),
+        ("support", Code::InvalidArgument),
+        ("", Code::InvalidArgument),
+    ] {
+        let name = name.to_owned();
+        let refused = house.callers().forecast(ForecastRequest { name }).await;
+        assert_eq!(refused.unwrap_err().code(), code);
+    }
+}

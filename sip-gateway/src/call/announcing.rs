@@ -1,0 +1,151 @@
+//! Announcements: position and wait, spoken over the music of a caller who waits.
+//!
+//! ```text
+//!   music ─Announce─► speaking ─last sample──────────► music    heard whole
+//!                        │ key ──────────────────────► music    cut (and the flow gets the key)
+//!                        └ answer, exit, hang-up ────► …        cut
+//! ```
+//!
+//! One at a time: an announcement that comes while another is spoken is not begun, as what the caller is being told is
+//! hardly older, and two figures in one breath are none. Each one that came is reported heard exactly once, and always
+//! before what ended it.
+
+use std::time::Duration;
+
+use pronto_ivr::speak;
+use pronto_media as media;
+use pronto_types::link::{Event, Hearing, Promise};
+use pronto_types::{AnnouncementId, TicketId, Time};
+
+use super::Gateway;
+use super::state::{Call, Place, Playing, Speaking};
+
+/// Plays of announcements are told from those of the flow, which counts its own from 1.
+const ANNOUNCEMENT: u64 = 1 << 63;
+/// The media threads report the last sample at once; the music does not stay away for want of a report.
+const REPORT: Duration = Duration::from_secs(2);
+
+impl Gateway {
+    /// The queue says how things stand.
+    pub(super) fn announce(
+        &mut self,
+        now: Time,
+        announcement: AnnouncementId,
+        ticket: TicketId,
+        position: Option<u32>,
+        wait: Option<Promise>,
+    ) {
+        let begun = match self.tickets.get(&ticket).copied() {
+            Some(id) => {
+                let wait = wait.and_then(|wait| speak::WaitRange::from_quantiles(wait.p50, wait.p90));
+                let words = speak::Announcement { position, wait };
+                let mut begun = false;
+                self.with_call(now, id, |gateway, call| {
+                    begun = gateway.speak(now, call, announcement, words);
+                });
+                begun
+            }
+            None => false,
+        };
+        if !begun {
+            self.heard(now, announcement, ticket, Hearing::Cut);
+        }
+    }
+
+    /// Whether the words are being spoken. A clip that the library lacks is passed over.
+    fn speak(
+        &mut self,
+        now: Time,
+        call: &mut Call,
+        announcement: AnnouncementId,
+        words: speak::Announcement,
+    ) -> bool {
+        let Place::Waiting(place) = &call.place else {
+            return false;
+        };
+        if matches!(call.caller.playing, Some(Playing::Announcement(_))) {
+            return false;
+        }
+        let ticket = place.id;
+        let names = words.clips(call.language).into_iter();
+        let clips: Vec<media::Clip> = names
+            .filter_map(|name| self.settings.prompts.clip(call.language, &name))
+            .collect();
+        if clips.is_empty() {
+            return false;
+        }
+        let lasts: Duration = clips.iter().map(media::Clip::duration).sum();
+        call.caller.playing = Some(Playing::Announcement(Speaking {
+            announcement,
+            ticket,
+            until: now + lasts + REPORT,
+        }));
+        self.command(media::Command::Play {
+            leg: call.caller.media,
+            play: play_of(announcement),
+            clips,
+        });
+        true
+    }
+
+    /// The last sample of a play was sent. Returns whether that was an announcement, and not a prompt of the flow.
+    pub(super) fn announcement_finished(&mut self, now: Time, call: &mut Call, play: media::PlayId) -> bool {
+        match call.caller.playing {
+            Some(Playing::Announcement(speaking)) if play_of(speaking.announcement) == play => {
+                self.end_announcement(now, call, Hearing::Whole);
+                true
+            }
+            // Of one that was cut meanwhile.
+            _ => play.0 & ANNOUNCEMENT != 0,
+        }
+    }
+
+    /// A key: what is being announced ends, and the music goes on at the sample where it stopped.
+    pub(super) fn cut_announcement(&mut self, now: Time, call: &mut Call) {
+        self.end_announcement(now, call, Hearing::Cut);
+    }
+
+    /// No report came.
+    pub(super) fn announcement_deadline(&mut self, now: Time, call: &mut Call) {
+        if matches!(call.caller.playing, Some(Playing::Announcement(speaking)) if speaking.until <= now) {
+            self.cut_announcement(now, call);
+        }
+    }
+
+    fn end_announcement(&mut self, now: Time, call: &mut Call, how: Hearing) {
+        let Some(Playing::Announcement(speaking)) = call.caller.playing else {
+            return;
+        };
+        self.heard(now, speaking.announcement, speaking.ticket, how);
+        if self.settings.prompts.music().is_some() {
+            self.music(call);
+        } else {
+            call.caller.playing = None;
+            self.command(media::Command::Stop {
+                leg: call.caller.media,
+            });
+        }
+    }
+
+    /// The wait ends: what is being announced is over before the journal says why.
+    pub(super) fn silence_announcement(&mut self, now: Time, call: &mut Call) {
+        if matches!(call.caller.playing, Some(Playing::Announcement(_))) {
+            self.silence(now, call);
+        }
+    }
+
+    pub(super) fn heard(&mut self, now: Time, announcement: AnnouncementId, ticket: TicketId, how: Hearing) {
+        self.write(
+            now,
+            Event::Heard {
+                announcement,
+                ticket,
+                how,
+            },
+        );
+    }
+}
+
+fn play_of(announcement: AnnouncementId) -> media::PlayId {
+    media::PlayId(ANNOUNCEMENT | announcement.0)
+}

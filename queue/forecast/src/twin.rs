@@ -50,11 +50,24 @@ struct Actor {
 
 enum Start {
     Ready,
-    Ringing { queue: usize },
-    Talking { queue: usize, rest: Rest },
-    WrappingUp { queue: usize, rest: Rest },
-    Paused { rest: Rest },
-    Coming { after: f64 },
+    Ringing {
+        queue: usize,
+    },
+    /// `of`: the queue, on the floor and not on the stage, whose law `rest` was made from.
+    Talking {
+        of: usize,
+        rest: Rest,
+    },
+    WrappingUp {
+        of: usize,
+        rest: Rest,
+    },
+    Paused {
+        rest: Rest,
+    },
+    Coming {
+        after: f64,
+    },
 }
 
 /// The part of the floor that matters to one caller.
@@ -169,29 +182,29 @@ impl Twin<'_> {
             },
             Post::Ready => Start::Ready,
             Post::Serving => {
-                // The call may be of a queue that is not on the stage: its laws are, all the same.
+                // The call may be of a queue that is not on the stage: what is left of it is drawn from its own law.
                 let first = queues.first().copied().unwrap_or_default();
-                let of = |member: usize| local.get(&member).copied().unwrap_or(first);
                 match operator.cycle {
                     None => {
-                        let rest = self.learned[operator.queues[0]]
-                            .wrap_up
-                            .rest(self.now - operator.since);
-                        Start::WrappingUp { queue: first, rest }
+                        let of = operator.queues[0];
+                        let rest = self.learned[of].wrap_up.rest(self.now - operator.since);
+                        Start::WrappingUp { of, rest }
                     }
                     Some(cycle) => {
                         due = self.now - cycle.offered_at;
-                        let (queue, laws) = (of(cycle.queue), &self.learned[cycle.queue]);
+                        let laws = &self.learned[cycle.queue];
                         match (cycle.answered_at, cycle.ended_at) {
                             (_, Some(ended)) => Start::WrappingUp {
-                                queue,
+                                of: cycle.queue,
                                 rest: laws.wrap_up.rest(self.now - ended),
                             },
                             (Some(answered), None) => Start::Talking {
-                                queue,
+                                of: cycle.queue,
                                 rest: laws.talk.rest((self.now - answered) / speed),
                             },
-                            (None, None) => Start::Ringing { queue },
+                            (None, None) => Start::Ringing {
+                                queue: local.get(&cycle.queue).copied().unwrap_or(first),
+                            },
                         }
                     }
                 }
@@ -292,10 +305,11 @@ impl<'a> Play<'a> {
                 let talk = laws(queue).talk.draw(dice) * actor.speed;
                 self.rings[queue] * unit + talk + laws(queue).wrap_up.draw(dice)
             }
-            Start::Talking { queue, rest } => {
-                laws(queue).talk.draw_rest(rest, unit) * actor.speed + laws(queue).wrap_up.draw(dice)
+            Start::Talking { of, rest } => {
+                let laws = &twin.learned[of];
+                laws.talk.draw_rest(rest, unit) * actor.speed + laws.wrap_up.draw(dice)
             }
-            Start::WrappingUp { queue, rest } => laws(queue).wrap_up.draw_rest(rest, unit),
+            Start::WrappingUp { of, rest } => twin.learned[of].wrap_up.draw_rest(rest, unit),
             Start::Paused { rest } => twin.pauses.length.draw_rest(rest, unit),
             Start::Coming { after } => after,
         }

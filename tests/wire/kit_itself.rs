@@ -117,10 +117,17 @@ fn the_built_in_clips_are_told_from_each_other() {
                 .iter()
                 .map(|&sample| Law::A.decode(Law::A.encode(sample)))
                 .collect();
-            for piece in &pieces {
-                let score = ears::locate(piece, &heard).map_or(0.0, |found| found.score);
-                assert_eq!(score > RECOGNISED, name == other, "{name} in {other}: {score:.3}");
-            }
+            let found = pieces
+                .iter()
+                .filter(|piece| ears::locate(piece, &heard).is_some_and(|found| found.score > RECOGNISED));
+            // Two clips may share a word, said in one voice.
+            let (found, all) = (found.count(), pieces.len());
+            let told = if name == other {
+                found == all
+            } else {
+                found * 3 <= all
+            };
+            assert!(told, "{found} of {all} pieces of {name} in {other}");
         }
     }
 }

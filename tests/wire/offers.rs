@@ -34,7 +34,6 @@ fn an_operator_who_does_not_answer_is_passed_over_and_the_caller_stays_at_the_he
         .rung(PATIENCE)
         .expect("the only operator is offered the call");
     let rang = Instant::now();
-    let (mut second, second_rtp, mut behind) = waiting(&centre, 1, 700.0);
     let given_up = deaf
         .cancelled(&rings, PATIENCE)
         .expect("after the ring time the phone is silenced");
@@ -44,6 +43,7 @@ fn an_operator_who_does_not_answer_is_passed_over_and_the_caller_stays_at_the_he
         given_up - rang
     );
     assert!(deaf.acknowledged(&rings, PATIENCE), "487 is acknowledged");
+    let (mut second, second_rtp, mut behind) = waiting(&centre, 1, 700.0);
 
     // Not offered again to the one who did not answer (rona_pause), but to the next who signs in: the head's call.
     let mut keen = centre.operator("102", 1);

@@ -9,11 +9,13 @@ use pronto::cli::{Cli, Command, ConfigCommand, PromptsCommand};
 use pronto::config::{Config, Look, Report};
 use pronto::serve::{self, Halves};
 use pronto::{calls, demo, diagnose, forecast, prompts};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = match EnvFilter::try_new(cli.log()) {
+    let filter = match cli.log().parse::<Targets>() {
         Ok(filter) => filter,
         Err(error) => {
             eprintln!(
@@ -24,11 +26,10 @@ fn main() -> ExitCode {
         }
     };
     let colour = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(colour)
-        .init();
+        .with_ansi(colour);
+    tracing_subscriber::registry().with(filter).with(lines).init();
     match cli.command {
         Command::Serve(arguments) => run(arguments.load(), Halves::Both),
         Command::Gateway(half) => run(Config::load(&half.config), Halves::Gateway),

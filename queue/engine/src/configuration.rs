@@ -78,8 +78,8 @@ pub struct QueueSettings {
     pub max_wait: Duration,
     /// How many may be waiting or offered at once; a further caller takes the `failed` exit.
     pub limit: usize,
-    /// How long callers go on waiting after the last operator of the queue has signed out. A caller who joins while nobody
-    /// is signed in takes the `nobody` exit at once.
+    /// How long callers go on waiting after the last operator of the queue has signed out, whenever they joined. A caller
+    /// who joins later, or where nobody has ever been signed in, takes the `nobody` exit at once.
     pub nobody_after: Duration,
     /// How often a waiting caller is told position and wait, after the first time at the joining; zero: only then.
     pub announce_every: Duration,

@@ -206,13 +206,7 @@ impl Engine {
             regained,
         };
         self.record(joined);
-        if self
-            .state
-            .index
-            .queues
-            .get(&queue)
-            .is_none_or(|standing| standing.signed_in == 0)
-        {
+        if self.is_deserted(&queue) {
             self.exit(ticket, ExitReason::Nobody);
             return;
         }
@@ -341,6 +335,16 @@ impl Engine {
         } else if self.state.open_queue(&known.queue).is_none() {
             self.exit(ticket, ExitReason::Failed);
         }
+    }
+
+    /// Nobody is signed in, and has not been for `nobody_after`, or ever: there is nobody to wait for. Sooner after the
+    /// last sign-out a caller waits for what is left of that time, like those who were there before.
+    fn is_deserted(&self, queue: &QueueName) -> bool {
+        let standing = self.state.index.queues.get(queue);
+        let staffed = standing.is_some_and(|it| it.signed_in > 0);
+        let known = self.state.queues.get(queue);
+        let since = known.and_then(|it| Some(it.unstaffed_since? + it.settings.nobody_after));
+        !staffed && since.is_none_or(|over| over <= self.now)
     }
 
     /// Nobody has been signed in for too long: all who wait are sent on.

@@ -133,6 +133,8 @@ impl State {
             operator.queues.clone_from(&settings.queues);
             operator.configured = true;
         }
+        let standing = self.index.queues.iter().filter(|(_, it)| it.signed_in > 0);
+        let staffed: BTreeSet<QueueName> = standing.map(|(name, _)| name.clone()).collect();
         self.index = Index::of(self);
         let standing = &self.index.queues;
         let in_use = |name: &QueueName| {
@@ -143,7 +145,7 @@ impl State {
         self.queues.retain(|name, queue| queue.configured || in_use(name));
         let names: Vec<QueueName> = self.queues.keys().cloned().collect();
         for name in &names {
-            self.restaff(name, at);
+            self.restaff(name, staffed.contains(name), at);
         }
     }
 

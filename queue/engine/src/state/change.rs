@@ -97,7 +97,7 @@ impl State {
         self.index.operator_in(id, operator);
         if was_out != matches!(operator.state, OperatorState::SignedOut { .. }) {
             for queue in operator.queues.clone() {
-                self.restaff(&queue, at);
+                self.restaff(&queue, !was_out, at);
             }
         }
     }
@@ -146,8 +146,8 @@ impl State {
         }
     }
 
-    /// Notes since when nobody is signed in.
-    pub(super) fn restaff(&mut self, name: &QueueName, at: Time) {
+    /// Notes since when nobody is signed in, where somebody `was`: a queue that never had an operator has lost none.
+    pub(super) fn restaff(&mut self, name: &QueueName, was: bool, at: Time) {
         let staffed = self
             .index
             .queues
@@ -157,7 +157,7 @@ impl State {
             queue.unstaffed_since = if staffed {
                 None
             } else {
-                queue.unstaffed_since.or(Some(at))
+                queue.unstaffed_since.or(was.then_some(at))
             };
             self.index.retime_nobody(name, queue);
         }

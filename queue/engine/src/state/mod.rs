@@ -78,7 +78,7 @@ pub(crate) struct Queue {
     pub(crate) configured: bool,
     pub(crate) joined: u64,
     pub(crate) ended: EndedCounts,
-    /// Since when nobody is signed in.
+    /// Since when nobody is signed in; `None`: somebody is, or nobody ever was.
     pub(crate) unstaffed_since: Option<Time>,
 }
 

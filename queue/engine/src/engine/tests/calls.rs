@@ -86,6 +86,48 @@ fn callers_wait_a_little_for_the_last_operator_to_come_back() {
 }
 
 #[test]
+fn a_caller_who_joins_just_after_the_last_sign_out_waits_like_those_before() {
+    let mut house = House::with(&["ann"]);
+    house.set("ann", Wanted::SignedOut).unwrap();
+    house.wait(secs(10));
+    house.join(1);
+    house.wait(secs(19));
+    assert_eq!((house.sent(), house.queue().waiting), (vec![], 1));
+    house.wait(secs(1));
+    assert_eq!(house.sent(), [exit(1, ExitReason::Nobody)]);
+    house.join(2);
+    assert_eq!(house.sent(), [exit(2, ExitReason::Nobody)], "too late to wait");
+    house.set("ann", Wanted::Ready).unwrap();
+    house.set("ann", Wanted::SignedOut).unwrap();
+    house.join(3);
+    house.wait(secs(29));
+    house.set("ann", Wanted::Ready).unwrap();
+    house.offered(3, "ann");
+}
+
+#[test]
+fn a_queue_whose_operators_a_new_configuration_takes_away_is_left_by_nobody_after_the_same_time() {
+    let mut house = House::with(&["ann"]);
+    house
+        .set(
+            "ann",
+            Wanted::Paused {
+                reason: "lunch".into(),
+            },
+        )
+        .unwrap();
+    let mut bare = configuration();
+    bare.operators.retain(|it| it.id != who("ann"));
+    house.wait(secs(60));
+    house.input(Input::Configure(bare));
+    house.join(1);
+    house.wait(secs(29));
+    assert_eq!((house.sent(), house.queue().waiting), (vec![], 1));
+    house.wait(secs(1));
+    assert_eq!(house.sent(), [exit(1, ExitReason::Nobody)]);
+}
+
+#[test]
 fn max_wait_sends_on_and_counts_from_the_joining() {
     let mut house = House::with(&["ann"]);
     house

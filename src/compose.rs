@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use pronto_engine as engine;
 use pronto_gateway as gateway;
-use pronto_gateway::shell::ShellSettings;
+use pronto_gateway::shell::{ShellSettings, TlsFiles};
 use pronto_sip as sip;
 use pronto_types::{OperatorId, Secret};
 
-use crate::config::{Config, Credential, Digest, Operator, SignIn, Strategy, Transport};
+use crate::config::{Config, Credential, Digest, Operator, SignIn, Strategy, Tls, Transport};
 
 /// Media threads: one for every two processors, as the rest is signalling, gRPC and the store.
 const PROCESSORS_PER_MEDIA_THREAD: usize = 2;
@@ -67,6 +67,8 @@ pub(crate) fn gateway(
     Ok(ShellSettings {
         name: config.gateway.name.clone(),
         listen: listen.collect(),
+        tls: config.sip.tls.clone().map(tls_files),
+        origins: config.sip.origins.clone(),
         sip: sip::Settings {
             advertise: config.sip.advertise,
             product: concat!("Pronto/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -117,6 +119,18 @@ fn transport(transport: Transport) -> sip::Transport {
     match transport {
         Transport::Udp => sip::Transport::Udp,
         Transport::Tcp => sip::Transport::Tcp,
+        Transport::Tls => sip::Transport::Tls,
+        Transport::Ws => sip::Transport::Ws,
+        Transport::Wss => sip::Transport::Wss,
+    }
+}
+
+/// A certificate's files as the gateway knows them.
+pub(crate) fn tls_files(tls: Tls) -> TlsFiles {
+    TlsFiles {
+        certificate: tls.certificate,
+        key: tls.key,
+        client_ca: tls.client_ca,
     }
 }
 

@@ -15,7 +15,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint, Server};
 
-use crate::config::{Config, Credential, Transport, generated_passwords};
+use crate::config::{Config, Credential, generated_passwords};
 use crate::{compose, in_memory, metrics_page};
 
 /// Between two halves over TCP: a peer that says nothing for twice this long is gone.
@@ -48,7 +48,8 @@ pub fn run(config: &Config, halves: Halves) -> Result<(), ServeError> {
         .build()?;
     runtime.block_on(async {
         let greeting = |shell: &GatewayShell, generated: &BTreeMap<_, _>| greet(config, shell, generated);
-        serve(config, halves, Stop::listen()?, greeting).await
+        let reloads = config.sip.tls.is_some() && halves != Halves::Queue;
+        serve(config, halves, Stop::listen(reloads)?, greeting).await
     })
 }
 
@@ -192,7 +193,7 @@ async fn until_stopped(
     tokio::pin!(queue_failed);
     let Some(gateway) = gateway else {
         return tokio::select! {
-            () = stop.asked() => Ok(()),
+            _ = stop.asked() => Ok(()),
             error = &mut queue_failed => Err(error.into()),
         };
     };
@@ -200,7 +201,11 @@ async fn until_stopped(
     let mut failed = None;
     loop {
         tokio::select! {
-            () = stop.asked() => {
+            wish = stop.asked() => {
+                if wish == Asked::Reload {
+                    gateway.reload_certificates();
+                    continue;
+                }
                 asked += 1;
                 if asked == 1 {
                     tracing::info!("no new calls; those that are up may finish");
@@ -227,51 +232,73 @@ async fn until_stopped(
     }
 }
 
-/// What asks the process to stop, the first time and once more.
+/// What the process is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// To stop.
+    Stop,
+    /// To read the certificate anew.
+    Reload,
+}
+
+/// What asks the process to stop, the first time and once more, or to read its certificate anew.
 pub(crate) enum Stop {
-    /// SIGTERM and SIGINT.
-    Signals { terminate: Signal, interrupt: Signal },
+    /// SIGTERM and SIGINT; SIGHUP for the certificate.
+    Signals {
+        terminate: Signal,
+        interrupt: Signal,
+        /// Caught only where there is a certificate: a terminal that closes ends everything else.
+        hang_up: Option<Signal>,
+    },
     /// Another part of this process.
     Told(mpsc::Receiver<()>),
 }
 
 impl Stop {
-    /// Takes SIGTERM and SIGINT from now on.
-    pub(crate) fn listen() -> std::io::Result<Self> {
+    /// Takes SIGTERM and SIGINT from now on, and with `reloads` SIGHUP.
+    pub(crate) fn listen(reloads: bool) -> std::io::Result<Self> {
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(Stop::Signals { terminate, interrupt })
+        let hang_up = reloads.then(|| signal(SignalKind::hangup())).transpose()?;
+        Ok(Stop::Signals {
+            terminate,
+            interrupt,
+            hang_up,
+        })
     }
 
     /// Completes when asked.
-    pub(crate) async fn asked(&mut self) {
+    pub(crate) async fn asked(&mut self) -> Asked {
         match self {
-            Stop::Signals { terminate, interrupt } => {
+            Stop::Signals {
+                terminate,
+                interrupt,
+                hang_up,
+            } => {
+                let reload = async {
+                    match hang_up {
+                        Some(signal) => signal.recv().await,
+                        None => std::future::pending().await,
+                    }
+                };
                 tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => Asked::Stop,
+                    _ = interrupt.recv() => Asked::Stop,
+                    _ = reload => Asked::Reload,
                 }
             }
-            Stop::Told(told) => {
-                if told.recv().await.is_none() {
-                    std::future::pending().await
-                }
-            }
+            Stop::Told(told) => match told.recv().await {
+                Some(()) => Asked::Stop,
+                None => std::future::pending().await,
+            },
         }
     }
 }
 
 /// How to dial, who answers, and what to type.
 fn greet(config: &Config, gateway: &GatewayShell, generated: &BTreeMap<OperatorId, pronto_types::Secret>) {
-    let name = |transport| {
-        if transport == pronto_sip::Transport::Udp {
-            Transport::Udp
-        } else {
-            Transport::Tcp
-        }
-    };
     println!("Pronto {} is up.", env!("CARGO_PKG_VERSION"));
     for (transport, address) in gateway.listening() {
-        println!("  SIP      {}:{address}", name(*transport));
+        println!("  SIP      {}:{address}", transport.name());
     }
     println!("  gRPC     {}", config.grpc);
     println!("  metrics  http://{}/metrics", config.metrics);

@@ -82,9 +82,14 @@ fn listeners(config: &Config, places: &Places<'_>) -> Vec<Listener> {
         .sip
         .listen
         .iter()
-        .filter(|listen| listen.transport == Transport::Tcp)
+        .filter(|listen| listen.transport != Transport::Udp)
         .map(|listen| Listener {
-            title: "[sip] over TCP",
+            title: match listen.transport {
+                Transport::Tls => "[sip] over TLS",
+                Transport::Ws => "[sip] over WS",
+                Transport::Wss => "[sip] over WSS",
+                Transport::Udp | Transport::Tcp => "[sip] over TCP",
+            },
             address: listen.address,
             place: places.sip.place("listen"),
         });

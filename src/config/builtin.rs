@@ -58,6 +58,8 @@ fn build() -> Result<Config, Box<dyn std::error::Error>> {
         file: None,
         timezone: services::default_timezone(),
         sip: Sip {
+            tls: None,
+            origins: Vec::new(),
             listen: sip::default_listen(),
             domain: sip::DOMAIN.to_owned(),
             advertise: None,

@@ -26,6 +26,7 @@ mod settings;
 mod sip;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tls;
 
 use std::fs;
 use std::io::Read;
@@ -35,7 +36,7 @@ pub use dial::normalise_dialled;
 pub use generated::generated_passwords;
 pub use report::{Look, Report};
 pub use settings::{
-    Config, Credential, Digest, Gateway, Listen, Media, Number, Operator, Queue, SignIn, Sip, Strategy,
+    Config, Credential, Digest, Gateway, Listen, Media, Number, Operator, Queue, SignIn, Sip, Strategy, Tls,
     Transport, Trunk,
 };
 

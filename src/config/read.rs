@@ -112,7 +112,7 @@ fn read_sections(
     let config = Config {
         file: None,
         timezone,
-        sip: sip::read(sip, problems),
+        sip: sip::read(sip, (&empty, folder), environment.is_some(), problems),
         media: sip::read_media(media, problems),
         grpc: services::read_grpc(grpc, problems),
         metrics: services::read_metrics(metrics, problems),

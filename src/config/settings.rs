@@ -51,9 +51,13 @@ pub struct Config {
 /// `[sip]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sip {
-    /// `listen`: one or more of `udp:ADDRESS:PORT`, `tcp:ADDRESS:PORT`. Default: both on `127.0.0.1:5060`; any
-    /// other address has to be written.
+    /// `listen`: one or more of `udp:ADDRESS:PORT`, `tcp:…`, `tls:…`, `ws:…`, `wss:…`. Default: UDP and TCP on
+    /// `127.0.0.1:5060`; any other has to be written.
     pub listen: Vec<Listen>,
+    /// `[sip.tls]`: the certificate of the TLS and WSS sockets. Needed where there is one.
+    pub tls: Option<Tls>,
+    /// `[sip.websocket] origins`: the web pages whose scripts may connect over WS and WSS. Default: none.
+    pub origins: Vec<String>,
     /// `domain`: of our addresses of record, and the digest realm: an `ha1` is bound to it. Default `pronto.local`.
     pub domain: String,
     /// `advertise`: the public address behind NAT, written into Via and Contact. Default: the listening one.
@@ -65,6 +69,17 @@ pub struct Sip {
     pub digest: Vec<Digest>,
     /// `[[sip.trunk]]`: who may call in without registering. Default: nobody.
     pub trunks: Vec<Trunk>,
+}
+
+/// `[sip.tls]`: files in PEM, relative to the file they are named in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// `certificate`: ours, then those between it and its authority.
+    pub certificate: PathBuf,
+    /// `key`: its private key.
+    pub key: PathBuf,
+    /// `client_ca`: the authorities of the phones' certificates. With it, a phone without one is not let in.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// A socket SIP is spoken on.
@@ -94,6 +109,30 @@ pub enum Transport {
     Udp,
     /// RFC 3261 §18, streams.
     Tcp,
+    /// RFC 3261 §26.2.1.
+    Tls,
+    /// RFC 7118.
+    Ws,
+    /// RFC 7118 under TLS.
+    Wss,
+}
+
+impl Transport {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+            Transport::Ws => "ws",
+            Transport::Wss => "wss",
+        }
+    }
+
+    /// Whether it needs a certificate.
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Transport::Tls | Transport::Wss)
+    }
 }
 
 /// `[[sip.trunk]]`: addresses whose calls are taken unchallenged.
@@ -242,10 +281,7 @@ impl Media {
 
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Transport::Udp => "udp",
-            Transport::Tcp => "tcp",
-        })
+        f.write_str(self.name())
     }
 }
 

@@ -1,15 +1,17 @@
 //! `[sip]` and `[media]`: the sockets phones and trunks reach.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 use super::nearest::quoted;
 use super::problem::{Problem, Problems};
 use super::section::{Section, Table, Text, Wrong};
 use super::settings::{Digest, Listen, Media, Sip, Transport, Trunk};
+use super::tls;
 
 /// The well-known port of RFC 3261 §19.1.2.
 pub(super) const SIP_PORT: u16 = 5060;
@@ -25,13 +27,25 @@ const MOST_CALLS: usize = 100_000;
 /// Each call is looked up in all of them.
 const MOST_TRUNKS: usize = 256;
 const HOUR: Duration = Duration::from_secs(3600);
-const LISTEN: &str = "`udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`";
+const LISTEN: &str = "`udp:ADDRESS:PORT`, or `tcp:`, `tls:`, `ws:`, `wss:`";
+const TRANSPORTS: [Transport; 5] = [
+    Transport::Udp,
+    Transport::Tcp,
+    Transport::Tls,
+    Transport::Ws,
+    Transport::Wss,
+];
 const ADDRESS: &str = "an IP address";
 const ALLOW: &str = "a list of addresses and ranges such as \"203.0.113.7\" or \"198.51.100.0/24\"";
 const PORTS: &str = "two ports, the first even and below the last, such as [20000, 29999]";
 
-/// Reads `[sip]` and its trunks.
-pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sip {
+/// Reads `[sip]`, its trunks and what is below it. `open` looks into the files of the certificate.
+pub(super) fn read<'t>(
+    table: Table<'t>,
+    (empty, folder): (&'t DeTable<'t>, &Path),
+    open: bool,
+    problems: &mut Problems,
+) -> Sip {
     let mut section = Section::new("[sip]", table, problems);
     let listen = section.texts("listen", LISTEN);
     let listen = listen.map_or_else(default_listen, |texts| read_listen(&mut section, &texts));
@@ -40,6 +54,15 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sip {
     let drain = section.duration("drain", DRAIN, Duration::ZERO..=24 * HOUR);
     let digest = read_digest(&mut section).unwrap_or_else(|| vec![Digest::Md5]);
     let trunks = section.tables("trunk", "[[sip.trunk]]", MOST_TRUNKS);
+    let tls = section.has("tls");
+    let tls = Some(section.table("tls", empty)).filter(|_| tls);
+    let websocket = section.table("websocket", empty);
+    if tls.is_none() && listen.iter().any(|open| open.transport.is_secure()) {
+        section.missing(
+            "tls",
+            "a section `[sip.tls]` with `certificate` and `key`, for `tls:` and `wss:`",
+        );
+    }
     if let (None, Some(open)) = (
         advertise,
         listen.iter().find(|open| open.address.ip().is_unspecified()),
@@ -49,6 +72,8 @@ pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Sip {
     section.finish();
     let domain = domain.unwrap_or_else(|| DOMAIN.to_owned());
     Sip {
+        tls: tls::read(tls, &listen, folder, open, problems),
+        origins: tls::read_websocket(websocket, problems),
         listen,
         domain,
         advertise,
@@ -96,32 +121,30 @@ fn parse_listen(text: &str) -> Result<Listen, Wrong> {
         return Err(wrong.nearest(format!("udp:{text}")));
     }
     let (scheme, address) = text.split_once(':').ok_or_else(Wrong::default)?;
-    let transport = match scheme {
-        "udp" => Transport::Udp,
-        "tcp" => Transport::Tcp,
-        other => {
-            let wrong = Wrong::unknown(other, ["udp", "tcp"]);
-            return Err(Wrong {
-                message: Some(format!("SIP is not spoken over {}", quoted(other))),
-                ..wrong
-            });
-        }
+    let Some(transport) = TRANSPORTS.into_iter().find(|one| one.name() == scheme) else {
+        let wrong = Wrong::unknown(scheme, TRANSPORTS.map(Transport::name));
+        return Err(Wrong {
+            message: Some(format!("SIP is not spoken over {}", quoted(scheme))),
+            ..wrong
+        });
     };
     match address.parse() {
         Ok(address) => Ok(Listen { transport, address }),
-        Err(_) => Err(nearly_an_address(scheme, address)),
+        Err(_) => Err(nearly_an_address(transport, address)),
     }
 }
 
 /// The two usual slips: no port, and a name for the machine itself.
-fn nearly_an_address(scheme: &str, address: &str) -> Wrong {
+fn nearly_an_address(transport: Transport, address: &str) -> Wrong {
+    let scheme = transport.name();
     if let Ok(ip) = address
         .trim_start_matches('[')
         .trim_end_matches(']')
         .parse::<IpAddr>()
     {
         let message = format!("`{scheme}:{address}` names no port");
-        return Wrong::because(message).nearest(format!("{scheme}:{}", SocketAddr::new(ip, SIP_PORT)));
+        return Wrong::because(message)
+            .nearest(format!("{scheme}:{}", SocketAddr::new(ip, usual_port(transport))));
     }
     match address
         .strip_prefix("localhost:")
@@ -129,6 +152,16 @@ fn nearly_an_address(scheme: &str, address: &str) -> Wrong {
     {
         Some(port) => Wrong::default().nearest(format!("{scheme}:127.0.0.1:{port}")),
         None => Wrong::default(),
+    }
+}
+
+/// The well-known port (RFC 3261 §19.1.2); those of WebSockets are 80 and 443 (RFC 7118 §5.2.3), which only root binds.
+fn usual_port(transport: Transport) -> u16 {
+    match transport {
+        Transport::Udp | Transport::Tcp => SIP_PORT,
+        Transport::Tls => SIP_PORT + 1,
+        Transport::Ws => 8080,
+        Transport::Wss => 8443,
     }
 }
 

@@ -7,6 +7,7 @@ mod people;
 mod recording;
 mod services;
 mod sockets;
+mod tls;
 
 use std::fs;
 use std::path::{Path, PathBuf};

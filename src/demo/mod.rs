@@ -134,7 +134,7 @@ struct Day {
 
 /// From the opening to the closing of the centre.
 async fn day(arguments: &DemoArgs, ground: &Ground, config: Config) -> Result<Day, ServeError> {
-    let mut signals = Stop::listen()?;
+    let mut signals = Stop::listen(false)?;
     let mut centre = Centre::open(config.clone()).await?;
     let mut watch = Watch::connect(config.grpc).await?;
     let clock = Clock::start();
@@ -206,7 +206,7 @@ impl Day {
 /// A signal, or the key on the board that means the same.
 async fn asked(signals: &mut Stop, show: &mut Show) {
     tokio::select! {
-        () = signals.asked() => {}
+        _ = signals.asked() => {}
         () = show.key() => {}
     }
 }

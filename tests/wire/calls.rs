@@ -16,6 +16,7 @@ const A_PROMPT: Duration = Duration::from_secs(15);
 fn baresip(centre: &Centre, user: &str, tone: f64, codecs: &str) -> Baresip {
     let registrar = Some(centre.sip());
     let account = Account {
+        tls: false,
         user,
         password: PASSWORD,
         registrar,

@@ -222,6 +222,7 @@ fn our_phone_calls_another_and_is_heard() {
 fn our_phone_and_a_baresip_hear_each_other() {
     let ground = Ground::take();
     let account = Account {
+        tls: false,
         user: "b",
         password: "unused",
         registrar: None,
@@ -259,6 +260,7 @@ fn our_phone_and_a_baresip_hear_each_other() {
 fn two_baresips_hear_each_other() {
     let ground = Ground::take();
     let account = |user, answers, tone| Account {
+        tls: false,
         user,
         password: "unused",
         registrar: None,

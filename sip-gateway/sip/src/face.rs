@@ -33,7 +33,9 @@ impl Face {
 
     /// The address under which peers reach the socket of this flow.
     pub(crate) fn address(&self, flow: Flow) -> SocketAddr {
-        SocketAddr::new(self.advertise.unwrap_or(flow.local.ip()), flow.local.port())
+        let same_family = |ip: &IpAddr| ip.is_ipv4() == flow.local.is_ipv4();
+        let ip = self.advertise.filter(same_family).unwrap_or(flow.local.ip());
+        SocketAddr::new(ip, flow.local.port())
     }
 
     /// A socket of ours for this transport and family: what a flow that we open starts from.
@@ -53,12 +55,19 @@ impl Face {
     /// Our Contact's URI on this flow; `user` must be escaped.
     pub(crate) fn contact(&self, flow: Flow, user: &str) -> String {
         let at = if user.is_empty() { "" } else { "@" };
-        let transport = if flow.transport == Transport::Tcp {
-            ";transport=tcp"
-        } else {
-            ""
-        };
+        let transport = flow.transport.uri_param(false);
         format!("sip:{user}{at}{}{transport}", self.address(flow))
+    }
+
+    /// Our Contact's URI towards this remote target. "If the request that initiated the dialog contained a SIPS URI in the
+    /// Request-URI …, the Contact header field in the response MUST be a SIPS URI" (RFC 3261 §12.1.1), and likewise in our
+    /// requests (§8.1.1.8). Without TLS it would promise what is not there.
+    pub(crate) fn contact_towards(&self, flow: Flow, target: &[u8]) -> String {
+        let sips = target.get(..5).is_some_and(|s| s.eq_ignore_ascii_case(b"sips:"));
+        if !sips || !flow.transport.is_secure() {
+            return self.contact(flow, "");
+        }
+        format!("sips:{}{}", self.address(flow), flow.transport.uri_param(true))
     }
 
     /// Whether an address of record with this host is ours to know.

@@ -16,6 +16,12 @@ pub enum Transport {
     Udp,
     /// A stream: the transport retransmits.
     Tcp,
+    /// A stream under TLS (RFC 3261 §26.2.1).
+    Tls,
+    /// A WebSocket (RFC 7118).
+    Ws,
+    /// A WebSocket under TLS.
+    Wss,
 }
 
 impl Transport {
@@ -24,20 +30,72 @@ impl Transport {
         match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+            Transport::Ws => "WS",
+            Transport::Wss => "WSS",
+        }
+    }
+
+    /// All of them.
+    pub const ALL: [Transport; 5] = [
+        Transport::Udp,
+        Transport::Tcp,
+        Transport::Tls,
+        Transport::Ws,
+        Transport::Wss,
+    ];
+
+    /// The parameter of a `sip:` URI that names it; none for UDP. "sips" says TLS by itself, and WebSockets are `ws` with or
+    /// without TLS (RFC 7118 §5.2.4).
+    pub(crate) const fn uri_param(self, sips: bool) -> &'static str {
+        match self {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+            Transport::Tls if sips => "",
+            Transport::Tls => ";transport=tls",
+            Transport::Ws | Transport::Wss => ";transport=ws",
+        }
+    }
+
+    /// Whether nobody on the way can read it.
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Transport::Tls | Transport::Wss)
+    }
+
+    /// Whether messages are cut out of a stream by their Content-Length. A WebSocket brings whole messages.
+    pub const fn is_stream(self) -> bool {
+        matches!(self, Transport::Tcp | Transport::Tls)
+    }
+
+    /// Whether a lost connection can be made anew from our side: not over TLS and WebSockets, whose clients have neither a
+    /// certificate nor a server.
+    pub const fn is_dialled(self) -> bool {
+        matches!(self, Transport::Udp | Transport::Tcp)
+    }
+
+    /// Its name in lower case, as in a URI and in our configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+            Transport::Ws => "ws",
+            Transport::Wss => "wss",
         }
     }
 
     /// "Reliable" in the sense of RFC 3261 §17.
     pub const fn is_reliable(self) -> bool {
-        matches!(self, Transport::Tcp)
+        !matches!(self, Transport::Udp)
     }
 }
 
-/// Between which two sockets (RFC 5626 §3). For TCP a flow is one connection; the shell opens one to `remote` when asked
-/// to transmit on a flow it does not have, and keeps calling it by the same flow.
+/// Between which two sockets (RFC 5626 §3). On streams a flow is one connection. Asked to transmit on a TCP flow it does
+/// not have, the shell connects to `remote`, and keeps calling it by the same flow; over TLS and WebSockets such a flow has
+/// failed ([`Transport::is_dialled`]).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Flow {
-    /// UDP or TCP.
+    /// Over what.
     pub transport: Transport,
     /// Our listening socket.
     pub local: SocketAddr,

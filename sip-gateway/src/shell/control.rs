@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::bindings::Bindings;
 use super::meters;
 use super::store::Journal;
-use super::tcp::{self, Connection};
+use super::tcp::{self, Connection, Doors};
 use super::{Clock, Drain, Happened, Stopped};
 use crate::call::{Gateway, Input, Output};
 use crate::journal::Entry;
@@ -26,7 +26,7 @@ use crate::link::LinkEvent;
 
 /// Happenings taken from the inbox at once.
 const BATCH: usize = 64;
-/// TCP connections at once; the next is closed.
+/// Connections at once; the next is closed.
 const CONNECTIONS: usize = 4096;
 /// Of them from one address: nobody holds all of them by doing nothing.
 const FROM_ONE_ADDRESS: usize = 1024;
@@ -39,7 +39,9 @@ const GAUGES: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Sockets {
     udp: BTreeMap<SocketAddr, Arc<UdpSocket>>,
-    tcp: BTreeMap<Flow, Connection>,
+    streams: BTreeMap<Flow, Connection>,
+    /// What accepted connections pass.
+    pub(super) doors: Doors,
 }
 
 impl Sockets {
@@ -53,7 +55,7 @@ impl Sockets {
     /// How many connections come from there.
     fn held_by(&self, address: IpAddr) -> usize {
         let there = |flow: &&Flow| flow.remote.ip() == address;
-        self.tcp.keys().filter(there).count()
+        self.streams.keys().filter(there).count()
     }
 }
 
@@ -163,7 +165,7 @@ impl Control {
             &self.core,
             &self.media,
             self.recorder.as_ref(),
-            self.sockets.tcp.len(),
+            self.sockets.streams.len(),
         );
         let sip = self.core.sip();
         self.bindings
@@ -243,12 +245,14 @@ impl Control {
                 self.input(Input::Sip(pronto_sip::Input::Message { flow, bytes }))
             }
             Happened::Accepted { flow, stream } => {
-                if self.sockets.tcp.len() < CONNECTIONS
+                if self.sockets.streams.len() < CONNECTIONS
                     && self.sockets.held_by(flow.remote.ip()) < FROM_ONE_ADDRESS
                 {
                     self.next_connection += 1;
-                    let connection = tcp::adopt(self.next_connection, flow, stream, self.happened.clone());
-                    self.sockets.tcp.insert(flow, connection);
+                    let doors = self.sockets.doors.clone();
+                    let connection =
+                        tcp::adopt(self.next_connection, flow, stream, doors, self.happened.clone());
+                    self.sockets.streams.insert(flow, connection);
                 } else {
                     metrics::counter!("pronto_sip_connections_refused_total").increment(1);
                 }
@@ -278,10 +282,10 @@ impl Control {
     fn is_gone(&mut self, flow: Flow, connection: u64) -> bool {
         let same = self
             .sockets
-            .tcp
+            .streams
             .get(&flow)
             .is_some_and(|held| held.id == connection);
-        if same && let Some(connection) = self.sockets.tcp.remove(&flow) {
+        if same && let Some(connection) = self.sockets.streams.remove(&flow) {
             connection.finish();
         }
         same
@@ -355,23 +359,23 @@ impl Control {
                     metrics::counter!("pronto_sip_send_failed_total").increment(1);
                 }
             }
-            Transport::Tcp => {
-                if !self.sockets.tcp.contains_key(&flow) {
-                    if self.sockets.tcp.len() >= CONNECTIONS {
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                if !self.sockets.streams.contains_key(&flow) {
+                    if !flow.transport.is_dialled() || self.sockets.streams.len() >= CONNECTIONS {
                         return self.failed.push(flow);
                     }
                     self.next_connection += 1;
                     let connection = tcp::connect(self.next_connection, flow, self.happened.clone());
-                    self.sockets.tcp.insert(flow, connection);
+                    self.sockets.streams.insert(flow, connection);
                 }
                 let full = self
                     .sockets
-                    .tcp
+                    .streams
                     .get(&flow)
                     .is_some_and(|c| c.write.try_send(bytes).is_err());
                 if full {
                     // A peer that does not read is not waited for: dropping the queue ends the connection.
-                    self.sockets.tcp.remove(&flow);
+                    self.sockets.streams.remove(&flow);
                     self.failed.push(flow);
                 }
             }

@@ -10,7 +10,9 @@ mod meters;
 mod reader;
 mod store;
 mod tcp;
+mod tls;
 mod udp;
+mod ws;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,6 +36,8 @@ use crate::call::Gateway;
 use crate::link::{self, LinkEvent};
 pub use clock::Clock;
 pub use reader::{JournalError, JournalReader};
+use tls::Certificates;
+pub use tls::{TlsError, TlsFiles};
 
 /// What happened, in the order the control plane will see it. Full, the readers of sockets wait and the kernel drops.
 const HAPPENED: usize = 4096;
@@ -72,6 +76,11 @@ pub struct ShellSettings {
     pub name: GatewayName,
     /// Where SIP is listened for.
     pub listen: Vec<(Transport, SocketAddr)>,
+    /// The certificate of the TLS and WSS sockets.
+    pub tls: Option<TlsFiles>,
+    /// The web pages whose scripts may connect over WS and WSS, as they stand in an Origin field; `*` for all. Who sends no
+    /// Origin is no browser, and asked for its password like everybody.
+    pub origins: Vec<String>,
     /// The endpoint's settings; `listen` in it is filled with the addresses bound.
     pub sip: pronto_sip::Settings,
     /// The core's settings.
@@ -92,13 +101,16 @@ pub enum StartError {
     /// A SIP address cannot be bound.
     #[error("cannot listen for SIP on {transport}:{address}: {source}")]
     Listen {
-        /// udp or tcp.
+        /// The transport's name, in lower case.
         transport: &'static str,
         /// The address.
         address: SocketAddr,
         /// What the system said.
         source: std::io::Error,
     },
+    /// A certificate or key is not usable, or TLS is listened for without one.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The media threads cannot start.
     #[error("cannot start the media threads: {0}")]
     Media(std::io::Error),
@@ -117,6 +129,7 @@ pub enum StartError {
 pub struct GatewayShell {
     listening: Vec<(Transport, SocketAddr)>,
     drain: watch::Sender<Drain>,
+    certificates: Option<Certificates>,
     control: JoinHandle<Stopped>,
 }
 
@@ -149,25 +162,11 @@ impl GatewayShell {
         let (happened, inbox) = mpsc::channel(HAPPENED);
         let opened = store::Journal::open(&settings.store, happened.clone())?;
         let clock = Clock::start(Time::ZERO);
-        let mut sockets = control::Sockets::default();
-        let mut listening = Vec::new();
-        for &(transport, address) in &settings.listen {
-            let failed = |source| {
-                let transport = if transport == Transport::Udp { "udp" } else { "tcp" };
-                StartError::Listen {
-                    transport,
-                    address,
-                    source,
-                }
-            };
-            let local = match transport {
-                Transport::Udp => sockets
-                    .udp(udp::listen(address, happened.clone()).map_err(failed)?)
-                    .map_err(failed)?,
-                Transport::Tcp => tcp::listen(address, happened.clone()).await.map_err(failed)?,
-            };
-            listening.push((transport, local));
+        let certificates = settings.tls.as_ref().map(Certificates::load).transpose()?;
+        if certificates.is_none() && settings.listen.iter().any(|(transport, _)| transport.is_secure()) {
+            return Err(TlsError::Missing.into());
         }
+        let (sockets, listening) = listen(&settings, certificates.clone(), &happened)?;
         let (inner, inner_inbox) = mpsc::channel(INNER);
         let (media, recorder) = media(&settings, &inner)?;
         let sip = pronto_sip::Settings {
@@ -203,8 +202,17 @@ impl GatewayShell {
         Ok(GatewayShell {
             listening,
             drain,
+            certificates,
             control,
         })
+    }
+
+    /// Reads the certificate's files anew: connections that stand keep the one they began with. What cannot be used is
+    /// reported in the log, and the certificate in use stays. The files are looked at by themselves too.
+    pub fn reload_certificates(&self) {
+        if let Some(certificates) = &self.certificates {
+            certificates.reload();
+        }
     }
 
     /// Where SIP is listened for, with the ports the system chose.
@@ -228,6 +236,35 @@ impl GatewayShell {
             .await
             .unwrap_or_else(|error| Stopped::StoreFailed(error.to_string()))
     }
+}
+
+/// Binds what signalling is sent from and received on.
+fn listen(
+    settings: &ShellSettings,
+    certificates: Option<Certificates>,
+    happened: &mpsc::Sender<Happened>,
+) -> Result<(control::Sockets, Vec<(Transport, SocketAddr)>), StartError> {
+    let mut sockets = control::Sockets::default();
+    sockets.doors = tcp::Doors {
+        certificates,
+        origins: settings.origins.clone().into(),
+    };
+    let mut listening = Vec::new();
+    for &(transport, address) in &settings.listen {
+        let failed = |source| StartError::Listen {
+            transport: transport.name(),
+            address,
+            source,
+        };
+        let local = if transport == Transport::Udp {
+            let socket = udp::listen(address, happened.clone()).map_err(failed)?;
+            sockets.udp(socket).map_err(failed)?
+        } else {
+            tcp::listen(transport, address, happened.clone()).map_err(failed)?
+        };
+        listening.push((transport, local));
+    }
+    Ok((sockets, listening))
 }
 
 /// The media threads, and the recorder that hears of recorded bridges.

@@ -1,37 +1,63 @@
-//! SIP over TCP: one reader and one writer task a connection, every queue and every wait bounded.
+//! SIP over streams (RFC 3261 §18): a task a connection, every queue and every wait bounded.
+//!
+//! An accepted connection passes its door first: the TLS handshake, the WebSocket's upgrade. A peer that vanished without a
+//! word is found by the kernel: it asks a silent connection, and gives up what is not acknowledged.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use pronto_sip::framing::{Framer, PONG};
 use pronto_sip::{Flow, Transport};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::Happened;
+use super::tls::Certificates;
+use super::ws;
 
 /// Messages waiting to be written to one connection; at the limit the connection is closed.
 const WRITE_QUEUE: usize = 64;
 /// A connection that says nothing complete for this long before its first message is closed.
-const FIRST_MESSAGE: Duration = Duration::from_secs(30);
+pub(super) const FIRST_MESSAGE: Duration = Duration::from_secs(30);
 /// A message that has begun must be whole within this.
 const WHOLE_MESSAGE: Duration = Duration::from_secs(30);
 /// A peer that does not take our bytes for this long is gone.
-const WRITE: Duration = Duration::from_secs(30);
+pub(super) const WRITE: Duration = Duration::from_secs(30);
 /// Who stops in the middle of a head for this long gets its refusal, if what is there is wrong already.
 const PAUSE: Duration = Duration::from_millis(250);
 /// After the last message: the answers to it are still written.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 /// What is still taken from a connection that is being closed, so that its peer can read our last answer: closing with
 /// octets unread resets it.
 const DISCARD: usize = 256 * 1024;
 /// Trying to reach a phone.
 const CONNECT: Duration = Duration::from_secs(5);
+/// The TLS handshake and the WebSocket's upgrade together.
+const DOOR: Duration = Duration::from_secs(10);
+/// A connection on which nothing came for this long is asked whether it still stands …
+const SILENCE: Duration = Duration::from_secs(15);
+/// … this often …
+const ASKING: Duration = Duration::from_secs(5);
+/// … and this many times: 30 s in all.
+const ASKED: u32 = 3;
+/// Octets that the peer does not acknowledge for this long end the connection.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
+/// Connections the kernel holds until they are accepted.
+const BACKLOG: i32 = 1024;
+
+/// What an accepted connection must pass.
+#[derive(Clone, Default)]
+pub(super) struct Doors {
+    /// For TLS and WSS.
+    pub(super) certificates: Option<Certificates>,
+    /// Web pages whose scripts may connect over WS and WSS.
+    pub(super) origins: Arc<[String]>,
+}
 
 /// What the control plane holds of a connection. Dropped, the connection is closed at once.
 #[derive(Debug)]
@@ -61,11 +87,12 @@ impl Drop for Connection {
 ///
 /// # Errors
 /// The address cannot be bound.
-pub(super) async fn listen(
+pub(super) fn listen(
+    transport: Transport,
     address: SocketAddr,
     happened: mpsc::Sender<Happened>,
 ) -> std::io::Result<SocketAddr> {
-    let listener = TcpListener::bind(address).await?;
+    let listener = bind(address)?;
     let local = listener.local_addr()?;
     tokio::spawn(async move {
         loop {
@@ -73,7 +100,7 @@ pub(super) async fn listen(
                 Ok((stream, remote)) => {
                     let local = stream.local_addr().unwrap_or(local);
                     let flow = Flow {
-                        transport: Transport::Tcp,
+                        transport,
                         local,
                         remote,
                     };
@@ -92,11 +119,45 @@ pub(super) async fn listen(
     Ok(local)
 }
 
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
+    if address.is_ipv6() {
+        // `[::]` beside `0.0.0.0`: each family has its socket.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// What every connection is told before its first octet. All are wishes: signalling flows without them.
+fn tune(stream: &TcpStream) {
+    // Signalling is small and wants to go out at once.
+    let _ = stream.set_nodelay(true);
+    let socket = socket2::SockRef::from(stream);
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(SILENCE)
+        .with_interval(ASKING)
+        .with_retries(ASKED);
+    let _ = socket.set_tcp_keepalive(&keepalive);
+    let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+}
+
 /// Starts the task of an accepted connection.
-pub(super) fn adopt(id: u64, flow: Flow, stream: TcpStream, happened: mpsc::Sender<Happened>) -> Connection {
+pub(super) fn adopt(
+    id: u64,
+    flow: Flow,
+    stream: TcpStream,
+    doors: Doors,
+    happened: mpsc::Sender<Happened>,
+) -> Connection {
     let (write, queue) = mpsc::channel(WRITE_QUEUE);
     let task = tokio::spawn(async move {
-        serve((flow, id), stream, queue, &happened, Some(FIRST_MESSAGE)).await;
+        tune(&stream);
+        enter((flow, id), stream, doors, queue, &happened).await;
     });
     Connection {
         id,
@@ -110,7 +171,10 @@ pub(super) fn connect(id: u64, flow: Flow, happened: mpsc::Sender<Happened>) -> 
     let (write, queue) = mpsc::channel(WRITE_QUEUE);
     let task = tokio::spawn(async move {
         match tokio::time::timeout(CONNECT, TcpStream::connect(flow.remote)).await {
-            Ok(Ok(stream)) => serve((flow, id), stream, queue, &happened, None).await,
+            Ok(Ok(stream)) => {
+                tune(&stream);
+                serve((flow, id), stream.into_split(), queue, &happened, None).await;
+            }
             _ => {
                 let failed = Happened::FlowFailed { flow, connection: id };
                 let _ = happened.send(failed).await;
@@ -124,16 +188,57 @@ pub(super) fn connect(id: u64, flow: Flow, happened: mpsc::Sender<Happened>) -> 
     }
 }
 
-async fn serve(
+/// Through the doors that the transport has, then to messages. The limit of the first message is counted from behind them.
+async fn enter<S>(
     (flow, connection): (Flow, u64),
-    stream: TcpStream,
+    stream: S,
+    doors: Doors,
+    queue: mpsc::Receiver<Bytes>,
+    happened: &mpsc::Sender<Happened>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (of, first) = ((flow, connection), Some(FIRST_MESSAGE));
+    let late = Instant::now() + DOOR;
+    let acceptor = doors.certificates.map(|certificates| certificates.acceptor());
+    match (flow.transport, acceptor) {
+        (Transport::Tls, Some(acceptor)) => {
+            if let Ok(Ok(stream)) = tokio::time::timeout_at(late, acceptor.accept(stream)).await {
+                return serve(of, tokio::io::split(stream), queue, happened, first).await;
+            }
+        }
+        (Transport::Ws, _) => {
+            if let Ok(Ok(socket)) = tokio::time::timeout_at(late, ws::accept(stream, &doors.origins)).await {
+                return ws::serve(of, socket, queue, happened).await;
+            }
+        }
+        (Transport::Wss, Some(acceptor)) => {
+            let both = async {
+                let stream = acceptor.accept(stream).await.ok()?;
+                ws::accept(stream, &doors.origins).await.ok()
+            };
+            if let Ok(Some(socket)) = tokio::time::timeout_at(late, both).await {
+                return ws::serve(of, socket, queue, happened).await;
+            }
+        }
+        (Transport::Tcp, _) => return serve(of, tokio::io::split(stream), queue, happened, first).await,
+        // Without a certificate nothing listens there; over UDP nothing connects.
+        (Transport::Tls | Transport::Wss | Transport::Udp, _) => {}
+    }
+    metrics::counter!("pronto_sip_doors_shut_total").increment(1);
+    let _ = happened.send(Happened::FlowClosed { flow, connection }).await;
+}
+
+async fn serve<R, W>(
+    (flow, connection): (Flow, u64),
+    (mut reader, writer): (R, W),
     queue: mpsc::Receiver<Bytes>,
     happened: &mpsc::Sender<Happened>,
     first: Option<Duration>,
-) {
-    // Signalling is small and wants to go out at once.
-    let _ = stream.set_nodelay(true);
-    let (mut reader, writer) = stream.into_split();
+) where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
     let (pong, pongs) = mpsc::channel(1);
     let mut writing = std::pin::pin!(write(writer, queue, pongs));
     let more_to_say = tokio::select! {
@@ -152,7 +257,7 @@ async fn serve(
     }
 }
 
-async fn discard(reader: &mut OwnedReadHalf) {
+async fn discard(reader: &mut (impl AsyncRead + Unpin)) {
     let (mut buffer, mut taken) = (vec![0; 16 * 1024], 0);
     while let Ok(length @ 1..) = reader.read(&mut buffer).await {
         taken += length;
@@ -164,7 +269,7 @@ async fn discard(reader: &mut OwnedReadHalf) {
 
 async fn read(
     flow: Flow,
-    reader: &mut OwnedReadHalf,
+    reader: &mut (impl AsyncRead + Unpin),
     happened: &mpsc::Sender<Happened>,
     first: Option<Duration>,
     pong: &mpsc::Sender<Bytes>,
@@ -219,7 +324,7 @@ struct Late;
 
 /// What was read; nothing at the stream's end.
 async fn read_until(
-    reader: &mut OwnedReadHalf,
+    reader: &mut (impl AsyncRead + Unpin),
     buffer: &mut [u8],
     deadline: Option<Instant>,
 ) -> Result<usize, Late> {
@@ -234,7 +339,7 @@ async fn read_until(
 }
 
 async fn write(
-    mut writer: OwnedWriteHalf,
+    mut writer: impl AsyncWrite + Unpin,
     mut queue: mpsc::Receiver<Bytes>,
     mut pongs: mpsc::Receiver<Bytes>,
 ) {
@@ -243,10 +348,19 @@ async fn write(
             bytes = queue.recv() => bytes,
             pong = pongs.recv() => pong,
         };
-        let Some(bytes) = bytes else { return };
-        match tokio::time::timeout(WRITE, writer.write_all(&bytes)).await {
+        let Some(bytes) = bytes else { break };
+        let written = async {
+            writer.write_all(&bytes).await?;
+            writer.flush().await
+        };
+        match tokio::time::timeout(WRITE, written).await {
             Ok(Ok(())) => {}
             _ => return,
         }
     }
+    // The peer learns that this is all: under TLS that is more than the end of the stream.
+    let _ = tokio::time::timeout(LINGER, writer.shutdown()).await;
 }
+
+#[cfg(test)]
+pub(super) mod tests;

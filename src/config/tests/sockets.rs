@@ -17,8 +17,8 @@ lisen = ["udp:127.0.0.1:5060"]
    · ──┬──
    ·   ╰── found `lisen`
    ╰────
-  help: expected one of `listen`, `domain`, `advertise`, `drain`, `digest`, `trunk`; did you mean
-        `listen`?
+  help: expected one of `listen`, `domain`, `advertise`, `drain`, `digest`, `trunk`, `tls`,
+        `websocket`; did you mean `listen`?
 
 "#,
     );
@@ -47,30 +47,31 @@ listen = "127.0.0.1:9090"
 }
 
 #[test]
-fn a_transport_is_named_and_is_udp_or_tcp() {
+fn a_transport_is_named_and_is_one_of_five() {
     assert_page(
         r#"
 [sip]
-listen = ["127.0.0.1:5060", "tls:127.0.0.1:5061"]
+listen = ["127.0.0.1:5060", "tsl:127.0.0.1:5061"]
 "#,
         r#"
   × `127.0.0.1:5060` does not say over which transport
    ╭─[pronto.toml:2:11]
  1 │ [sip]
- 2 │ listen = ["127.0.0.1:5060", "tls:127.0.0.1:5061"]
+ 2 │ listen = ["127.0.0.1:5060", "tsl:127.0.0.1:5061"]
    ·           ────────┬───────
    ·                   ╰── found `127.0.0.1:5060`
    ╰────
-  help: expected `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`; did you mean `udp:127.0.0.1:5060`?
+  help: expected `udp:ADDRESS:PORT`, or `tcp:`, `tls:`, `ws:`, `wss:`; did you mean
+        `udp:127.0.0.1:5060`?
 
-  × SIP is not spoken over `tls`
+  × SIP is not spoken over `tsl`
    ╭─[pronto.toml:2:29]
  1 │ [sip]
- 2 │ listen = ["127.0.0.1:5060", "tls:127.0.0.1:5061"]
+ 2 │ listen = ["127.0.0.1:5060", "tsl:127.0.0.1:5061"]
    ·                             ──────────┬─────────
-   ·                                       ╰── found `tls:127.0.0.1:5061`
+   ·                                       ╰── found `tsl:127.0.0.1:5061`
    ╰────
-  help: expected one of `udp`, `tcp`
+  help: expected one of `udp`, `tcp`, `tls`, `ws`, `wss`; did you mean `tls`?
 
 "#,
     );
@@ -91,7 +92,8 @@ listen = ["udp:[::1]", "udp:::1", "tcp:localhost:5060"]
    ·           ─────┬─────
    ·                ╰── found `udp:[::1]`
    ╰────
-  help: expected `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`; did you mean `udp:[::1]:5060`?
+  help: expected `udp:ADDRESS:PORT`, or `tcp:`, `tls:`, `ws:`, `wss:`; did you mean `udp:
+        [::1]:5060`?
 
   × `udp:::1` names no port
    ╭─[pronto.toml:2:24]
@@ -100,7 +102,8 @@ listen = ["udp:[::1]", "udp:::1", "tcp:localhost:5060"]
    ·                        ────┬────
    ·                            ╰── found `udp:::1`
    ╰────
-  help: expected `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`; did you mean `udp:[::1]:5060`?
+  help: expected `udp:ADDRESS:PORT`, or `tcp:`, `tls:`, `ws:`, `wss:`; did you mean `udp:
+        [::1]:5060`?
 
   × `listen` in [sip] is `tcp:localhost:5060`
    ╭─[pronto.toml:2:35]
@@ -109,7 +112,8 @@ listen = ["udp:[::1]", "udp:::1", "tcp:localhost:5060"]
    ·                                   ──────────┬─────────
    ·                                             ╰── found `tcp:localhost:5060`
    ╰────
-  help: expected `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`; did you mean `tcp:127.0.0.1:5060`?
+  help: expected `udp:ADDRESS:PORT`, or `tcp:`, `tls:`, `ws:`, `wss:`; did you mean
+        `tcp:127.0.0.1:5060`?
 
 "#,
     );
@@ -130,7 +134,7 @@ listen = "udp:127.0.0.1:5060"
    ·          ──────────┬─────────
    ·                    ╰── found a text
    ╰────
-  help: expected a list: `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`; did you mean
+  help: expected a list: `udp:ADDRESS:PORT`, or `tcp:`, `tls:`, `ws:`, `wss:`; did you mean
         `["udp:127.0.0.1:5060"]`?
 
 "#,

@@ -27,6 +27,8 @@ pub(crate) struct Baresip {
 
 /// What a phone is set up with.
 pub(crate) struct Account<'a> {
+    /// Over TLS, else over UDP. Debian's 1.0.0 takes any certificate.
+    pub(crate) tls: bool,
     pub(crate) user: &'a str,
     pub(crate) password: &'a str,
     /// Where it registers; `None`: it does not.
@@ -185,12 +187,13 @@ fn address(account: &Account<'_>, sip: SocketAddr) -> String {
     } = account;
     let mode = if account.answers { "auto" } else { "manual" };
     let host = account.registrar.unwrap_or(sip);
+    let transport = if account.tls { "tls" } else { "udp" };
     let registration = match account.registrar {
-        Some(registrar) => format!("regint=120;outbound=sip:{registrar}"),
+        Some(registrar) => format!("regint=120;outbound=\\\"sip:{registrar};transport={transport}\\\""),
         None => "regint=0".to_owned(),
     };
     format!(
-        "<sip:{user}@{host};transport=udp>;auth_user={user};auth_pass={password};{registration};answermode={mode};audio_codecs={codecs}"
+        "<sip:{user}@{host};transport={transport}>;auth_user={user};auth_pass={password};{registration};answermode={mode};audio_codecs={codecs}"
     )
 }
 

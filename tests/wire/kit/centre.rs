@@ -15,6 +15,7 @@ use super::ears;
 use super::ground::{CALLER, CENTRE, Ground, PHONE};
 use super::phone::{DOMAIN, Phone};
 use super::process::Process;
+use super::tls;
 use super::wav::Wav;
 
 /// The flow behind most tests: greet, ask, wait for an operator; 1 support, 2 sales, 9 back while waiting.
@@ -96,6 +97,8 @@ pub(crate) struct Plan {
     pub(crate) record: bool,
     /// The prompt that tells the caller so.
     pub(crate) consent: Option<&'static str>,
+    /// TLS and WSS sockets too, with a certificate of their own making, and a WS socket.
+    pub(crate) secure: bool,
     /// The processor it is pinned to, where its work is measured.
     pub(crate) processor: Option<usize>,
 }
@@ -113,6 +116,7 @@ impl Default for Plan {
             apart: false,
             record: false,
             consent: None,
+            secure: false,
             processor: None,
         }
     }
@@ -136,6 +140,9 @@ impl Centre {
         for (name, text) in [("menu", MENU), ("direct", DIRECT)] {
             fs::write(directory.join(name).with_extension("toml"), text)
                 .expect("the test's directory is writable");
+        }
+        if plan.secure {
+            tls::certificate(directory, "centre", ground.ip(CENTRE));
         }
         let config = directory.join("pronto.toml");
         fs::write(&config, plan.toml(&ground)).expect("the test's directory is writable");
@@ -171,6 +178,11 @@ impl Centre {
             );
         }
         panic!("the product does not answer OPTIONS on {}", self.sip());
+    }
+
+    /// Where TLS is spoken, in a centre that does.
+    pub(crate) fn sip_over_tls(&self) -> SocketAddr {
+        SocketAddr::new(self.ground.ip(CENTRE), 5061)
     }
 
     pub(crate) fn sip(&self) -> SocketAddr {
@@ -433,8 +445,15 @@ impl Plan {
         let IpAddr::V4(net) = ground.ip(0) else {
             panic!("the loopback's /8 is IPv4")
         };
+        let (sockets, tls) = if self.secure {
+            let more = format!(", \"tls:{centre}:5061\", \"ws:{centre}:8080\", \"wss:{centre}:8443\"");
+            let tls = "[sip.tls]\ncertificate = \"centre.crt\"\nkey = \"centre.key\"\n[sip.websocket]\norigins = [\"https://desk.example\"]\n";
+            (more, tls)
+        } else {
+            (String::new(), "")
+        };
         let mut toml = format!(
-            "[sip]\nlisten = [\"udp:{centre}:5060\", \"tcp:{centre}:5060\"]\ndomain = \"{DOMAIN}\"\ndrain = \"{drain}\"\n\
+            "[sip]\nlisten = [\"udp:{centre}:5060\", \"tcp:{centre}:5060\"{sockets}]\ndomain = \"{DOMAIN}\"\ndrain = \"{drain}\"\n{tls}\
              [[sip.trunk]]\nname = \"carrier\"\nallow = [\"{net}/26\"]\n\
              [media]\nlisten = \"{centre}\"\nports = [20000, 22999]\n\
              [grpc]\nlisten = \"{centre}:50051\"\n[metrics]\nlisten = \"{centre}:9090\"\n[store]\npath = \"var\"\n\

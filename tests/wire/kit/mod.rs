@@ -14,4 +14,5 @@ pub(crate) mod phone;
 pub(crate) mod process;
 pub(crate) mod rtp;
 pub(crate) mod sipp;
+pub(crate) mod tls;
 pub(crate) mod wav;

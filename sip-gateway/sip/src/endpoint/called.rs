@@ -28,7 +28,7 @@ impl Endpoint {
             let draft = Draft::response(Status::RINGING, "")
                 .raw(&incoming.head)
                 .raw(&incoming.record_route);
-            let contact = self.face.contact(taken.dialog.flow, "");
+            let contact = self.face.contact_towards(taken.dialog.flow, &taken.dialog.target);
             let draft = draft.header(HeaderName::Contact, format_args!("<{contact}>"));
             let bytes = self.face.sign_response(draft).finish(None, b"");
             self.table.respond(
@@ -47,7 +47,7 @@ impl Endpoint {
     pub fn answer(&mut self, now: Time, leg: LegId, sdp: Bytes) {
         let Some(mut taken) = self.take(leg) else { return };
         if let State::Incoming(incoming) = &taken.state {
-            let ok = self.accepting(&incoming.head, &incoming.record_route, taken.dialog.flow, &sdp);
+            let ok = self.accepting(&incoming.head, &incoming.record_route, &taken.dialog, &sdp);
             let flow = self.table.flow(incoming.invite).unwrap_or(taken.dialog.flow);
             self.table
                 .respond(now, incoming.invite, Status::OK, ok.clone(), &mut self.out);
@@ -86,8 +86,8 @@ impl Endpoint {
 
 impl Endpoint {
     /// The 200 to an INVITE: "SHOULD contain an Allow … MUST contain a Contact" (§13.3.1.4, §12.1.1).
-    pub(super) fn accepting(&self, head: &[u8], record_route: &[u8], flow: Flow, sdp: &[u8]) -> Bytes {
-        let contact = self.face.contact(flow, "");
+    pub(super) fn accepting(&self, head: &[u8], record_route: &[u8], dialog: &Dialog, sdp: &[u8]) -> Bytes {
+        let contact = self.face.contact_towards(dialog.flow, &dialog.target);
         let draft = Draft::response(Status::OK, "").raw(head).raw(record_route);
         let draft = Face::allow(draft.header(HeaderName::Contact, format_args!("<{contact}>")));
         self.face
@@ -214,7 +214,7 @@ impl Endpoint {
     /// Contact says (§12.2.1.1), unless it stands behind a NAT and does not know it: then Contact and Via name one address
     /// that is not the one we see.
     fn answering_flow(&self, request: &Request<'_>, identity: &Identity, hop: &[u8]) -> (Flow, bool) {
-        if request.flow.transport == Transport::Tcp || !matches!(identity, Identity::Trunk(_)) {
+        if request.flow.transport.is_reliable() || !matches!(identity, Identity::Trunk(_)) {
             return (request.flow, false);
         }
         let named = self.flow_to(hop, Transport::Udp);

@@ -93,7 +93,7 @@ impl Endpoint {
         authorization: Option<(HeaderName, String)>,
     ) -> TxId {
         let branch = Tag::random(&mut self.rng);
-        let contact = self.face.contact(dialog.flow, "");
+        let contact = self.face.contact_towards(dialog.flow, &dialog.target);
         let draft = dialog.request(&self.face, "INVITE", dialog.local_cseq, branch);
         let mut draft = draft.header(HeaderName::Contact, format_args!("<{contact}>"));
         if let Some((name, value)) = &authorization {

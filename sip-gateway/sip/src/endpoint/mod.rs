@@ -267,8 +267,10 @@ impl Endpoint {
                 });
                 continue;
             }
-            // A dialog outlives its connection: later requests open one to the peer's Contact.
-            if let Some(flow) = self.flow_to(&leg.dialog.target, flow.transport) {
+            // A dialog outlives its connection: later requests open one to the peer's Contact, where that can be done.
+            if flow.transport.is_dialled()
+                && let Some(flow) = self.flow_to(&leg.dialog.target, flow.transport)
+            {
                 leg.dialog.flow = flow;
             }
             self.keep(id, leg);

@@ -28,7 +28,7 @@ impl Endpoint {
         } = &taken.renewal
         {
             let (tx, method, cseq, had_offer) = (*tx, *method, *cseq, *had_offer);
-            let ok = self.accepting(head, b"", taken.dialog.flow, &sdp);
+            let ok = self.accepting(head, b"", &taken.dialog, &sdp);
             let flow = self.table.flow(tx).unwrap_or(taken.dialog.flow);
             self.table.respond(now, tx, Status::OK, ok.clone(), &mut self.out);
             taken.renewal = match method {
@@ -80,7 +80,7 @@ impl Endpoint {
         let head = Self::head_of(request);
         if request.method == Method::Update && !is_sdp {
             // An UPDATE without an offer refreshes the target and nothing else.
-            let contact = self.face.contact(leg.dialog.flow, "");
+            let contact = self.face.contact_towards(leg.dialog.flow, &leg.dialog.target);
             self.keep(id, leg);
             return self.reply_once(now, request, Status::OK, &|draft: Draft| {
                 draft

@@ -254,7 +254,7 @@ fn check_syntax(flow: Flow, message: &Message) -> Result<Request<'_>, Fault> {
         return Err(Fault::syntax("Header Fields In Request-URI"));
     }
     // "The Content-Length header field MUST be used with stream-based transports" (§20.14).
-    if flow.transport == Transport::Tcp && message.first(HeaderName::ContentLength).is_none() {
+    if flow.transport.is_stream() && message.first(HeaderName::ContentLength).is_none() {
         return Err(Fault::syntax("Missing Content-Length"));
     }
     let method = essentials.method;

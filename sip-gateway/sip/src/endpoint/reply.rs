@@ -10,7 +10,7 @@ use super::receive::Request;
 use super::{Endpoint, RETRY_AFTER};
 use crate::dialog::push_field;
 use crate::message::{Draft, Fault, HeaderName, Message, Method, Status, Via, push_display};
-use crate::settings::{Flow, Transport};
+use crate::settings::Flow;
 use crate::tag::Tag;
 use crate::transaction::table::{Owner, TxId};
 
@@ -70,10 +70,10 @@ fn without_breaks(value: &[u8]) -> Option<Vec<u8>> {
         .then(|| value.iter().map(blank).collect())
 }
 
-/// Where the answer goes: over TCP the connection; over UDP back to the source address, and to its port if the Via asked
+/// Where the answer goes: the connection; over UDP back to the source address, and to its port if the Via asked
 /// for that (RFC 3581 §4), else to the port in the Via (RFC 3261 §18.2.2).
 pub(super) fn reply_flow(flow: Flow, via: &Via<'_>) -> Flow {
-    if flow.transport == Transport::Tcp || via.params.find("rport").is_some() {
+    if flow.transport.is_reliable() || via.params.find("rport").is_some() {
         return flow;
     }
     let port = via.port.filter(|port| *port != 0).unwrap_or(5060);

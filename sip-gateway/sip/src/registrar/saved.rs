@@ -88,11 +88,8 @@ fn line(operator: &OperatorId, binding: &Binding) -> String {
 fn read(line: &str) -> Option<(OperatorId, Binding)> {
     let mut words = line.split(' ');
     let operator = OperatorId::new(std::str::from_utf8(&unescape(words.next()?)?).ok()?).ok()?;
-    let transport = match words.next()? {
-        "UDP" => Transport::Udp,
-        "TCP" => Transport::Tcp,
-        _ => return None,
-    };
+    let word = words.next()?;
+    let transport = Transport::ALL.into_iter().find(|t| t.as_str() == word)?;
     let address = |word: &str| word.parse::<SocketAddr>().ok();
     let flow = Flow {
         transport,

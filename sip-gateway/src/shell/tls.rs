@@ -1,0 +1,222 @@
+//! Our certificate (RFC 3261 §26.3.1): read at the start, read anew while connections stand, and whose certificates we ask
+//! for. A connection keeps what it began with; the next one gets what is in force.
+//!
+//! Not here: connections that we open under TLS. Phones have no certificate, and are reached on the flow they opened.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{Error, RootCertStore, ServerConfig};
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(5);
+/// A chain of certificates is a few KiB, a list of authorities some hundred.
+const LARGEST: u64 = 1 << 20;
+
+/// The files of a certificate, in PEM (RFC 7468).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Our certificate, then those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authorities of phones' certificates. With it, who shows none of theirs is not let in.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Why a certificate cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A TLS or WSS socket without a certificate.
+    #[error("a TLS or WSS socket needs a certificate")]
+    Missing,
+    /// A file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file holds something else.
+    #[error("{}: expected {expected} in PEM, found none that can be read", path.display())]
+    Empty {
+        /// Which one.
+        path: PathBuf,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// Certificate and key do not belong together, or are of a kind that is not understood.
+    #[error("{} with {}: {why}", certificate.display(), key.display())]
+    Unfit {
+        /// The certificate.
+        certificate: PathBuf,
+        /// The key.
+        key: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// An authority that cannot be used.
+    #[error("{}: no authority that can be used: {why}", path.display())]
+    Authority {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl TlsFiles {
+    /// Reads the files and sees whether they can be used together.
+    ///
+    /// # Errors
+    /// [`TlsError`]: the first thing that is wrong.
+    pub fn check(&self) -> Result<(), TlsError> {
+        self.load().map(drop)
+    }
+
+    fn load(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        let chain = certificates(&self.certificate, "a certificate")?;
+        let text = read(&self.key)?;
+        let key = PrivateKeyDer::from_pem_slice(&text).map_err(|_| TlsError::Empty {
+            path: self.key.clone(),
+            expected: "a private key",
+        })?;
+        let unfit = |error: Error| TlsError::Unfit {
+            certificate: self.certificate.clone(),
+            key: self.key.clone(),
+            why: error.to_string(),
+        };
+        let provider = Arc::new(ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(unfit)?;
+        let builder = match &self.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(path) => {
+                let authority = |why: String| TlsError::Authority {
+                    path: path.clone(),
+                    why,
+                };
+                let mut roots = RootCertStore::empty();
+                for one in certificates(path, "certificates of authorities")? {
+                    roots.add(one).map_err(|error| authority(error.to_string()))?;
+                }
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                let verifier = verifier.build().map_err(|error| authority(error.to_string()))?;
+                builder.with_client_cert_verifier(verifier)
+            }
+        };
+        Ok(Arc::new(builder.with_single_cert(chain, key).map_err(unfit)?))
+    }
+
+    /// When the files were written, and how long they are: another answer means another certificate.
+    fn stamp(&self) -> Vec<Option<(SystemTime, u64)>> {
+        let files = [Some(&self.certificate), Some(&self.key), self.client_ca.as_ref()];
+        let stamp = |path: &PathBuf| {
+            let about = fs::metadata(path).ok()?;
+            Some((about.modified().ok()?, about.len()))
+        };
+        files.into_iter().flatten().map(stamp).collect()
+    }
+}
+
+fn certificates(path: &Path, expected: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read(path)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    found
+        .ok()
+        .filter(|found| !found.is_empty())
+        .ok_or_else(|| TlsError::Empty {
+            path: path.to_owned(),
+            expected,
+        })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    let mut text = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(LARGEST).read_to_end(&mut text))
+        .map_err(|source| TlsError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+    Ok(text)
+}
+
+/// The certificate in force, and the wish to read it anew.
+#[derive(Clone)]
+pub(super) struct Certificates {
+    current: watch::Receiver<Arc<ServerConfig>>,
+    reload: mpsc::Sender<()>,
+}
+
+impl Certificates {
+    /// Reads the files, and looks at them from now on.
+    ///
+    /// # Errors
+    /// As [`TlsFiles::check`].
+    pub(super) fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+        let stamp = files.stamp();
+        let (put, current) = watch::channel(files.load()?);
+        let (reload, asked) = mpsc::channel(1);
+        tokio::spawn(renew(files.clone(), stamp, asked, put));
+        Ok(Certificates { current, reload })
+    }
+
+    /// What the next connection begins with.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.current.borrow()))
+    }
+
+    /// Reads the files anew even if they look the same.
+    pub(super) fn reload(&self) {
+        // A wish that waits already is this one.
+        let _ = self.reload.try_send(());
+    }
+}
+
+/// Ends when nobody asks for certificates any more.
+async fn renew(
+    files: TlsFiles,
+    mut stamp: Vec<Option<(SystemTime, u64)>>,
+    mut asked: mpsc::Receiver<()>,
+    put: watch::Sender<Arc<ServerConfig>>,
+) {
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        let wanted = tokio::select! {
+            asked = asked.recv() => match asked {
+                Some(()) => true,
+                None => return,
+            },
+            _ = look.tick() => false,
+        };
+        let now = files.stamp();
+        if !wanted && now == stamp {
+            continue;
+        }
+        // Certificate and key are two files: what was read between one and the other does not fit, and is read again when
+        // the other has come.
+        stamp = now;
+        match files.load() {
+            Ok(config) => {
+                tracing::info!(certificate = %files.certificate.display(), "the certificate was read anew");
+                put.send_replace(config);
+            }
+            Err(error) => tracing::warn!(%error, "the certificate in use stays"),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

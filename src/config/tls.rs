@@ -1,0 +1,111 @@
+//! `[sip.tls]` and `[sip.websocket]`: what TLS, WS and WSS sockets need besides an address.
+
+use std::path::{Path, PathBuf};
+
+use super::nearest::quoted;
+use super::problem::{Problem, Problems};
+use super::section::{Section, Table, Text, Wrong};
+use super::services::parse_path;
+use super::settings::{Listen, Tls};
+
+const CERTIFICATE: &str =
+    "the path of a file with our certificate in PEM, and those between it and its authority";
+const KEY: &str = "the path of a file with the certificate's private key in PEM";
+const CLIENT_CA: &str = "the path of a file with the certificates of authorities in PEM";
+const ORIGINS: &str = "a list of web pages' origins such as \"https://desk.example\", or \"*\"";
+/// An allow-list that somebody still oversees.
+const MOST_ORIGINS: usize = 64;
+
+/// Reads `[sip.tls]`; `None` where there is none, or where it is wrong. The files must be there; with `open`, they are
+/// looked into.
+pub(super) fn read(
+    table: Option<Table<'_>>,
+    listen: &[Listen],
+    folder: &Path,
+    open: bool,
+    problems: &mut Problems,
+) -> Option<Tls> {
+    let table = table?;
+    let mut section = Section::new("[sip.tls]", table, problems);
+    let certificate = section.required("certificate", CERTIFICATE, |text| file(text, folder));
+    let key = section.required("key", KEY, |text| file(text, folder));
+    let client_ca = section.parsed("client_ca", CLIENT_CA, |text| file(text, folder));
+    let whole = !section.has("client_ca") || client_ca.is_some();
+    section.finish();
+    let tls = Tls {
+        certificate: certificate?,
+        key: key?,
+        client_ca,
+    };
+    if open
+        && whole
+        && let Err(error) = crate::compose::tls_files(tls.clone()).check()
+    {
+        let problem = Problem::error(table.span(), "this certificate cannot be used", error.to_string());
+        problems.push(problem.expected("a certificate and its private key, both in PEM"));
+    }
+    if !listen.iter().any(|open| open.transport.is_secure()) {
+        let message = "[sip.tls] is for nothing: no socket of [sip] speaks TLS";
+        let problem = Problem::warning(table.span(), message, "neither `tls:` nor `wss:` in `listen`");
+        problems.push(problem.expected("`tls:ADDRESS:5061` in `listen` of [sip]"));
+    }
+    Some(tls)
+}
+
+fn file(text: &str, folder: &Path) -> Result<PathBuf, Wrong> {
+    let path = parse_path(text, folder)?;
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(Wrong::because(format!("there is no file {}", quoted(text))))
+    }
+}
+
+/// Reads `[sip.websocket]`.
+pub(super) fn read_websocket(table: Table<'_>, problems: &mut Problems) -> Vec<String> {
+    let mut section = Section::new("[sip.websocket]", table, problems);
+    let texts = section.texts("origins", ORIGINS).unwrap_or_default();
+    if let Some(beyond) = texts.get(MOST_ORIGINS) {
+        let message = format!("there are {} origins", texts.len());
+        let problem = Problem::error(beyond.span.clone(), message, "one too many");
+        section
+            .problems
+            .push(problem.expected(format!("at most {MOST_ORIGINS}")));
+    }
+    let read = |text: &Text<'_>| section.understand("origins", text, ORIGINS, parse_origin);
+    let origins = texts.iter().filter_map(read).collect();
+    section.finish();
+    origins
+}
+
+/// An origin as browsers write it (RFC 6454 §6.2): scheme, host, port if it is not the scheme's own; no path.
+fn parse_origin(text: &str) -> Result<String, Wrong> {
+    if text == "*" {
+        return Ok(text.to_owned());
+    }
+    let (scheme, host) = match text.split_once("://") {
+        Some(parts) => parts,
+        None => {
+            return Err(Wrong::because(format!("{} names no scheme", quoted(text)))
+                .nearest(format!("https://{text}")));
+        }
+    };
+    if let Some((host, _)) = host.split_once('/') {
+        return Err(Wrong::because("an origin has no path").nearest(format!("{scheme}://{host}")));
+    }
+    let own = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => "",
+    };
+    if let Some(bare) = host.strip_suffix(own).filter(|_| !own.is_empty()) {
+        let wrong = Wrong::because(format!("browsers leave out the port of {scheme}"));
+        return Err(wrong.nearest(format!("{scheme}://{bare}")));
+    }
+    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
+    let letters = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'.' | b'-');
+    if host.is_empty() || !host.bytes().all(legal) || scheme.is_empty() || !scheme.bytes().all(letters) {
+        return Err(Wrong::default());
+    }
+    Ok(text.to_owned())
+}

@@ -13,6 +13,8 @@ use crate::kit::rtp::{RtpEndpoint, Sound};
 
 /// The longest silence between two packets of music.
 const GAP: Duration = Duration::from_millis(60);
+/// How often the queue service is killed.
+const ROUNDS: usize = 4;
 const DESK: f64 = 900.0;
 const LOST: &str = "the link to the queue service is lost";
 
@@ -164,8 +166,9 @@ fn a_killed_queue_service_costs_nobody_their_place_their_music_or_their_talk() {
         .into_iter()
         .map(|(number, tone)| Caller::waits(&centre, number, tone))
         .collect();
-    // A machine that is busy elsewhere makes gaps now and then; a queue service that is missed makes one each time.
-    let gaps = (0..6).map(|round| {
+    // Every round counts and is told; a machine that is busy elsewhere may spoil one of them, and no more.
+    let mut measured: Vec<Duration> = Vec::new();
+    for round in 0..ROUNDS {
         let killed = Instant::now();
         centre.queue().signal("KILL");
         assert!(centre.queue().wait_for_exit(PATIENCE).is_some());
@@ -179,25 +182,12 @@ fn a_killed_queue_service_costs_nobody_their_place_their_music_or_their_talk() {
         operator.talks_with(&talking, Instant::now());
         waiting.iter().for_each(Caller::hears_music);
         operator.is_left_alone(Duration::from_millis(500));
-        let before = &waiting[..3];
-        before
-            .iter()
-            .map(|caller| caller.longest_gap(killed))
-            .max()
-            .expect("three callers wait")
-    });
-    let mut measured = Vec::new();
-    for gap in gaps {
-        measured.push(gap);
-        if gap <= GAP {
-            break;
-        }
+        let gaps = waiting[..3].iter().map(|caller| caller.longest_gap(killed));
+        measured.push(gaps.max().expect("three callers wait"));
     }
-    println!("the longest gap in the music: {measured:?}");
-    assert!(
-        measured.iter().any(|gap| *gap <= GAP),
-        "each time the music had a gap: {measured:?}"
-    );
+    println!("the longest gap in the music, each time: {measured:?}");
+    let spoiled = measured.iter().filter(|gap| **gap > GAP).count();
+    assert!(spoiled <= 1, "the music had gaps: {measured:?}");
     // The settling second is over, and the talk is not.
     operator.is_left_alone(Duration::from_secs(2));
     operator.talks_with(&talking, Instant::now());

@@ -83,6 +83,11 @@ pub(crate) fn locate(needle: &[i16], haystack: &[i16]) -> Option<Found> {
 
 /// The pieces of a clip that are worth looking for: a pause would fit any other pause.
 pub(crate) fn pieces(clip: &[i16]) -> Vec<&[i16]> {
+    places(clip).into_iter().map(|(_, piece)| piece).collect()
+}
+
+/// The same, each with the sample of the clip at which it begins.
+pub(crate) fn places(clip: &[i16]) -> Vec<(usize, &[i16])> {
     let energy = |piece: &[i16]| {
         piece
             .iter()
@@ -91,8 +96,16 @@ pub(crate) fn pieces(clip: &[i16]) -> Vec<&[i16]> {
     };
     let loudest = clip.chunks_exact(PIECE).map(energy).max().unwrap_or_default();
     clip.chunks_exact(PIECE)
-        .filter(|piece| energy(piece) * 4 > loudest)
+        .enumerate()
+        .filter(|(_, piece)| energy(piece) * 4 > loudest)
+        .map(|(number, piece)| (number * PIECE, piece))
         .collect()
+}
+
+/// Are two pieces as far apart where they were heard as they are in their clip (samples, at 8 kHz)? A word that two
+/// clips share, or two, is not yet the clip: a whole sentence of it is.
+pub(crate) fn apart_alike(in_clip: usize, heard: usize) -> bool {
+    in_clip.abs_diff(heard) <= 800
 }
 
 /// The correlation of two stretches of equal length; `None` where one of them is (nearly) silent.

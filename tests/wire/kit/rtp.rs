@@ -255,13 +255,13 @@ impl RtpEndpoint {
     /// Waits until two different pieces of `clip` were heard, in their order, in what arrived after `from`; returns
     /// when the first began.
     pub(crate) fn wait_for_clip(&self, clip: &[i16], from: Instant, timeout: Duration) -> Option<Instant> {
-        let pieces = ears::pieces(clip);
+        let places = ears::places(clip);
         let heard: RefCell<Vec<(usize, Instant)>> = RefCell::default();
         self.wait(timeout, 10, |packets| {
             let fresh = &packets[packets.partition_point(|packet| packet.at < from)..];
             // Asked each 200 ms: what is older was searched before.
             let audio = Audio::new(&fresh[fresh.len().saturating_sub(40)..]);
-            for (number, piece) in pieces.iter().enumerate() {
+            for &(place, piece) in &places {
                 let found = ears::locate(piece, &audio.samples).filter(|found| found.score > RECOGNISED);
                 let Some(at) = found.and_then(|found| audio.arrival(found.offset)) else {
                     continue;
@@ -269,12 +269,15 @@ impl RtpEndpoint {
                 let earlier = heard
                     .borrow()
                     .iter()
-                    .find(|&&(other, begun)| other < number && begun < at)
+                    .find(|&&(other, begun)| {
+                        let heard = at.saturating_duration_since(begun).as_millis() as usize * 8;
+                        other < place && ears::apart_alike(place - other, heard)
+                    })
                     .copied();
                 if let Some((_, begun)) = earlier {
                     return Some(begun);
                 }
-                heard.borrow_mut().push((number, at));
+                heard.borrow_mut().push((place, at));
             }
             None
         })

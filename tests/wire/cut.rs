@@ -73,6 +73,7 @@ fn the_measure_finds_the_end_to_the_frame_and_says_nothing_when_there_is_none() 
             .copied()
             .collect();
         let audio = Audio {
+            begins: 0,
             samples,
             frames: frames.clone(),
         };
@@ -81,6 +82,7 @@ fn the_measure_finds_the_end_to_the_frame_and_says_nothing_when_there_is_none() 
     }
     let whole = Audio {
         samples: clip[..12_800].to_vec(),
+        begins: 0,
         frames,
     };
     assert_eq!(last_of(&clip, 0, &whole, from), None);

@@ -105,7 +105,7 @@ pub(crate) fn places(clip: &[i16]) -> Vec<(usize, &[i16])> {
 /// Are two pieces as far apart where they were heard as they are in their clip (samples, at 8 kHz)? A word that two
 /// clips share, or two, is not yet the clip: a whole sentence of it is.
 pub(crate) fn apart_alike(in_clip: usize, heard: usize) -> bool {
-    in_clip.abs_diff(heard) <= 800
+    in_clip.abs_diff(heard) <= 80
 }
 
 /// The correlation of two stretches of equal length; `None` where one of them is (nearly) silent.

@@ -90,6 +90,8 @@ pub(crate) struct RtpEndpoint {
 /// Received speech on the sender's timeline: `samples[0]` is the first packet's first sample.
 pub(crate) struct Audio {
     pub(crate) samples: Vec<i16>,
+    /// The RTP timestamp of the first sample.
+    pub(crate) begins: u32,
     /// Where each packet lies in `samples`, and when it came.
     pub(crate) frames: Vec<(usize, Instant)>,
 }
@@ -99,9 +101,11 @@ impl Audio {
         let speech: Vec<&Packet> = packets.iter().filter(|packet| packet.law().is_some()).collect();
         let mut audio = Audio {
             samples: Vec::new(),
+            begins: 0,
             frames: Vec::new(),
         };
         let Some(first) = speech.first() else { return audio };
+        audio.begins = first.timestamp;
         for packet in &speech {
             let law = packet.law().unwrap_or(Law::Mu);
             let at = packet.timestamp.wrapping_sub(first.timestamp) as usize;
@@ -256,28 +260,30 @@ impl RtpEndpoint {
     /// when the first began.
     pub(crate) fn wait_for_clip(&self, clip: &[i16], from: Instant, timeout: Duration) -> Option<Instant> {
         let places = ears::places(clip);
-        let heard: RefCell<Vec<(usize, Instant)>> = RefCell::default();
+        // Which piece, at which RTP timestamp, and when it came: what a busy machine delays is as far apart as ever.
+        let heard: RefCell<Vec<(usize, u32, Instant)>> = RefCell::default();
         self.wait(timeout, 10, |packets| {
             let fresh = &packets[packets.partition_point(|packet| packet.at < from)..];
             // Asked each 200 ms: what is older was searched before.
             let audio = Audio::new(&fresh[fresh.len().saturating_sub(40)..]);
             for &(place, piece) in &places {
                 let found = ears::locate(piece, &audio.samples).filter(|found| found.score > RECOGNISED);
-                let Some(at) = found.and_then(|found| audio.arrival(found.offset)) else {
+                let Some(found) = found else { continue };
+                let Some(at) = audio.arrival(found.offset) else {
                     continue;
                 };
+                let begins = audio.begins.wrapping_add(found.offset as u32);
                 let earlier = heard
                     .borrow()
                     .iter()
-                    .find(|&&(other, begun)| {
-                        let heard = at.saturating_duration_since(begun).as_millis() as usize * 8;
-                        other < place && ears::apart_alike(place - other, heard)
+                    .find(|&&(other, begun, _)| {
+                        other < place && ears::apart_alike(place - other, begins.wrapping_sub(begun) as usize)
                     })
                     .copied();
-                if let Some((_, begun)) = earlier {
+                if let Some((_, _, begun)) = earlier {
                     return Some(begun);
                 }
-                heard.borrow_mut().push((place, at));
+                heard.borrow_mut().push((place, begins, at));
             }
             None
         })

@@ -311,6 +311,7 @@ fn sipp_calls_sipp_by_our_scenarios_over_udp_and_tcp() {
             login: None,
             hold: Duration::from_millis(500),
             timeout: Duration::from_secs(20),
+            more: &[],
         };
         let mut answers =
             scenario("operator_answers", PHONE, 5060, nobody).start(&ground.subdirectory("uas"));
@@ -339,6 +340,7 @@ fn sipp_and_our_phone(name: &str, played: impl FnOnce(&mut Phone)) {
         login: Some(("800", "secret")),
         hold: Duration::from_millis(200),
         timeout: Duration::from_secs(10),
+        more: &[],
     };
     let run = scenario.start(&ground.subdirectory("sipp"));
     played(&mut phone);

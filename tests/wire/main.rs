@@ -15,6 +15,7 @@ mod cut;
 mod demo;
 mod kit;
 mod kit_itself;
+mod matrix;
 mod offers;
 mod recording;
 mod rough;

@@ -24,6 +24,7 @@ fn run(centre: &Centre, name: &str, transport: Transport, host: u8, service: &st
         login: None,
         hold: Duration::from_millis(500),
         timeout: LIMIT,
+        more: &[],
     };
     scenario.start(
         &centre
@@ -45,6 +46,7 @@ fn operator(centre: &Centre, id: &str, scenario: &str, calls: u32) -> Sipp {
         login: Some((id, PASSWORD)),
         hold: Duration::ZERO,
         timeout: LIMIT,
+        more: &[],
     };
     phone("register", 1, id)
         .start(&centre.ground.subdirectory(&format!("register-{id}")))

@@ -62,10 +62,19 @@ ended = "bye"
 hangup = true
 "#;
 
+/// A few words, and the end.
+const WORDS: &str = r#"
+start = "words"
+[words]
+say = ["welcome"]
+hangup = true
+"#;
+
 /// Numbers of the test centre.
 pub(crate) const ITALIAN: &str = "800";
 pub(crate) const ENGLISH: &str = "801";
 pub(crate) const STRAIGHT: &str = "810";
+pub(crate) const BRIEF: &str = "820";
 
 /// Whoever waits hears music by then: an announcement of some ten seconds may come first.
 pub(crate) const MUSIC: Duration = Duration::from_secs(20);
@@ -137,7 +146,7 @@ impl Centre {
     pub(crate) fn open(plan: &Plan) -> Centre {
         let ground = Ground::take();
         let directory = ground.directory();
-        for (name, text) in [("menu", MENU), ("direct", DIRECT)] {
+        for (name, text) in [("menu", MENU), ("direct", DIRECT), ("words", WORDS)] {
             fs::write(directory.join(name).with_extension("toml"), text)
                 .expect("the test's directory is writable");
         }
@@ -297,7 +306,12 @@ impl Centre {
 
     /// Looks again and again until it is so.
     pub(crate) fn until(&mut self, what: &str, so: impl Fn(&Centre) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        self.until_within(Duration::from_secs(20), what, so);
+    }
+
+    /// The same with another patience.
+    pub(crate) fn until_within(&mut self, patience: Duration, what: &str, so: impl Fn(&Centre) -> bool) {
+        let deadline = Instant::now() + patience;
         while !so(self) {
             assert!(Instant::now() < deadline, "never: {what}");
             let exit = match &mut self.queue {
@@ -466,6 +480,7 @@ impl Plan {
             (ITALIAN, "menu", "it"),
             (ENGLISH, "menu", "en"),
             (STRAIGHT, "direct", "it"),
+            (BRIEF, "words", "it"),
         ] {
             let _ = write!(
                 toml,

@@ -37,6 +37,8 @@ pub(crate) struct Scenario<'a> {
     /// `-d`: how long the scenario's pause is.
     pub(crate) hold: Duration,
     pub(crate) timeout: Duration,
+    /// What else SIPp is told.
+    pub(crate) more: &'a [&'a str],
 }
 
 impl Scenario<'_> {
@@ -100,6 +102,7 @@ impl Scenario<'_> {
             &format!("{}s", self.timeout.as_secs()),
             "-timeout_error",
         ]);
+        command.args(self.more);
         if let Some((user, password)) = self.login {
             command.args(["-au", user, "-ap", password]);
         }
@@ -126,19 +129,27 @@ impl Sipp {
     }
 
     /// Waits for the end of the run: every call must have gone as the scenario says.
-    pub(crate) fn succeeds(mut self, timeout: Duration) {
+    pub(crate) fn succeeds(self, timeout: Duration) {
+        if let Err(story) = self.verdict(timeout) {
+            panic!("{story}");
+        }
+    }
+
+    /// The same, told instead of thrown.
+    pub(crate) fn verdict(mut self, timeout: Duration) -> Result<(), String> {
         let status = self.process.wait_for_exit(timeout);
         let good = self.statistic("SuccessfulCall(C)");
-        if !status.is_some_and(|status| status.success()) || good != Some(self.calls) {
-            let file = |name: &str| fs::read_to_string(self.directory.join(name)).unwrap_or_default();
-            panic!(
-                "scenario {}: {status:?}, {good:?} of {} calls good\n{}\n{}",
-                self.scenario,
-                self.calls,
-                file("errors.log"),
-                tail(&file("messages.log"), 120)
-            );
+        if status.is_some_and(|status| status.success()) && good == Some(self.calls) {
+            return Ok(());
         }
+        let file = |name: &str| fs::read_to_string(self.directory.join(name)).unwrap_or_default();
+        Err(format!(
+            "scenario {}: {status:?}, {good:?} of {} calls good\n{}\n{}",
+            self.scenario,
+            self.calls,
+            file("errors.log"),
+            tail(&file("messages.log"), 120)
+        ))
     }
 
     /// The last value of a column of SIPp's statistics.

@@ -126,6 +126,9 @@ impl Message {
         };
         match length {
             Some(length) if length <= self.body.len() => self.body.truncate(length),
+            // "…because the request entity-body is larger than the server is willing or able to process. The server MAY
+            // close the connection to prevent the client from continuing the request" (§21.4.11).
+            Some(length) if length > MAX_MESSAGE => note(&mut self.fault, Status::ENTITY_TOO_LARGE, ""),
             _ => note(&mut self.fault, Status::BAD_REQUEST, "Bad Content-Length"),
         }
     }

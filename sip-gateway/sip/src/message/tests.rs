@@ -281,6 +281,12 @@ fn lengths_cut_the_body_or_are_faults() {
     ] {
         assert_eq!(body(bad).fault().unwrap().status, Status::BAD_REQUEST, "{bad}");
     }
+    let huge = format!("l: {}\r\n", MAX_MESSAGE + 1);
+    assert_eq!(
+        body(&huge).fault().unwrap().status,
+        Status::ENTITY_TOO_LARGE,
+        "it is told what is the matter: the body is too large"
+    );
 }
 
 #[test]

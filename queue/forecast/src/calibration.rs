@@ -44,6 +44,16 @@ pub(crate) struct Promise {
     pub(crate) scores: [f64; 3],
 }
 
+impl Promise {
+    /// How much the outcome tells of the mean, at most 1. Whoever waits in the same line shares its departures, so that a long
+    /// line after a rush says the same again and again: the outcomes of one wait's length, about as many as the departures it
+    /// consists of, tell as much as one. The squared relative deviation is one over that number (1/(n+1) when they are Poisson).
+    fn news(&self) -> f64 {
+        let law = self.recursion;
+        (law.variance / (law.mean * law.mean).max(1e-6)).min(1.0)
+    }
+}
+
 /// One queue and class.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Calibration {
@@ -75,9 +85,10 @@ struct Bias {
 }
 
 impl Bias {
-    fn add(&mut self, came: f64, forecast: f64) {
-        self.came = self.came * SLOW + came;
-        self.forecast = self.forecast * SLOW + forecast;
+    fn add(&mut self, came: f64, forecast: f64, news: f64) {
+        let fade = 1.0 - news * (1.0 - SLOW);
+        self.came = self.came * fade + news * came;
+        self.forecast = self.forecast * fade + news * forecast;
     }
 
     /// A hundred outcomes of the kind at hand are believed to have been met exactly.
@@ -91,6 +102,8 @@ impl Bias {
 struct Point {
     came: f64,
     forecast: f64,
+    /// Outcomes, as far as they told something new.
+    news: f64,
     outcomes: f64,
     scores: [f64; 3],
 }
@@ -100,6 +113,7 @@ impl Default for Point {
         Point {
             came: 0.0,
             forecast: 0.0,
+            news: 0.0,
             outcomes: 0.0,
             scores: NORMAL,
         }
@@ -170,7 +184,7 @@ impl Calibration {
         for (index, point) in self.points.iter().enumerate() {
             let at = RATIO.powi(index as i32);
             let value = at * (point.came + BELIEF * at) / (point.forecast + BELIEF * at);
-            let mut block = (value, point.outcomes + 1.0, 1);
+            let mut block = (value, point.news + 1.0, 1);
             while let Some(&(before, weight, width)) = levels.last() {
                 if before <= block.0 {
                     break;
@@ -204,16 +218,18 @@ impl Calibration {
     pub(crate) fn came(&mut self, promise: &Promise, wait: f64) {
         let wait = wait.clamp(0.5, 86_400.0);
         let plain = self.recursion.freed(promise.recursion.mean);
+        let news = promise.news();
+        let fade = 1.0 - news * (1.0 - FADE);
         if let Some(twin) = promise.twin {
             let (off, other) = (self.twin.freed(twin.mean) - wait, plain - wait);
             let now = [off * off, other * other, off * other];
             for (sum, now) in self.errors.iter_mut().zip(now) {
-                *sum = *sum * FADE + now;
+                *sum = *sum * fade + news * now;
             }
-            self.twin.add(wait, twin.mean);
+            self.twin.add(wait, twin.mean, news);
         }
-        self.recursion.add(wait, promise.recursion.mean);
-        self.outcomes = self.outcomes * FADE + 1.0;
+        self.recursion.add(wait, promise.recursion.mean, news);
+        self.outcomes = self.outcomes * fade + news;
         let (low, share) = place(promise.mixture);
         for (index, weight) in [(low, 1.0 - share), (low + 1, share)] {
             self.points[index].learn(wait, promise, weight);
@@ -223,10 +239,12 @@ impl Calibration {
 
 impl Point {
     fn learn(&mut self, wait: f64, promise: &Promise, weight: f64) {
-        let fade = 1.0 - weight * (1.0 - FADE);
-        self.came = self.came * fade + weight * wait;
-        self.forecast = self.forecast * fade + weight * promise.mixture;
-        self.outcomes = self.outcomes * fade + weight;
+        let news = weight * promise.news();
+        let fade = 1.0 - news * (1.0 - FADE);
+        self.came = self.came * fade + news * wait;
+        self.forecast = self.forecast * fade + news * promise.mixture;
+        self.news = self.news * fade + news;
+        self.outcomes = self.outcomes * (1.0 - weight * (1.0 - FADE)) + weight;
         let came = promise.law.score_of(wait);
         let step = weight * (0.7 / (self.outcomes + 40.0)).max(STEP);
         for (index, score) in self.scores.iter_mut().enumerate() {

@@ -25,6 +25,7 @@ mod ghosts;
 mod hazard;
 mod law;
 mod learned;
+mod line;
 mod observe;
 #[cfg(test)]
 mod qlm;
@@ -137,15 +138,20 @@ impl Forecaster {
     }
 
     fn recursion(&self, now: f64, queue: usize, rank: Rank) -> Moments {
-        let (line, learned) = (&self.floor.queues[queue], &self.learned[queue]);
-        let shared = self.floor.family(queue).queues.len() > 1;
-        let rate = learned.throughput.rate(learned.cycle(), shared) * line.present.max(1) as f64;
-        let overtaking = learned.arrivals.above(class(rank.0));
         let ages = self
             .floor
             .ahead(queue, rank)
             .map(|rank| (now - seconds(rank.1)).max(0.0));
-        recursion::recursion(ages, (rate - overtaking).max(rate / 4.0), &learned.hazard)
+        let hazard = &self.learned[queue].hazard;
+        recursion::recursion(ages, self.rate(queue, class(rank.0)), hazard)
+    }
+
+    /// Callers of a class served a second, as things stand.
+    fn rate(&self, queue: usize, class: usize) -> f64 {
+        let (line, learned) = (&self.floor.queues[queue], &self.learned[queue]);
+        let shared = self.floor.family(queue).queues.len() > 1;
+        let rate = learned.throughput.rate(learned.cycle(), shared) * line.present.max(1) as f64;
+        (rate - learned.arrivals.above(class)).max(rate / 4.0)
     }
 
     /// What is left of a ring that began so long ago; its spread is taken as half its mean.

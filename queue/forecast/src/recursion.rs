@@ -8,19 +8,47 @@
 use crate::hazard::Hazard;
 use crate::wait::Moments;
 
+/// The recursion on its way through a line: what is known after the callers passed so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passage {
+    step: f64,
+    passed: Moments,
+}
+
+impl Passage {
+    /// Before the first caller; callers served a second `rate`.
+    pub(crate) fn new(rate: f64) -> Self {
+        let passed = Moments {
+            mean: 0.0,
+            variance: 0.0,
+        };
+        Passage {
+            step: 1.0 / rate.max(1e-6),
+            passed,
+        }
+    }
+
+    /// A caller of this age is ahead of whoever comes next.
+    pub(crate) fn pass(&mut self, age: f64, hazard: &Hazard) {
+        let stays = (hazard.integral(age) - hazard.integral(age + self.passed.mean)).exp();
+        self.passed.mean += stays * self.step;
+        self.passed.variance += stays * (2.0 - stays) * self.step * self.step;
+    }
+
+    /// The time to the offer of the caller who comes next.
+    pub(crate) fn offer(&self) -> Moments {
+        self.passed.plus(Moments {
+            mean: self.step,
+            variance: self.step * self.step,
+        })
+    }
+}
+
 /// The time to the offer: `ages` of the callers ahead, first to be served first; callers served a second `rate`.
 pub(crate) fn recursion(ages: impl Iterator<Item = f64>, rate: f64, hazard: &Hazard) -> Moments {
-    let step = 1.0 / rate.max(1e-6);
-    let (mut mean, mut variance) = (0.0, 0.0);
-    for age in ages {
-        let stays = (hazard.integral(age) - hazard.integral(age + mean)).exp();
-        mean += stays * step;
-        variance += stays * (2.0 - stays) * step * step;
-    }
-    Moments {
-        mean: mean + step,
-        variance: variance + step * step,
-    }
+    let mut passage = Passage::new(rate);
+    ages.for_each(|age| passage.pass(age, hazard));
+    passage.offer()
 }
 
 #[cfg(test)]

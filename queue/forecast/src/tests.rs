@@ -5,11 +5,11 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn queue(name: &str) -> QueueName {
+pub(crate) fn queue(name: &str) -> QueueName {
     QueueName::new(name).unwrap()
 }
 
-fn operator(number: usize) -> OperatorId {
+pub(crate) fn operator(number: usize) -> OperatorId {
     OperatorId::new(&format!("{}", 100 + number)).unwrap()
 }
 
@@ -31,21 +31,25 @@ fn centre(operators: usize) -> Configuration {
     }
 }
 
-fn at(seconds: i64) -> Time {
+pub(crate) fn at(seconds: i64) -> Time {
     Time::from_secs(1_000_000 + seconds)
 }
 
-fn join(ticket: u64, seconds: i64) -> Event {
+pub(crate) fn join(ticket: u64, seconds: i64) -> Event {
+    join_as(ticket, seconds, 0)
+}
+
+pub(crate) fn join_as(ticket: u64, seconds: i64, priority: u8) -> Event {
     Event::Joined {
         ticket: TicketId(ticket),
         queue: queue("support"),
-        priority: 0,
+        priority,
         joined_at: at(seconds),
     }
 }
 
 /// A centre whose operators are all on a call, with so many callers waiting: tickets 1, 2, 3 …
-fn busy(operators: usize, waiting: u64) -> Forecaster {
+pub(crate) fn busy(operators: usize, waiting: u64) -> Forecaster {
     let mut forecaster = Forecaster::default();
     forecaster.observe(at(0), Event::Configured(centre(operators)));
     for number in 0..operators {
@@ -268,7 +272,8 @@ proptest! {
             let waits = tickets.map(|ticket| forecaster.waiting(at(now), TicketId(ticket))).into_iter();
             let names = ["support", "sales"].map(queue);
             let joins = names.iter().flat_map(|name| [0, 1].map(|p| forecaster.joining_as(at(now), name, p)));
-            for wait in waits.chain(joins).flatten() {
+            let lines = names.iter().flat_map(|name| forecaster.line(at(now), name));
+            for wait in waits.chain(joins).flatten().chain(lines.map(|(_, wait)| wait)) {
                 prop_assert!(wait.p50 <= wait.p80 && wait.p80 <= wait.p90, "{wait:?}");
                 prop_assert!(wait.p90 <= Duration::from_secs(86_400) && wait.mean <= Duration::from_secs(86_400));
             }

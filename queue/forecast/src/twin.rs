@@ -7,8 +7,9 @@
 //! The operators' first rests are drawn by Latin hypercube (McKay et al. 1979): over the runs, each operator's draws cover
 //! that operator's law evenly, which takes most of the noise out of the mean for the same number of runs.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::ops::Range;
 
 use crate::dice::{Dice, mix};
 use crate::floor::{Floor, Operator, Post, Rank, seconds};
@@ -20,6 +21,8 @@ use crate::wait::Moments;
 const BUDGET: usize = 12_000;
 /// Runs of one forecast, if the budget allows; a power of two.
 const RUNS: usize = 256;
+/// The same for a whole line.
+const LINE_BUDGET: usize = 100_000;
 /// With fewer runs the recursion alone is better.
 const FEWEST: usize = 16;
 /// Events of one run; one that takes more is given up.
@@ -80,6 +83,37 @@ struct Stage<'a> {
     streams: Vec<(usize, usize, f64)>,
     /// The caller's line.
     line: usize,
+    /// All lines of the caller's queue, if all who wait there are asked about.
+    watched: Option<Range<usize>>,
+}
+
+/// Waits of one caller over the runs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    sum: f64,
+    squares: f64,
+    played: f64,
+}
+
+impl Tally {
+    fn add(&mut self, wait: f64) {
+        self.sum += wait;
+        self.squares += wait * wait;
+        self.played += 1.0;
+    }
+
+    /// `None` if too many runs came to nobody.
+    fn law(self, runs: usize) -> Option<Moments> {
+        if self.played < 0.8 * runs as f64 {
+            return None;
+        }
+        let mean = self.sum / self.played;
+        let variance = (self.squares - self.sum * mean) / (self.played - 1.0);
+        Some(Moments {
+            mean,
+            variance: variance.max(0.0025 * mean * mean),
+        })
+    }
 }
 
 impl Twin<'_> {
@@ -93,23 +127,43 @@ impl Twin<'_> {
         }
         let runs = 1usize << runs.ilog2();
         let mut play = Play::new(&stage);
-        let (mut sum, mut squares, mut played) = (0.0, 0.0, 0.0);
+        let mut tally = Tally::default();
         for run in 0..runs {
-            if let Some(wait) = play.run(self, run, runs) {
-                sum += wait;
-                squares += wait * wait;
-                played += 1.0;
-            }
+            play.run(self, run, runs, |at| tally.add(at));
         }
-        if played < 0.8 * runs as f64 {
-            return None;
+        tally.law(runs)
+    }
+
+    /// The wait until the offer of each caller of a line, from now, by their places: as far as [`Twin::offer`] would go for
+    /// each, all in one play.
+    pub(crate) fn line(&self, queue: usize) -> Vec<Option<Moments>> {
+        let affordable = BUDGET / FEWEST;
+        let operators = self.floor.family(queue).operators.len();
+        let ranks = self.floor.queues[queue].waiting.keys();
+        let Some(&last) = ranks.take(affordable.saturating_sub(operators)).last() else {
+            return Vec::new();
+        };
+        // Who is last plays the caller, and the others are those ahead.
+        let Some(mut stage) = self.stage(queue, last) else {
+            return Vec::new();
+        };
+        let first = stage.line - stage.line % CLASSES;
+        stage.watched = Some(first..first + CLASSES);
+        let callers = |line: &Vec<f64>| line.len();
+        let size = stage.actors.len() + stage.lines.iter().map(callers).sum::<usize>();
+        let runs = 1usize << (LINE_BUDGET / size.max(1)).clamp(FEWEST, RUNS).ilog2();
+        let mut tallies = vec![Tally::default(); stage.lines[first..=stage.line].iter().map(callers).sum()];
+        let mut play = Play::new(&stage);
+        for run in 0..runs {
+            let mut place = 0;
+            play.run(self, run, runs, |at| {
+                if let Some(tally) = tallies.get_mut(place) {
+                    tally.add(at);
+                }
+                place += 1;
+            });
         }
-        let mean: f64 = sum / played;
-        let variance = (squares - sum * mean) / (played - 1.0);
-        Some(Moments {
-            mean,
-            variance: variance.max(0.0025 * mean * mean),
-        })
+        tallies.into_iter().map(|tally| tally.law(runs)).collect()
     }
 
     fn stage(&self, queue: usize, rank: Rank) -> Option<Stage<'_>> {
@@ -121,6 +175,7 @@ impl Twin<'_> {
             actors: Vec::new(),
             streams: Vec::new(),
             line: 0,
+            watched: None,
         };
         let mut local: BTreeMap<usize, usize> = BTreeMap::new();
         for &member in &family.queues {
@@ -227,6 +282,19 @@ impl Twin<'_> {
 /// A caller at the head of a line, and until when they stay.
 type Head = Option<(f64, f64)>;
 
+/// What an actor who could take a call did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Free {
+    /// Went home, or on a pause.
+    Not,
+    /// Found nobody.
+    Idle,
+    /// Took somebody of a line, who joined then.
+    Took { line: usize, joined: f64 },
+    /// Took the caller.
+    Caller,
+}
+
 /// One run after the other, on the same boards.
 struct Play<'a> {
     stage: &'a Stage<'a>,
@@ -236,6 +304,8 @@ struct Play<'a> {
     /// Per line: how many of those ahead are gone, who came since, who is first.
     served: Vec<usize>,
     fresh: Vec<VecDeque<f64>>,
+    /// Per line: how many were or would have been served.
+    seen: Vec<usize>,
     heads: Vec<Head>,
     idle: Vec<bool>,
     free_since: Vec<f64>,
@@ -249,6 +319,7 @@ impl<'a> Play<'a> {
             agenda: BinaryHeap::with_capacity(stage.actors.len() + stage.streams.len()),
             served: vec![0; stage.lines.len()],
             fresh: vec![VecDeque::new(); stage.lines.len()],
+            seen: vec![0; stage.lines.len()],
             heads: vec![None; stage.lines.len()],
             idle: vec![false; stage.actors.len()],
             free_since: vec![0.0; stage.actors.len()],
@@ -262,13 +333,15 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// When the caller is offered in this run.
-    fn run(&mut self, twin: &Twin<'_>, run: usize, runs: usize) -> Option<f64> {
+    /// Tells when the caller is offered in this run, or each of those watched, in the order of their places: as far as the
+    /// run gets.
+    fn run(&mut self, twin: &Twin<'_>, run: usize, runs: usize, mut offered: impl FnMut(f64)) {
         let mut dice = Dice::new(mix(twin.seed, run as u64));
         self.agenda.clear();
         self.served.fill(0);
         self.heads.fill(None);
         self.idle.fill(false);
+        self.seen.fill(0);
         self.fresh.iter_mut().for_each(VecDeque::clear);
         let stage = self.stage;
         for (number, actor) in stage.actors.iter().enumerate() {
@@ -285,15 +358,50 @@ impl<'a> Play<'a> {
             self.plan(dice.exponential() / stream.2, stage.actors.len() + number);
         }
         for _ in 0..EVENTS {
-            let Reverse((micros, who)) = self.agenda.pop()?;
+            let Some(Reverse((micros, who))) = self.agenda.pop() else {
+                return;
+            };
             let (at, who) = (micros as f64 / 1e6, who as usize);
             if who >= stage.actors.len() {
                 self.arrive(at, who - stage.actors.len(), &mut dice);
-            } else if self.free(twin, at, who, &mut dice) {
-                return Some(at);
+                continue;
+            }
+            let free = self.free(twin, at, who, &mut dice);
+            if let Some(watched) = stage.watched.clone() {
+                self.virtually(watched, who, free, || offered(at));
+            } else if free == Free::Caller {
+                offered(at);
+            }
+            if free == Free::Caller {
+                return;
             }
         }
-        None
+    }
+
+    /// Whoever of the watched would have been served by now, had they stayed: all before whom the actor took. In the order
+    /// of their places, since the actor takes the best.
+    fn virtually(&mut self, watched: Range<usize>, who: usize, free: Free, mut offered: impl FnMut()) {
+        let queue = watched.start / CLASSES;
+        if free == Free::Not || !self.stage.actors[who].queues.contains(&queue) {
+            return;
+        }
+        for line in watched {
+            let callers = &self.stage.lines[line];
+            let before = match free {
+                Free::Took { line: taken, .. } if taken == line => self.served[line],
+                Free::Took { line: taken, joined } => match (line % CLASSES).cmp(&(taken % CLASSES)) {
+                    Ordering::Less => callers.len(),
+                    // Of another queue.
+                    Ordering::Equal => callers.partition_point(|&other| other < joined),
+                    Ordering::Greater => 0,
+                },
+                _ => callers.len(),
+            };
+            for _ in self.seen[line]..before {
+                offered();
+            }
+            self.seen[line] = self.seen[line].max(before);
+        }
     }
 
     /// When the actor can first take a call.
@@ -315,11 +423,11 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// An actor could take a call; whether it is the caller's.
-    fn free(&mut self, twin: &Twin<'_>, at: f64, who: usize, dice: &mut Dice) -> bool {
+    /// An actor could take a call.
+    fn free(&mut self, twin: &Twin<'_>, at: f64, who: usize, dice: &mut Dice) -> Free {
         let actor = &self.stage.actors[who];
         if actor.leaves <= at {
-            return false;
+            return Free::Not;
         }
         let worked = at - self.free_since[who];
         self.free_since[who] = at;
@@ -327,7 +435,7 @@ impl<'a> Play<'a> {
             let back = at + twin.pauses.length.draw(dice);
             self.free_since[who] = back;
             self.plan(back, who);
-            return false;
+            return Free::Not;
         }
         let mut best: Option<(usize, f64, usize)> = None;
         for &queue in &actor.queues {
@@ -341,16 +449,16 @@ impl<'a> Play<'a> {
                 }
             }
         }
-        let Some((_, _, line)) = best else {
+        let Some((_, joined, line)) = best else {
             self.idle[who] = true;
-            return false;
+            return Free::Idle;
         };
         if line == self.stage.line && self.served[line] + 1 == self.stage.lines[line].len() {
-            return true;
+            return Free::Caller;
         }
         self.step(line);
         self.serve(at, who, line / CLASSES, dice);
-        false
+        Free::Took { line, joined }
     }
 
     fn serve(&mut self, at: f64, who: usize, queue: usize, dice: &mut Dice) {

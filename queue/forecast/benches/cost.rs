@@ -69,16 +69,24 @@ fn main() {
         now += Duration::from_millis(20);
         forecaster.observe(now, join(ticket, now));
         if ticket.is_multiple_of(10) {
-            let begun = Instant::now();
-            let wait = forecaster.joining(now, &queue());
-            each.push(begun.elapsed());
-            assert!(wait.is_some());
+            let timed = || {
+                let begun = Instant::now();
+                assert!(forecaster.joining(now, &queue()).is_some());
+                begun.elapsed()
+            };
+            // The same three times: what another process took of the CPU is not what the forecast costs.
+            each.push([timed(), timed(), timed()].into_iter().min().unwrap_or_default());
         }
         if [500, 1_000, 10_000].contains(&ticket) {
-            let begun = Instant::now();
-            let line = forecaster.line(now, &queue());
-            marks.push((ticket, begun.elapsed()));
-            assert_eq!(line.len() as u64, ticket);
+            let timed = || {
+                let begun = Instant::now();
+                assert_eq!(forecaster.line(now, &queue()).len() as u64, ticket);
+                begun.elapsed()
+            };
+            marks.push((
+                ticket,
+                [timed(), timed(), timed()].into_iter().min().unwrap_or_default(),
+            ));
         }
     }
     each.sort();

@@ -1,7 +1,7 @@
 //! Compiles the contract with protox, so that a fresh machine needs no protoc.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["callers", "gateways", "ledger", "operators", "queues"]
+    let files = ["callers", "calls", "gateways", "ledger", "operators", "queues"]
         .map(|name| format!("pronto/v1/{name}.proto"));
     for file in &files {
         println!("cargo::rerun-if-changed={file}");

@@ -1,4 +1,4 @@
-//! What can be typed: `pronto serve`, `gateway`, `queue`, `calls`, `forecast`, `demo`, `config check`,
+//! What can be typed: `pronto serve`, `gateway`, `queue`, `calls`, `trace`, `forecast`, `demo`, `config check`,
 //! `prompts build`.
 //!
 //! Only the words, and which configuration they mean; what they do is done elsewhere.
@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::calls::CallsArgs;
 use crate::config::{Config, Report};
 use crate::demo::DemoArgs;
+use crate::trace::TraceArgs;
 
 /// Where `serve` and `config check` look when no file is named.
 pub const DEFAULT_CONFIG: &str = "pronto.toml";
@@ -38,6 +39,8 @@ pub enum Command {
     Queue(HalfArgs),
     /// List the calls there were and those that are up
     Calls(CallsArgs),
+    /// Show the SIP messages of a call, as a ladder or as a capture
+    Trace(TraceArgs),
     /// Forecast waits from a log of events, as the queue would have done
     Forecast(ForecastArgs),
     /// Show all of it at work: a centre on this machine, and callers and operators who phone it

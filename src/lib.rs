@@ -11,3 +11,4 @@ mod in_memory;
 mod metrics_page;
 pub mod prompts;
 pub mod serve;
+pub mod trace;

@@ -8,7 +8,7 @@ use clap::Parser;
 use pronto::cli::{Cli, Command, ConfigCommand, PromptsCommand};
 use pronto::config::{Config, Look, Report};
 use pronto::serve::{self, Halves};
-use pronto::{calls, demo, diagnose, forecast, prompts};
+use pronto::{calls, demo, diagnose, forecast, prompts, trace};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -35,6 +35,13 @@ fn main() -> ExitCode {
         Command::Gateway(half) => run(Config::load(&half.config), Halves::Gateway),
         Command::Queue(half) => run(Config::load_without_secrets(&half.config), Halves::Queue),
         Command::Calls(arguments) => match calls::run(&arguments, look(std::io::stderr().is_terminal())) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("pronto: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        Command::Trace(arguments) => match trace::run(&arguments, look(std::io::stderr().is_terminal())) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("pronto: {error}");

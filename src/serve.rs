@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pronto_gateway::shell::{GatewayShell, Stopped};
+use pronto_gateway::shell::{self, GatewayShell, Stopped, TraceDesk};
 use pronto_queue::{QueueService, Settings as QueueSettings};
 use pronto_types::OperatorId;
 use tokio::net::TcpListener;
@@ -73,17 +73,18 @@ pub(crate) async fn serve(
     let mut servers = Vec::new();
     let mut queue = None;
     let mut channel = None;
+    let (desk, traces) = shell::trace_desk(&config.gateway.name, config.trace.calls > 0);
     if halves != Halves::Gateway {
         let settings = QueueSettings {
             configuration: compose::engine(config),
             store: config.store.clone(),
         };
         let service = QueueService::start(settings).await?;
-        servers.push(serve_tcp(
-            service.routes(),
-            bind(config.grpc).await?,
-            closing.clone(),
-        ));
+        let mut routes = service.routes();
+        if halves == Halves::Both {
+            routes = routes.add_service(desk.service());
+        }
+        servers.push(serve_tcp(routes, bind(config.grpc).await?, closing.clone()));
         if halves == Halves::Both {
             let (to_queue, incoming) = in_memory::link();
             let server = Server::builder().add_routes(service.routes());
@@ -103,10 +104,10 @@ pub(crate) async fn serve(
             None => remote(&config.gateway.queue)?,
         };
         if halves == Halves::Gateway {
-            servers.push(serve_health(config.gateway.listen, closing.clone()).await?);
+            servers.push(serve_gateway(config.gateway.listen, &desk, closing.clone()).await?);
         }
         let generated = generated(config)?;
-        let shell = GatewayShell::start(compose::gateway(config, &generated)?, channel).await?;
+        let shell = GatewayShell::start(compose::gateway(config, &generated)?, channel, traces).await?;
         if halves == Halves::Both {
             up(&shell, &generated);
         }
@@ -125,13 +126,18 @@ pub(crate) async fn serve(
     ended
 }
 
-/// The gRPC of a gateway that runs alone: its health.
-async fn serve_health(listen: SocketAddr, closing: watch::Receiver<bool>) -> Result<ServerTask, ServeError> {
+/// The gRPC of a gateway that runs alone: its calls and its health.
+async fn serve_gateway(
+    listen: SocketAddr,
+    desk: &TraceDesk,
+    closing: watch::Receiver<bool>,
+) -> Result<ServerTask, ServeError> {
     let (health, service) = tonic_health::server::health_reporter();
     health
         .set_service_status("", tonic_health::ServingStatus::Serving)
         .await;
-    Ok(serve_tcp(Routes::new(service), bind(listen).await?, closing))
+    let routes = Routes::new(service).add_service(desk.service());
+    Ok(serve_tcp(routes, bind(listen).await?, closing))
 }
 
 async fn bind(listen: SocketAddr) -> Result<TcpListener, ServeError> {

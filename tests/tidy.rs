@@ -236,6 +236,7 @@ fn a_third_party_protocol_is_named_in_one_place() {
                 "src/serve",
                 "src/demo/watch",
                 "src/in_memory",
+                "src/trace/ask",
                 "tests/",
             ],
         ),

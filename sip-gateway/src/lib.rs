@@ -8,6 +8,7 @@ pub mod journal;
 pub mod link;
 pub mod settings;
 pub mod shell;
+pub mod trace;
 
 pub use call::{Counts, Gateway, Input, Output};
 pub use settings::{Number, Prompts, Settings, normalise_dialled};

@@ -10,7 +10,7 @@ mod journal;
 mod json;
 mod read;
 mod table;
-mod when;
+pub(crate) mod when;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -45,7 +45,7 @@ pub(super) fn rfc3339(time: Time, zone: &TimeZone) -> String {
 }
 
 /// For the table.
-pub(super) fn short(time: Time, zone: &TimeZone) -> String {
+pub(crate) fn short(time: Time, zone: &TimeZone) -> String {
     zoned(time, zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 

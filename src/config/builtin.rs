@@ -82,6 +82,7 @@ fn build() -> Result<Config, Box<dyn std::error::Error>> {
         grpc: services::local(services::GRPC_PORT),
         metrics: services::local(services::METRICS_PORT),
         gateway: services::default_gateway(),
+        trace: services::TRACE,
         grace: services::GRACE,
         store: services::STORE.into(),
         library: Arc::new(Library::builtin()),

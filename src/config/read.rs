@@ -85,7 +85,17 @@ fn read_sections(
     let empty = DeTable::new();
     let mut top = Section::new("the configuration", Table::root(root), problems);
     let timezone = services::read_timezone(&mut top);
-    let [sip, media, grpc, metrics, gateway, queue_service, store, prompts] = [
+    let [
+        sip,
+        media,
+        grpc,
+        metrics,
+        gateway,
+        queue_service,
+        store,
+        trace,
+        prompts,
+    ] = [
         "sip",
         "media",
         "grpc",
@@ -93,6 +103,7 @@ fn read_sections(
         "gateway",
         "queue_service",
         "store",
+        "trace",
         "prompts",
     ]
     .map(|key| top.table(key, &empty));
@@ -118,6 +129,7 @@ fn read_sections(
         metrics: services::read_metrics(metrics, problems),
         gateway: services::read_gateway(gateway, problems),
         grace: services::read_queue_service(queue_service, problems),
+        trace: services::read_trace(trace, problems),
         store: services::read_store(store, folder, problems),
         library,
         numbers,

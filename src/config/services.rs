@@ -1,4 +1,4 @@
-//! `[grpc]`, `[metrics]`, `[gateway]`, `[queue_service]`, `[store]`, `[prompts]` and the time zone.
+//! `[grpc]`, `[metrics]`, `[gateway]`, `[queue_service]`, `[store]`, `[trace]`, `[prompts]` and the time zone.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use pronto_types::GatewayName;
 use super::nearest::{nearest, quoted};
 use super::problem::Problems;
 use super::section::{Section, Table, Wrong};
-use super::settings::Gateway;
+use super::settings::{Gateway, Trace};
 
 pub(super) const GRPC_PORT: u16 = 50_051;
 pub(super) const METRICS_PORT: u16 = 9_090;
@@ -82,6 +82,23 @@ pub(super) fn read_gateway(table: Table<'_>, problems: &mut Problems) -> Gateway
     };
     section.finish();
     gateway
+}
+
+/// The trace where nothing is written.
+pub(super) const TRACE: Trace = Trace {
+    calls: 2000,
+    mebibytes: 8,
+};
+
+/// Reads `[trace]`.
+pub(super) fn read_trace(table: Table<'_>, problems: &mut Problems) -> Trace {
+    let mut section = Section::new("[trace]", table, problems);
+    let trace = Trace {
+        calls: section.whole("calls", TRACE.calls, 0..=100_000),
+        mebibytes: section.whole("mebibytes", TRACE.mebibytes, 1..=1024),
+    };
+    section.finish();
+    trace
 }
 
 /// Reads `[queue_service]`.

@@ -32,6 +32,8 @@ pub struct Config {
     pub metrics: SocketAddr,
     /// `[gateway]`: the half that touches phones.
     pub gateway: Gateway,
+    /// `[trace]`: the SIP messages that the gateway keeps for `pronto trace`.
+    pub trace: Trace,
     /// `[queue_service] grace`: how long the places of a gateway that is away are kept. Default `30s`.
     pub grace: Duration,
     /// `[store] path`: ledger, journal, recordings, generated secrets. Relative to the file. Default `var`.
@@ -162,6 +164,15 @@ pub struct Media {
     /// `learn`: take the media address once from the first packet, where the SDP does not name the signalling
     /// source (symmetric RTP, RFC 4961). Default true.
     pub learn: bool,
+}
+
+/// `[trace]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    /// `calls`: of the newest so many; 0 keeps nothing. Default 2000.
+    pub calls: usize,
+    /// `mebibytes`: the messages of all of them together. Default 8.
+    pub mebibytes: usize,
 }
 
 /// `[gateway]`.

@@ -21,5 +21,6 @@ mod recording;
 mod rough;
 mod signalling;
 mod stop;
+mod tracing;
 mod transport;
 mod two_processes;

@@ -143,7 +143,7 @@ impl GatewayNode {
                     }
                 }
                 // Nothing is recorded in this world.
-                Output::Recording(_) => {}
+                Output::Recording(_) | Output::Leg { .. } => {}
                 Output::Record(entry) => {
                     self.records.see(&entry.event);
                     self.journal.push(entry.event);

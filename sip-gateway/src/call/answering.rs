@@ -17,6 +17,7 @@ use super::negotiate::Stream;
 use super::state::{Call, CallerLeg, LegState, Place, Playing, Silence};
 use super::{Gateway, MAX_BACKLOG, Output};
 use crate::settings::{Number, dialled_number};
+use crate::trace::Peer;
 
 /// What a caller refused for lack of resources is asked to wait (RFC 3261 §20.33).
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -55,6 +56,7 @@ impl Gateway {
         let id = self.new_call_id();
         let identity = caller_identity(&invite.caller);
         self.begun += 1;
+        self.tell_leg(id, Peer::Caller, leg);
         self.write(
             now,
             Event::CallBegan {

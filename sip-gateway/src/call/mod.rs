@@ -39,6 +39,7 @@ use rand_chacha::ChaCha12Rng;
 
 use crate::Settings;
 use crate::journal::{Entry, Journal};
+use crate::trace::Peer;
 use parting::Parting;
 use state::Call;
 
@@ -90,6 +91,15 @@ pub enum Output {
     Media(media::Command),
     /// Tell the recorder that a talk begins, before the command after it.
     Recording(Talk),
+    /// A SIP dialog belongs to a call; said before anything is sent in it, so that a trace of the call holds all of it.
+    Leg {
+        /// The call.
+        call: CallId,
+        /// Whom the dialog leads to.
+        peer: Peer,
+        /// The dialog's Call-ID.
+        call_id: Bytes,
+    },
     /// Append to the journal's store.
     Record(Entry),
     /// Send over the link. Only while attached.
@@ -383,6 +393,13 @@ impl Gateway {
     fn write(&mut self, at: Time, event: Event) {
         let entry = self.journal.write(at, event);
         self.outputs.push_back(Output::Record(entry));
+    }
+
+    /// Tells whose a SIP leg is.
+    fn tell_leg(&mut self, call: CallId, peer: Peer, leg: sip::LegId) {
+        if let Some(call_id) = self.sip.call_id(leg).cloned() {
+            self.outputs.push_back(Output::Leg { call, peer, call_id });
+        }
     }
 
     fn command(&mut self, command: media::Command) {

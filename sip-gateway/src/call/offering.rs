@@ -12,6 +12,7 @@ use rand::Rng;
 use super::Gateway;
 use super::negotiate::Stream;
 use super::state::{Call, Place, RingPhase, Ringing, Silence, Talk};
+use crate::trace::Peer;
 
 /// A grant as it came down the link.
 pub(super) struct Grant {
@@ -110,6 +111,8 @@ impl Gateway {
                 };
                 let sip = self.sip.invite(now, &destination, stream.offer(), options);
                 self.sip_legs.insert(sip, call.id);
+                let peer = Peer::Operator(ringing.operator.clone());
+                self.tell_leg(call.id, peer, sip);
                 ringing.phase = RingPhase::Inviting {
                     sip,
                     stream,

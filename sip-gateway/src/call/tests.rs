@@ -163,7 +163,7 @@ impl House {
             }
             Output::Recording(talk) => self.recordings.push(talk),
             Output::Record(entry) => self.events.push(entry.event),
-            Output::Entry(_) => {}
+            Output::Entry(_) | Output::Leg { .. } => {}
         }
     }
 

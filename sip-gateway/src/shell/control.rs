@@ -19,10 +19,12 @@ use super::bindings::Bindings;
 use super::meters;
 use super::store::Journal;
 use super::tcp::{self, Connection, Doors};
+use super::traces::TraceInbox;
 use super::{Clock, Drain, Happened, Stopped};
 use crate::call::{Gateway, Input, Output};
 use crate::journal::Entry;
 use crate::link::LinkEvent;
+use crate::trace::Ring;
 
 /// Happenings taken from the inbox at once.
 const BATCH: usize = 64;
@@ -72,6 +74,8 @@ pub(super) struct Control {
     happened: mpsc::Sender<Happened>,
     entries: Option<mpsc::Sender<Entry>>,
     last: Arc<AtomicU64>,
+    /// The SIP messages of the newest calls.
+    ring: Ring,
     failed: Vec<Flow>,
     next_connection: u64,
     media_refused: Vec<pronto_media::Event>,
@@ -86,7 +90,7 @@ impl Control {
         sockets: Sockets,
         (journal, bindings): (Journal, Bindings),
         happened: mpsc::Sender<Happened>,
-        last: Arc<AtomicU64>,
+        (last, ring): (Arc<AtomicU64>, Ring),
     ) -> Self {
         Control {
             core,
@@ -99,6 +103,7 @@ impl Control {
             happened,
             entries: None,
             last,
+            ring,
             failed: Vec::new(),
             next_connection: 0,
             media_refused: Vec::new(),
@@ -110,6 +115,7 @@ impl Control {
     pub(super) async fn run(
         mut self,
         [mut inner, mut inbox]: [mpsc::Receiver<Happened>; 2],
+        mut traces: TraceInbox,
         mut drain: watch::Receiver<Drain>,
         unfinished: BTreeSet<CallId>,
     ) -> Stopped {
@@ -140,6 +146,7 @@ impl Control {
                 }
                 () = sleep_until(leave) => return self.finish(inbox, inner).await,
                 _ = gauges.tick() => self.each_second(),
+                Some(ask) = traces.next() => ask.answer(&self.ring),
                 count = inner.recv_many(&mut urgent, BATCH) => debug_assert!(count > 0, "the media threads hold a sender"),
                 count = inbox.recv_many(&mut batch, BATCH) => debug_assert!(count > 0, "we hold a sender"),
             }
@@ -242,6 +249,7 @@ impl Control {
     fn happened(&mut self, happened: Happened) -> Option<Stopped> {
         match happened {
             Happened::Message { flow, bytes } => {
+                self.ring.received(self.clock.now(), flow, &bytes);
                 self.input(Input::Sip(pronto_sip::Input::Message { flow, bytes }))
             }
             Happened::Accepted { flow, stream } => {
@@ -326,6 +334,7 @@ impl Control {
                             recorder.begin(talk);
                         }
                     }
+                    Output::Leg { call, peer, call_id } => self.ring.claim(call, &peer, &call_id),
                     Output::Record(entry) => {
                         self.last.store(entry.number, Ordering::Relaxed);
                         self.journal.append(&entry);
@@ -349,6 +358,7 @@ impl Control {
     }
 
     fn transmit(&mut self, flow: Flow, bytes: Bytes) {
+        self.ring.sent(self.clock.now(), flow, &bytes);
         match flow.transport {
             Transport::Udp => {
                 let Some(socket) = self.sockets.udp.get(&flow.local) else {

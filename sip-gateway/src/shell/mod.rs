@@ -11,6 +11,7 @@ mod reader;
 mod store;
 mod tcp;
 mod tls;
+mod traces;
 mod udp;
 mod ws;
 
@@ -34,10 +35,12 @@ use tonic::transport::Channel;
 
 use crate::call::Gateway;
 use crate::link::{self, LinkEvent};
+use crate::trace::Ring;
 pub use clock::Clock;
 pub use reader::{JournalError, JournalReader};
 use tls::Certificates;
 pub use tls::{TlsError, TlsFiles};
+pub use traces::{TraceDesk, TraceInbox, trace_desk};
 
 /// What happened, in the order the control plane will see it. Full, the readers of sockets wait and the kernel drops.
 const HAPPENED: usize = 4096;
@@ -93,6 +96,8 @@ pub struct ShellSettings {
     pub media_threads: usize,
     /// The directory of the journal.
     pub store: PathBuf,
+    /// How many SIP messages are kept to be looked at.
+    pub trace: crate::trace::Limits,
 }
 
 /// Why the gateway did not start.
@@ -154,11 +159,16 @@ pub enum Stopped {
 }
 
 impl GatewayShell {
-    /// Binds everything and starts. The link to the queue service comes up when that is there.
+    /// Binds everything and starts. The link to the queue service comes up when that is there; who asks the desk of this
+    /// inbox for traces is answered from now on.
     ///
     /// # Errors
     /// [`StartError`]: whatever cannot be bound, opened or started.
-    pub async fn start(settings: ShellSettings, queue: Channel) -> Result<Self, StartError> {
+    pub async fn start(
+        settings: ShellSettings,
+        queue: Channel,
+        traces: TraceInbox,
+    ) -> Result<Self, StartError> {
         let (happened, inbox) = mpsc::channel(HAPPENED);
         let opened = store::Journal::open(&settings.store, happened.clone())?;
         let clock = Clock::start(Time::ZERO);
@@ -196,9 +206,9 @@ impl GatewayShell {
             sockets,
             (opened.journal, bindings),
             happened,
-            last,
+            (last, Ring::new(settings.trace)),
         );
-        let control = tokio::spawn(control.run([inner_inbox, inbox], drained, opened.unfinished));
+        let control = tokio::spawn(control.run([inner_inbox, inbox], traces, drained, opened.unfinished));
         Ok(GatewayShell {
             listening,
             drain,

@@ -355,6 +355,23 @@ impl Centre {
             .collect()
     }
 
+    /// What `pronto trace` says: on standard output, or why not.
+    pub(crate) fn trace(&self, arguments: &[&str]) -> Result<String, String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pronto"));
+        command
+            .arg("trace")
+            .arg("--config")
+            .arg(&self.config)
+            .args(arguments);
+        let output = command.output().expect("the binary can be run");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr))
+        }
+    }
+
     /// SIGTERM with no call up: exit 0, soon, and nothing in the log that nobody expected.
     pub(crate) fn close(self) {
         self.close_but_keep();

@@ -179,6 +179,11 @@ impl Endpoint {
         self.draining = draining;
     }
 
+    /// The Call-ID of a leg that is up or being set up.
+    pub fn call_id(&self, leg: LegId) -> Option<&bytes::Bytes> {
+        self.legs.get(&leg).map(|leg| &leg.dialog.call_id)
+    }
+
     /// How much is going on.
     pub fn counts(&self) -> Counts {
         Counts {

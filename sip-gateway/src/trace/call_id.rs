@@ -1,0 +1,28 @@
+//! Finding the Call-ID of a message without reading the message: what this costs, every message costs.
+
+/// How far it is searched for.
+const HEAD: usize = 4096;
+/// The longest that is followed.
+const LONGEST: usize = 256;
+
+/// The value of the first Call-ID line, in any spelling of its name, compact too. Not one that is folded or missing.
+pub(super) fn of(message: &[u8]) -> Option<&[u8]> {
+    let mut rest = &message[..message.len().min(HEAD)];
+    loop {
+        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        rest = &rest[end + 1..];
+        let after_name = match rest {
+            [b'C' | b'c', ..] if rest.len() > 7 && rest[..7].eq_ignore_ascii_case(b"call-id") => &rest[7..],
+            [b'I' | b'i', b':' | b' ' | b'\t', ..] => &rest[1..],
+            // The head ends here.
+            [b'\r' | b'\n', ..] => return None,
+            _ => continue,
+        };
+        let Some(value) = after_name.trim_ascii_start().strip_prefix(b":") else {
+            continue;
+        };
+        let end = value.iter().position(|byte| *byte == b'\n')?;
+        let value = value[..end].trim_ascii();
+        return (!value.is_empty() && value.len() <= LONGEST).then_some(value);
+    }
+}

@@ -1,0 +1,363 @@
+//! Overwriting who called in a message that somebody looks at: same length, same structure.
+//!
+//! What is known to name nobody stays (Via, CSeq and their like); addresses lose user and display name, but for the
+//! numbers that were dialled and for operators; any other header field loses its whole value. Two characters at the end
+//! of a number stay, as everywhere in this house. Digests and media keys are overwritten whatever was asked.
+
+use super::Traced;
+
+/// Header fields that name nobody.
+const PLAIN: &[&str] = &[
+    "via",
+    "v",
+    "call-id",
+    "i",
+    "cseq",
+    "content-length",
+    "l",
+    "content-type",
+    "c",
+    "content-disposition",
+    "content-encoding",
+    "e",
+    "max-forwards",
+    "expires",
+    "min-expires",
+    "user-agent",
+    "server",
+    "allow",
+    "supported",
+    "k",
+    "require",
+    "proxy-require",
+    "unsupported",
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "date",
+    "timestamp",
+    "retry-after",
+    "reason",
+    "session-expires",
+    "x",
+    "min-se",
+    "rack",
+    "rseq",
+    "event",
+    "o",
+    "allow-events",
+    "u",
+    "mime-version",
+    "privacy",
+    "priority",
+];
+/// Header fields that are addresses.
+const ADDRESSES: &[&str] = &[
+    "from",
+    "f",
+    "to",
+    "t",
+    "contact",
+    "m",
+    "p-asserted-identity",
+    "p-preferred-identity",
+    "p-called-party-id",
+    "remote-party-id",
+    "diversion",
+    "history-info",
+    "referred-by",
+    "b",
+    "refer-to",
+    "r",
+    "record-route",
+    "route",
+    "path",
+    "service-route",
+    "reply-to",
+];
+/// Header fields of a digest.
+const DIGEST: [&str; 6] = [
+    "authorization",
+    "proxy-authorization",
+    "www-authenticate",
+    "proxy-authenticate",
+    "authentication-info",
+    "proxy-authentication-info",
+];
+/// What of them is overwritten.
+const SECRETS: [&str; 6] = ["response", "nonce", "cnonce", "nextnonce", "opaque", "rspauth"];
+/// A number shorter than this is not looked for in other places: it would be found everywhere.
+const TELLING: usize = 5;
+
+/// What a call's messages tell of who may be named.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// Users that stay: what was dialled.
+    ours: Vec<Vec<u8>>,
+    /// Users that are overwritten wherever they stand.
+    callers: Vec<Vec<u8>>,
+}
+
+impl Names {
+    /// Learns from the INVITEs: whoever one was sent to is no secret, whoever it came from is one.
+    pub fn of(messages: &[Traced]) -> Self {
+        let mut names = Names::default();
+        for message in messages
+            .iter()
+            .filter(|message| message.bytes.starts_with(b"INVITE "))
+        {
+            for (index, line) in message.bytes.split(|byte| *byte == b'\n').enumerate() {
+                if line.iter().all(u8::is_ascii_whitespace) {
+                    break;
+                }
+                let Some(user) = users(line).next().map(|range| number(&line[range]).to_vec()) else {
+                    continue;
+                };
+                let from = ["from", "f", "p-asserted-identity"].contains(&name_of(line).as_str());
+                if index == 0 && !names.ours.contains(&user) {
+                    names.ours.push(user);
+                } else if from && user.len() >= TELLING && !names.callers.contains(&user) {
+                    names.callers.push(user);
+                }
+            }
+        }
+        names.callers.retain(|caller| !names.ours.contains(caller));
+        names
+    }
+}
+
+/// The message as it may be shown; with `numbers` only its secrets are overwritten.
+pub fn redact(message: &[u8], names: &Names, numbers: bool) -> Vec<u8> {
+    let mut bytes = message.to_vec();
+    let mut at = 0;
+    let mut name = String::new();
+    while at < bytes.len() {
+        let end = line_end(&bytes, at);
+        let line = &mut bytes[at..end];
+        if line.trim_ascii().is_empty() && at > 0 {
+            at = end;
+            break;
+        }
+        let value = if at == 0 || line[0] == b' ' || line[0] == b'\t' {
+            0
+        } else {
+            name = name_of(line);
+            line.iter()
+                .position(|byte| *byte == b':')
+                .map_or(line.len(), |colon| colon + 1)
+        };
+        header(&name, &mut line[value..], (at == 0, numbers), names);
+        at = end;
+    }
+    body(&mut bytes[at..], numbers);
+    if !numbers {
+        for caller in &names.callers {
+            everywhere(&mut bytes, caller);
+        }
+    }
+    bytes
+}
+
+fn header(name: &str, value: &mut [u8], (start_line, numbers): (bool, bool), names: &Names) {
+    if DIGEST.contains(&name) {
+        return secrets(value);
+    }
+    if numbers || PLAIN.contains(&name) {
+        return;
+    }
+    if start_line || ADDRESSES.contains(&name) {
+        if !start_line {
+            displays(value);
+        }
+        let found: Vec<_> = users(value).collect();
+        for range in found {
+            if !names
+                .ours
+                .iter()
+                .any(|ours| ours == number(&value[range.clone()]))
+            {
+                number_of(&mut value[range]);
+            }
+        }
+    } else {
+        blank(value);
+    }
+}
+
+fn line_end(bytes: &[u8], at: usize) -> usize {
+    bytes[at..]
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(bytes.len(), |end| at + end + 1)
+}
+
+fn name_of(line: &[u8]) -> String {
+    let colon = line.iter().position(|byte| *byte == b':').unwrap_or(0);
+    String::from_utf8_lossy(line[..colon].trim_ascii()).to_ascii_lowercase()
+}
+
+/// Where the users of the addresses in a line stand, their parameters and passwords included.
+fn users(line: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        while from < line.len() {
+            let rest = &line[from..];
+            let scheme = ["sips:", "sip:", "tel:"].into_iter().find(|scheme| {
+                let fits = |head: &[u8]| head.eq_ignore_ascii_case(scheme.as_bytes());
+                rest.get(..scheme.len()).is_some_and(fits)
+            });
+            let Some(scheme) = scheme else {
+                from += 1;
+                continue;
+            };
+            let start = from + scheme.len();
+            let ends = |byte: &u8| matches!(byte, b'>' | b'<' | b'"' | b' ' | b'\t' | b'\r' | b'\n');
+            let length = line[start..].iter().position(ends).unwrap_or(line.len() - start);
+            let uri = &line[start..start + length];
+            from = start;
+            let user = if scheme == "tel:" {
+                Some(length)
+            } else {
+                uri.iter().rposition(|byte| *byte == b'@')
+            };
+            if let Some(length) = user {
+                from = start + length;
+                return Some(start..start + length);
+            }
+        }
+        None
+    })
+}
+
+/// A user without parameters and password.
+fn number(user: &[u8]) -> &[u8] {
+    let end = user.iter().position(|byte| matches!(byte, b';' | b':'));
+    &user[..end.unwrap_or(user.len())]
+}
+
+/// Overwrites a number but for its last two characters, and whatever follows it wholly.
+fn number_of(user: &mut [u8]) {
+    if user.eq_ignore_ascii_case(b"anonymous") {
+        return;
+    }
+    let length = number(user).len();
+    let (number, rest) = user.split_at_mut(length);
+    // As a `PhoneNumber` prints.
+    let shown = if length >= 6 { 2 } else { 0 };
+    blank(&mut number[..length - shown]);
+    blank(rest);
+}
+
+fn blank(bytes: &mut [u8]) {
+    for byte in bytes
+        .iter_mut()
+        .filter(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii())
+    {
+        *byte = b'x';
+    }
+}
+
+/// Overwrites what stands in quotes, and names before `<`.
+fn displays(value: &mut [u8]) {
+    let mut word = 0;
+    let mut at = 0;
+    while at < value.len() {
+        match value[at] {
+            b'"' => {
+                let start = at + 1;
+                at = start;
+                while at < value.len() && value[at] != b'"' {
+                    at += if value[at] == b'\\' { 2 } else { 1 };
+                }
+                let end = at.min(value.len());
+                blank(&mut value[start..end]);
+                word = end;
+            }
+            b'<' => {
+                blank(&mut value[word.min(at)..at]);
+                let inside = value[at..].iter().position(|byte| *byte == b'>');
+                at += inside.unwrap_or(value.len() - at);
+                word = at;
+            }
+            b',' => word = at + 1,
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+/// Overwrites the values of a digest that somebody could guess a password with.
+fn secrets(value: &mut [u8]) {
+    let mut at = 0;
+    while at < value.len() {
+        let end = value[at..]
+            .iter()
+            .position(|byte| *byte == b'=')
+            .map(|equals| at + equals);
+        let Some(equals) = end else { return };
+        let name = value[at..equals]
+            .rsplit(|byte| matches!(byte, b',' | b' ' | b'\t' | b'\n'))
+            .find(|word| !word.is_empty())
+            .unwrap_or_default();
+        let secret = SECRETS
+            .iter()
+            .any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()));
+        let mut stop = equals + 1;
+        while stop < value.len() && value[stop].is_ascii_whitespace() {
+            stop += 1;
+        }
+        if value.get(stop) == Some(&b'"') {
+            stop += 1;
+            while stop < value.len() && value[stop] != b'"' {
+                stop += if value[stop] == b'\\' { 2 } else { 1 };
+            }
+        } else {
+            while stop < value.len() && value[stop] != b',' {
+                stop += 1;
+            }
+        }
+        let stop = stop.min(value.len());
+        if secret {
+            blank(&mut value[equals + 1..stop]);
+        }
+        at = stop;
+    }
+}
+
+/// A session description loses names and keys; of any other body only its length stays.
+fn body(body: &mut [u8], numbers: bool) {
+    if !body.trim_ascii_start().starts_with(b"v=0") {
+        if !numbers {
+            blank(body);
+        }
+        return;
+    }
+    for line in body.split_mut(|byte| *byte == b'\n') {
+        let keys = [&b"a=crypto:"[..], b"a=ice-pwd:", b"k="];
+        if let Some(key) = keys.iter().find(|key| line.starts_with(key)) {
+            let inline = line.windows(7).position(|window| window == b"inline:");
+            blank(&mut line[inline.map_or(key.len(), |at| at + 7)..]);
+        } else if !numbers && line.starts_with(b"o=") {
+            let user = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
+            blank(&mut line[2..user]);
+        } else if !numbers
+            && [b"s=", b"i=", b"e=", b"p=", b"u="]
+                .iter()
+                .any(|kind| line.starts_with(*kind))
+        {
+            blank(&mut line[2..]);
+        }
+    }
+}
+
+fn everywhere(bytes: &mut [u8], number: &[u8]) {
+    let mut at = 0;
+    while let Some(found) = bytes[at..]
+        .windows(number.len())
+        .position(|window| window == number)
+    {
+        let end = at + found + number.len();
+        blank(&mut bytes[at + found..end - 2]);
+        at = end;
+    }
+}

@@ -1,7 +1,6 @@
 //! From the configuration to what each half of the house wants to be told.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use pronto_engine as engine;
 use pronto_gateway as gateway;
@@ -13,11 +12,6 @@ use crate::config::{Config, Credential, Digest, Operator, SignIn, Strategy, Tls,
 
 /// Media threads: one for every two processors, as the rest is signalling, gRPC and the store.
 const PROCESSORS_PER_MEDIA_THREAD: usize = 2;
-
-/// The longest registration. A phone that registers for an hour and loses its power would be rung in vain for an
-/// hour, each caller at the head waiting for it; and after a restart of the gateway, which forgets its bindings,
-/// an operator would be signed out for as long.
-const LONGEST_REGISTRATION: Duration = Duration::from_secs(120);
 
 /// What the queue's engine is told.
 pub(crate) fn engine(config: &Config) -> engine::Configuration {
@@ -74,9 +68,13 @@ pub(crate) fn gateway(
             product: concat!("Pronto/", env!("CARGO_PKG_VERSION")).to_owned(),
             operators: credentials(config, generated)?,
             expires: sip::ExpiresLimits {
-                max: LONGEST_REGISTRATION,
-                default: LONGEST_REGISTRATION,
-                ..sip::ExpiresLimits::default()
+                min: config.registrar.expires_min,
+                max: config.registrar.expires_max,
+                default: config.registrar.expires_max,
+            },
+            limits: sip::Limits {
+                bindings_per_operator: config.registrar.phones,
+                ..sip::Limits::default()
             },
             trunks: config.sip.trunks.iter().map(trunk).collect(),
             budgets: config.sip.trunks.iter().map(budget).collect(),
@@ -224,6 +222,24 @@ mod tests {
         let generated = ["101", "102"].map(password).into();
         let expires = gateway(&config, &generated).unwrap().sip.expires;
         assert!(expires.min <= expires.default && expires.default <= expires.max);
-        assert!(expires.max <= Duration::from_secs(300), "{:?}", expires.max);
+        assert!(
+            expires.max <= std::time::Duration::from_secs(300),
+            "{:?}",
+            expires.max
+        );
+    }
+
+    #[test]
+    fn what_the_registrar_is_told_is_what_the_file_says() {
+        let text = "[registrar]\nexpires_min = \"45s\"\nexpires_max = \"10m\"\nphones = 3\n";
+        let folder = std::env::temp_dir().join(format!("pronto-registrar-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("pronto.toml");
+        std::fs::write(&file, text).unwrap();
+        let config = Config::load(&file);
+        std::fs::remove_dir_all(&folder).unwrap();
+        let sip = gateway(&config.unwrap(), &BTreeMap::new()).unwrap().sip;
+        let of = [sip.expires.min, sip.expires.default, sip.expires.max].map(|time| time.as_secs());
+        assert_eq!((of, sip.limits.bindings_per_operator), ([45, 600, 600], 3));
     }
 }

@@ -10,7 +10,7 @@ use pronto_types::{InvalidName, Language, OperatorId, QueueName};
 
 use super::report::Report;
 use super::settings::{Config, Credential, Digest, Media, Number, Operator, SignIn, Sip, Trunk};
-use super::{people, services, sip};
+use super::{people, registrar, services, sip};
 
 const NUMBERS: [(&str, Language); 2] = [("800", Language::Italian), ("801", Language::English)];
 const QUEUES: [&str; 2] = ["support", "sales"];
@@ -82,6 +82,7 @@ fn build() -> Result<Config, Box<dyn std::error::Error>> {
         grpc: services::local(services::GRPC_PORT),
         metrics: services::local(services::METRICS_PORT),
         gateway: services::default_gateway(),
+        registrar: registrar::DEFAULT,
         trace: services::TRACE,
         grace: services::GRACE,
         store: services::STORE.into(),

@@ -19,6 +19,7 @@ mod people;
 mod problem;
 mod read;
 mod recording;
+mod registrar;
 mod report;
 mod section;
 mod services;

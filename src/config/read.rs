@@ -93,6 +93,7 @@ fn read_sections(
         gateway,
         queue_service,
         store,
+        registrar,
         trace,
         prompts,
     ] = [
@@ -103,6 +104,7 @@ fn read_sections(
         "gateway",
         "queue_service",
         "store",
+        "registrar",
         "trace",
         "prompts",
     ]
@@ -129,6 +131,7 @@ fn read_sections(
         metrics: services::read_metrics(metrics, problems),
         gateway: services::read_gateway(gateway, problems),
         grace: services::read_queue_service(queue_service, problems),
+        registrar: super::registrar::read(registrar, problems),
         trace: services::read_trace(trace, problems),
         store: services::read_store(store, folder, problems),
         library,

@@ -32,6 +32,8 @@ pub struct Config {
     pub metrics: SocketAddr,
     /// `[gateway]`: the half that touches phones.
     pub gateway: Gateway,
+    /// `[registrar]`: the phones of operators.
+    pub registrar: Registrar,
     /// `[trace]`: the SIP messages that the gateway keeps for `pronto trace`.
     pub trace: Trace,
     /// `[queue_service] grace`: how long the places of a gateway that is away are kept. Default `30s`.
@@ -164,6 +166,17 @@ pub struct Media {
     /// `learn`: take the media address once from the first packet, where the SDP does not name the signalling
     /// source (symmetric RTP, RFC 4961). Default true.
     pub learn: bool,
+}
+
+/// `[registrar]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Registrar {
+    /// `expires_min`: who asks to be registered for less is answered 423. Default `30s`.
+    pub expires_min: Duration,
+    /// `expires_max`: who asks for longer, or does not say, is registered for so long. Default `120s`.
+    pub expires_max: Duration,
+    /// `phones`: of one operator at once; the one that registered first makes room. Default 8.
+    pub phones: usize,
 }
 
 /// `[trace]`.

@@ -83,16 +83,12 @@ pub(super) fn draw(trace: &Listed, passed: &[Passed], messages: bool, zone: &Tim
         let _ = writeln!(text, "  {name:<14} {remote} over {transport}");
     }
     let two = trace.legs.len() > 1;
-    let _ = write!(text, "\n{:>10}  {:<SPAN$}{}", "s", "caller", "Pronto");
-    let _ = writeln!(
-        text,
-        "{}",
-        if two {
-            format!("{:SPAN$}operators", "").split_off(5)
-        } else {
-            String::new()
-        }
-    );
+    let titles = if two {
+        format!("{:<SPAN$}operators", "Pronto")
+    } else {
+        "Pronto".to_owned()
+    };
+    let _ = writeln!(text, "\n{:>10}  {:<SPAN$}{titles}", "s", "caller");
     let total = passed.len();
     for (index, message) in passed.iter().enumerate() {
         if trace.left_out > 0 && index == total / 2 {

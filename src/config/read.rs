@@ -85,30 +85,10 @@ fn read_sections(
     let empty = DeTable::new();
     let mut top = Section::new("the configuration", Table::root(root), problems);
     let timezone = services::read_timezone(&mut top);
-    let [
-        sip,
-        media,
-        grpc,
-        metrics,
-        gateway,
-        queue_service,
-        store,
-        registrar,
-        trace,
-        prompts,
-    ] = [
-        "sip",
-        "media",
-        "grpc",
-        "metrics",
-        "gateway",
-        "queue_service",
-        "store",
-        "registrar",
-        "trace",
-        "prompts",
-    ]
-    .map(|key| top.table(key, &empty));
+    let [sip, media, registrar] = ["sip", "media", "registrar"].map(|key| top.table(key, &empty));
+    let [grpc, metrics, trace] = ["grpc", "metrics", "trace"].map(|key| top.table(key, &empty));
+    let [gateway, queue_service] = ["gateway", "queue_service"].map(|key| top.table(key, &empty));
+    let [store, prompts] = ["store", "prompts"].map(|key| top.table(key, &empty));
     let [number_tables, queue_tables, operator_tables] = [
         ("number", "[[number]]", 10_000),
         ("queue", "[[queue]]", 1_000),

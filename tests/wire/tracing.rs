@@ -71,31 +71,30 @@ fn a_call_with_both_its_legs_is_drawn_and_captured_and_nobody_is_named_unasked()
         "what was dialled stays"
     );
 
-    let file = centre.ground.directory().join("call.pcap");
-    let said = centre.trace(&[&id, "--pcap", file.to_str().expect("a path")]);
-    assert!(said.is_ok_and(|said| said.contains("messages of")));
-    match Command::new("tcpdump")
-        .args(["-vv", "-n", "-r"])
-        .arg(&file)
-        .output()
-    {
-        Ok(read) => {
-            let text = String::from_utf8_lossy(&read.stdout);
-            let packets = text.matches("udp sum ok").count();
-            let drawn = drawn.matches(['▶', '◀']).count();
-            assert!(
-                read.status.success() && packets == drawn,
-                "{packets} of {drawn}\n{text}"
-            );
-            assert!(text.contains("INVITE sip:") && !text.contains("bad"), "{text}");
-        }
-        Err(error) => println!("tcpdump is not here ({error}): the capture was not opened"),
-    }
-
+    captured(&centre, &id, drawn.matches(['▶', '◀']).count());
     let absent = centre.trace(&["0000000000000000"]).expect_err("no such call");
     assert!(
         absent.contains("holds no trace of `0000000000000000`: of 1 call it holds"),
         "{absent}"
     );
     centre.close();
+}
+
+/// The capture of a call is one that Debian's tcpdump reads, a good packet for each message.
+fn captured(centre: &Centre, id: &str, messages: usize) {
+    let file = centre.ground.directory().join("call.pcap");
+    let said = centre.trace(&[id, "--pcap", file.to_str().expect("a path")]);
+    assert!(said.is_ok_and(|said| said.starts_with(&format!("{messages} messages of"))));
+    let read = Command::new("tcpdump")
+        .args(["-vv", "-n", "-r"])
+        .arg(&file)
+        .output()
+        .expect("tcpdump is installed: tests/run does it");
+    let text = String::from_utf8_lossy(&read.stdout);
+    let packets = text.matches("udp sum ok").count();
+    assert!(
+        read.status.success() && packets == messages,
+        "{packets} of {messages}\n{text}"
+    );
+    assert!(text.contains("INVITE sip:") && !text.contains("bad udp"), "{text}");
 }

@@ -159,15 +159,6 @@ expires_min = "5m"
 phones = 0
 "#,
         r#"
-  × `phones` in [registrar] is `0`
-   ╭─[pronto.toml:3:10]
- 2 │ expires_min = "5m"
- 3 │ phones = 0
-   ·          ┬
-   ·          ╰── found `0`
-   ╰────
-  help: expected a whole number, 1 to 64
-
   × no registration can be as short as 120s and as long as 300s
    ╭─[pronto.toml:2:15]
  1 │ [registrar]
@@ -177,6 +168,15 @@ phones = 0
  3 │ phones = 0
    ╰────
   help: expected `expires_max` of 300s at least, or a shorter `expires_min`
+
+  × `phones` in [registrar] is `0`
+   ╭─[pronto.toml:3:10]
+ 2 │ expires_min = "5m"
+ 3 │ phones = 0
+   ·          ┬
+   ·          ╰── found `0`
+   ╰────
+  help: expected a whole number, 1 to 64
 
 "#,
     );

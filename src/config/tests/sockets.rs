@@ -39,8 +39,9 @@ listen = "127.0.0.1:9090"
    ·     ╰── found `metric`
  2 │ listen = "127.0.0.1:9090"
    ╰────
-  help: expected one of `timezone`, `sip`, `media`, `grpc`, `metrics`, `gateway`, `queue_service`,
-        `store`, `prompts`, `number`, `queue`, `operator`; did you mean `metrics`?
+  help: expected one of `timezone`, `sip`, `media`, `registrar`, `grpc`, `metrics`, `trace`,
+        `gateway`, `queue_service`, `store`, `prompts`, `number`, `queue`, `operator`; did you
+        mean `metrics`?
 
 "#,
     );

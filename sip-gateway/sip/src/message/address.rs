@@ -65,12 +65,12 @@ impl<'a> NameAddr<'a> {
 /// Where the `<` stands, if there is one outside a quoted display name.
 fn find_angle(text: &[u8]) -> Option<Option<usize>> {
     let mut at = 0;
-    while at < text.len() {
-        match text[at] {
-            b'"' => at += quoted_end(&text[at..])?,
-            b'<' => return Some(Some(at)),
-            _ => at += 1,
+    while let Some(next) = memchr::memchr2(b'"', b'<', &text[at..]) {
+        at += next;
+        if text[at] == b'<' {
+            return Some(Some(at));
         }
+        at += quoted_end(&text[at..])?;
     }
     Some(None)
 }

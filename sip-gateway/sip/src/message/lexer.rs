@@ -103,7 +103,7 @@ impl Message {
     fn trim_values(&mut self) {
         for line in &mut self.lines {
             let value = &self.head[line.start()..line.end()];
-            if value.iter().any(|b| matches!(b, b'\r' | b'\n')) {
+            if memchr::memchr2(b'\r', b'\n', value).is_some() {
                 note(&mut self.fault, Status::BAD_REQUEST, "Stray Line Break");
             }
             let trimmed = trim(value);
@@ -143,7 +143,7 @@ fn note(fault: &mut Option<Fault>, status: Status, phrase: &'static str) {
 fn next_line(bytes: &[u8], from: usize) -> Option<(Range<usize>, usize)> {
     let rest = &bytes[from..];
     let mut at = 0;
-    while let Some(cr) = rest[at..].iter().position(|b| *b == b'\r') {
+    while let Some(cr) = memchr::memchr(b'\r', &rest[at..]) {
         let cr = at + cr;
         if rest.get(cr + 1) == Some(&b'\n') {
             return Some((from..from + cr, from + cr + 2));

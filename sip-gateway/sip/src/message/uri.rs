@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::text::{hex, number, trim, unescape};
+use super::text::{CLASSES, ESCAPE, HOST, NOT_URI, hex, is, number, trim, unescape};
 
 /// What a URI's scheme means to us.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,11 +54,8 @@ impl<'a> Uri<'a> {
         if !scheme.first()?.is_ascii_alphabetic() || !scheme.iter().all(legal) || rest.is_empty() {
             return None;
         }
-        if raw
-            .iter()
-            .any(|b| *b <= b' ' || matches!(b, b'<' | b'>' | b'"' | 0x7f))
-            || !escapes_stand(raw)
-        {
+        let classes = raw.iter().fold(0, |seen, b| seen | CLASSES[usize::from(*b)]);
+        if classes & NOT_URI != 0 || (classes & ESCAPE != 0 && !escapes_stand(raw)) {
             return None;
         }
         let scheme = match scheme {
@@ -180,9 +177,7 @@ pub(super) fn host_port(text: &[u8]) -> Option<(Host<'_>, Option<u16>)> {
 }
 
 fn name_or_ipv4(text: &[u8]) -> Option<Host<'_>> {
-    // An underscore is no legal host name character, and common.
-    let legal = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    if text.is_empty() || text.len() > 255 || !text.iter().all(legal) {
+    if text.is_empty() || text.len() > 255 || !text.iter().all(|b| is(*b, HOST)) {
         return None;
     }
     let text = std::str::from_utf8(text).ok()?;

@@ -1,4 +1,4 @@
-//! What can be typed: `pronto serve`, `gateway`, `queue`, `calls`, `trace`, `forecast`, `demo`, `config check`,
+//! What can be typed: `pronto serve`, `gateway`, `queue`, `calls`, `trace`, `report`, `forecast`, `demo`, `config check`,
 //! `prompts build`.
 //!
 //! Only the words, and which configuration they mean; what they do is done elsewhere.
@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::calls::CallsArgs;
 use crate::config::{Config, Report};
 use crate::demo::DemoArgs;
+use crate::report::ReportCommand;
 use crate::trace::TraceArgs;
 
 /// Where `serve` and `config check` look when no file is named.
@@ -41,6 +42,9 @@ pub enum Command {
     Calls(CallsArgs),
     /// Show the SIP messages of a call, as a ladder or as a capture
     Trace(TraceArgs),
+    /// Say what became of what was promised
+    #[command(subcommand)]
+    Report(ReportCommand),
     /// Forecast waits from a log of events, as the queue would have done
     Forecast(ForecastArgs),
     /// Show all of it at work: a centre on this machine, and callers and operators who phone it

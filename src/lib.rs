@@ -10,5 +10,6 @@ pub mod forecast;
 mod in_memory;
 mod metrics_page;
 pub mod prompts;
+pub mod report;
 pub mod serve;
 pub mod trace;

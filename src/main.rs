@@ -8,7 +8,7 @@ use clap::Parser;
 use pronto::cli::{Cli, Command, ConfigCommand, PromptsCommand};
 use pronto::config::{Config, Look, Report};
 use pronto::serve::{self, Halves};
-use pronto::{calls, demo, diagnose, forecast, prompts, trace};
+use pronto::{calls, demo, diagnose, forecast, prompts, report, trace};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -42,6 +42,13 @@ fn main() -> ExitCode {
             }
         },
         Command::Trace(arguments) => match trace::run(&arguments, look(std::io::stderr().is_terminal())) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("pronto: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        Command::Report(command) => match report::run(&command, look(std::io::stderr().is_terminal())) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("pronto: {error}");

@@ -121,6 +121,15 @@ pub fn acknowledged(number: u64) -> v1::QueueMessage {
     }
 }
 
+/// A moment for the wire.
+pub fn timestamp(time: pronto_types::Time) -> prost_types::Timestamp {
+    let micros = time.as_micros();
+    prost_types::Timestamp {
+        seconds: micros.div_euclid(1_000_000),
+        nanos: i32::try_from(micros.rem_euclid(1_000_000) * 1000).unwrap_or(0),
+    }
+}
+
 /// A duration for the wire.
 pub fn duration(duration: Duration) -> prost_types::Duration {
     prost_types::Duration {

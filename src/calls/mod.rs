@@ -8,12 +8,12 @@
 
 mod journal;
 mod json;
-mod read;
+pub(crate) mod read;
 mod table;
 pub(crate) mod when;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -88,7 +88,7 @@ struct Show {
 /// # Errors
 /// [`CallsError`]: what was asked makes no sense, or there is nothing to read.
 pub fn run(arguments: &CallsArgs, look: Look) -> Result<(), CallsError> {
-    let (store, zone) = place(arguments, look)?;
+    let (store, zone) = place(arguments.config.as_deref(), arguments.store.as_deref(), look)?;
     let wanted = wanted(arguments, &zone)?;
     let found = read::calls(&store, &wanted)?;
     for note in &found.notes {
@@ -115,14 +115,18 @@ pub fn run(arguments: &CallsArgs, look: Look) -> Result<(), CallsError> {
 }
 
 /// The store, and the zone its times are shown in.
-fn place(arguments: &CallsArgs, look: Look) -> Result<(PathBuf, TimeZone), CallsError> {
-    if let Some(store) = &arguments.store {
-        return Ok((store.clone(), TimeZone::UTC));
+pub(crate) fn place(
+    config: Option<&Path>,
+    store: Option<&Path>,
+    look: Look,
+) -> Result<(PathBuf, TimeZone), CallsError> {
+    if let Some(store) = store {
+        return Ok((store.to_owned(), TimeZone::UTC));
     }
-    let default = PathBuf::from(DEFAULT_CONFIG);
-    let file = match &arguments.config {
+    let default = Path::new(DEFAULT_CONFIG);
+    let file = match config {
         Some(file) => Some(file),
-        None => default.symlink_metadata().is_ok().then_some(&default),
+        None => default.symlink_metadata().is_ok().then_some(default),
     };
     // The secrets of phones are nothing that a list of calls needs.
     let config = match file {
@@ -135,12 +139,7 @@ fn place(arguments: &CallsArgs, look: Look) -> Result<(PathBuf, TimeZone), Calls
 }
 
 fn wanted(arguments: &CallsArgs, zone: &TimeZone) -> Result<Wanted, CallsError> {
-    let time = |option: &'static str, text: &Option<String>| {
-        let read = |text: &String| {
-            when::parse(text, zone, when::now()).ok_or_else(|| CallsError::time(option, text))
-        };
-        text.as_ref().map(read).transpose()
-    };
+    let time = |option, text: &Option<String>| moment(option, text.as_deref(), zone);
     let queue = |text: &String| QueueName::new(text).map_err(|error| CallsError::Queue(error.to_string()));
     Ok(Wanted {
         since: time("--since", &arguments.since)?,
@@ -168,6 +167,17 @@ impl Wanted {
             && self.queue.as_ref().is_none_or(queue)
             && self.outcome.as_ref().is_none_or(outcome)
     }
+}
+
+/// The moment given with an option.
+pub(crate) fn moment(
+    option: &'static str,
+    text: Option<&str>,
+    zone: &TimeZone,
+) -> Result<Option<Time>, CallsError> {
+    let read =
+        |text: &str| when::parse(text, zone, when::now()).ok_or_else(|| CallsError::time(option, text));
+    text.map(read).transpose()
 }
 
 /// How the end of a call is written.

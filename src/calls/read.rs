@@ -118,7 +118,7 @@ pub(super) fn calls(store: &Path, wanted: &Wanted) -> Result<Found, CallsError> 
     Ok(Found { lines, notes })
 }
 
-fn present<T>(opened: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+pub(crate) fn present<T>(opened: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match opened {
         Ok(opened) => Ok(Some(opened)),
         Err(StoreError::Absent(_)) => Ok(None),
@@ -160,7 +160,7 @@ fn fold(
     Ok(())
 }
 
-fn unknown(queue: &QueueName, queues: &BTreeSet<QueueName>) -> CallsError {
+pub(crate) fn unknown(queue: &QueueName, queues: &BTreeSet<QueueName>) -> CallsError {
     let names = || queues.iter().map(QueueName::as_str);
     let meant =
         nearest(queue.as_str(), names()).map_or(String::new(), |name| format!("; did you mean `{name}`?"));

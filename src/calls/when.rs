@@ -44,6 +44,11 @@ pub(super) fn rfc3339(time: Time, zone: &TimeZone) -> String {
     zoned(time, zone).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
 }
 
+/// `2026-11-24`.
+pub(crate) fn day(time: Time, zone: &TimeZone) -> String {
+    zoned(time, zone).strftime("%Y-%m-%d").to_string()
+}
+
 /// For the table.
 pub(crate) fn short(time: Time, zone: &TimeZone) -> String {
     zoned(time, zone).strftime("%Y-%m-%d %H:%M:%S").to_string()

@@ -29,6 +29,8 @@ pub mod limits {
     pub const TICKETS_OF_CALL: usize = 256;
     /// Announcements that the record of one ticket lists: the first.
     pub const ANNOUNCEMENTS_OF_TICKET: usize = 256;
+    /// Days of which promises are counted, of each queue: the latest.
+    pub const DAYS: usize = 400;
     /// Offers of one call whose end its record waits for; beyond it the oldest is forgotten.
     pub const OFFERS_OF_CALL: usize = 64;
 }

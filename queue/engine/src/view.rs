@@ -4,6 +4,7 @@ use pronto_forecast::Wait;
 use pronto_types::{OfferId, OperatorId, QueueName, Time};
 
 use crate::fact::PauseReason;
+use crate::promises::Book;
 
 /// One queue, now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,17 @@ pub struct ForecastView {
     pub position: u32,
     /// Until an operator answers; `None` if none is signed in who could.
     pub wait: Option<Wait>,
+    /// False while waits of this queue come out so differently from their forecasts that nothing is announced.
+    pub reliable: bool,
+}
+
+/// What became of the promises of one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayView {
+    /// The beginning of the day, UTC.
+    pub begins: Time,
+    /// Those that were heard on it and are closed.
+    pub book: Book,
 }
 
 /// Tickets that are over, by why (invariant 6).

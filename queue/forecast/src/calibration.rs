@@ -32,6 +32,14 @@ const DENSITY: [f64; 3] = [0.399, 0.280, 0.175];
 /// How far an outcome moves a quantile in the long run: the past 400 or so at a grid point count, since those of a rush miss alike.
 const STEP: f64 = 0.0025;
 
+/// How much of `exceeded` an outcome is.
+const LATELY: f64 = 0.04;
+
+/// A calibration whose P90 more than this share of waits exceed has failed (a tenth, and six standard deviations), and
+/// holds again below the second.
+const FAILS: f64 = 0.35;
+const HOLDS: f64 = 0.2;
+
 /// What was forecast for a ticket, kept until the wait is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Promise {
@@ -63,6 +71,9 @@ pub(crate) struct Calibration {
     errors: [f64; 3],
     outcomes: f64,
     points: Vec<Point>,
+    /// The share of waits that exceeded their P90, of about the last 25 that told something new.
+    exceeded: f64,
+    failed: bool,
 }
 
 impl Default for Calibration {
@@ -73,6 +84,8 @@ impl Default for Calibration {
             errors: [0.0; 3],
             outcomes: 0.0,
             points: vec![Point::default(); POINTS],
+            exceeded: 0.1,
+            failed: false,
         }
     }
 }
@@ -127,6 +140,11 @@ fn place(value: f64) -> (usize, f64) {
 }
 
 impl Calibration {
+    /// Whether the P90 holds, near enough.
+    pub(crate) fn holds(&self) -> bool {
+        !self.failed
+    }
+
     /// The calibrated forecast.
     pub(crate) fn promise(&self, twin: Option<Moments>, recursion: Moments) -> Promise {
         let (mixture, variance) = self.mix(twin, recursion);
@@ -229,6 +247,9 @@ impl Calibration {
             self.twin.add(wait, twin.mean, news);
         }
         self.recursion.add(wait, promise.recursion.mean, news);
+        let late = wait > promise.law.at_score(promise.scores[2]);
+        self.exceeded += LATELY * news * (f64::from(u8::from(late)) - self.exceeded);
+        self.failed = self.exceeded > if self.failed { HOLDS } else { FAILS };
         self.outcomes = self.outcomes * fade + news;
         let (low, share) = place(promise.mixture);
         for (index, weight) in [(low, 1.0 - share), (low + 1, share)] {
@@ -287,6 +308,21 @@ mod tests {
         );
         let doubled = calibration.promise(None, law(80.0)).law.mean;
         assert!((doubled / 160.0 - 1.0).abs() < 0.06, "{doubled}");
+    }
+
+    #[test]
+    fn a_calibration_fails_when_waits_grow_sixfold_overnight_and_holds_again_once_it_has_learned() {
+        let (mut calibration, mut dice) = (Calibration::default(), Dice::new(4));
+        let mut told = Vec::new();
+        for (factor, rounds) in [(1.0, 2000), (6.0, 60), (6.0, 6000)] {
+            for _ in 0..rounds {
+                let promise = calibration.promise(None, law(60.0 + 60.0 * dice.unit()));
+                let wait = factor * promise.recursion.mean * (0.5 + 0.5 * dice.exponential());
+                calibration.came(&promise, wait);
+            }
+            told.push(calibration.holds());
+        }
+        assert_eq!(told, [true, false, true]);
     }
 
     #[test]

@@ -104,6 +104,13 @@ impl Forecaster {
         self.wait_of(seconds(now).max(self.now), queue, (priority, now, u64::MAX))
     }
 
+    /// Whether waits of this queue come out as they were forecast, as far as is known: false while far more than one in ten
+    /// exceed their P90, until the calibration has caught up. A forecast is given all the same; who promises should ask.
+    pub fn holds(&self, queue: &QueueName) -> bool {
+        let known = self.floor.names.get(queue);
+        known.is_none_or(|&known| self.calibrations[known].iter().all(Calibration::holds))
+    }
+
     fn wait_of(&self, now: f64, queue: usize, rank: Rank) -> Option<Wait> {
         let line = self.floor.queues.get(queue)?;
         let ring = self.ring(queue, 0.0);

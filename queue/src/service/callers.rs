@@ -30,15 +30,18 @@ impl Callers for CallersService {
 }
 
 fn show(name: String, view: &ForecastView) -> ForecastResponse {
+    let unknown = |reason: UnknownReason| {
+        let reason = reason.into();
+        Forecast::Unknown(Unknown { reason })
+    };
     let forecast = match view.wait {
+        None => unknown(UnknownReason::NobodySignedIn),
+        Some(_) if !view.reliable => unknown(UnknownReason::Unreliable),
         Some(Wait { mean, p50, p80, p90 }) => Forecast::Wait(forecast_response::Wait {
             mean: Some(duration(mean)),
             p50: Some(duration(p50)),
             p80: Some(duration(p80)),
             p90: Some(duration(p90)),
-        }),
-        None => Forecast::Unknown(Unknown {
-            reason: UnknownReason::NobodySignedIn.into(),
         }),
     };
     ForecastResponse {

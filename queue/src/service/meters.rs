@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use pronto_engine::promises::Book;
 use pronto_engine::{EndedCounts, Engine, Fact, OperatorStatus};
+use pronto_types::QueueName;
 use pronto_types::link::{Hearing, RefuseReason};
 use tokio::time::Instant;
 
@@ -45,6 +47,14 @@ impl Meters {
         describe_counter!(
             "pronto_announcements_total",
             "Announcements that are over, by how much of them was heard"
+        );
+        describe_counter!(
+            "pronto_promises_total",
+            "Announced waits that were heard and are closed, by what came of them"
+        );
+        describe_gauge!(
+            "pronto_forecast_reliable",
+            "1 while waits come out as they are forecast; at 0 none is announced"
         );
         describe_counter!("pronto_ledger_facts_total", "Facts recorded");
         describe_counter!("pronto_ledger_commits_total", "Commits of the ledger");
@@ -111,6 +121,7 @@ impl Meters {
                 view.operators_signed_in.into(),
             );
             counter!("pronto_queue_joined_total", "queue" => queue.clone()).absolute(view.joined);
+            promises(&view.name, engine);
             for (reason, count) in ended(&view.ended) {
                 counter!("pronto_queue_ended_total", "queue" => queue.clone(), "reason" => reason)
                     .absolute(count);
@@ -124,6 +135,22 @@ impl Meters {
             gauge!("pronto_operators", "state" => name).set(count);
         }
     }
+}
+
+/// Kept, late by less than a minute, broken by more, or closed by the caller's leaving.
+fn promises(queue: &QueueName, engine: &Engine) {
+    let days = engine.promises(queue).unwrap_or_default();
+    let sum = |of: fn(&Book) -> u64| days.iter().map(|day| of(&day.book)).sum::<u64>();
+    for (result, count) in [
+        ("kept", sum(|book| book.known() - book.late)),
+        ("late", sum(|book| book.late - book.broken)),
+        ("broken", sum(|book| book.broken)),
+        ("left", sum(|book| book.left)),
+    ] {
+        counter!("pronto_promises_total", "queue" => queue.to_string(), "result" => result).absolute(count);
+    }
+    let reliable = engine.reliable(queue);
+    gauge!("pronto_forecast_reliable", "queue" => queue.to_string()).set(f64::from(u8::from(reliable)));
 }
 
 fn offer_result(fact: &Fact) -> Option<&'static str> {

@@ -1,9 +1,12 @@
 //! `Queues`.
 
-use pronto_engine::{EndedCounts, QueueView};
-use pronto_proto::link::duration;
+use pronto_engine::{DayView, EndedCounts, QueueView};
+use pronto_proto::link::{duration, timestamp};
 use pronto_proto::v1::queues_server::Queues;
-use pronto_proto::v1::{GetQueueRequest, ListQueuesRequest, ListQueuesResponse, Queue, queue};
+use pronto_proto::v1::{
+    GetQueueRequest, ListPromisesRequest, ListPromisesResponse, ListQueuesRequest, ListQueuesResponse,
+    Promises, Queue, queue,
+};
 use pronto_types::Time;
 use tonic::{Request, Response, Status};
 
@@ -42,6 +45,36 @@ impl Queues for QueuesService {
         seen.await?
             .map(Response::new)
             .ok_or_else(|| status::not_found("Queue", &name))
+    }
+
+    async fn list_promises(
+        &self,
+        request: Request<ListPromisesRequest>,
+    ) -> Result<Response<ListPromisesResponse>, Status> {
+        let name = request.into_inner().name;
+        let wanted = names::parse_queue(&name)?;
+        let seen = self.0.look(move |engine, _| {
+            let days = engine.promises(&wanted)?.iter().map(promises).collect();
+            let reliable = engine.reliable(&wanted);
+            Some(ListPromisesResponse { days, reliable })
+        });
+        seen.await?
+            .map(Response::new)
+            .ok_or_else(|| status::not_found("Queue", &name))
+    }
+}
+
+fn promises(view: &DayView) -> Promises {
+    let book = view.book;
+    Promises {
+        day: Some(timestamp(view.begins)),
+        heard: book.heard,
+        answered: book.answered,
+        left: book.left,
+        over_p50: book.over_p50,
+        late: book.late,
+        broken: book.broken,
+        mean_error: book.mean_error().map(duration),
     }
 }
 

@@ -16,11 +16,14 @@ use std::time::Duration;
 
 use pronto_forecast::Wait;
 use pronto_types::link::{Directive, Hearing, Promise};
-use pronto_types::{AnnouncementId, GatewayName, TicketId, Time};
+use pronto_types::{AnnouncementId, GatewayName, QueueName, TicketId, Time};
 
 use super::{Engine, Fault};
 use crate::fact::{Fact, NoteReason};
 use crate::state::{Place, Ticket};
+
+/// So many who are told at once are forecast as lines.
+const CROWD: usize = 16;
 
 /// When each caller is to be told again: the next whole number of `announce_every` after the last time. It is a function
 /// of the state and the time, so an engine folded from the ledger has the same.
@@ -57,13 +60,29 @@ impl Agenda {
 impl Engine {
     /// Tells whoever is due: after the offers, as who is offered is not told.
     pub(super) fn announce_all(&mut self) {
-        for ticket in self.untold() {
-            self.announce(ticket);
+        let untold = self.untold();
+        let due = self.agenda.due.range(..=(self.now, TicketId(u64::MAX)));
+        let due = due.map(|(_, ticket)| *ticket);
+        let waits = self.waits(&untold.iter().copied().chain(due).collect::<Vec<_>>());
+        for ticket in untold {
+            self.announce(ticket, &waits);
         }
         while let Some(ticket) = self.agenda.next_due(self.now) {
-            self.announce(ticket);
+            self.announce(ticket, &waits);
             self.schedule(ticket);
         }
+    }
+
+    /// The waits of a crowd that is to be told at once, of whole lines: forecast one by one they would cost its square.
+    fn waits(&self, told: &[TicketId]) -> BTreeMap<TicketId, Wait> {
+        if told.len() < CROWD {
+            return BTreeMap::new();
+        }
+        let queues: BTreeSet<&QueueName> = told.iter().filter_map(|it| self.queue_of(*it)).collect();
+        let lines = queues.into_iter();
+        lines
+            .flat_map(|queue| self.state.forecaster.line(self.now, queue))
+            .collect()
     }
 
     /// Who waits in step and has never been told anything, longest waiting first at each gateway.
@@ -80,7 +99,7 @@ impl Engine {
         self.state.settling.is_none() && self.state.in_step(gateway)
     }
 
-    fn announce(&mut self, id: TicketId) {
+    fn announce(&mut self, id: TicketId, waits: &BTreeMap<TicketId, Wait>) {
         let Some(ticket) = self.state.tickets.get(&id) else {
             return;
         };
@@ -88,7 +107,7 @@ impl Engine {
             return;
         }
         let gateway = ticket.gateway.clone();
-        let (position, wait) = self.sayable(id, ticket);
+        let (position, wait) = self.sayable(id, ticket, waits.get(&id));
         if position.is_none() && wait.is_none() {
             return;
         }
@@ -110,8 +129,8 @@ impl Engine {
     }
 
     /// What has not risen.
-    fn sayable(&self, id: TicketId, ticket: &Ticket) -> (Option<u32>, Option<Promise>) {
-        let (position, wait) = (Some(self.position(id)), self.wait_of(id));
+    fn sayable(&self, id: TicketId, ticket: &Ticket, known: Option<&Wait>) -> (Option<u32>, Option<Promise>) {
+        let (position, wait) = (Some(self.position(id)), self.wait_of(id, ticket, known));
         if self.fault().is(Fault::RisenFigureAnnounced) {
             return (position, wait);
         }
@@ -135,9 +154,13 @@ impl Engine {
             .saturating_add(1)
     }
 
-    /// The wait still to come, if it is known.
-    fn wait_of(&self, id: TicketId) -> Option<Promise> {
-        let Wait { p50, p90, .. } = self.state.forecaster.waiting(self.now, id)?;
+    /// The wait still to come, if it is known, and if what the queue is forecast holds: else it is not promised.
+    fn wait_of(&self, id: TicketId, ticket: &Ticket, known: Option<&Wait>) -> Option<Promise> {
+        let forecaster = &self.state.forecaster;
+        if !forecaster.holds(&ticket.queue) {
+            return None;
+        }
+        let Wait { p50, p90, .. } = known.copied().or_else(|| forecaster.waiting(self.now, id))?;
         Some(Promise { p50, p90 })
     }
 

@@ -3,8 +3,9 @@
 use pronto_types::{OperatorId, QueueName, TicketId, Time};
 
 use super::Engine;
+use crate::promises::{Book, DAY};
 use crate::state::{Operator, OperatorState};
-use crate::view::{ForecastView, OperatorStatus, OperatorView, QueueView};
+use crate::view::{DayView, ForecastView, OperatorStatus, OperatorView, QueueView};
 
 impl Engine {
     /// One configured queue, now.
@@ -52,7 +53,24 @@ impl Engine {
         Some(ForecastView {
             position: u32::try_from(waiting).unwrap_or(u32::MAX).saturating_add(1),
             wait: self.state.forecaster.joining(now.max(self.now), name),
+            reliable: self.reliable(name),
         })
+    }
+
+    /// Whether waits of a queue come out as they are forecast: else none is announced.
+    pub fn reliable(&self, name: &QueueName) -> bool {
+        self.state.forecaster.holds(name)
+    }
+
+    /// What became of the promises of a configured queue, by the day on which they were heard, oldest first.
+    pub fn promises(&self, name: &QueueName) -> Option<Vec<DayView>> {
+        self.state.open_queue(name)?;
+        let days = self.state.books.get(name).into_iter().flatten();
+        let view = |(day, book): (&i64, &Book)| DayView {
+            begins: Time::from_micros(day.saturating_mul(DAY)),
+            book: *book,
+        };
+        Some(days.map(view).collect())
     }
 
     /// In which queue a ticket is, or was as long as it is remembered.

@@ -11,6 +11,7 @@ use super::{Index, Link, Operator, OperatorState, Place, Queue, State, Ticket, T
 use crate::fact::{Fact, LostReason, Recorded};
 use crate::fault::Fault;
 use crate::limits;
+use crate::promises::DAY;
 use crate::view::EndedCounts;
 use crate::{Configuration, Wanted};
 
@@ -30,8 +31,21 @@ impl State {
         if let Some(event) = event {
             self.learn(recorded.at, event);
         }
+        self.keep_books(recorded);
         if let (Fact::CallEnded { call, .. }, Some(cause)) = (&recorded.fact, &recorded.cause) {
             self.forget_call(&cause.gateway, *call);
+        }
+    }
+
+    /// Promises closed by the fact are entered on the day on which they were heard.
+    fn keep_books(&mut self, recorded: &Recorded) {
+        for closed in self.promises.apply(recorded) {
+            let days = self.books.entry(closed.queue.clone()).or_default();
+            let day = closed.at.as_micros().div_euclid(DAY);
+            days.entry(day).or_default().enter(&closed);
+            while days.len() > limits::DAYS {
+                days.pop_first();
+            }
         }
     }
 

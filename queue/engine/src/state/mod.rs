@@ -17,6 +17,7 @@ use pronto_types::{
 
 use crate::fact::{CallerKey, PauseReason, WithdrawReason};
 use crate::fault::{Fault, Switch};
+use crate::promises::{Book, Promises};
 use crate::view::EndedCounts;
 use crate::{Configuration, QueueSettings, Wanted};
 
@@ -38,6 +39,10 @@ pub struct State {
     pub(crate) settling: Option<Time>,
     /// How long waits are, as far as the facts have taught.
     pub(crate) forecaster: Forecaster,
+    /// What callers heard and still wait for.
+    pub(crate) promises: Promises,
+    /// Promises that are closed, by queue and by the day (UTC, since the epoch) on which they were heard.
+    pub(crate) books: BTreeMap<QueueName, BTreeMap<i64, Book>>,
     /// The newest fact folded.
     pub(crate) last_seq: u64,
     /// Its time.

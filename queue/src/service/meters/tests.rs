@@ -224,6 +224,9 @@ async fn the_page_shows_queues_operators_offers_and_commits() {
         ("pronto_operators{state=ready}", 0.0),
         ("pronto_offers_total{result=offered}", 1.0),
         ("pronto_announcements_total{queue=support,how=whole}", 1.0),
+        ("pronto_promises_total{queue=support,result=kept}", 0.0),
+        ("pronto_promises_total{queue=support,result=broken}", 0.0),
+        ("pronto_forecast_reliable{queue=support}", 1.0),
         ("pronto_ledger_facts_total{}", engine.last_seq() as f64),
         ("pronto_ledger_commit_seconds{}", 2.0),
     ];

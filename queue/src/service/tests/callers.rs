@@ -1,7 +1,9 @@
 //! `Callers.Forecast`.
 
-use pronto_proto::v1::ForecastRequest;
 use pronto_proto::v1::forecast_response::{Forecast, Unknown, UnknownReason};
+use pronto_proto::v1::{ForecastRequest, ListPromisesRequest};
+use pronto_types::TicketId;
+use pronto_types::link::{Event, Hearing};
 use tonic::Code;
 
 use super::support::*;
@@ -51,6 +53,52 @@ async fn where_nobody_is_signed_in_the_wait_is_unknown_and_says_why() {
     let reason = UnknownReason::NobodySignedIn.into();
     let unknown = Forecast::Unknown(Unknown { reason });
     assert_eq!(forecast(&house, "support").await, (1, unknown));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_promise_that_was_heard_is_closed_by_the_answer_and_can_be_asked_for() {
+    let house = House::simple().await;
+    let mut gateway = house.attach("gw1", 1).await;
+    gateway.registers("101").await;
+    gateway.joins(1).await;
+    let (offer, ticket, _) = gateway.offer().await;
+    gateway.answers(offer, ticket).await;
+    gateway.joins(2).await;
+    let (announcement, waiting, _) = gateway.announced().await;
+    let how = Hearing::Whole;
+    let ticket = waiting;
+    gateway
+        .say(Event::Heard {
+            announcement,
+            ticket,
+            how,
+        })
+        .await;
+    gateway.talk_ends(offer, TicketId(1)).await;
+    let (offer, ticket, _) = gateway.offer().await;
+    assert_eq!(ticket, waiting);
+    gateway.answers(offer, ticket).await;
+    gateway.acknowledged().await;
+    let request = |name: &str| ListPromisesRequest {
+        name: name.to_owned(),
+    };
+    let mut queues = house.queues();
+    let answer = queues
+        .list_promises(request("queues/support"))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(answer.reliable);
+    let [day] = &answer.days[..] else {
+        panic!("{answer:?}")
+    };
+    assert_eq!((day.heard, day.answered, day.left, day.broken), (1, 1, 0, 0));
+    assert!(
+        day.mean_error.is_some() && day.day.unwrap().seconds % 86_400 == 0,
+        "{day:?}"
+    );
+    let refused = queues.list_promises(request("queues/suport")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound);
 }
 
 #[tokio::test(start_paused = true)]

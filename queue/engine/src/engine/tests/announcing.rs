@@ -183,3 +183,75 @@ fn who_regains_a_place_is_not_told_a_worse_one() {
     house.wait(secs(29));
     assert_eq!(house.told(), [(2, Some(1)), (13, Some(2))]);
 }
+
+#[test]
+fn a_crowd_is_told_in_order_of_its_places_and_in_one_breath() {
+    let mut house = busy();
+    for ticket in 2..42 {
+        house.join(ticket);
+    }
+    assert_eq!(house.told().len(), 40);
+    let before = house.ledger.len();
+    house.wait(secs(60));
+    let told = house.ledger[before..].iter().filter_map(|it| match &it.fact {
+        Fact::Announced {
+            position: Some(position),
+            wait,
+            ..
+        } => Some((*position, wait.map(|wait| (wait.p50, wait.p90)))),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    assert!(told.iter().map(|it| it.0).eq(1..=40), "{told:?}");
+    let waits: Vec<_> = told.iter().filter_map(|it| it.1).collect();
+    // A figure that rose is not spoken; of those that are, no place is told less than the one before it.
+    assert!(waits.len() >= 3, "{waits:?}");
+    assert!(waits.windows(2).all(|pair| pair[0] <= pair[1]), "{waits:?}");
+}
+
+#[test]
+fn where_waits_come_out_far_longer_than_forecast_none_is_promised() {
+    let mut house = busy();
+    let mut talk = (first(&house), 1);
+    // One caller waits while another talks, for 10 s each time; then each talk takes longer than any before.
+    let waits = |house: &House| house.facts(|fact| matches!(fact, Fact::Announced { wait: Some(_), .. }));
+    let mut round = |house: &mut House, ticket: u64, lasts: u64| {
+        house.register("ann");
+        house.join(ticket);
+        house.wait(secs(lasts));
+        house.hang_up(talk.0, talk.1);
+        house.wait(secs(10));
+        talk = (house.offered(ticket, "ann"), ticket);
+        house.wait(secs(5));
+        house.answer(talk.0, ticket);
+        house.sent();
+    };
+    for ticket in 2..600 {
+        round(&mut house, ticket, 10);
+    }
+    assert!(house.engine.reliable(&support()));
+    let promised = waits(&house);
+    assert!(promised > 500, "{promised}");
+    let mut silent = None;
+    let mut lasts = 10.0;
+    for ticket in 600..633 {
+        lasts *= 1.16;
+        let before = waits(&house);
+        round(&mut house, ticket, lasts as u64);
+        if !house.engine.reliable(&support()) && silent.is_none() {
+            silent = Some(waits(&house));
+        } else if silent.is_some() && !house.engine.reliable(&support()) {
+            assert_eq!(waits(&house), before, "nothing is promised meanwhile");
+        }
+    }
+    assert!(silent.is_some(), "it was noticed");
+}
+
+/// The offer that `busy` answered.
+fn first(house: &House) -> OfferId {
+    let answered = house.ledger.iter().find_map(|it| match &it.fact {
+        Fact::Answered { offer, .. } => Some(*offer),
+        _ => None,
+    });
+    answered.unwrap()
+}

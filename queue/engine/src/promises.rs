@@ -1,0 +1,318 @@
+//! The promise ledger: each wait a caller *heard*, held against the wait that came. A fold of the ledger's facts, by itself.
+//!
+//! ```text
+//!   Joined ─► Announced ─► Heard (whole) ─┬─ Answered ────────────► closed: came so long after it was said
+//!                 └ cut, or never heard: nothing was promised     └─ Left, Exited … ─► closed: not answered until then
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use pronto_types::link::{Hearing, Promise};
+use pronto_types::{AnnouncementId, QueueName, TicketId, Time};
+
+use crate::fact::{Fact, Recorded};
+use crate::limits;
+
+/// A promise is broken when the caller is answered more than so long after the P90 that was heard.
+pub const BROKEN: Duration = Duration::from_secs(60);
+
+/// In microseconds.
+pub(crate) const DAY: i64 = 86_400_000_000;
+
+/// A promise and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// In which queue.
+    pub queue: QueueName,
+    /// When it was said.
+    pub at: Time,
+    /// What was said: the wait still to come.
+    pub promise: Promise,
+    /// The wait that came, from when it was said.
+    pub came: Duration,
+    /// Whether an operator answered then; else the caller left, or was sent on.
+    pub answered: bool,
+}
+
+impl Closed {
+    /// Longer than the P90. Of who left earlier nobody knows.
+    pub fn late(&self) -> bool {
+        self.came > self.promise.p90
+    }
+
+    /// Longer than the P90 by more than [`BROKEN`].
+    pub fn broken(&self) -> bool {
+        self.came > self.promise.p90.saturating_add(BROKEN)
+    }
+}
+
+/// Promises of one queue and a day or more, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Book {
+    /// Heard whole, and closed.
+    pub heard: u64,
+    /// Closed by an operator's answer.
+    pub answered: u64,
+    /// Closed by the caller's leaving, before the P90 had passed: they might have been kept.
+    pub left: u64,
+    /// Whoever was answered later than the P50 that was heard.
+    pub over_p50: u64,
+    /// Whoever was answered, or still waited, later than the P90 that was heard.
+    pub late: u64,
+    /// Of these, by more than [`BROKEN`].
+    pub broken: u64,
+    /// Over those answered: how far the wait was from the P50, summed.
+    pub error: Duration,
+}
+
+impl Book {
+    /// Enters a promise.
+    pub fn enter(&mut self, closed: &Closed) {
+        self.heard += 1;
+        self.late += u64::from(closed.late());
+        self.broken += u64::from(closed.broken());
+        if closed.answered {
+            self.answered += 1;
+            self.over_p50 += u64::from(closed.came > closed.promise.p50);
+            let off = closed.came.abs_diff(closed.promise.p50);
+            self.error = self.error.saturating_add(off);
+        } else {
+            self.left += u64::from(!closed.late());
+        }
+    }
+
+    /// Promises of which it is known whether they held.
+    pub fn known(&self) -> u64 {
+        self.heard - self.left
+    }
+
+    /// The share of those known that held their P90; `None` without any. Nine of ten should.
+    pub fn coverage(&self) -> Option<f64> {
+        let known = self.known();
+        (known > 0).then(|| (known - self.late) as f64 / known as f64)
+    }
+
+    /// How far the wait was from the P50 on average, over those answered.
+    pub fn mean_error(&self) -> Option<Duration> {
+        let answered = u32::try_from(self.answered).unwrap_or(u32::MAX);
+        self.error.checked_div(answered)
+    }
+}
+
+/// What is promised and not closed yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Promises {
+    waiting: BTreeMap<TicketId, Told>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
+    queue: QueueName,
+    unheard: VecDeque<(AnnouncementId, Time, Promise)>,
+    heard: Vec<(Time, Promise)>,
+}
+
+impl Promises {
+    /// Takes a fact in; returns the promises closed by it. Facts come in the order of their sequence, from the first.
+    pub fn apply(&mut self, recorded: &Recorded) -> Vec<Closed> {
+        let Recorded { seq, at, fact, .. } = recorded;
+        match fact {
+            Fact::Joined { ticket, queue, .. } => {
+                self.join(*ticket, queue);
+                Vec::new()
+            }
+            Fact::Announced {
+                ticket,
+                wait: Some(wait),
+                ..
+            } => {
+                self.announced(AnnouncementId(*seq), *ticket, *at, *wait);
+                Vec::new()
+            }
+            Fact::Heard {
+                announcement,
+                ticket,
+                how,
+            } => {
+                self.heard(*announcement, *ticket, *how);
+                Vec::new()
+            }
+            Fact::Answered {
+                ticket, answered_at, ..
+            } => self.close(*ticket, *answered_at, true),
+            Fact::Left { ticket, .. }
+            | Fact::Exited { ticket, .. }
+            | Fact::Moved { ticket }
+            | Fact::Lost { ticket, .. } => self.close(*ticket, *at, false),
+            _ => Vec::new(),
+        }
+    }
+
+    fn join(&mut self, ticket: TicketId, queue: &QueueName) {
+        let told = Told {
+            queue: queue.clone(),
+            unheard: VecDeque::new(),
+            heard: Vec::new(),
+        };
+        self.waiting.insert(ticket, told);
+        if self.waiting.len() > limits::TICKETS {
+            self.waiting.pop_first();
+        }
+    }
+
+    fn announced(&mut self, announcement: AnnouncementId, ticket: TicketId, at: Time, wait: Promise) {
+        if let Some(told) = self.waiting.get_mut(&ticket) {
+            told.unheard.push_back((announcement, at, wait));
+            if told.unheard.len() > limits::UNHEARD {
+                told.unheard.pop_front();
+            }
+        }
+    }
+
+    fn heard(&mut self, announcement: AnnouncementId, ticket: TicketId, how: Hearing) {
+        let Some(told) = self.waiting.get_mut(&ticket) else {
+            return;
+        };
+        let Some(place) = told.unheard.iter().position(|it| it.0 == announcement) else {
+            return;
+        };
+        if let Some((_, at, wait)) = told.unheard.remove(place)
+            && how == Hearing::Whole
+            && told.heard.len() < limits::ANNOUNCEMENTS_OF_TICKET
+        {
+            told.heard.push((at, wait));
+        }
+    }
+
+    fn close(&mut self, ticket: TicketId, at: Time, answered: bool) -> Vec<Closed> {
+        let Some(told) = self.waiting.remove(&ticket) else {
+            return Vec::new();
+        };
+        let closed = told.heard.into_iter().map(|(said, promise)| Closed {
+            queue: told.queue.clone(),
+            at: said,
+            promise,
+            came: at.since(said),
+            answered,
+        });
+        closed.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pronto_types::link::LeaveReason;
+    use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId};
+
+    use super::*;
+
+    /// A caller joins at 0 and hears at 10 s that nine of ten wait 100 s; or the announcement is cut.
+    fn told(how: Hearing) -> Promises {
+        let mut promises = Promises::default();
+        let secs = Duration::from_secs;
+        for (seq, fact) in [
+            Fact::Joined {
+                ticket: TicketId(7),
+                call: CallId(1),
+                queue: QueueName::new("support").unwrap(),
+                gateway: GatewayName::new("gw1").unwrap(),
+                language: Language::Italian,
+                joined_at: Time::ZERO,
+                deadline: Time::MAX,
+                caller_key: None,
+                regained: None,
+            },
+            Fact::Announced {
+                ticket: TicketId(7),
+                position: None,
+                wait: Some(Promise {
+                    p50: secs(60),
+                    p90: secs(100),
+                }),
+            },
+            Fact::Heard {
+                announcement: AnnouncementId(2),
+                ticket: TicketId(7),
+                how,
+            },
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_eq!(promises.apply(&recorded(seq as u64 + 1, 10, fact)), []);
+        }
+        promises
+    }
+
+    fn recorded(seq: u64, at: i64, fact: Fact) -> Recorded {
+        Recorded {
+            seq,
+            at: Time::from_secs(at),
+            cause: None,
+            fact,
+        }
+    }
+
+    fn book(mut promises: Promises, at: i64, answered: bool) -> Book {
+        let ticket = TicketId(7);
+        let end = if answered {
+            Fact::Answered {
+                offer: OfferId(4),
+                ticket,
+                operator: OperatorId::new("ann").unwrap(),
+                answered_at: Time::from_secs(at),
+            }
+        } else {
+            Fact::Left {
+                ticket,
+                reason: LeaveReason::Abandoned,
+            }
+        };
+        let mut book = Book::default();
+        for closed in promises.apply(&recorded(9, at, end)) {
+            book.enter(&closed);
+        }
+        book
+    }
+
+    #[test]
+    fn what_was_heard_is_closed_by_the_answer() {
+        // Answered 90, 105 and 165 s after it was said: in time, late, broken.
+        for (at, over_p50, late, broken, off) in [
+            (50, 0, 0, 0, 20),
+            (100, 1, 0, 0, 30),
+            (115, 1, 1, 0, 45),
+            (175, 1, 1, 1, 105),
+        ] {
+            let book = book(told(Hearing::Whole), at, true);
+            let expected = Book {
+                heard: 1,
+                answered: 1,
+                over_p50,
+                late,
+                broken,
+                error: Duration::from_secs(off),
+                ..Book::default()
+            };
+            assert_eq!(book, expected, "answered at {at}");
+        }
+    }
+
+    #[test]
+    fn who_leaves_before_the_time_is_no_witness_and_who_leaves_after_it_is() {
+        let early = book(told(Hearing::Whole), 60, false);
+        assert_eq!(
+            (early.heard, early.left, early.late, early.coverage()),
+            (1, 1, 0, None)
+        );
+        let late = book(told(Hearing::Whole), 200, false);
+        assert_eq!((late.heard, late.left, late.late, late.broken), (1, 0, 1, 1));
+        assert_eq!(late.coverage(), Some(0.0));
+    }
+
+    #[test]
+    fn what_was_cut_promised_nothing() {
+        assert_eq!(book(told(Hearing::Cut), 400, true), Book::default());
+    }
+}

@@ -75,10 +75,11 @@ async fn a_promise_that_was_heard_is_closed_by_the_answer_and_can_be_asked_for()
         })
         .await;
     gateway.talk_ends(offer, TicketId(1)).await;
+    // The wrap-up.
+    tokio::time::sleep(std::time::Duration::from_secs(11)).await;
     let (offer, ticket, _) = gateway.offer().await;
     assert_eq!(ticket, waiting);
     gateway.answers(offer, ticket).await;
-    gateway.acknowledged().await;
     let request = |name: &str| ListPromisesRequest {
         name: name.to_owned(),
     };

@@ -377,7 +377,7 @@ impl<P: Person> Phone<P> {
             Event::Offer { leg, .. } => {
                 self.endpoint.refuse_offer(now, leg, Status::NOT_ACCEPTABLE_HERE);
             }
-            Event::Cancelled { leg } | Event::Ended { leg, .. } => {
+            Event::Cancelled { leg, .. } | Event::Ended { leg, .. } => {
                 if let Some(line) = self.put_down(now, leg) {
                     let heard = line.heard(now);
                     self.person.handle(now, Happened::Over { heard });
@@ -392,6 +392,7 @@ impl<P: Person> Phone<P> {
             Event::Registered { .. }
             | Event::Acknowledged { .. }
             | Event::Progress { .. }
+            | Event::Reoffered { .. }
             | Event::Digit { .. }
             | Event::Probed { .. }
             | Event::Binding { .. } => {}

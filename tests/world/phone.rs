@@ -333,7 +333,7 @@ impl Phone {
                     wants.push(Want::Plan(talk, Act::HangUpLeg(leg)));
                 }
             }
-            sip::Event::Cancelled { leg } | sip::Event::Ended { leg, .. } => {
+            sip::Event::Cancelled { leg, .. } | sip::Event::Ended { leg, .. } => {
                 calls.remove(&leg);
             }
             _ => {}

@@ -25,6 +25,8 @@ pub struct Binding {
     pub expires: Time,
     /// When it was made or last refreshed.
     pub since: Time,
+    /// Whether it answered the last OPTIONS, or has not been asked yet: others are not called.
+    pub reachable: bool,
     /// Preference in thousandths: the `q` of its Contact (RFC 3261 §20.10), 1000 where none is written.
     pub q: u16,
     /// The proxies on the way to it (RFC 3327): the Route of what is sent there.
@@ -89,7 +91,8 @@ pub(crate) struct From<'a> {
 /// All bindings.
 pub(crate) struct Registrar {
     bindings: BTreeMap<OperatorId, Vec<Binding>>,
-    by_flow: BTreeMap<Flow, OperatorId>,
+    /// Whose phones are at the other end: several operators may share one, behind one proxy.
+    by_flow: BTreeMap<Flow, BTreeSet<OperatorId>>,
     timers: BTreeSet<(Time, OperatorId)>,
     expires: ExpiresLimits,
     limit: usize,
@@ -118,14 +121,30 @@ impl Registrar {
         self.bindings.values().map(Vec::len).sum()
     }
 
-    /// Whose phone is at the other end of this flow.
-    pub(crate) fn operator_at(&self, flow: Flow) -> Option<&OperatorId> {
-        self.by_flow.get(&flow)
+    /// Whose phones are at the other end of this flow.
+    pub(crate) fn operators_at(&self, flow: Flow) -> impl Iterator<Item = &OperatorId> {
+        self.by_flow.get(&flow).into_iter().flatten()
+    }
+
+    /// Whether some phone is at the other end of this flow.
+    pub(crate) fn is_bound(&self, flow: Flow) -> bool {
+        self.by_flow.contains_key(&flow)
+    }
+
+    /// Notes whether a binding answers; whether that is news.
+    pub(crate) fn judge(&mut self, operator: &OperatorId, to: &Destination, reachable: bool) -> bool {
+        let bindings = self.bindings.get_mut(operator).into_iter().flatten();
+        let mut news = false;
+        for binding in bindings.filter(|b| b.flow == to.flow && b.contact == to.uri) {
+            news |= binding.reachable != reachable;
+            binding.reachable = reachable;
+        }
+        news
     }
 
     /// The Route to a binding.
     pub(crate) fn path_to(&self, contact: &[u8], flow: Flow) -> Vec<Bytes> {
-        let bindings = self.operator_at(flow).into_iter().flat_map(|o| self.of(o));
+        let bindings = self.operators_at(flow).flat_map(|o| self.of(o));
         let mut there = bindings.filter(|b| b.flow == flow && b.contact == contact);
         there.next().map(|b| b.path.clone()).unwrap_or_default()
     }
@@ -135,9 +154,9 @@ impl Registrar {
         self.version
     }
 
-    /// The longest lease of an operator.
+    /// The longest lease of an operator's phones that can be reached.
     pub(crate) fn lease(&self, operator: &OperatorId) -> Option<Time> {
-        self.of(operator).map(|b| b.expires).max()
+        self.of(operator).filter(|b| b.reachable).map(|b| b.expires).max()
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Time> {
@@ -175,9 +194,11 @@ impl Registrar {
                     if known.is_some_and(|at| stale(&bindings[at])) {
                         return Err(Refusal::OutOfOrder);
                     }
-                    if let Some(at) = known {
-                        bindings.remove(at);
-                    }
+                    // A phone that does not answer is no better for saying again where it is.
+                    let reachable = known.is_none_or(|at| {
+                        let old = bindings.remove(at);
+                        old.reachable || old.flow != from.flow
+                    });
                     if let Some(lease) = lease {
                         let (contact, call_id) = (
                             Bytes::copy_from_slice(one.contact),
@@ -188,6 +209,7 @@ impl Registrar {
                             flow: from.flow,
                             expires: now + lease,
                             since: now,
+                            reachable,
                             q: one.q.unwrap_or(1000),
                             path: from.path.to_vec(),
                             instance: one.instance.map(|(id, flow)| (Bytes::copy_from_slice(id), flow)),
@@ -225,13 +247,16 @@ impl Registrar {
         bindings.sort_by_key(|b| (Reverse(b.q), Reverse(b.since)));
         for old in self.bindings.remove(operator).into_iter().flatten() {
             self.timers.remove(&(old.expires, operator.clone()));
-            if self.by_flow.get(&old.flow) == Some(operator) {
-                self.by_flow.remove(&old.flow);
+            if let Some(there) = self.by_flow.get_mut(&old.flow) {
+                there.remove(operator);
+                if there.is_empty() {
+                    self.by_flow.remove(&old.flow);
+                }
             }
         }
         for new in &bindings {
             self.timers.insert((new.expires, operator.clone()));
-            self.by_flow.insert(new.flow, operator.clone());
+            self.by_flow.entry(new.flow).or_default().insert(operator.clone());
         }
         if !bindings.is_empty() {
             self.bindings.insert(operator.clone(), bindings);
@@ -255,11 +280,13 @@ impl Registrar {
 
     /// A connection closed: "the registrar … MUST treat the binding as if it had been removed" when its flow fails
     /// (RFC 5626 §5.3 and §7).
-    pub(crate) fn close_flow(&mut self, flow: Flow) -> Option<OperatorId> {
-        let operator = self.by_flow.get(&flow)?.clone();
-        let kept = self.of(&operator).filter(|b| b.flow != flow).cloned().collect();
-        self.replace(&operator, kept);
-        Some(operator)
+    pub(crate) fn close_flow(&mut self, flow: Flow) -> Vec<OperatorId> {
+        let operators: Vec<OperatorId> = self.operators_at(flow).cloned().collect();
+        for operator in &operators {
+            let kept = self.of(operator).filter(|b| b.flow != flow).cloned().collect();
+            self.replace(operator, kept);
+        }
+        operators
     }
 }
 

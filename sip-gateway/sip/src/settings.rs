@@ -231,6 +231,9 @@ pub struct Settings {
     pub operator_digest: BTreeMap<OperatorId, Vec<Algorithm>>,
     /// Registration lifetimes.
     pub expires: ExpiresLimits,
+    /// How often each bound phone is asked with OPTIONS whether it is there; `None`: never. One that does not answer is
+    /// not called until it does.
+    pub qualify: Option<Duration>,
     /// Table sizes.
     pub limits: Limits,
 }
@@ -250,6 +253,7 @@ impl Settings {
             digest: vec![Algorithm::Md5],
             operator_digest: BTreeMap::new(),
             expires: ExpiresLimits::default(),
+            qualify: None,
             limits: Limits::default(),
         }
     }

@@ -7,7 +7,7 @@ use pronto_types::Time;
 
 use super::Dialog;
 use crate::endpoint::events::Reason;
-use crate::message::Method;
+use crate::message::{Method, Status};
 use crate::settings::Flow;
 use crate::transaction::table::TxId;
 use crate::transaction::{T1, T1X64, T2};
@@ -21,6 +21,8 @@ pub(crate) struct Leg {
     pub(crate) state: State,
     /// What a re-INVITE or UPDATE of the peer is waiting for.
     pub(crate) renewal: Renewal,
+    /// A re-INVITE of ours.
+    pub(crate) reoffer: Reoffer,
     /// The OPTIONS under way.
     pub(crate) probe: Option<TxId>,
     /// The last event has been told: whatever still happens is nobody's concern.
@@ -55,7 +57,7 @@ pub(crate) struct Incoming {
     /// Record-Route lines, for answers that make the dialog.
     pub(crate) record_route: Bytes,
     /// The last provisional answer but 100, and when to repeat it.
-    pub(crate) ringing: Option<(Bytes, Time)>,
+    pub(crate) ringing: Option<(Status, Bytes, Time)>,
 }
 
 /// The INVITE client transaction's side of a leg.
@@ -155,11 +157,41 @@ pub(crate) enum Renewal {
     Unacked(Unacked),
 }
 
+/// A re-INVITE of ours (§14.1).
+pub(crate) enum Reoffer {
+    None,
+    /// "If a UA receives a 491 response to a re-INVITE, it SHOULD start a timer": until then, or, without a time, until
+    /// the peer's own has come to its end.
+    Waiting {
+        sdp: Bytes,
+        until: Option<Time>,
+    },
+    /// It is out.
+    Sent {
+        tx: TxId,
+        sdp: Bytes,
+    },
+}
+
 impl Leg {
+    /// A leg without anything under way.
+    pub(crate) fn new(dialog: Dialog, state: State, trunk: Option<usize>) -> Self {
+        Leg {
+            dialog,
+            state,
+            renewal: Renewal::None,
+            reoffer: Reoffer::None,
+            probe: None,
+            told: false,
+            trunk,
+            scheduled: None,
+        }
+    }
+
     /// The earliest deadline of its states.
     pub(crate) fn deadline(&self) -> Option<Time> {
         let state = match &self.state {
-            State::Incoming(incoming) => incoming.ringing.as_ref().map(|(_, at)| *at),
+            State::Incoming(incoming) => incoming.ringing.as_ref().map(|(.., at)| *at),
             State::Answered(unacked, _) => Some(unacked.deadline()),
             State::Calling(Calling {
                 stop: Stop::Sent(_, until),
@@ -171,6 +203,10 @@ impl Leg {
             Renewal::Unacked(unacked) => Some(unacked.deadline()),
             Renewal::None | Renewal::Pending { .. } => None,
         };
-        [state, renewal].into_iter().flatten().min()
+        let reoffer = match &self.reoffer {
+            Reoffer::Waiting { until, .. } => *until,
+            Reoffer::None | Reoffer::Sent { .. } => None,
+        };
+        [state, renewal, reoffer].into_iter().flatten().min()
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Dialog {
     pub(crate) remote_cseq: u32,
     /// Where requests of ours go.
     pub(crate) flow: Flow,
+    /// We made the Call-ID (§14.1).
+    pub(crate) is_ours: bool,
     /// The flow leads to the numeric address of the remote target, and moves with it.
     pub(crate) direct: bool,
 }

@@ -27,8 +27,7 @@ impl Endpoint {
         if self.enrolled.values().any(|e| e.is_registrar(request.flow)) {
             return Admission::Welcome(Identity::Registrar);
         }
-        let expected = self.registrar.operator_at(request.flow).cloned();
-        if expected.is_none()
+        if !self.registrar.is_bound(request.flow)
             && let Some(trunk) = self.trunk_at(request.flow)
         {
             return Admission::Welcome(Identity::Trunk(self.settings.trunks[trunk].name.clone()));
@@ -37,7 +36,9 @@ impl Endpoint {
             Verdict::Wrong | Verdict::Guessed => Admission::Prove { stale: false },
             Verdict::Stale => Admission::Prove { stale: true },
             Verdict::Proven(operator) => {
-                let other_phone = expected.is_some_and(|e| e != operator);
+                // Of several operators behind one proxy it is one; of a phone of its own, that phone's.
+                let mut here = self.registrar.operators_at(request.flow).peekable();
+                let other_phone = here.peek().is_some() && !here.any(|it| *it == operator);
                 if other_phone || !names(&request.essentials.from, &operator) {
                     return Admission::Forbidden;
                 }
@@ -60,7 +61,7 @@ impl Endpoint {
             legs.next().is_some()
         };
         self.trunk_at(flow).is_none()
-            && self.registrar.operator_at(flow).is_none()
+            && !self.registrar.is_bound(flow)
             && !in_call()
             && !self.enrolled.values().any(|e| e.is_registrar(flow))
     }
@@ -76,11 +77,10 @@ impl Endpoint {
         let mine: Vec<Credentials> = given.filter(|c| c.realm == self.settings.domain).collect();
         let source = request.flow.remote.ip();
         let banned = self.sources.is_banned(now, source);
-        let bound = self.registrar.operator_at(request.flow).cloned();
         let mut verdict = Verdict::Wrong;
         for credentials in mine {
             let is_bound = |operator: &OperatorId| operator.as_str() == credentials.username;
-            if banned && !bound.as_ref().is_some_and(is_bound) {
+            if banned && !self.registrar.operators_at(request.flow).any(is_bound) {
                 continue;
             }
             match self.authority.verify(

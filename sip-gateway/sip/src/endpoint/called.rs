@@ -8,7 +8,7 @@ use pronto_types::Time;
 
 use super::Endpoint;
 use super::admission::{Admission, caller};
-use super::events::{Event, Identity, Invite, LegId};
+use super::events::{Event, Identity, Invite, LegId, Reason};
 use super::receive::Request;
 use super::reply::{bare, echo};
 use crate::dialog::leg::{Incoming, Leg, REMIND, Renewal, State, Unacked};
@@ -23,22 +23,28 @@ use crate::transaction::table::Owner;
 impl Endpoint {
     /// 180 Ringing. Repeated every minute, so that no proxy gives the call up.
     pub fn ring(&mut self, now: Time, leg: LegId) {
+        self.provisional(now, leg, Status::RINGING, b"");
+    }
+
+    /// 183 Session Progress with the answer to the caller's offer: the caller hears, and is not charged. Repeated like 180.
+    /// "The UAS … SHOULD … the same answer in the 2xx" (RFC 6337 §2.2): [`Endpoint::answer`] has to be given this one again.
+    pub fn progress(&mut self, now: Time, leg: LegId, sdp: Bytes) {
+        self.provisional(now, leg, Status::SESSION_PROGRESS, &sdp);
+    }
+
+    fn provisional(&mut self, now: Time, leg: LegId, status: Status, sdp: &[u8]) {
         let Some(mut taken) = self.take(leg) else { return };
         if let State::Incoming(incoming) = &mut taken.state {
-            let draft = Draft::response(Status::RINGING, "")
+            let draft = Draft::response(status, "")
                 .raw(&incoming.head)
                 .raw(&incoming.record_route);
             let contact = self.face.contact_towards(taken.dialog.flow, &taken.dialog.target);
-            let draft = draft.header(HeaderName::Contact, format_args!("<{contact}>"));
-            let bytes = self.face.sign_response(draft).finish(None, b"");
-            self.table.respond(
-                now,
-                incoming.invite,
-                Status::RINGING,
-                bytes.clone(),
-                &mut self.out,
-            );
-            incoming.ringing = Some((bytes, now + REMIND));
+            let draft = Face::allow(draft.header(HeaderName::Contact, format_args!("<{contact}>")));
+            let kind = (!sdp.is_empty()).then_some("application/sdp");
+            let bytes = self.face.sign_response(draft).finish(kind, sdp);
+            self.table
+                .respond(now, incoming.invite, status, bytes.clone(), &mut self.out);
+            incoming.ringing = Some((status, bytes, now + REMIND));
         }
         self.keep(leg, taken);
     }
@@ -161,18 +167,7 @@ impl Endpoint {
         };
         let dialog = self.dialog_of(request, &identity, tag);
         let state = State::Incoming(incoming);
-        self.keep(
-            id,
-            Box::new(Leg {
-                dialog,
-                state,
-                renewal: Renewal::None,
-                probe: None,
-                told: false,
-                trunk,
-                scheduled: None,
-            }),
-        );
+        self.keep(id, Box::new(Leg::new(dialog, state, trunk)));
         let invite = Invite {
             leg: id,
             caller: caller(request, &identity),
@@ -206,6 +201,7 @@ impl Endpoint {
             local_cseq: 0,
             remote_cseq: essentials.cseq,
             flow,
+            is_ours: false,
             direct,
         }
     }
@@ -279,7 +275,8 @@ impl Endpoint {
             State::Incoming(incoming) if incoming.invite == tx => {
                 self.answer_terminated(now, tx, &incoming.head);
                 self.bury(now, id, &leg);
-                return self.tell(Event::Cancelled { leg: id });
+                let reason = Reason::read(request.message);
+                return self.tell(Event::Cancelled { leg: id, reason });
             }
             _ => {}
         }
@@ -290,6 +287,7 @@ impl Endpoint {
         {
             self.answer_terminated(now, tx, head);
             leg.renewal = Renewal::None;
+            self.try_reoffer(now, id, &mut leg);
         }
         self.keep(id, leg);
     }
@@ -318,6 +316,7 @@ impl Endpoint {
                     None => {
                         leg.state = State::Up;
                         self.tell(Event::Acknowledged { leg: id, answer });
+                        self.try_reoffer(now, id, &mut leg);
                     }
                 }
             }
@@ -327,6 +326,7 @@ impl Endpoint {
                 if answer.is_some() {
                     self.tell(Event::Acknowledged { leg: id, answer });
                 }
+                self.try_reoffer(now, id, &mut leg);
             }
             _ => self.dropped.stray_acks += 1,
         }
@@ -354,18 +354,14 @@ impl Endpoint {
     pub(super) fn leg_due(&mut self, now: Time, id: LegId) {
         let Some(mut leg) = self.take(id) else { return };
         if let State::Incoming(incoming) = &mut leg.state
-            && let Some((bytes, at)) = &mut incoming.ringing
+            && let Some((status, bytes, at)) = &mut incoming.ringing
             && *at <= now
         {
             *at = now + REMIND;
-            self.table.respond(
-                now,
-                incoming.invite,
-                Status::RINGING,
-                bytes.clone(),
-                &mut self.out,
-            );
+            self.table
+                .respond(now, incoming.invite, *status, bytes.clone(), &mut self.out);
         }
+        self.reoffer_due(now, id, &mut leg);
         self.unacked_due(now, id, leg);
     }
 }

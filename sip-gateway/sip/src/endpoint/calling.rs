@@ -8,7 +8,7 @@ use pronto_types::Time;
 use super::Endpoint;
 use super::events::{Destination, Event, InviteOptions, LegId};
 use super::parting::{hop_by_hop, own_branch, with_abilities, with_reason};
-use crate::dialog::leg::{Calling, Leg, Parting, Renewal, State, Stop};
+use crate::dialog::leg::{Calling, Leg, Parting, State, Stop};
 use crate::dialog::{Dialog, contact_uri, record_routes};
 use crate::digest;
 use crate::face::quote_display;
@@ -34,18 +34,29 @@ impl Endpoint {
             });
             return id;
         }
+        let user = options.from_user.as_deref().filter(|u| !u.is_empty());
+        let dialog = self.dialog_to(to, user.unwrap_or("anonymous"), options.from_display.as_deref());
+        let invite = self.send_invite(now, id, &dialog, &sdp, None);
+        let calling = Calling {
+            invite,
+            offer: sdp,
+            provisional: false,
+            challenged: false,
+            stop: Stop::No,
+        };
+        let state = State::Calling(calling);
+        self.keep(id, Box::new(Leg::new(dialog, state, None)));
+        id
+    }
+}
+
+impl Endpoint {
+    /// What a request outside any dialog is made of (§8.1.1).
+    pub(super) fn dialog_to(&mut self, to: &Destination, user: &str, display: Option<&str>) -> Dialog {
         let (tag, call) = (Tag::random(&mut self.rng), Tag::random(&mut self.rng));
-        let user = options
-            .from_user
-            .as_deref()
-            .filter(|u| !u.is_empty())
-            .unwrap_or("anonymous");
         let from = self.face.address_of(user);
-        let local = format!(
-            "{}<{from}>;tag={tag}",
-            quote_display(options.from_display.as_deref())
-        );
-        let dialog = Dialog {
+        let local = format!("{}<{from}>;tag={tag}", quote_display(display));
+        Dialog {
             call_id: Bytes::from(call.to_string()),
             local_tag: tag,
             remote_tag: Bytes::new(),
@@ -56,34 +67,11 @@ impl Endpoint {
             local_cseq: 1,
             remote_cseq: 0,
             flow: to.flow,
+            is_ours: true,
             direct: false,
-        };
-        let invite = self.send_invite(now, id, &dialog, &sdp, None);
-        let calling = Calling {
-            invite,
-            offer: sdp,
-            provisional: false,
-            challenged: false,
-            stop: Stop::No,
-        };
-        let state = State::Calling(calling);
-        self.keep(
-            id,
-            Box::new(Leg {
-                dialog,
-                state,
-                renewal: Renewal::None,
-                probe: None,
-                told: false,
-                trunk: None,
-                scheduled: None,
-            }),
-        );
-        id
+        }
     }
-}
 
-impl Endpoint {
     fn send_invite(
         &mut self,
         now: Time,
@@ -124,10 +112,10 @@ impl Endpoint {
             .table
             .response(now, branch, essentials.method == Method::Cancel, status)?;
         let expected = match matched.purpose {
-            Purpose::Invite => Method::Invite,
+            Purpose::Invite | Purpose::Reinvite => Method::Invite,
             Purpose::Cancel => Method::Cancel,
             Purpose::Bye => Method::Bye,
-            Purpose::Probe => Method::Options,
+            Purpose::Probe | Purpose::Qualify => Method::Options,
             Purpose::Register => Method::Register,
         };
         if essentials.method != expected {
@@ -149,6 +137,9 @@ impl Endpoint {
         if matched.purpose == Purpose::Invite {
             return self.invite_response(now, matched, status, message, essentials);
         }
+        if matched.purpose == Purpose::Reinvite {
+            return self.reinvite_response(now, matched, status, message, essentials);
+        }
         if matched.act != Act::Deliver || status.is_provisional() {
             return;
         }
@@ -160,6 +151,7 @@ impl Endpoint {
                     self.release(now, id, &leg);
                 }
             }
+            (Purpose::Qualify, Owner::Check(number)) => self.qualified(number, status),
             (Purpose::Register, Owner::Registration(id)) => self.enrolling_response(now, id, status, message),
             _ => {}
         }
@@ -252,27 +244,8 @@ impl Endpoint {
         message: &Message,
         essentials: &Essentials<'_>,
     ) {
-        let Some((flow, request)) = self.table.request(tx) else {
+        let Some(dialog) = self.fork_dialog(tx, message, essentials) else {
             return;
-        };
-        let Ok(invite) = Message::parse(request) else {
-            return;
-        };
-        let own = |name| Bytes::copy_from_slice(invite.first(name).unwrap_or_default());
-        let mut routes = record_routes(message);
-        routes.reverse();
-        let dialog = Dialog {
-            call_id: own(HeaderName::CallId),
-            local_tag: Tag::random(&mut self.rng),
-            remote_tag: Bytes::new(),
-            local: own(HeaderName::From),
-            remote: Bytes::copy_from_slice(message.first(HeaderName::To).unwrap_or_default()),
-            target: Bytes::copy_from_slice(contact_uri(message).unwrap_or_else(|| invite.request_uri())),
-            routes,
-            local_cseq: essentials.cseq + 1,
-            remote_cseq: 0,
-            flow,
-            direct: false,
         };
         self.ack_success(&dialog, essentials.cseq);
         if is_new {
@@ -285,25 +258,48 @@ impl Endpoint {
                 .face
                 .sign_request(with_reason(draft, &parting))
                 .finish(None, b"");
-            self.table.send(
-                now,
-                (flow, branch),
-                bytes,
-                (Purpose::Bye, Owner::Nobody),
-                &mut self.out,
-            );
+            let (to, of) = ((dialog.flow, branch), (Purpose::Bye, Owner::Nobody));
+            self.table.send(now, to, bytes, of, &mut self.out);
         }
     }
 
+    /// The dialog that a 2xx made, where no leg stands for it.
+    pub(super) fn fork_dialog(
+        &mut self,
+        tx: TxId,
+        message: &Message,
+        essentials: &Essentials<'_>,
+    ) -> Option<Dialog> {
+        let (flow, request) = self.table.request(tx)?;
+        let invite = Message::parse(request).ok()?;
+        let own = |name| Bytes::copy_from_slice(invite.first(name).unwrap_or_default());
+        let mut routes = record_routes(message);
+        routes.reverse();
+        Some(Dialog {
+            call_id: own(HeaderName::CallId),
+            local_tag: Tag::random(&mut self.rng),
+            remote_tag: Bytes::new(),
+            local: own(HeaderName::From),
+            remote: Bytes::copy_from_slice(message.first(HeaderName::To).unwrap_or_default()),
+            target: Bytes::copy_from_slice(contact_uri(message).unwrap_or_else(|| invite.request_uri())),
+            routes,
+            local_cseq: essentials.cseq + 1,
+            remote_cseq: 0,
+            flow,
+            is_ours: true,
+            direct: false,
+        })
+    }
+
     /// "The UAC core MUST generate an ACK request for each 2xx received": outside any transaction.
-    fn ack_success(&mut self, dialog: &Dialog, cseq: u32) {
+    pub(super) fn ack_success(&mut self, dialog: &Dialog, cseq: u32) {
         let branch = Tag::random(&mut self.rng);
         let bytes = dialog.request(&self.face, "ACK", cseq, branch).finish(None, b"");
         self.transmit(dialog.flow, bytes);
     }
 
     /// §17.1.1.3: the ACK of a failure belongs to the INVITE's transaction.
-    fn ack_failure(&mut self, tx: TxId, message: &Message) {
+    pub(super) fn ack_failure(&mut self, tx: TxId, message: &Message) {
         let Some((flow, request)) = self.table.request(tx) else {
             return;
         };
@@ -404,7 +400,7 @@ impl Endpoint {
     }
 }
 
-fn sdp_of(message: &Message) -> Option<Bytes> {
+pub(super) fn sdp_of(message: &Message) -> Option<Bytes> {
     let body = message.body();
     (!body.is_empty() && message.content_type() == "application/sdp").then(|| body.clone())
 }

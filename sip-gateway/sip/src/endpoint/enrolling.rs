@@ -83,6 +83,7 @@ impl Endpoint {
             local_cseq: 0,
             remote_cseq: 0,
             flow: wanted.flow,
+            is_ours: true,
             direct: false,
         };
         let enrolled = Enrolled {

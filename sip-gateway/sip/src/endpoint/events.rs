@@ -226,6 +226,8 @@ pub enum Event {
     Cancelled {
         /// Which leg.
         leg: LegId,
+        /// Why, if the caller's side said so.
+        reason: Option<Reason>,
     },
     /// A provisional answer to our INVITE, except 100.
     Progress {
@@ -262,6 +264,16 @@ pub enum Event {
         /// The offer; without one, accept with an offer of ours, whose answer comes with [`Event::Acknowledged`].
         sdp: Option<Bytes>,
     },
+    /// What became of [`Endpoint::reoffer`](crate::Endpoint::reoffer). Where no [`Event::Ended`] follows, a session that was
+    /// refused stays as it was.
+    Reoffered {
+        /// Which leg.
+        leg: LegId,
+        /// The peer's status; 491 too where the peer's own offer has come between: the reason for ours may be gone.
+        status: u16,
+        /// The answer, in a 200.
+        answer: Option<Bytes>,
+    },
     /// A key, by INFO.
     Digit {
         /// Which leg.
@@ -290,7 +302,8 @@ pub enum Event {
         /// Somebody is there.
         alive: bool,
     },
-    /// The best lease of an operator changed: registered, refreshed, unregistered, expired.
+    /// The best lease of an operator's reachable phones changed: registered, refreshed, unregistered, expired, found
+    /// unreachable or reachable again.
     Binding {
         /// Whose.
         operator: OperatorId,
@@ -319,7 +332,8 @@ impl Event {
         match self {
             Event::Invite(invite) => Some(invite.leg),
             Event::Acknowledged { leg, .. }
-            | Event::Cancelled { leg }
+            | Event::Cancelled { leg, .. }
+            | Event::Reoffered { leg, .. }
             | Event::Progress { leg, .. }
             | Event::Answered { leg, .. }
             | Event::Refused { leg, .. }

@@ -2,8 +2,8 @@
 //!
 //! - [`receive`]: a message arrives; what every request must pass.
 //! - [`called`]: INVITEs to us, until they are answered. [`within`]: requests inside a dialog.
-//! - [`calling`]: INVITEs of ours. [`parting`]: the end of a leg, from either side.
-//! - [`registering`]: phones register with us. [`enrolling`]: we register with somebody.
+//! - [`calling`]: INVITEs of ours. [`reoffering`]: and those inside a dialog. [`parting`]: the end of a leg, from either side.
+//! - [`registering`]: phones register with us. [`qualifying`]: whether they can be reached. [`enrolling`]: we register with somebody.
 //! - [`admission`]: who is calling. [`sources`]: how often. [`reply`]: answers.
 
 mod admission;
@@ -13,8 +13,10 @@ mod enrolling;
 pub(crate) mod events;
 mod offers;
 mod parting;
+mod qualifying;
 mod receive;
 mod registering;
+mod reoffering;
 mod reply;
 mod sources;
 #[cfg(test)]
@@ -28,7 +30,7 @@ use pronto_types::{OperatorId, Time};
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 
-use crate::dialog::leg::{Leg, Renewal, State};
+use crate::dialog::leg::{Leg, Renewal, Reoffer, State};
 use crate::digest::Authority;
 use crate::face::Face;
 use crate::registrar::{Binding, Registrar};
@@ -37,6 +39,7 @@ use crate::tag::Tag;
 use crate::transaction::table::Table;
 use enrolling::Enrolled;
 use events::{Counts, Dropped, EndedBy, Event, Input, LegId, Output, RegistrationId};
+use qualifying::Qualifying;
 use sources::{Budgets, Sources};
 
 /// What a 503 of ours asks for.
@@ -59,6 +62,7 @@ pub struct Endpoint {
     leg_timers: BTreeSet<(Time, LegId)>,
     next_leg: u64,
     registrar: Registrar,
+    qualifying: Qualifying,
     enrolled: BTreeMap<RegistrationId, Enrolled>,
     next_registration: u64,
     draining: bool,
@@ -92,6 +96,7 @@ impl Endpoint {
             leg_flows: BTreeSet::new(),
             leg_timers: BTreeSet::new(),
             next_leg: 1,
+            qualifying: Qualifying::default(),
             enrolled: BTreeMap::new(),
             next_registration: 1,
             draining: false,
@@ -122,6 +127,7 @@ impl Endpoint {
         for operator in self.registrar.expire(now) {
             self.tell_binding(operator);
         }
+        self.qualify_due(now);
         self.enrolled_due(now);
     }
 
@@ -138,6 +144,7 @@ impl Endpoint {
             self.table.poll_timeout(),
             legs,
             self.registrar.poll_timeout(),
+            self.qualifying.deadline(),
             enrolled,
         ]
         .into_iter()
@@ -145,9 +152,14 @@ impl Endpoint {
         .min()
     }
 
-    /// An operator's phones, the one that registered last first.
+    /// An operator's phones that can be reached: the preferred first, among equals the one that registered last.
     pub fn bindings(&self, operator: &OperatorId) -> impl Iterator<Item = &Binding> {
-        self.registrar.of(operator)
+        self.registrar.of(operator).filter(|binding| binding.reachable)
+    }
+
+    /// Whether this is one of the operators who may register.
+    pub fn is_operator(&self, operator: &OperatorId) -> bool {
+        self.settings.operators.contains_key(operator)
     }
 
     /// Changes whenever a binding does: what [`Endpoint::saved_bindings`] gives is then another text.
@@ -170,6 +182,7 @@ impl Endpoint {
             settings.operators.contains_key(operator) && open && !flow.transport.is_reliable()
         };
         for operator in self.registrar.restore(now, saved, lives) {
+            self.qualify_from(now, &operator);
             self.tell_binding(operator);
         }
     }
@@ -241,6 +254,9 @@ impl Endpoint {
         if let Some(probe) = leg.probe {
             self.table.forget(probe);
         }
+        if let Reoffer::Sent { tx, .. } = &leg.reoffer {
+            self.table.orphan(now, *tx);
+        }
         // "The UAS MUST still respond to any pending requests received for that dialog. It is RECOMMENDED that a 487
         // (Request Terminated) response be generated to those pending requests" (§15.1.2).
         if let Renewal::Pending { tx, head, .. } = &leg.renewal {
@@ -256,7 +272,7 @@ impl Endpoint {
         if flow.transport == Transport::Udp {
             return;
         }
-        if let Some(operator) = self.registrar.close_flow(flow) {
+        for operator in self.registrar.close_flow(flow) {
             self.tell_binding(operator);
         }
         let on_flow = self.leg_flows.range((flow, LegId(0))..=(flow, LegId(u64::MAX)));

@@ -7,7 +7,7 @@ use rand::Rng;
 use super::Endpoint;
 use super::events::{EndedBy, Event, LegId};
 use super::receive::Request;
-use crate::dialog::leg::{Due, Leg, Renewal, State, Unacked};
+use crate::dialog::leg::{Due, Leg, Renewal, Reoffer, State, Unacked};
 use crate::face::ACCEPT;
 use crate::message::{Draft, HeaderName, Method, Status};
 use crate::settings::{Flow, Transport};
@@ -35,6 +35,7 @@ impl Endpoint {
                 Method::Invite => Renewal::Unacked(Unacked::new(now, ok, flow, cseq, !had_offer)),
                 _ => Renewal::None,
             };
+            self.overtaken(leg, &mut taken);
         }
         self.keep(leg, taken);
     }
@@ -51,6 +52,7 @@ impl Endpoint {
             let bytes = Self::plain(status, head);
             self.table.respond(now, *tx, status, bytes, &mut self.out);
             taken.renewal = Renewal::None;
+            self.try_reoffer(now, leg, &mut taken);
         }
         self.keep(leg, taken);
     }
@@ -61,7 +63,10 @@ impl Endpoint {
         if !self.check_content(request) {
             return self.keep(id, leg);
         }
-        if let Some(status) = unready(&leg) {
+        let body = request.message.body();
+        let is_sdp = !body.is_empty() && request.message.content_type() == "application/sdp";
+        let offers = is_sdp || request.method == Method::Invite;
+        if let Some(status) = unready(&leg, offers) {
             self.keep(id, leg);
             let seconds = self.rng.next_u32() % 11;
             // "…MUST return a 500 response to the second INVITE and MUST include a Retry-After header field with a randomly
@@ -75,8 +80,6 @@ impl Endpoint {
         }
         leg.dialog.refresh_target(request.message);
         self.follow(&mut leg, request);
-        let body = request.message.body();
-        let is_sdp = !body.is_empty() && request.message.content_type() == "application/sdp";
         let head = Self::head_of(request);
         if request.method == Method::Update && !is_sdp {
             // An UPDATE without an offer refreshes the target and nothing else.
@@ -163,8 +166,13 @@ impl Endpoint {
 }
 
 /// Why a new offer cannot be taken now.
-fn unready(leg: &Leg) -> Option<Status> {
+fn unready(leg: &Leg, offers: bool) -> Option<Status> {
     match (&leg.state, &leg.renewal) {
+        // "A UAS that receives an INVITE on a dialog while an INVITE it had sent on that dialog is in progress MUST return a
+        // 491" (§14.2); an UPDATE with an offer likewise (RFC 3311 §5.2).
+        (State::Up, Renewal::None) if offers && matches!(leg.reoffer, Reoffer::Sent { .. }) => {
+            Some(Status::REQUEST_PENDING)
+        }
         (State::Up, Renewal::None) => None,
         // RFC 3311 §5.2: a pending offer of the peer's → 500.
         (State::Incoming(_), _) | (_, Renewal::Pending { .. }) => Some(Status::SERVER_INTERNAL_ERROR),

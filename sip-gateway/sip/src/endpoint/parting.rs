@@ -4,7 +4,7 @@ use pronto_types::Time;
 
 use super::Endpoint;
 use super::events::{EndedBy, Event, LegId, Reason};
-use crate::dialog::leg::{Calling, Leg, Parting, State, Stop};
+use crate::dialog::leg::{Calling, Leg, Parting, Reoffer, State, Stop};
 use crate::dialog::push_field;
 use crate::face::Face;
 use crate::message::{Draft, HeaderName, Message, Status, Via, push_display};
@@ -65,6 +65,9 @@ impl Endpoint {
     pub(super) fn say_bye(&mut self, now: Time, id: LegId, mut leg: Box<Leg>, parting: &Parting) {
         if let Some(probe) = leg.probe.take() {
             self.table.forget(probe);
+        }
+        if let Reoffer::Sent { tx, .. } = &leg.reoffer {
+            self.table.orphan(now, *tx);
         }
         leg.dialog.local_cseq += 1;
         let branch = Tag::random(&mut self.rng);
@@ -141,17 +144,22 @@ impl Endpoint {
         let id = match failure.owner {
             Owner::Leg(id) => id,
             Owner::Registration(id) => return self.enrolling_failed(now, id, failure.status),
+            Owner::Check(number) => return self.qualified(number, failure.status),
             Owner::Nobody => return,
         };
         match failure.purpose {
-            Purpose::Invite => self.refused(now, id, failure.status, true, None),
+            Purpose::Invite => {
+                self.suspect(id);
+                self.refused(now, id, failure.status, true, None);
+            }
+            Purpose::Reinvite => self.reinvite_refused(now, id, failure.id, failure.status, true),
             Purpose::Bye => {
                 if let Some(leg) = self.take(id) {
                     self.release(now, id, &leg);
                 }
             }
             Purpose::Probe => self.probed(now, id, failure.id, failure.status),
-            Purpose::Cancel | Purpose::Register => {}
+            Purpose::Cancel | Purpose::Register | Purpose::Qualify => {}
         }
     }
 

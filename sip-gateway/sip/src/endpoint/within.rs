@@ -70,7 +70,8 @@ impl Endpoint {
             State::Incoming(incoming) => {
                 self.answer_terminated(now, incoming.invite, &incoming.head);
                 self.bury(now, id, &leg);
-                self.tell(Event::Cancelled { leg: id });
+                let reason = Reason::read(request.message);
+                self.tell(Event::Cancelled { leg: id, reason });
             }
             // Ours crosses theirs: ours gets its answer too.
             State::Ending => self.keep(id, leg),

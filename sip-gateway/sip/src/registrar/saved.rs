@@ -112,6 +112,7 @@ fn read(line: &str) -> Option<(OperatorId, Binding)> {
         flow,
         expires,
         since,
+        reachable: true,
         q,
         path,
         instance,

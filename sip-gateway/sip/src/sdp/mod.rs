@@ -22,7 +22,7 @@ pub struct Local {
     pub port: u16,
     /// The same for the whole dialog (RFC 8866 §5.2).
     pub session_id: u64,
-    /// One more for each description sent.
+    /// One more for each description that differs from the one before (RFC 3264 §8).
     pub version: u64,
 }
 
@@ -165,6 +165,17 @@ pub fn offer_directed(local: &Local, direction: Direction, first: Codec) -> Byte
         codecs: &[first, second],
         telephone_event: Some(TELEPHONE_EVENT),
         direction,
+        port: local.port,
+    };
+    write::description(local, &[write::Line::Ours(ours)])
+}
+
+/// An offer of one codec and telephone-events, to send and receive.
+pub fn offer_only(local: &Local, codec: Codec) -> Bytes {
+    let ours = write::Ours {
+        codecs: &[codec],
+        telephone_event: Some(TELEPHONE_EVENT),
+        direction: Direction::SendRecv,
         port: local.port,
     };
     write::description(local, &[write::Line::Ours(ours)])

@@ -23,6 +23,10 @@ pub(crate) enum ClientInvite {
     Proceeding {
         until: Time,
     },
+    /// The dialog of a re-INVITE is over. Its answer may never come, and no provisional one counts any more.
+    Orphaned {
+        until: Time,
+    },
     /// Timer M: further 2xx, retransmitted or forked, are the owner's.
     Accepted {
         until: Time,
@@ -67,11 +71,21 @@ impl ClientInvite {
                 Act::Deliver
             }
             // RFC 6026 §8.4: "2xx → Accepted".
-            (ClientInvite::Calling { .. } | ClientInvite::Proceeding { .. }, 200..=299) => {
+            (
+                ClientInvite::Calling { .. }
+                | ClientInvite::Proceeding { .. }
+                | ClientInvite::Orphaned { .. },
+                200..=299,
+            ) => {
                 *self = ClientInvite::Accepted { until: now + T1X64 };
                 Act::Deliver
             }
-            (ClientInvite::Calling { .. } | ClientInvite::Proceeding { .. }, 300..=699) => {
+            (
+                ClientInvite::Calling { .. }
+                | ClientInvite::Proceeding { .. }
+                | ClientInvite::Orphaned { .. },
+                300..=699,
+            ) => {
                 *self = if reliable {
                     ClientInvite::Gone
                 } else {
@@ -87,9 +101,21 @@ impl ClientInvite {
         }
     }
 
+    /// Nobody waits for it any more: what is still said is acknowledged, for 64*T1 from now at most.
+    pub(crate) fn orphan(&mut self, now: Time) {
+        if let ClientInvite::Calling { until, .. } | ClientInvite::Proceeding { until } = *self {
+            let until = until.min(now + T1X64);
+            *self = ClientInvite::Orphaned { until };
+        }
+    }
+
     pub(crate) fn timeout(&mut self, now: Time) -> Act {
         match *self {
-            ClientInvite::Calling { until, .. } | ClientInvite::Proceeding { until } if until <= now => {
+            ClientInvite::Calling { until, .. }
+            | ClientInvite::Proceeding { until }
+            | ClientInvite::Orphaned { until }
+                if until <= now =>
+            {
                 *self = ClientInvite::Gone;
                 Act::TimedOut
             }
@@ -117,6 +143,7 @@ impl ClientInvite {
         match *self {
             ClientInvite::Calling { resend, until } => Some(resend.map_or(until, |(at, _)| at.min(until))),
             ClientInvite::Proceeding { until }
+            | ClientInvite::Orphaned { until }
             | ClientInvite::Accepted { until }
             | ClientInvite::Completed { until } => Some(until),
             ClientInvite::Gone => None,

@@ -24,6 +24,8 @@ pub(crate) struct TxId(u64);
 pub(crate) enum Owner {
     Leg(LegId),
     Registration(RegistrationId),
+    /// A phone being asked whether it is there.
+    Check(u64),
     /// Nobody waits: a CANCEL, the BYE of a second fork.
     Nobody,
 }
@@ -32,9 +34,12 @@ pub(crate) enum Owner {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Purpose {
     Invite,
+    /// Inside a dialog.
+    Reinvite,
     Cancel,
     Bye,
     Probe,
+    Qualify,
     Register,
 }
 
@@ -319,7 +324,9 @@ impl Table {
     ) -> TxId {
         let reliable = flow.transport.is_reliable();
         let machine = match purpose {
-            Purpose::Invite => Machine::ClientInvite(ClientInvite::new(now, reliable), purpose, owner),
+            Purpose::Invite | Purpose::Reinvite => {
+                Machine::ClientInvite(ClientInvite::new(now, reliable), purpose, owner)
+            }
             _ => Machine::Client(Client::new(now, reliable), purpose, owner),
         };
         out.push_back(Output::Transmit {
@@ -385,6 +392,14 @@ impl Table {
     /// After the owner has used a matched response: removes what is over.
     pub(crate) fn settle(&mut self, id: TxId) {
         self.reschedule(id);
+    }
+
+    /// The dialog of a re-INVITE is over.
+    pub(crate) fn orphan(&mut self, now: Time, id: TxId) {
+        if let Some(Machine::ClientInvite(m, ..)) = self.entries.get_mut(&id).map(|it| &mut it.machine) {
+            m.orphan(now);
+            self.reschedule(id);
+        }
     }
 
     /// Gives up a client transaction without waiting: its owner has.

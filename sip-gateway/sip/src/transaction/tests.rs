@@ -58,6 +58,17 @@ fn an_invite_that_rings_waits_for_timer_c_and_each_ring_renews_it() {
 }
 
 #[test]
+fn a_re_invite_whose_dialog_is_over_rings_no_longer_and_is_still_acknowledged() {
+    let mut machine = ClientInvite::new(at(0), false);
+    machine.response(at(10), false, 100);
+    machine.orphan(at(1000));
+    assert_eq!(machine.response(at(2000), false, 180), Act::Nothing);
+    assert_eq!(machine.deadline(), Some(at(33_000)));
+    assert_eq!(machine.response(at(3000), false, 487), Act::AckAndDeliver);
+    assert_eq!(machine.deadline(), Some(at(35_000)), "Timer D");
+}
+
+#[test]
 fn final_answers_to_an_invite_are_delivered_acknowledged_and_absorbed() {
     let mut machine = ClientInvite::new(at(0), false);
     assert_eq!(machine.response(at(10), false, 486), Act::AckAndDeliver);

@@ -368,6 +368,7 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::Answered { .. } => "Answered",
         Event::Refused { .. } => "Refused",
         Event::Offer { .. } => "Offer",
+        Event::Reoffered { .. } => "Reoffered",
         Event::Digit { .. } => "Digit",
         Event::Ended { .. } => "Ended",
         Event::Released { .. } => "Released",

@@ -1,0 +1,139 @@
+//! Whether the bound phones are there: each is asked with OPTIONS from time to time (RFC 3261 §11), and not called while it
+//! does not answer. Its next answer, or a registration from elsewhere, brings it back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use pronto_types::{OperatorId, Time};
+use rand::Rng;
+
+use super::Endpoint;
+use super::events::{Destination, LegId};
+use crate::message::{HeaderName, Status};
+use crate::tag::Tag;
+use crate::transaction::table::{Owner, Purpose};
+
+/// Who is asked when, and who has been asked.
+#[derive(Default)]
+pub(super) struct Qualifying {
+    due: BTreeSet<(Time, OperatorId)>,
+    when: BTreeMap<OperatorId, Time>,
+    asked: BTreeMap<u64, (OperatorId, Destination)>,
+    next: u64,
+}
+
+impl Qualifying {
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    fn schedule(&mut self, at: Time, operator: &OperatorId) {
+        if let Some(before) = self.when.insert(operator.clone(), at) {
+            self.due.remove(&(before, operator.clone()));
+        }
+        self.due.insert((at, operator.clone()));
+    }
+}
+
+impl Endpoint {
+    /// An operator's phones have registered. One that was away is asked at once: that it reaches us says nothing about
+    /// the other way.
+    pub(super) fn qualify_from(&mut self, now: Time, operator: &OperatorId) {
+        let Some(interval) = self.settings.qualify else {
+            return;
+        };
+        if self.registrar.of(operator).any(|binding| !binding.reachable) {
+            self.qualify(now, operator);
+        }
+        if !self.qualifying.when.contains_key(operator) {
+            // After a restart all phones begin at once: they are not to be asked at once for ever.
+            let part = f64::from(self.rng.next_u32() % 1000) / 2000.0;
+            let first = interval.mul_f64(0.5 + part);
+            self.qualifying
+                .schedule(now + first.max(Duration::from_secs(1)), operator);
+        }
+    }
+
+    pub(super) fn qualify_due(&mut self, now: Time) {
+        let Some(interval) = self.settings.qualify else {
+            return;
+        };
+        while let Some((at, operator)) = self.qualifying.due.first().cloned() {
+            if at > now {
+                break;
+            }
+            self.qualifying.due.pop_first();
+            self.qualifying.when.remove(&operator);
+            if self.registrar.of(&operator).next().is_some() {
+                self.qualify(now, &operator);
+                let next = now + interval.max(Duration::from_secs(1));
+                self.qualifying.schedule(next, &operator);
+            }
+        }
+    }
+
+    /// Asks each phone of an operator that has not been asked yet.
+    fn qualify(&mut self, now: Time, operator: &OperatorId) {
+        let phones: Vec<Destination> = self.registrar.of(operator).map(|it| it.destination()).collect();
+        for to in phones {
+            let is_asked = self
+                .qualifying
+                .asked
+                .values()
+                .any(|(who, what)| who == operator && *what == to);
+            if is_asked || self.is_full(1) {
+                continue;
+            }
+            let number = self.qualifying.next;
+            self.qualifying.next += 1;
+            let dialog = self.dialog_to(&to, "pronto", None);
+            let branch = Tag::random(&mut self.rng);
+            let contact = self.face.contact_towards(to.flow, &to.uri);
+            let draft = dialog
+                .request(&self.face, "OPTIONS", dialog.local_cseq, branch)
+                .header(HeaderName::Contact, format_args!("<{contact}>"));
+            let bytes = self.face.sign_request(draft).finish(None, b"");
+            let of = (Purpose::Qualify, Owner::Check(number));
+            self.table.send(now, (to.flow, branch), bytes, of, &mut self.out);
+            self.qualifying.asked.insert(number, (operator.clone(), to));
+        }
+    }
+
+    /// What came of it: any answer is one, but those that say that the phone cannot be reached through its proxy, or takes
+    /// no calls.
+    pub(super) fn qualified(&mut self, number: u64, status: Status) {
+        let Some((operator, to)) = self.qualifying.asked.remove(&number) else {
+            return;
+        };
+        let reachable = !matches!(
+            status,
+            Status::REQUEST_TIMEOUT | Status::TEMPORARILY_UNAVAILABLE | Status::SERVICE_UNAVAILABLE
+        );
+        self.judge(&operator, &to, reachable);
+    }
+
+    /// An INVITE of ours got no answer at all: whose phone it was for is not called again before it has answered.
+    pub(super) fn suspect(&mut self, leg: LegId) {
+        if self.settings.qualify.is_none() {
+            return;
+        }
+        let Some(dialog) = self.legs.get(&leg).map(|leg| &leg.dialog) else {
+            return;
+        };
+        let to = Destination {
+            uri: dialog.target.clone(),
+            flow: dialog.flow,
+        };
+        let there: Vec<OperatorId> = self.registrar.operators_at(to.flow).cloned().collect();
+        for operator in there {
+            self.judge(&operator, &to, false);
+        }
+    }
+
+    fn judge(&mut self, operator: &OperatorId, to: &Destination, reachable: bool) {
+        let before = self.registrar.lease(operator);
+        if self.registrar.judge(operator, to, reachable) && self.registrar.lease(operator) != before {
+            self.tell_binding(operator.clone());
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! re-INVITEs of ours (RFC 3261 §14.1): one at a time, never across the peer's own; where the two cross all the same, both
+//! are answered 491 and each side waits for a time of its own.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use pronto_types::Time;
+use rand::Rng;
+
+use super::Endpoint;
+use super::calling::sdp_of;
+use super::events::{EndedBy, Event, LegId};
+use super::parting::with_abilities;
+use crate::dialog::leg::{Leg, Parting, Renewal, Reoffer, State};
+use crate::message::{Essentials, HeaderName, Message, Status};
+use crate::settings::{Flow, Transport};
+use crate::tag::Tag;
+use crate::transaction::client_invite::Act;
+use crate::transaction::table::{Matched, Owner, Purpose, TxId};
+
+/// Commands.
+impl Endpoint {
+    /// Offers the peer another session, as soon as the dialog is up and no other offer is under way in it; the outcome is
+    /// [`Event::Reoffered`]. One at a time: one that waits is replaced, while one is out another does nothing.
+    pub fn reoffer(&mut self, now: Time, leg: LegId, sdp: Bytes) {
+        let Some(mut taken) = self.take(leg) else { return };
+        let alive = matches!(taken.state, State::Answered(_, None) | State::Up) && !taken.told;
+        if alive && !matches!(taken.reoffer, Reoffer::Sent { .. }) {
+            let until = match taken.reoffer {
+                Reoffer::Waiting { until, .. } => until,
+                Reoffer::None | Reoffer::Sent { .. } => None,
+            };
+            taken.reoffer = Reoffer::Waiting { sdp, until };
+            self.try_reoffer(now, leg, &mut taken);
+        }
+        self.keep(leg, taken);
+    }
+}
+
+impl Endpoint {
+    /// "A UAC MUST NOT initiate a new INVITE transaction within a dialog while another INVITE transaction is in progress in
+    /// either direction."
+    pub(super) fn try_reoffer(&mut self, now: Time, id: LegId, leg: &mut Leg) {
+        let Reoffer::Waiting { sdp, until: None } = &leg.reoffer else {
+            return;
+        };
+        if leg.told || !matches!((&leg.state, &leg.renewal), (State::Up, Renewal::None)) {
+            return;
+        }
+        let sdp = sdp.clone();
+        leg.dialog.local_cseq += 1;
+        let branch = Tag::random(&mut self.rng);
+        let contact = self.face.contact_towards(leg.dialog.flow, &leg.dialog.target);
+        let draft = leg
+            .dialog
+            .request(&self.face, "INVITE", leg.dialog.local_cseq, branch)
+            .header(HeaderName::Contact, format_args!("<{contact}>"));
+        let bytes = with_abilities(&self.face, draft).finish(Some("application/sdp"), &sdp);
+        let (to, of) = ((leg.dialog.flow, branch), (Purpose::Reinvite, Owner::Leg(id)));
+        let tx = self.table.send(now, to, bytes, of, &mut self.out);
+        leg.reoffer = Reoffer::Sent { tx, sdp };
+    }
+
+    /// The wait after a 491 is over.
+    pub(super) fn reoffer_due(&mut self, now: Time, id: LegId, leg: &mut Leg) {
+        if let Reoffer::Waiting { until, .. } = &mut leg.reoffer
+            && until.is_some_and(|at| at <= now)
+        {
+            *until = None;
+            self.try_reoffer(now, id, leg);
+        }
+    }
+
+    /// The peer's own offer was taken while ours waited: the session is another than the one ours was made for.
+    pub(super) fn overtaken(&mut self, id: LegId, leg: &mut Leg) {
+        if let Reoffer::Waiting { .. } = leg.reoffer {
+            leg.reoffer = Reoffer::None;
+            self.tell(Event::Reoffered {
+                leg: id,
+                status: Status::REQUEST_PENDING.code(),
+                answer: None,
+            });
+        }
+    }
+
+    pub(super) fn reinvite_response(
+        &mut self,
+        now: Time,
+        matched: Matched,
+        status: Status,
+        message: &Message,
+        essentials: &Essentials<'_>,
+    ) {
+        let Owner::Leg(id) = matched.owner else { return };
+        match matched.act {
+            Act::Deliver if status.is_provisional() => {}
+            Act::Deliver => self.reinvite_accepted(id, matched.id, message, essentials),
+            Act::Ack => self.ack_failure(matched.id, message),
+            Act::AckAndDeliver => {
+                self.ack_failure(matched.id, message);
+                self.reinvite_refused(now, id, matched.id, status, false);
+            }
+            Act::Nothing | Act::Resend | Act::TimedOut => {}
+        }
+    }
+
+    /// A 2xx, acknowledged each time it comes, also when the dialog is over meanwhile.
+    fn reinvite_accepted(&mut self, id: LegId, tx: TxId, message: &Message, essentials: &Essentials<'_>) {
+        let Some(mut leg) = self.take(id) else {
+            if let Some(dialog) = self.fork_dialog(tx, message, essentials) {
+                self.ack_success(&dialog, essentials.cseq);
+            }
+            return;
+        };
+        let is_news = matches!(&leg.reoffer, Reoffer::Sent { tx: sent, .. } if *sent == tx);
+        if is_news {
+            leg.reoffer = Reoffer::None;
+            leg.dialog.refresh_target(message);
+            if leg.dialog.direct
+                && let Some(flow) = self.flow_to(&leg.dialog.target, Transport::Udp)
+            {
+                let local = leg.dialog.flow.local;
+                leg.dialog.flow = Flow { local, ..flow };
+            }
+        }
+        self.ack_success(&leg.dialog, essentials.cseq);
+        if is_news && !leg.told && matches!(leg.state, State::Up) {
+            self.tell(Event::Reoffered {
+                leg: id,
+                status: Status::OK.code(),
+                answer: sdp_of(message),
+            });
+        }
+        self.keep(id, leg);
+    }
+
+    /// It came to nothing. "The session parameters MUST remain unchanged, as if no re-INVITE had been issued"; after a 481 or
+    /// no answer at all there is no dialog.
+    pub(super) fn reinvite_refused(&mut self, now: Time, id: LegId, tx: TxId, status: Status, local: bool) {
+        let Some(mut leg) = self.take(id) else { return };
+        let sdp = match &leg.reoffer {
+            Reoffer::Sent { tx: sent, sdp } if *sent == tx => sdp.clone(),
+            _ => return self.keep(id, leg),
+        };
+        leg.reoffer = Reoffer::None;
+        if leg.told || !matches!(leg.state, State::Up) {
+            return self.keep(id, leg);
+        }
+        match status {
+            Status::REQUEST_PENDING if !local => {
+                let until = Some(now + self.back_off(leg.dialog.is_ours));
+                leg.reoffer = Reoffer::Waiting { sdp, until };
+                self.keep(id, leg);
+            }
+            Status::NO_SUCH_DIALOG | Status::REQUEST_TIMEOUT => {
+                leg.told = true;
+                let status = status.code();
+                self.tell(Event::Ended {
+                    leg: id,
+                    by: EndedBy::Lost { status },
+                });
+                self.say_bye(now, id, leg, &Parting::default());
+            }
+            _ => {
+                self.keep(id, leg);
+                self.tell(Event::Reoffered {
+                    leg: id,
+                    status: status.code(),
+                    answer: None,
+                });
+            }
+        }
+    }
+
+    /// "If the UAC is the owner of the Call-ID of the dialog ID (meaning it generated the value), T has a randomly chosen
+    /// value between 2.1 and 4 seconds in units of 10 ms. If the UAC is not the owner … between 0 and 2 seconds in units of
+    /// 10 ms."
+    fn back_off(&mut self, is_ours: bool) -> Duration {
+        let dice = u64::from(self.rng.next_u32());
+        let tens = if is_ours { 210 + dice % 191 } else { dice % 201 };
+        Duration::from_millis(tens * 10)
+    }
+}

@@ -20,6 +20,7 @@ use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use pronto_engine::{Configuration, ConfigurationError, Engine, Input};
@@ -45,6 +46,8 @@ use queues::QueuesService;
 
 /// The ledger, in the store's directory.
 const FILE: &str = "ledger.sqlite";
+/// Between two commits of a busy ledger: what waits for one waits this much longer at most.
+const APART: Duration = Duration::from_millis(3);
 /// Bytes of a message: the largest we understand has a few hundred.
 const MESSAGE: usize = 16 * 1024;
 
@@ -118,7 +121,7 @@ impl QueueService {
         let Settings { configuration, store } = settings;
         let (disk, heard) = watch::channel(Disk::default());
         let open = move || {
-            let (log, _) = SqliteStore::open(&store.join(FILE), said(disk))?;
+            let (log, _) = SqliteStore::open_paced(&store.join(FILE), APART, said(disk))?;
             // Under the lock of the ledger: two processes do not make two secrets.
             let secret = secret(&store)?;
             opened(Arc::new(log), secret)

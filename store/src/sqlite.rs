@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -65,6 +66,19 @@ impl SqliteStore {
         path: &Path,
         on_durable: impl Fn(Durable) + Send + 'static,
     ) -> Result<(SqliteStore, Opened), StoreError> {
+        Self::open_paced(path, Duration::ZERO, on_durable)
+    }
+
+    /// The same, with commits that begin at least `apart` from one another: an idle store commits at once, a busy one
+    /// gathers more for each fsync.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_paced(
+        path: &Path,
+        apart: Duration,
+        on_durable: impl Fn(Durable) + Send + 'static,
+    ) -> Result<(SqliteStore, Opened), StoreError> {
         let lock = files::prepare(path)?;
         let connection = schema::open(path)?;
         let reader = schema::open_reader(path)?;
@@ -72,7 +86,12 @@ impl SqliteStore {
         let last = schema::last(&connection)?;
         let shared = Arc::new(Shared::default());
         let (commands, received) = sync_channel(limits::WAITING_BATCHES);
-        let writer = Writer::new(connection, last, Arc::clone(&shared), Box::new(on_durable));
+        let writer = Writer::new(
+            (connection, last),
+            apart,
+            Arc::clone(&shared),
+            Box::new(on_durable),
+        );
         let thread = std::thread::Builder::new()
             .name("pronto-store".to_owned())
             .spawn(move || writer.run(&received))

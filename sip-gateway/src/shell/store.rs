@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use pronto_proto::link as wire;
 use pronto_proto::v1;
@@ -20,6 +21,9 @@ pub(super) const FILE: &str = "journal.sqlite";
 /// The form of a record: the time of the event in µs since the Unix epoch (8 bytes, little-endian), then
 /// `pronto.v1.Entry` without its age.
 pub(super) const VERSION: u16 = 1;
+
+/// Between two commits of a busy gateway: nothing waits for the journal, so what a power loss may cost bounds this.
+const APART: Duration = Duration::from_millis(10);
 
 /// Records kept while the disk does not keep up.
 const KEPT: usize = 100_000;
@@ -48,7 +52,7 @@ impl Journal {
                 let _ = happened.try_send(Happened::StoreFailed(error.to_string()));
             }
         };
-        let (store, opened) = SqliteStore::open(&directory.join(FILE), on_durable)?;
+        let (store, opened) = SqliteStore::open_paced(&directory.join(FILE), APART, on_durable)?;
         let epoch = store.raise_epoch()?;
         let mut unfinished = Unfinished::default();
         for record in pronto_store::records(&store) {
@@ -120,7 +124,7 @@ impl Journal {
 }
 
 fn encode(number: u64, event: &Event) -> Vec<u8> {
-    match wire::entry(number, std::time::Duration::ZERO, event).message {
+    match wire::entry(number, Duration::ZERO, event).message {
         Some(v1::gateway_message::Message::Entry(entry)) => entry.encode_to_vec(),
         _ => Vec::new(),
     }
@@ -149,8 +153,6 @@ fn take_caller(event: &mut Event) -> Option<(CallId, Caller)> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use pronto_types::link::{CallOutcome, Origin};
     use pronto_types::{PhoneNumber, Time};
 

@@ -235,6 +235,27 @@ fn a_writer_that_does_not_keep_up_is_said_to_be_full() {
 }
 
 #[test]
+fn a_paced_store_commits_at_once_when_idle_and_gathers_when_busy() {
+    let directory = TestDirectory::new();
+    let (said, hear) = channel();
+    // Longer than any of this takes: what is appended meanwhile is one commit.
+    let apart = Duration::from_millis(500);
+    let on_durable = move |durable| drop(said.send(durable));
+    let (store, _) = SqliteStore::open_paced(&directory.path(FILE), apart, on_durable).unwrap();
+    let start = std::time::Instant::now();
+    store.append(batch([1])).unwrap();
+    up_to(&hear, 1);
+    assert!(start.elapsed() < apart, "the first waits for nobody");
+    for seq in 2..=100 {
+        store.append(batch([seq])).unwrap();
+    }
+    let first = hear.recv().unwrap();
+    assert!(matches!(first, Durable::UpTo(100)), "{first:?}");
+    assert!(start.elapsed() >= apart);
+    store.close().unwrap();
+}
+
+#[test]
 fn many_large_batches_are_bounded_by_their_bytes() {
     let directory = TestDirectory::new();
     let (release, held) = channel::<()>();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -48,12 +49,14 @@ pub(super) struct Writer {
     last: u64,
     shared: Arc<Shared>,
     on_durable: Box<dyn Fn(Durable) + Send>,
+    /// How far the beginnings of two commits are apart at least.
+    apart: Duration,
 }
 
 impl Writer {
     pub(super) fn new(
-        connection: Connection,
-        last: u64,
+        (connection, last): (Connection, u64),
+        apart: Duration,
         shared: Arc<Shared>,
         on_durable: Box<dyn Fn(Durable) + Send>,
     ) -> Self {
@@ -62,12 +65,19 @@ impl Writer {
             last,
             shared,
             on_durable,
+            apart,
         }
     }
 
     /// Until the last sender is gone and everything received is written, or until a commit fails.
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
+        let mut begun: Option<Instant> = None;
         while let Ok(first) = commands.recv() {
+            // Asleep rather than listening: what comes meanwhile is not worth a wake-up each.
+            if let Some(rest) = begun.and_then(|begun| self.apart.checked_sub(begun.elapsed())) {
+                std::thread::sleep(rest);
+            }
+            begun = Some(Instant::now());
             let mut gathered = vec![first];
             let mut bytes = 0;
             while gathered.len() < COMMIT_COMMANDS && bytes < COMMIT_BYTES {

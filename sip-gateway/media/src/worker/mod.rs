@@ -4,6 +4,7 @@ mod ports;
 mod routes;
 mod sockets;
 mod thread;
+mod warm;
 
 use std::fmt;
 use std::io;
@@ -172,8 +173,10 @@ impl Media {
             ));
         }
         sockets::raise_descriptor_limit(DESCRIPTORS + 2 * ports.free() as u64);
-        let ports = Arc::new(Mutex::new(ports));
         let count = settings.threads.clamp(1, THREADS);
+        // Pairs at rest are lent to one thread: the others must find enough.
+        let warm = warm::MOST.min(ports.free() / (4 * count));
+        let ports = Arc::new(Mutex::new(ports));
         let routes = Arc::new(Mutex::new(Routes::new(count)));
         let on_event: Arc<dyn Fn(Event) + Send + Sync> = settings.on_event.into();
         let on_recorded: Arc<dyn Fn(Recorded) + Send + Sync> = settings.on_recorded.into();
@@ -198,6 +201,7 @@ impl Media {
                 inbox,
                 mailbox: Arc::clone(&mailbox),
                 ports: Arc::clone(&ports),
+                warm,
                 routes: Arc::clone(&routes),
                 on_event: Arc::clone(&on_event),
                 on_recorded: Arc::clone(&on_recorded),
@@ -214,12 +218,31 @@ impl Media {
         Ok(media)
     }
 
-    /// Hands a command to the thread that has its leg. Does not block. Commands of one leg, and of legs of one group, are
+    /// [`Media::post`] and [`Media::rouse`] in one.
+    ///
+    /// # Errors
+    /// See [`CommandError`].
+    pub fn command(&self, command: Command) -> Result<(), CommandError> {
+        let posted = self.post(command);
+        self.rouse();
+        posted
+    }
+
+    /// Lets the threads look at what was posted: one wake-up for each that has something.
+    pub fn rouse(&self) {
+        for Thread { mailbox, .. } in &self.threads {
+            if mailbox.waiting.load(Ordering::Acquire) > 0 && !mailbox.roused.swap(true, Ordering::AcqRel) {
+                mailbox.wake.wake();
+            }
+        }
+    }
+
+    /// Hands a command to the thread that has its leg, which looks at it when it is roused or has packets to send. Does not block. Commands of one leg, and of legs of one group, are
     /// carried out in this order.
     ///
     /// # Errors
     /// See [`CommandError`]; a command for a leg that is not open is counted and is no error.
-    pub fn command(&self, command: Command) -> Result<(), CommandError> {
+    pub fn post(&self, command: Command) -> Result<(), CommandError> {
         let mut routes = lock(&self.routes);
         let route = match &command {
             Command::Open { leg, group, .. } => {
@@ -280,9 +303,6 @@ impl Media {
             mailbox.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(CommandError::Stopped);
         };
-        if !mailbox.roused.swap(true, Ordering::AcqRel) {
-            mailbox.wake.wake();
-        }
         Ok(())
     }
 

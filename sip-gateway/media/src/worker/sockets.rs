@@ -21,12 +21,31 @@ const EXPEDITED: u32 = 46 << 2;
 /// Kernel memory one leg may fill: some 100 packets, so a flood on one port costs only that port.
 const RECEIVE_BUFFER: usize = 128 * 1024;
 
+/// More than that holds, whatever the size of the packets.
+const MOST_HELD: usize = 1_024;
+
 /// A leg's two sockets.
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) rtp: UdpSocket,
     pub(super) rtcp: UdpSocket,
     pub(super) port: u16,
+}
+
+impl Pair {
+    /// Throws away what came while nobody listened; false where that does not end, as somebody sends without a pause.
+    pub(super) fn empty(&self) -> bool {
+        let mut nothing = [0; 1];
+        let mut emptied = |socket: &UdpSocket| {
+            // A receive buffer holds some hundred packets.
+            (0..MOST_HELD).any(|_| {
+                socket
+                    .recv(&mut nothing)
+                    .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            })
+        };
+        emptied(&self.rtp) && emptied(&self.rtcp)
+    }
 }
 
 /// Binds `port` for RTP and the next one for RTCP.
@@ -130,6 +149,20 @@ impl Poller {
                 libc::EPOLL_CTL_ADD,
                 socket.as_raw_fd(),
                 &raw mut event,
+            )
+        })?;
+        Ok(())
+    }
+
+    /// Watches a socket no longer, though it stays open.
+    pub(super) fn remove(&self, socket: &UdpSocket) -> io::Result<()> {
+        // SAFETY: both descriptors are open, as their owners are borrowed; a removal reads no event.
+        checked(unsafe {
+            libc::epoll_ctl(
+                self.0.as_raw_fd(),
+                libc::EPOLL_CTL_DEL,
+                socket.as_raw_fd(),
+                std::ptr::null_mut(),
             )
         })?;
         Ok(())

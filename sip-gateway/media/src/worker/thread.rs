@@ -16,6 +16,7 @@ use pronto_types::Time;
 use super::ports::Ports;
 use super::routes::Routes;
 use super::sockets::{self, Pair, Poller, Ready};
+use super::warm::Warm;
 use super::{Clock, Counters, Mailbox, lock, refuse};
 use crate::shard::{Channel, Outlet, SLOT, SLOTS, Shard};
 use crate::{Command, Event, LegId, OpenError, Recorded};
@@ -43,6 +44,8 @@ pub(super) struct Parts {
     pub(super) inbox: Receiver<Command>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) ports: Arc<Mutex<Ports>>,
+    /// How many port pairs may stay bound between legs.
+    pub(super) warm: usize,
     pub(super) routes: Arc<Mutex<Routes>>,
     pub(super) on_event: Arc<dyn Fn(Event) + Send + Sync>,
     pub(super) on_recorded: Arc<dyn Fn(Recorded) + Send + Sync>,
@@ -56,6 +59,7 @@ pub(super) struct Worker {
     inbox: Receiver<Command>,
     mailbox: Arc<Mailbox>,
     ports: Arc<Mutex<Ports>>,
+    warm: Warm,
     routes: Arc<Mutex<Routes>>,
     shard: Shard,
     carrier: Carrier,
@@ -134,6 +138,7 @@ impl Worker {
             inbox,
             mailbox,
             ports,
+            warm,
             routes,
             on_event,
             on_recorded,
@@ -151,6 +156,7 @@ impl Worker {
             inbox,
             mailbox,
             ports,
+            warm: Warm::new(warm),
             routes,
             shard: Shard::new(),
             carrier,
@@ -173,6 +179,7 @@ impl Worker {
             }
             self.read(&mut ready, &mut datagram);
             self.hand_on();
+            self.let_go();
             self.publish();
             self.wait();
         }
@@ -247,7 +254,7 @@ impl Worker {
 
     fn open(&mut self, leg: LegId, seed: u64) {
         let now = self.clock.now();
-        let opened = self.bind().and_then(|pair| {
+        let opened = self.pair(now).and_then(|pair| {
             let port = pair.port;
             let place = self.shard.open(now, leg, seed).ok_or(OpenError::Busy)?;
             if self.carrier.sockets.len() <= place {
@@ -270,6 +277,42 @@ impl Worker {
                 refuse(&self.routes, leg);
                 self.carrier.report(Event::OpenFailed { leg, error });
             }
+        }
+    }
+
+    /// A pair that has rested, or else a new one, or else any.
+    fn pair(&mut self, now: Time) -> Result<Pair, OpenError> {
+        while let Some(pair) = self.warm.rested(now) {
+            if pair.empty() {
+                return Ok(pair);
+            }
+            self.unbind(pair);
+        }
+        let error = match self.bind() {
+            Ok(pair) => return Ok(pair),
+            Err(error) => error,
+        };
+        while let Some(pair) = self.warm.any() {
+            if pair.empty() {
+                return Ok(pair);
+            }
+            self.unbind(pair);
+        }
+        Err(error)
+    }
+
+    /// Closes a pair, before the port can be taken again.
+    fn unbind(&self, pair: Pair) {
+        let port = pair.port;
+        drop(pair);
+        lock(&self.ports).give_back(port);
+    }
+
+    /// Closes what nobody has wanted for a while.
+    fn let_go(&mut self) {
+        let now = self.clock.now();
+        while let Some(pair) = self.warm.stale(now) {
+            self.unbind(pair);
         }
     }
 
@@ -300,10 +343,16 @@ impl Worker {
     fn forget(&mut self, leg: LegId) -> Option<crate::Stats> {
         let (place, stats) = self.shard.close(leg)?;
         if let Some(pair) = self.carrier.sockets.get_mut(place).and_then(Option::take) {
-            let port = pair.port;
-            // Closed before the port can be taken again.
-            drop(pair);
-            lock(&self.ports).give_back(port);
+            let unwatched = [&pair.rtp, &pair.rtcp]
+                .into_iter()
+                .try_for_each(|socket| self.poller.remove(socket));
+            let left = match unwatched {
+                Ok(()) => self.warm.rest(self.clock.now(), pair),
+                Err(_) => Some(pair),
+            };
+            if let Some(pair) = left {
+                self.unbind(pair);
+            }
         }
         Some(stats)
     }
@@ -362,7 +411,8 @@ impl Worker {
 
     fn wait(&self) {
         let Some(tick) = self.next_tick() else {
-            return sockets::wait(&self.mailbox.wake, None, None);
+            let stale = self.warm.next_stale().map(|at| at.since(self.clock.now()));
+            return sockets::wait(&self.mailbox.wake, None, stale);
         };
         let bridges = self.shard.bridges() > 0;
         let read = self.time_of(self.next + if bridges { 0 } else { READ_EVERY as i64 - 1 });

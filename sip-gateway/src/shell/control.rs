@@ -125,6 +125,7 @@ impl Control {
         // When calls are ended, and when we go although somebody has not confirmed it.
         let mut end = None;
         let mut leave = None;
+        self.hand_over();
         loop {
             let wake = self.core.poll_timeout().map(|at| self.clock.instant(at));
             tokio::select! {
@@ -155,6 +156,7 @@ impl Control {
                     return stopped;
                 }
             }
+            self.hand_over();
             if let Some(stopped) = self.broken() {
                 return stopped;
             }
@@ -164,6 +166,14 @@ impl Control {
             if leave.is_none() && self.core.drained() {
                 leave = Some(Instant::now() + LEAVING);
             }
+        }
+    }
+
+    /// Rouses the media threads and hands the journal on, once for all that was taken together.
+    fn hand_over(&mut self) {
+        self.media.rouse();
+        if let Err(error) = self.journal.commit() {
+            self.broken = Some(error.to_string());
         }
     }
 
@@ -349,9 +359,6 @@ impl Control {
                 self.core
                     .handle_input(now, Input::Sip(pronto_sip::Input::FlowFailed { flow }));
             } else {
-                if let Err(error) = self.journal.commit() {
-                    self.broken = Some(error.to_string());
-                }
                 return;
             }
         }
@@ -401,7 +408,7 @@ impl Control {
             pronto_media::Command::Record { recording, .. } => Some(TicketId(recording.0)),
             _ => None,
         };
-        if self.media.command(command).is_err() {
+        if self.media.post(command).is_err() {
             metrics::counter!("pronto_media_commands_refused_total").increment(1);
             if let (Some(recorder), Some(ticket)) = (&self.recorder, recording) {
                 recorder.inlet().end(ticket, 0);

@@ -108,6 +108,10 @@ pub(crate) struct Plan {
     pub(crate) consent: Option<&'static str>,
     /// TLS and WSS sockets too, with a certificate of their own making, and a WS socket.
     pub(crate) secure: bool,
+    /// Operators with a queue and a number of their own, see [`super::line`].
+    pub(crate) lines: usize,
+    /// What the trunk may have up at once, and begin in a second.
+    pub(crate) trunk_calls: Option<u32>,
     /// The processor it is pinned to, where its work is measured.
     pub(crate) processor: Option<usize>,
 }
@@ -126,6 +130,8 @@ impl Default for Plan {
             record: false,
             consent: None,
             secure: false,
+            lines: 0,
+            trunk_calls: None,
             processor: None,
         }
     }
@@ -153,6 +159,7 @@ impl Centre {
         if plan.secure {
             tls::certificate(directory, "centre", ground.ip(CENTRE));
         }
+        super::line::write_flows(directory, plan.lines);
         let config = directory.join("pronto.toml");
         fs::write(&config, plan.toml(&ground)).expect("the test's directory is writable");
         let queue = plan.apart.then(|| start("queue", &config, None));
@@ -485,13 +492,16 @@ impl Plan {
         };
         let mut toml = format!(
             "[sip]\nlisten = [\"udp:{centre}:5060\", \"tcp:{centre}:5060\"{sockets}]\ndomain = \"{DOMAIN}\"\ndrain = \"{drain}\"\n{tls}\
-             [[sip.trunk]]\nname = \"carrier\"\nallow = [\"{net}/26\"]\n\
+             [[sip.trunk]]\nname = \"carrier\"\nallow = [\"{net}/26\"]\n{budget}\
              [media]\nlisten = \"{centre}\"\nports = [20000, 22999]\n\
              [grpc]\nlisten = \"{centre}:50051\"\n[metrics]\nlisten = \"{centre}:9090\"\n[store]\npath = \"var\"\n\
              [gateway]\nqueue = \"http://{centre}:50051\"\nlisten = \"{centre}:50052\"\nmetrics = \"{centre}:9091\"\n\
              [queue_service]\ngrace = \"{grace}\"\n",
             drain = self.drain,
             grace = self.grace,
+            budget = self
+                .trunk_calls
+                .map_or(String::new(), |calls| format!("calls = {calls}\n")),
         );
         for (dial, flow, language) in [
             (ITALIAN, "menu", "it"),
@@ -524,6 +534,7 @@ impl Plan {
                 let _ = writeln!(toml, "consent = \"{prompt}\"");
             }
         }
+        toml += &super::line::toml(self.lines);
         let sitter: (&str, &[&str]) = (SITTER, &["support", "sales"]);
         for (id, queues) in self.operators.iter().chain([&sitter]) {
             let _ = write!(

@@ -9,6 +9,7 @@ pub(crate) mod digest;
 pub(crate) mod ears;
 pub(crate) mod g711;
 pub(crate) mod ground;
+pub(crate) mod line;
 pub(crate) mod message;
 pub(crate) mod phone;
 pub(crate) mod process;

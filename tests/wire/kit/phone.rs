@@ -69,6 +69,11 @@ impl Phone {
         self.local
     }
 
+    /// Its socket, for somebody else to speak through.
+    pub(crate) fn into_socket(self) -> UdpSocket {
+        self.socket
+    }
+
     /// Talks to another server from now on.
     pub(crate) fn talk_to(&mut self, server: SocketAddr) {
         self.server = server;

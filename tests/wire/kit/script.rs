@@ -23,6 +23,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::phone::DOMAIN;
+
 /// The scenario `script` as SIPp's XML. `user` is who speaks. `settle`: how long an ACK is given to arrive, milliseconds,
 /// before the next offer.
 pub(crate) fn xml(name: &str, user: &str, script: &str, settle: u32) -> String {
@@ -157,6 +159,8 @@ struct Writer<'a> {
     cseq: u32,
     sent: BTreeMap<&'a str, Sent>,
     last: &'a str,
+    /// The method of the peer's last request.
+    asked: &'a str,
     requests: u32,
     checks: u32,
     /// Transactions whose response is expected somewhere; SIPp takes no others.
@@ -231,6 +235,8 @@ impl<'a> Writer<'a> {
             uri: uri.unwrap_or_else(|| {
                 if of_invite && !invite.uri.is_empty() {
                     invite.uri
+                } else if method == "REGISTER" {
+                    format!("sip:{DOMAIN}")
                 } else if self.dialog {
                     "[next_url]".to_owned()
                 } else {
@@ -260,6 +266,12 @@ impl<'a> Writer<'a> {
                 format!(" \"Matrix\" <sip:{user}@[local_ip]:[local_port]>;tag=[pid]s[call_number]"),
                 format!(" <sip:[service]@[remote_ip]:[remote_port]>{tag}"),
             )
+        };
+        let (from, to) = if method == "REGISTER" {
+            let address = format!(" <sip:{user}@{DOMAIN}>");
+            (format!("{address};tag=[pid]r"), address)
+        } else {
+            (from, to)
         };
         let overridden = |name: &str| step.below.iter().any(|line| line.starts_with(name));
         let mut field = |name: &str, value: &str| {
@@ -364,18 +376,16 @@ impl<'a> Writer<'a> {
         for line in &step.below {
             self.text += &format!("{line}\n");
         }
-        self.text += &format!(
-            "Contact: <sip:{}@[local_ip]:[contact_port];transport=[transport]>\n",
-            self.user
-        );
+        if !step.below.iter().any(|line| line.starts_with("Contact:")) {
+            self.text += &format!(
+                "Contact: <sip:{}@[local_ip]:[contact_port];transport=[transport]>\n",
+                self.user
+            );
+        }
         self.body(step, "application/sdp");
-        let final_invite = to_invite || (self.called && !self.dialog && !step.verb.starts_with('1'));
         // It is repeated until the ACK.
-        let retrans = if final_invite && self.last == "INVITE" {
-            " retrans=\"500\""
-        } else {
-            ""
-        };
+        let is_final = (to_invite || self.asked == "INVITE") && !step.verb.starts_with('1');
+        let retrans = if is_final { " retrans=\"500\"" } else { "" };
         self.send(retrans);
     }
 
@@ -413,8 +423,8 @@ impl<'a> Writer<'a> {
     /// A request to us.
     fn requested(&mut self, step: &Step<'a>) {
         let mut keep = String::new();
+        self.asked = step.verb;
         if step.verb == "INVITE" {
-            self.last = "INVITE";
             for (name, variable) in [
                 ("Via:", "via"),
                 ("From:", "from"),
@@ -428,7 +438,6 @@ impl<'a> Writer<'a> {
             }
         } else if step.verb == "ACK" {
             self.dialog = true;
-            self.last = "ACK";
         }
         self.receive(&format!("request=\"{}\" rrs=\"true\"", step.verb), step, keep);
     }

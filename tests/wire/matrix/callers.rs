@@ -32,7 +32,7 @@ const ENDING: &[Item] = &[
         ",
     )
     .leaves(&[("completed", "")]),
-    // The other side's BYE crosses ours: 200 to both.
+    // Our BYE crosses theirs, which stays without an answer: ours is answered, and theirs is given up (timer F).
     Item::new(
         "both_hang_up",
         BRIEF,
@@ -43,7 +43,6 @@ const ENDING: &[Item] = &[
         < BYE
         > BYE
         < 200
-        > 200 BYE
         ",
     )
     .leaves(&[("completed", "")]),

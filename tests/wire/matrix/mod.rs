@@ -3,23 +3,29 @@
 //! forgotten all of them, and have exactly the call records that the scenarios say.
 
 mod callers;
+mod limits;
+mod operators;
 mod proofs;
 mod refusals;
+mod registrar;
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::kit::centre::Centre;
-use crate::kit::ground::{CALLER, Ground, free_port};
+use crate::kit::centre::{Centre, PASSWORD};
+use crate::kit::ground::{CALLER, Ground, PHONE, free_port};
+use crate::kit::line::{self, Line};
+use crate::kit::phone::Phone;
 use crate::kit::relay::{Relay, Trouble};
 use crate::kit::script;
-use crate::kit::sipp::{Scenario, Transport};
+use crate::kit::sipp::{Scenario, Sipp, Transport};
 
 /// What one scenario may take, its waits for 64*T1 and retransmissions included.
 const LIMIT: Duration = Duration::from_secs(50);
@@ -49,6 +55,10 @@ struct Item {
     name: &'static str,
     dial: &'static str,
     script: &'static str,
+    /// What the phone of the operator does whom the caller is waiting for; empty: there is none, and `dial` is dialled.
+    operator: &'static str,
+    /// The user part behind whose password the digest is made: `dial` is an operator's then, a new one each time.
+    digest: Option<Digest>,
     /// The outcomes of the call records it leaves, and what each record must hold besides.
     records: &'static [(&'static str, &'static str)],
     ways: &'static [Way],
@@ -60,12 +70,22 @@ struct Item {
     often: &'static [(&'static str, &'static str, usize)],
 }
 
+/// How SIPp proves itself.
+#[derive(Clone, Copy)]
+struct Digest {
+    password: &'static str,
+    /// The uri parameter, without `sip:`.
+    uri: &'static str,
+}
+
 impl Item {
     const fn new(name: &'static str, dial: &'static str, script: &'static str) -> Item {
         Item {
             name,
             dial,
             script,
+            operator: "",
+            digest: None,
             records: &[("caller-hung-up", "")],
             ways: EVERY_WAY,
             host: None,
@@ -85,6 +105,26 @@ impl Item {
     /// Refused: no call, no record.
     const fn refused(name: &'static str, dial: &'static str, script: &'static str) -> Item {
         Item::new(name, dial, script).leaves(&[])
+    }
+
+    /// A caller who waits for an operator, and what both do.
+    const fn rung(name: &'static str, caller: &'static str, operator: &'static str) -> Item {
+        Item {
+            operator,
+            ..Item::new(name, "", caller)
+        }
+    }
+
+    /// An operator who speaks to the registrar.
+    const fn proven(name: &'static str, uri: &'static str, script: &'static str) -> Item {
+        let digest = Digest {
+            password: PASSWORD,
+            uri,
+        };
+        Item {
+            digest: Some(digest),
+            ..Item::refused(name, "", script)
+        }
     }
 
     const fn from(self, host: u8) -> Item {
@@ -112,33 +152,82 @@ struct Run {
     way: Way,
     host: u8,
     user: String,
+    dial: String,
+    /// Its operator's, where it has one.
+    line: usize,
     limit: Duration,
     trouble: Trouble,
 }
 
 impl Run {
+    fn new(item: Item, way: Way, number: usize) -> Run {
+        let caller = format!("39055{number:04}");
+        let (user, dial) = match (item.digest, item.operator) {
+            (Some(_), _) => (line::operator(number), line::operator(number)),
+            (None, "") => (caller, item.dial.to_owned()),
+            (None, _) => (caller, line::number(number)),
+        };
+        let host = if item.digest.is_some() {
+            PHONE + (number % 100) as u8
+        } else {
+            CALLER + (number % 56) as u8
+        };
+        Run {
+            item,
+            way,
+            host: item.host.unwrap_or(host),
+            user,
+            dial,
+            line: number,
+            limit: LIMIT,
+            trouble: trouble(&item),
+        }
+    }
+
     fn name(&self) -> String {
         format!("{}-{:?}", self.item.name, self.way)
     }
 
     fn play(&self, ground: &Ground, centre: SocketAddr) -> Result<(), String> {
+        let called = (!self.item.operator.is_empty()).then(|| self.operator(ground, centre));
         let ip = ground.ip(self.host);
         let relay = (self.way == Way::Lossy).then(|| Relay::open(ip, centre, self.trouble));
-        let directory = ground.subdirectory(&self.name());
+        let port = free_port(ip);
+        let end = End {
+            local: SocketAddr::new(ip, port),
+            contact: relay.as_ref().map_or(port, |relay| relay.back().port()),
+            remote: relay.as_ref().map_or(centre, Relay::front),
+        };
+        let log = ground.subdirectory(&self.name());
+        let caller = self.sipp(&log, &self.user, self.item.script, &end);
+        let verdict = caller.verdict(self.limit + Duration::from_secs(5));
+        let lost = relay
+            .as_ref()
+            .map(|relay| relay.tally().lost.load(Ordering::Relaxed));
+        verdict.map_err(|story| format!("{} ({lost:?} datagrams lost): {story}", self.name()))?;
+        if let Some((sipp, _line, directory)) = called {
+            sipp.verdict(self.limit)
+                .map_err(|story| format!("{}, the operator: {story}", self.name()))?;
+            self.was_asked_once(&directory)?;
+        }
+        self.came_often(&log)
+    }
+
+    /// Starts a SIPp with `directory` for its files.
+    fn sipp(&self, directory: &Path, user: &str, script: &str, end: &End) -> Sipp {
         let file = directory.join("scenario.xml");
         let settle = if self.way == Way::Lossy { SETTLE } else { 0 };
-        let xml = script::xml(&self.name(), &self.user, self.item.script, settle);
-        fs::write(&file, xml).expect("the test's directory is writable");
-        let port = free_port(ip);
-        let contact = relay
-            .as_ref()
-            .map_or(port, |relay| relay.back().port())
-            .to_string();
+        fs::write(&file, script::xml(&self.name(), user, script, settle))
+            .expect("the test's directory is writable");
+        let contact = end.contact.to_string();
         // "-aa": whether we are still there is asked where no RTP comes, and no scenario's business.
         let mut more = vec!["-aa", "-key", "contact_port", &contact, "-key", "fold", "  "];
         if self.way == Way::Lossy || self.item.lenient {
             // What comes twice, or late, is no fault of theirs.
             more.extend(["-default_behaviors", "all,-abortunexp"]);
+        }
+        if let Some(digest) = &self.item.digest {
+            more.extend(["-auth_uri", digest.uri]);
         }
         let scenario = Scenario {
             name: file.to_str().expect("the temporary directory has a name"),
@@ -147,22 +236,70 @@ impl Run {
             } else {
                 Transport::Udp
             },
-            local: (ip, port),
-            server: relay.as_ref().map_or(centre, Relay::front),
-            service: self.item.dial,
+            local: (end.local.ip(), end.local.port()),
+            server: end.remote,
+            service: &self.dial,
             calls: 1,
-            login: None,
+            login: self.item.digest.map(|digest| (user, digest.password)),
             hold: Duration::ZERO,
             timeout: self.limit,
             more: &more,
         };
-        let verdict = scenario
-            .start(&directory)
-            .verdict(self.limit + Duration::from_secs(5));
-        let lost = relay
-            .as_ref()
-            .map(|relay| relay.tally().lost.load(Ordering::Relaxed));
-        verdict.map_err(|story| format!("{} ({lost:?} datagrams lost): {story}", self.name()))?;
+        scenario.start(directory)
+    }
+
+    /// The operator's phone: registered, and ready to be called.
+    fn operator(&self, ground: &Ground, centre: SocketAddr) -> (Sipp, Line, PathBuf) {
+        let id = line::operator(self.line);
+        let ip = ground.ip(PHONE + (self.line % 100) as u8);
+        let sipp = SocketAddr::new(ip, free_port(ip));
+        let directory = ground.subdirectory(&format!("{}-operator", self.name()));
+        let start = |end: &End| self.sipp(&directory, &id, self.item.operator, end);
+        let end = |contact| End {
+            local: sipp,
+            contact,
+            remote: centre,
+        };
+        if self.way == Way::Tcp {
+            let mut run = start(&end(sipp.port()));
+            run.listening(sipp);
+            return (run, Line::over_tcp(&id, centre, sipp), directory);
+        }
+        let trouble = if self.way == Way::Lossy {
+            self.trouble
+        } else {
+            Trouble::NONE
+        };
+        let line = Line::over_udp(Phone::open(&id, ip, centre), centre, sipp, trouble);
+        (start(&end(line.port())), line, directory)
+    }
+
+    /// The operator's phone got one INVITE, however often it came: no other call, no second try with credentials.
+    fn was_asked_once(&self, directory: &Path) -> Result<(), String> {
+        let log = fs::read_to_string(directory.join("messages.log")).unwrap_or_default();
+        let again = received(&log, "INVITE", "2 INVITE");
+        let calls: BTreeSet<&str> = log
+            .split("message received")
+            .skip(1)
+            .filter(|message| {
+                message
+                    .trim_start_matches(|c| c != '\n')
+                    .trim_start()
+                    .starts_with("INVITE")
+            })
+            .filter_map(|message| message.lines().find(|line| line.starts_with("Call-ID:")))
+            .collect();
+        if again == 0 && calls.len() == 1 {
+            return Ok(());
+        }
+        Err(format!(
+            "{}: the operator was called {} times, and {again} times once more\n{log}",
+            self.name(),
+            calls.len()
+        ))
+    }
+
+    fn came_often(&self, directory: &Path) -> Result<(), String> {
         let log = fs::read_to_string(directory.join("messages.log")).unwrap_or_default();
         for (start, method, least) in self.item.often {
             let times = received(&log, start, method);
@@ -175,6 +312,13 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// A SIPp's place: its socket, the port of its Contact, and whom it speaks to.
+struct End {
+    local: SocketAddr,
+    contact: u16,
+    remote: SocketAddr,
 }
 
 /// What the relay does: a fifth of the datagrams never arrives, each way; a tenth where an offer follows an ACK that must
@@ -211,16 +355,9 @@ fn play(mut centre: Centre, items: &[Item]) {
     let each = items
         .iter()
         .flat_map(|item| item.ways.iter().map(move |way| (*item, *way)));
-    let runs: VecDeque<Run> = (0..)
+    let runs: Vec<Run> = (0..)
         .zip(each)
-        .map(|(number, (item, way))| Run {
-            item,
-            way,
-            host: item.host.unwrap_or(CALLER + (number % 56) as u8),
-            user: format!("39055{number:04}"),
-            limit: LIMIT,
-            trouble: trouble(&item),
-        })
+        .map(|(number, (item, way))| Run::new(item, way, number))
         .collect();
     let began = Instant::now();
     let failures = all(&centre, &runs);
@@ -249,7 +386,7 @@ fn play(mut centre: Centre, items: &[Item]) {
     centre.close();
 }
 
-fn all(centre: &Centre, runs: &VecDeque<Run>) -> Vec<String> {
+fn all(centre: &Centre, runs: &[Run]) -> Vec<String> {
     let (ground, server) = (&centre.ground, centre.sip());
     let next = Mutex::new(runs.iter());
     let failures = Mutex::new(Vec::new());

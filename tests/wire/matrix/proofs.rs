@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Item, Run, Way, has_records, received, trouble};
+use super::{Item, Run, Way, has_records, received};
 use crate::kit::centre::{Centre, ITALIAN, Plan};
 use crate::kit::ground::{CALLER, CENTRE, Ground};
 use crate::kit::relay::{Relay, Trouble};
@@ -17,14 +17,10 @@ const HANGS_UP: &str = "
     < 200
     ";
 
-fn run(item: Item, way: Way, host: u8) -> Run {
+fn run(item: Item, way: Way, host: usize) -> Run {
     Run {
-        item,
-        way,
-        host: CALLER + host,
-        user: format!("39055{host:04}"),
         limit: Duration::from_secs(6),
-        trouble: trouble(&item),
+        ..Run::new(item, way, host)
     }
 }
 

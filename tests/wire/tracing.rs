@@ -96,5 +96,8 @@ fn captured(centre: &Centre, id: &str, messages: usize) {
         read.status.success() && packets == messages,
         "{packets} of {messages}\n{text}"
     );
-    assert!(text.contains("INVITE sip:") && !text.contains("bad udp"), "{text}");
+    assert!(
+        text.contains("INVITE sip:") && !text.contains("bad udp"),
+        "{text}"
+    );
 }

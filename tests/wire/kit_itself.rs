@@ -420,7 +420,7 @@ fn the_operators_of_sipp_are_busy_ring_and_register() {
             .expect("the URI it signed")
             .to_owned();
         let expected = digest::response(
-            "wire",
+            ("MD5", "wire"),
             "n0nce",
             "REGISTER",
             &uri,

@@ -18,6 +18,7 @@ mod kit_itself;
 mod matrix;
 mod offers;
 mod recording;
+mod registrar;
 mod rough;
 mod signalling;
 mod stop;

@@ -112,6 +112,8 @@ pub(crate) struct Plan {
     pub(crate) lines: usize,
     /// What the trunk may have up at once, and begin in a second.
     pub(crate) trunk_calls: Option<u32>,
+    /// `[sip] digest`, as it is written.
+    pub(crate) digest: &'static str,
     /// The processor it is pinned to, where its work is measured.
     pub(crate) processor: Option<usize>,
 }
@@ -132,6 +134,7 @@ impl Default for Plan {
             secure: false,
             lines: 0,
             trunk_calls: None,
+            digest: "[\"md5\"]",
             processor: None,
         }
     }
@@ -491,13 +494,14 @@ impl Plan {
             (String::new(), "")
         };
         let mut toml = format!(
-            "[sip]\nlisten = [\"udp:{centre}:5060\", \"tcp:{centre}:5060\"{sockets}]\ndomain = \"{DOMAIN}\"\ndrain = \"{drain}\"\n{tls}\
+            "[sip]\nlisten = [\"udp:{centre}:5060\", \"tcp:{centre}:5060\"{sockets}]\ndomain = \"{DOMAIN}\"\ndrain = \"{drain}\"\ndigest = {digest}\n{tls}\
              [[sip.trunk]]\nname = \"carrier\"\nallow = [\"{net}/26\"]\n{budget}\
              [media]\nlisten = \"{centre}\"\nports = [20000, 22999]\n\
              [grpc]\nlisten = \"{centre}:50051\"\n[metrics]\nlisten = \"{centre}:9090\"\n[store]\npath = \"var\"\n\
              [gateway]\nqueue = \"http://{centre}:50051\"\nlisten = \"{centre}:50052\"\nmetrics = \"{centre}:9091\"\n\
              [queue_service]\ngrace = \"{grace}\"\n",
             drain = self.drain,
+            digest = self.digest,
             grace = self.grace,
             budget = self
                 .trunk_calls

@@ -1,31 +1,46 @@
-//! The answer to a digest challenge (RFC 7616), MD5 with qop=auth: what every phone can do.
+//! The answer to a digest challenge (RFC 7616) with qop=auth: MD5, which every phone can, SHA-256 and SHA-512-256.
 
 use md5::{Digest, Md5};
+use sha2::{Sha256, Sha512_256};
 
 /// The value of an Authorization header that answers `challenge`, the value of a WWW-Authenticate header.
 pub(crate) fn answer(challenge: &str, method: &str, uri: &str, user: &str, password: &str) -> String {
     let realm = parameter(challenge, "realm").expect("a challenge has a realm");
     let nonce = parameter(challenge, "nonce").expect("a challenge has a nonce");
+    let algorithm = algorithm(challenge);
     let (count, client_nonce) = ("00000001", "0a4f113b");
-    let response = response(realm, nonce, method, uri, (user, password), (count, client_nonce));
+    let response = response(
+        (algorithm, realm),
+        nonce,
+        method,
+        uri,
+        (user, password),
+        (count, client_nonce),
+    );
     let opaque = parameter(challenge, "opaque")
         .map(|opaque| format!(", opaque=\"{opaque}\""))
         .unwrap_or_default();
     format!(
         "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", response=\"{response}\", \
-         algorithm=MD5, cnonce=\"{client_nonce}\", qop=auth, nc={count}{opaque}"
+         algorithm={algorithm}, cnonce=\"{client_nonce}\", qop=auth, nc={count}{opaque}"
     )
 }
 
-/// RFC 7616 §3.4.1 with MD5 and qop=auth, for a user and password, a nonce count and client nonce.
+/// Which algorithm a challenge asks for.
+pub(crate) fn algorithm(challenge: &str) -> &str {
+    parameter(challenge, "algorithm").unwrap_or("MD5")
+}
+
+/// RFC 7616 §3.4.1 with qop=auth, for an algorithm and realm, a user and password, a nonce count and client nonce.
 pub(crate) fn response(
-    realm: &str,
+    (algorithm, realm): (&str, &str),
     nonce: &str,
     method: &str,
     uri: &str,
     (user, password): (&str, &str),
     (count, client_nonce): (&str, &str),
 ) -> String {
+    let hex = |text: &str| hex(algorithm, text);
     let secret = hex(&format!("{user}:{realm}:{password}"));
     let request = hex(&format!("{method}:{uri}"));
     hex(&format!("{secret}:{nonce}:{count}:{client_nonce}:auth:{request}"))
@@ -50,9 +65,12 @@ pub(crate) fn parameter<'a>(challenge: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-fn hex(text: &str) -> String {
-    Md5::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+fn hex(algorithm: &str, text: &str) -> String {
+    let hash = match algorithm {
+        "MD5" => Md5::digest(text).to_vec(),
+        "SHA-256" => Sha256::digest(text).to_vec(),
+        "SHA-512-256" => Sha512_256::digest(text).to_vec(),
+        other => panic!("no phone knows {other}"),
+    };
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

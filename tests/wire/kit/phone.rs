@@ -32,6 +32,9 @@ pub(crate) struct Phone {
     local: SocketAddr,
     server: SocketAddr,
     user: String,
+    /// The algorithm the last challenge asked for.
+    #[allow(dead_code, reason = "the load bench does not ask")]
+    pub(crate) asked: String,
     inbox: VecDeque<Message>,
     /// Call-IDs of the calls that came in, so that a retransmitted INVITE is no second call.
     rung: BTreeSet<String>,
@@ -60,6 +63,7 @@ impl Phone {
             local,
             server,
             user: user.to_owned(),
+            asked: String::new(),
             inbox: VecDeque::new(),
             rung: BTreeSet::new(),
         }
@@ -145,6 +149,7 @@ impl Phone {
             return challenged.status();
         }
         let challenge = challenged.header("WWW-Authenticate")?;
+        self.asked = digest::algorithm(challenge).to_owned();
         let proof = digest::answer(challenge, "REGISTER", &call.target, &self.user, password);
         call.next();
         self.request(

@@ -61,6 +61,7 @@ pub(crate) fn gateway(
     Ok(ShellSettings {
         name: config.gateway.name.clone(),
         listen: listen.collect(),
+        dscp: (config.sip.dscp, config.media.dscp),
         tls: config.sip.tls.clone().map(tls_files),
         origins: config.sip.origins.clone(),
         sip: sip::Settings {

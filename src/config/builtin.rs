@@ -10,7 +10,7 @@ use pronto_types::{InvalidName, Language, OperatorId, QueueName};
 
 use super::report::Report;
 use super::settings::{Config, Credential, Digest, Media, Number, Operator, SignIn, Sip, Trunk};
-use super::{people, registrar, services, sip};
+use super::{dscp, people, registrar, services, sip};
 
 const NUMBERS: [(&str, Language); 2] = [("800", Language::Italian), ("801", Language::English)];
 const QUEUES: [&str; 2] = ["support", "sales"];
@@ -63,6 +63,7 @@ fn build() -> Result<Config, Box<dyn std::error::Error>> {
             listen: sip::default_listen(),
             domain: sip::DOMAIN.to_owned(),
             advertise: None,
+            dscp: dscp::SIGNALLING,
             drain: sip::DRAIN,
             digest: vec![Digest::Md5],
             trunks: vec![Trunk {
@@ -77,6 +78,7 @@ fn build() -> Result<Config, Box<dyn std::error::Error>> {
             advertise: None,
             first_port,
             last_port,
+            dscp: dscp::MEDIA,
             learn: true,
         },
         grpc: services::local(services::GRPC_PORT),

@@ -66,6 +66,8 @@ pub struct Sip {
     pub domain: String,
     /// `advertise`: the public address behind NAT, written into Via and Contact. Default: the listening one.
     pub advertise: Option<IpAddr>,
+    /// `dscp`: the class of service of signalling (RFC 2474), 0 to 63. Default 24, CS3.
+    pub dscp: u8,
     /// `drain`: after SIGTERM, how long calls may go on. Default `600s`.
     pub drain: Duration,
     /// `digest`: the algorithms phones are asked for, best first (RFC 8760). Default `["md5"]`: some phones fail as soon as
@@ -163,6 +165,8 @@ pub struct Media {
     pub first_port: u16,
     /// `ports[1]`: the last port, above the first. Default 29999.
     pub last_port: u16,
+    /// `dscp`: the class of service of sound (RFC 2474), 0 to 63. Default 46, expedited forwarding.
+    pub dscp: u8,
     /// `learn`: take the media address once from the first packet, where the SDP does not name the signalling
     /// source (symmetric RTP, RFC 4961). Default true.
     pub learn: bool,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 
+use super::dscp;
 use super::nearest::quoted;
 use super::problem::{Problem, Problems};
 use super::section::{Section, Table, Text, Wrong};
@@ -51,6 +52,7 @@ pub(super) fn read<'t>(
     let listen = listen.map_or_else(default_listen, |texts| read_listen(&mut section, &texts));
     let domain = section.parsed("domain", "a domain name", parse_domain);
     let advertise = read_advertise(&mut section);
+    let dscp = dscp::read(&mut section, dscp::SIGNALLING);
     let drain = section.duration("drain", DRAIN, Duration::ZERO..=24 * HOUR);
     let digest = read_digest(&mut section).unwrap_or_else(|| vec![Digest::Md5]);
     let trunks = section.tables("trunk", "[[sip.trunk]]", MOST_TRUNKS);
@@ -77,6 +79,7 @@ pub(super) fn read<'t>(
         listen,
         domain,
         advertise,
+        dscp,
         drain,
         digest,
         trunks: read_trunks(trunks, problems),
@@ -310,6 +313,7 @@ pub(super) fn read_media(table: Table<'_>, problems: &mut Problems) -> Media {
     });
     let advertise = read_advertise(&mut section);
     let (first_port, last_port) = read_ports(&mut section);
+    let dscp = dscp::read(&mut section, dscp::MEDIA);
     let learn = section.flag("learn", true);
     if let (Some(address), None) = (listen.filter(IpAddr::is_unspecified), advertise) {
         needs_advertise(&mut section, address);
@@ -320,6 +324,7 @@ pub(super) fn read_media(table: Table<'_>, problems: &mut Problems) -> Media {
         advertise,
         first_port,
         last_port,
+        dscp,
         learn,
     }
 }

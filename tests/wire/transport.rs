@@ -1,11 +1,15 @@
 //! The other ways a phone may come: TLS and WebSockets, with phones that share no code with the product.
 
-use std::time::Instant;
+use std::io::{Read, Write};
+use std::net::{Ipv6Addr, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
 
 use crate::kit::baresip::{Account, Baresip};
-use crate::kit::centre::{Centre, PASSWORD, Plan, STRAIGHT};
+use crate::kit::browser::{Browser, offer};
+use crate::kit::centre::{Centre, ITALIAN, PASSWORD, Plan, STRAIGHT, clip};
 use crate::kit::g711::Law;
-use crate::kit::ground::CALLER;
+use crate::kit::ground::{CALLER, PHONE};
+use crate::kit::message::{Message, parameter};
 use crate::kit::phone::PATIENCE;
 use crate::kit::rtp::{RtpEndpoint, Sound};
 use crate::kit::tls::{certificate, is_believed};
@@ -74,5 +78,123 @@ fn a_phone_over_tls_answers_a_caller_and_a_new_certificate_does_not_drop_its_cal
         "the BYE comes over TLS"
     );
     assert!(operator.quit());
+    centre.close();
+}
+
+/// node, its packages and a registration.
+const A_PAGE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_web_page_over_websockets_answers_a_caller_on_the_connection_it_opened() {
+    let centre = secure();
+    for (over, host, user) in [("wss", 0, "101"), ("ws", 1, "102")] {
+        let page_rtp = RtpEndpoint::open(centre.ip(PHONE + host));
+        let mut page = Browser::start(&centre, user, over, &offer(&page_rtp), &["answer"]);
+        let contact = page.says("registered", A_PAGE).expect("the page registers");
+        assert!(
+            contact.contains(".invalid;transport=ws"),
+            "nobody can connect to {contact}"
+        );
+        let mut caller = centre.caller(host);
+        let rtp = RtpEndpoint::open(centre.ip(CALLER + host));
+        let start = Instant::now();
+        let mut call = caller.call(STRAIGHT, &rtp, Law::Mu);
+        rtp.say(Sound::Tone(500.0));
+        assert!(page.talk(&page_rtp, PATIENCE), "the page is offered the call");
+        page_rtp.say(Sound::Tone(900.0));
+        assert!(
+            page.says("established", PATIENCE).is_some(),
+            "our ACK comes to the page"
+        );
+        assert!(
+            rtp.wait_for_tone(900.0, start, PATIENCE).is_some(),
+            "the page is heard"
+        );
+        assert!(
+            page_rtp.wait_for_tone(500.0, start, PATIENCE).is_some(),
+            "and hears"
+        );
+        assert!(caller.hang_up(&mut call));
+        assert!(
+            page.says("ended", PATIENCE).is_some(),
+            "our BYE comes to the page"
+        );
+        assert!(page.has_ended(PATIENCE));
+    }
+    centre.close();
+}
+
+#[test]
+fn a_web_page_calls_a_number_and_hangs_up() {
+    let centre = secure();
+    let rtp = RtpEndpoint::open(centre.ip(PHONE));
+    let start = Instant::now();
+    let mut page = Browser::start(&centre, "101", "wss", &offer(&rtp), &["call", ITALIAN]);
+    assert!(page.says("established", A_PAGE).is_some(), "the number answers");
+    assert!(page.talk(&rtp, PATIENCE));
+    let welcomed = rtp.wait_for_clip(&clip("it/welcome"), start, A_PAGE);
+    assert!(welcomed.is_some(), "the page is welcomed");
+    page.hang_up();
+    assert!(page.says("ended", PATIENCE).is_some());
+    assert!(page.has_ended(PATIENCE));
+    centre.close();
+}
+
+#[test]
+fn a_web_page_that_offers_encrypted_media_alone_is_told_that_it_cannot_be() {
+    let centre = secure();
+    let rtp = RtpEndpoint::open(centre.ip(PHONE));
+    let encrypted = offer(&rtp).replace("RTP/AVP", "UDP/TLS/RTP/SAVPF");
+    let mut page = Browser::start(&centre, "101", "wss", &encrypted, &["call", ITALIAN]);
+    let refused = page.says("refused", A_PAGE).expect("the offer is refused");
+    assert_eq!(refused.split(' ').next(), Some("488"), "{refused}");
+    assert!(page.has_ended(PATIENCE));
+    centre.close();
+}
+
+fn options(transport: &str, from: &str, to: &str) -> String {
+    format!(
+        "OPTIONS sip:{to} SIP/2.0\r\nVia: SIP/2.0/{transport} {from};branch=z9hG4bK{transport};rport\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:a@{from}>;tag=1\r\nTo: <sip:{to}>\r\nCall-ID: {transport}\r\n\
+         CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+#[test]
+fn ipv6_is_spoken_over_udp_and_tcp_and_told_back_in_the_via() {
+    let centre = secure();
+    let mut buffer = [0; 4_096];
+    let socket = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).expect("this machine has IPv6");
+    socket
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a positive timeout is accepted");
+    let (here, there) = (socket.local_addr().expect("bound"), centre.sip_over_ipv6("udp"));
+    socket
+        .send_to(options("UDP", "[::1]:9", &there.to_string()).as_bytes(), there)
+        .expect("the loopback takes a datagram");
+    let length = socket
+        .recv(&mut buffer)
+        .expect("an answer to the source, not to port 9");
+    let answer = Message::parse(&buffer[..length]).expect("SIP");
+    let via = answer.header("Via").expect("the Via comes back");
+    assert_eq!(answer.status(), Some(200));
+    assert_eq!(parameter(via, "rport"), Some(here.port().to_string().as_str()));
+
+    let mut stream = TcpStream::connect(centre.sip_over_ipv6("tcp")).expect("a connection is taken");
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a positive timeout is accepted");
+    let request = options("TCP", "[2001:db8::1]:5060", "[::1]");
+    // Two in one segment, and a keep-alive between them.
+    let two = format!("{request}\r\n\r\n{}", request.replace("z9hG4bK", "z9hG4bKtwo"));
+    stream.write_all(two.as_bytes()).expect("the loopback takes it");
+    let mut text = String::new();
+    while text.matches("SIP/2.0 200").count() < 2 {
+        let length = stream.read(&mut buffer).expect("both are answered");
+        assert!(length > 0, "closed after {text}");
+        text += &String::from_utf8_lossy(&buffer[..length]);
+    }
+    assert!(text.contains(";received=::1;rport="), "{text}");
+    drop(stream);
     centre.close();
 }

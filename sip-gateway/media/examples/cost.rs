@@ -23,6 +23,7 @@ fn main() {
     let (sender, events) = mpsc::channel();
     let media = Media::start(MediaSettings {
         listen: "127.77.9.1".parse().unwrap(),
+        dscp: 46,
         ports: (20_000, 39_999),
         threads: 1,
         on_event: Box::new(move |event| drop(sender.send(event))),

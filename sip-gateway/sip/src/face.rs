@@ -45,11 +45,16 @@ impl Face {
     }
 
     pub(crate) fn write_via(&self, flow: Flow, branch: Tag, out: &mut Vec<u8>) {
-        let (transport, address) = (flow.transport.as_str(), self.address(flow));
+        let sent_by = self.sent_by(flow);
         push_display(
             out,
-            format_args!("Via: SIP/2.0/{transport} {address};branch=z9hG4bK{branch};rport\r\n"),
+            format_args!("Via: {sent_by};branch=z9hG4bK{branch};rport\r\n"),
         );
+    }
+
+    /// What our Via says of a flow.
+    pub(crate) fn sent_by(&self, flow: Flow) -> String {
+        format!("SIP/2.0/{} {}", flow.transport.as_str(), self.address(flow))
     }
 
     /// Our Contact's URI on this flow; `user` must be escaped.

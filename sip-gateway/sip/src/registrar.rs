@@ -142,6 +142,12 @@ impl Registrar {
         news
     }
 
+    /// Whether a phone has said that it keeps this flow open, to be reached on it (RFC 5626 §4.2).
+    pub(crate) fn keeps_flow(&self, flow: Flow) -> bool {
+        let mut there = self.operators_at(flow).flat_map(|o| self.of(o));
+        there.any(|b| b.flow == flow && b.instance.is_some())
+    }
+
     /// The Route to a binding.
     pub(crate) fn path_to(&self, contact: &[u8], flow: Flow) -> Vec<Bytes> {
         let bindings = self.operators_at(flow).flat_map(|o| self.of(o));

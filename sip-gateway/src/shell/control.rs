@@ -382,7 +382,12 @@ impl Control {
                         return self.failed.push(flow);
                     }
                     self.next_connection += 1;
-                    let connection = tcp::connect(self.next_connection, flow, self.happened.clone());
+                    let connection = tcp::connect(
+                        self.next_connection,
+                        flow,
+                        self.sockets.doors.dscp,
+                        self.happened.clone(),
+                    );
                     self.sockets.streams.insert(flow, connection);
                 }
                 let full = self

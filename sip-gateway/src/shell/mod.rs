@@ -84,6 +84,8 @@ pub struct ShellSettings {
     /// The web pages whose scripts may connect over WS and WSS, as they stand in an Origin field; `*` for all. Who sends no
     /// Origin is no browser, and asked for its password like everybody.
     pub origins: Vec<String>,
+    /// The differentiated services codepoints of signalling and of media, 0 to 63 (RFC 2474).
+    pub dscp: (u8, u8),
     /// The endpoint's settings; `listen` in it is filled with the addresses bound.
     pub sip: pronto_sip::Settings,
     /// The core's settings.
@@ -258,6 +260,7 @@ fn listen(
     sockets.doors = tcp::Doors {
         certificates,
         origins: settings.origins.clone().into(),
+        dscp: settings.dscp.0,
     };
     let mut listening = Vec::new();
     for &(transport, address) in &settings.listen {
@@ -267,7 +270,7 @@ fn listen(
             source,
         };
         let local = if transport == Transport::Udp {
-            let socket = udp::listen(address, happened.clone()).map_err(failed)?;
+            let socket = udp::listen(address, settings.dscp.0, happened.clone()).map_err(failed)?;
             sockets.udp(socket).map_err(failed)?
         } else {
             tcp::listen(transport, address, happened.clone()).map_err(failed)?
@@ -290,6 +293,7 @@ fn media(settings: &ShellSettings, inner: &mpsc::Sender<Happened>) -> Result<(Me
     let media = Media::start(MediaSettings {
         listen: settings.media_listen,
         ports: settings.media_ports,
+        dscp: settings.dscp.1,
         threads: settings.media_threads,
         on_event: Box::new(move |event| {
             // The inbox holds thousands; where even that is full, the control plane is beyond saving this event.

@@ -11,13 +11,14 @@ use bytes::Bytes;
 use pronto_sip::framing::{Framer, PONG};
 use pronto_sip::{Flow, Transport};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::Happened;
 use super::tls::Certificates;
+use super::udp::mark;
 use super::ws;
 
 /// Messages waiting to be written to one connection; at the limit the connection is closed.
@@ -57,6 +58,8 @@ pub(super) struct Doors {
     pub(super) certificates: Option<Certificates>,
     /// Web pages whose scripts may connect over WS and WSS.
     pub(super) origins: Arc<[String]>,
+    /// The class of service asked for, on every connection.
+    pub(super) dscp: u8,
 }
 
 /// What the control plane holds of a connection. Dropped, the connection is closed at once.
@@ -134,7 +137,7 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// What every connection is told before its first octet. All are wishes: signalling flows without them.
-fn tune(stream: &TcpStream) {
+fn tune(stream: &TcpStream, dscp: u8) {
     // Signalling is small and wants to go out at once.
     let _ = stream.set_nodelay(true);
     let socket = socket2::SockRef::from(stream);
@@ -144,6 +147,7 @@ fn tune(stream: &TcpStream) {
         .with_retries(ASKED);
     let _ = socket.set_tcp_keepalive(&keepalive);
     let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+    mark(&socket, stream.local_addr().is_ok_and(|at| at.is_ipv6()), dscp);
 }
 
 /// Starts the task of an accepted connection.
@@ -156,7 +160,7 @@ pub(super) fn adopt(
 ) -> Connection {
     let (write, queue) = mpsc::channel(WRITE_QUEUE);
     let task = tokio::spawn(async move {
-        tune(&stream);
+        tune(&stream, doors.dscp);
         enter((flow, id), stream, doors, queue, &happened).await;
     });
     Connection {
@@ -167,12 +171,12 @@ pub(super) fn adopt(
 }
 
 /// Connects to a phone; what is queued meanwhile is sent then.
-pub(super) fn connect(id: u64, flow: Flow, happened: mpsc::Sender<Happened>) -> Connection {
+pub(super) fn connect(id: u64, flow: Flow, dscp: u8, happened: mpsc::Sender<Happened>) -> Connection {
     let (write, queue) = mpsc::channel(WRITE_QUEUE);
     let task = tokio::spawn(async move {
-        match tokio::time::timeout(CONNECT, TcpStream::connect(flow.remote)).await {
+        match tokio::time::timeout(CONNECT, dial(flow)).await {
             Ok(Ok(stream)) => {
-                tune(&stream);
+                tune(&stream, dscp);
                 serve((flow, id), stream.into_split(), queue, &happened, None).await;
             }
             _ => {
@@ -186,6 +190,19 @@ pub(super) fn connect(id: u64, flow: Flow, happened: mpsc::Sender<Happened>) -> 
         write,
         task: Some(task.abort_handle()),
     }
+}
+
+/// From the address that phones know us by, if it is one: a trunk may look at it.
+async fn dial(flow: Flow) -> std::io::Result<TcpStream> {
+    let socket = if flow.remote.is_ipv6() {
+        TcpSocket::new_v6()?
+    } else {
+        TcpSocket::new_v4()?
+    };
+    if !flow.local.ip().is_unspecified() {
+        socket.bind(SocketAddr::new(flow.local.ip(), 0))?;
+    }
+    socket.connect(flow.remote).await
 }
 
 /// Through the doors that the transport has, then to messages. The limit of the first message is counted from behind them.

@@ -21,6 +21,7 @@ const KERNEL_BUFFER: usize = 4 << 20;
 /// The address cannot be bound.
 pub(super) fn listen(
     address: SocketAddr,
+    dscp: u8,
     happened: mpsc::Sender<Happened>,
 ) -> std::io::Result<Arc<UdpSocket>> {
     let domain = socket2::Domain::for_address(address);
@@ -31,12 +32,23 @@ pub(super) fn listen(
     // The kernel caps these at its own limit; a smaller buffer is no error.
     let _ = socket.set_recv_buffer_size(KERNEL_BUFFER);
     let _ = socket.set_send_buffer_size(KERNEL_BUFFER);
+    mark(&socket, address.is_ipv6(), dscp);
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     let socket = Arc::new(UdpSocket::from_std(socket.into())?);
     let local = socket.local_addr()?;
     tokio::spawn(read(Arc::clone(&socket), local, happened));
     Ok(socket)
+}
+
+/// Asks the network for signalling's class of service (RFC 2474, RFC 4594 §4.2). A wish: a socket without it is no error.
+pub(super) fn mark(socket: &socket2::Socket, v6: bool, dscp: u8) {
+    let class = u32::from(dscp) << 2;
+    let _ = if v6 {
+        socket.set_tclass_v6(class)
+    } else {
+        socket.set_tos_v4(class)
+    };
 }
 
 async fn read(socket: Arc<UdpSocket>, local: SocketAddr, happened: mpsc::Sender<Happened>) {
@@ -56,6 +68,22 @@ async fn read(socket: Arc<UdpSocket>, local: SocketAddr, happened: mpsc::Sender<
             }
             // An ICMP error of an earlier datagram surfaces here; the socket goes on.
             Err(error) => tracing::debug!(%error, "udp receive"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn datagrams_of_both_families_carry_the_class_of_signalling() {
+        for (address, v6) in [("127.0.0.1:0", false), ("[::1]:0", true)] {
+            let (happened, _inbox) = mpsc::channel(1);
+            let socket = listen(address.parse().unwrap(), 24, happened).unwrap();
+            let socket = socket2::SockRef::from(&*socket);
+            let class = if v6 { socket.tclass_v6() } else { socket.tos_v4() };
+            assert_eq!(class.unwrap(), 24 << 2, "{address}");
         }
     }
 }

@@ -106,7 +106,7 @@ pub(crate) struct Plan {
     pub(crate) record: bool,
     /// The prompt that tells the caller so.
     pub(crate) consent: Option<&'static str>,
-    /// TLS and WSS sockets too, with a certificate of their own making, and a WS socket.
+    /// TLS and WSS sockets too, with a certificate of their own making, a WS socket, and IPv6.
     pub(crate) secure: bool,
     /// Operators with a queue and a number of their own, see [`super::line`].
     pub(crate) lines: usize,
@@ -197,6 +197,15 @@ impl Centre {
             );
         }
         panic!("the product does not answer OPTIONS on {}", self.sip());
+    }
+
+    /// Where IPv6 is spoken over this transport, in a centre that does.
+    pub(crate) fn sip_over_ipv6(&self, transport: &str) -> SocketAddr {
+        let log = self.log();
+        let of = format!("{transport}:[");
+        let line = log.lines().find_map(|line| line.split_once(&of));
+        line.and_then(|(_, rest)| format!("[{rest}").parse().ok())
+            .expect("the greeting names each socket")
     }
 
     /// Where TLS is spoken, in a centre that does.
@@ -487,7 +496,10 @@ impl Plan {
             panic!("the loopback's /8 is IPv4")
         };
         let (sockets, tls) = if self.secure {
-            let more = format!(", \"tls:{centre}:5061\", \"ws:{centre}:8080\", \"wss:{centre}:8443\"");
+            // Of IPv6's loopback there is one for all: the port is whatever is free.
+            let more = format!(
+                ", \"udp:[::1]:0\", \"tcp:[::1]:0\", \"tls:{centre}:5061\", \"ws:{centre}:8080\", \"wss:{centre}:8443\""
+            );
             let tls = "[sip.tls]\ncertificate = \"centre.crt\"\nkey = \"centre.key\"\n[sip.websocket]\norigins = [\"https://desk.example\"]\n";
             (more, tls)
         } else {

@@ -4,6 +4,7 @@
 //! Everything here waits for an event with a deadline. Nothing sleeps.
 
 pub(crate) mod baresip;
+pub(crate) mod browser;
 pub(crate) mod centre;
 pub(crate) mod digest;
 pub(crate) mod ears;

@@ -36,6 +36,9 @@ pub struct MediaSettings {
     pub listen: IpAddr,
     /// The port range, ends included: even ports for RTP, the next one for RTCP.
     pub ports: (u16, u16),
+    /// The differentiated services codepoint of what is sent, 0 to 63 (RFC 2474). Telephones send 46, expedited forwarding
+    /// (RFC 3246, RFC 4594 §4.1).
+    pub dscp: u8,
     /// How many threads, 1 to 64.
     pub threads: usize,
     /// Where events go. Called on a media thread: it must not block.
@@ -196,6 +199,7 @@ impl Media {
             });
             let worker = Worker::new(thread::Parts {
                 listen: settings.listen,
+                dscp: settings.dscp,
                 clock,
                 poller: Poller::new()?,
                 inbox,

@@ -16,8 +16,6 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Expedited forwarding (RFC 3246), as telephones send it: DSCP 46 in the upper six bits.
-const EXPEDITED: u32 = 46 << 2;
 /// Kernel memory one leg may fill: some 100 packets, so a flood on one port costs only that port.
 const RECEIVE_BUFFER: usize = 128 * 1024;
 
@@ -48,45 +46,31 @@ impl Pair {
     }
 }
 
-/// Binds `port` for RTP and the next one for RTCP.
-pub(super) fn bind_pair(listen: IpAddr, port: u16) -> io::Result<Pair> {
-    let rtp = bind(SocketAddr::new(listen, port))?;
-    let rtcp = bind(SocketAddr::new(listen, port + 1))?;
+/// Binds `port` for RTP and the next one for RTCP; their packets carry this DSCP.
+pub(super) fn bind_pair(listen: IpAddr, port: u16, dscp: u8) -> io::Result<Pair> {
+    let rtp = bind(SocketAddr::new(listen, port), dscp)?;
+    let rtcp = bind(SocketAddr::new(listen, port + 1), dscp)?;
     Ok(Pair { rtp, rtcp, port })
 }
 
-fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+fn bind(address: SocketAddr, dscp: u8) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     // Both are wishes: media flows without them.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-    let _ = if address.is_ipv4() {
-        socket.set_tos_v4(EXPEDITED)
+    let class = u32::from(dscp) << 2;
+    // An IPv6 socket may send IPv4 too.
+    let _ = socket.set_tos_v4(class);
+    let _ = if address.is_ipv6() {
+        socket.set_tclass_v6(class)
     } else {
-        set_tclass_v6(&socket)
+        Ok(())
     };
     if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
         socket.set_only_v6(false)?;
     }
     socket.bind(&address.into())?;
     Ok(socket.into())
-}
-
-fn set_tclass_v6(socket: &Socket) -> io::Result<()> {
-    let class = EXPEDITED as libc::c_int;
-    let length = size_of_val(&class) as libc::socklen_t;
-    // SAFETY: the descriptor is open, as its owner is borrowed, and `length` octets of a local are read.
-    checked(unsafe {
-        let value = (&raw const class).cast();
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_IPV6,
-            libc::IPV6_TCLASS,
-            value,
-            length,
-        )
-    })?;
-    Ok(())
 }
 
 /// The address as the socket's family wants it: an IPv4 peer of an IPv6 socket is a mapped address.

@@ -27,6 +27,7 @@ fn bench(listen: &str, ports: (u16, u16), threads: usize) -> Bench {
     });
     let media = Media::start(MediaSettings {
         listen: listen.parse().unwrap(),
+        dscp: 46,
         ports,
         threads,
         on_event,
@@ -256,6 +257,7 @@ fn an_address_that_is_not_ours_gives_no_sockets_and_a_range_without_pairs_no_thr
     assert_eq!(bench.refused(1), OpenError::NoSockets);
     let settings = MediaSettings {
         listen: "127.0.0.1".parse().unwrap(),
+        dscp: 46,
         ports: (30_001, 30_002),
         threads: 1,
         on_event: Box::new(|_| {}),
@@ -307,6 +309,7 @@ fn a_full_thread_says_so_but_always_takes_a_close() {
     let released = Mutex::new(released);
     let media = Media::start(MediaSettings {
         listen: "127.77.3.2".parse().unwrap(),
+        dscp: 46,
         ports: (30_000, 30_009),
         threads: 1,
         on_event: Box::new(move |event| {
@@ -335,4 +338,22 @@ fn a_full_thread_says_so_but_always_takes_a_close() {
     assert_eq!(media.command(Command::Close { leg: LegId(1) }), Ok(()));
     drop(release);
     assert!(matches!(busy.recv_timeout(PATIENCE), Ok(Event::Closed { .. })));
+}
+
+#[test]
+fn sound_carries_its_class_of_service_over_both_families() {
+    for address in ["127.77.4.1", "::1"] {
+        let pair = (0..100)
+            .find_map(|port| super::sockets::bind_pair(address.parse().unwrap(), 31_000 + 2 * port, 46).ok())
+            .expect("a free pair of ports");
+        for socket in [&pair.rtp, &pair.rtcp] {
+            let socket = socket2::SockRef::from(socket);
+            let class = if address == "::1" {
+                socket.tclass_v6()
+            } else {
+                socket.tos_v4()
+            };
+            assert_eq!(class.unwrap(), 46 << 2, "{address}");
+        }
+    }
 }

@@ -39,6 +39,7 @@ const DATAGRAM: usize = 1_500;
 /// What a thread is made of.
 pub(super) struct Parts {
     pub(super) listen: IpAddr,
+    pub(super) dscp: u8,
     pub(super) clock: Clock,
     pub(super) poller: Poller,
     pub(super) inbox: Receiver<Command>,
@@ -54,6 +55,7 @@ pub(super) struct Parts {
 /// A media thread's whole state.
 pub(super) struct Worker {
     listen: IpAddr,
+    dscp: u8,
     clock: Clock,
     poller: Poller,
     inbox: Receiver<Command>,
@@ -133,6 +135,7 @@ impl Worker {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts {
             listen,
+            dscp,
             clock,
             poller,
             inbox,
@@ -151,6 +154,7 @@ impl Worker {
         };
         Worker {
             listen,
+            dscp,
             clock,
             poller,
             inbox,
@@ -320,7 +324,7 @@ impl Worker {
     fn bind(&self) -> Result<Pair, OpenError> {
         for _ in 0..ATTEMPTS {
             let port = lock(&self.ports).take().ok_or(OpenError::NoPorts)?;
-            match sockets::bind_pair(self.listen, port) {
+            match sockets::bind_pair(self.listen, port, self.dscp) {
                 Ok(pair) => return Ok(pair),
                 Err(error) => {
                     lock(&self.ports).give_back(port);

@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn a_pair_rests_before_it_is_used_again_and_is_not_kept_for_ever() {
         let at = |seconds| Time::from_secs(seconds);
-        let pair = |port| bind_pair("127.46.11.1".parse().unwrap(), port).unwrap();
+        let pair = |port| bind_pair("127.46.11.1".parse().unwrap(), port, 46).unwrap();
         let port = |pair: Option<Pair>| pair.map(|pair| pair.port);
         let mut warm = Warm::new(2);
         assert!(warm.rest(at(5), pair(20_002)).is_none());

@@ -89,8 +89,7 @@ impl Endpoint {
         }
         let bytes = with_abilities(&self.face, draft).finish(Some("application/sdp"), sdp);
         let of = (Purpose::Invite, Owner::Leg(id));
-        self.table
-            .send(now, (dialog.flow, branch), bytes, of, &mut self.out)
+        self.send_request(now, (dialog.flow, branch), bytes, of)
     }
 
     /// A response. It belongs to the request with its branch and method, or to none: never answered.
@@ -259,7 +258,7 @@ impl Endpoint {
                 .sign_request(with_reason(draft, &parting))
                 .finish(None, b"");
             let (to, of) = ((dialog.flow, branch), (Purpose::Bye, Owner::Nobody));
-            self.table.send(now, to, bytes, of, &mut self.out);
+            self.send_request(now, to, bytes, of);
         }
     }
 

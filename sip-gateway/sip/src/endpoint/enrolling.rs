@@ -131,7 +131,7 @@ impl Endpoint {
             (enrolled.wanted.flow, branch),
             (Purpose::Register, Owner::Registration(id)),
         );
-        self.table.send(now, to, bytes, of, &mut self.out);
+        self.send_request(now, to, bytes, of);
     }
 
     pub(super) fn enrolling_response(

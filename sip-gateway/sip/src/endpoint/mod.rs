@@ -4,7 +4,7 @@
 //! - [`called`]: INVITEs to us, until they are answered. [`within`]: requests inside a dialog.
 //! - [`calling`]: INVITEs of ours. [`reoffering`]: and those inside a dialog. [`parting`]: the end of a leg, from either side.
 //! - [`registering`]: phones register with us. [`qualifying`]: whether they can be reached. [`enrolling`]: we register with somebody.
-//! - [`admission`]: who is calling. [`sources`]: how often. [`reply`]: answers.
+//! - [`admission`]: who is calling. [`sources`]: how often. [`reply`]: answers. [`sending`]: requests too large for a datagram.
 
 mod admission;
 mod called;
@@ -18,12 +18,14 @@ mod receive;
 mod registering;
 mod reoffering;
 mod reply;
+mod sending;
 mod sources;
 #[cfg(test)]
 mod tests;
 mod within;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use pronto_types::{OperatorId, Time};
@@ -65,6 +67,10 @@ pub struct Endpoint {
     qualifying: Qualifying,
     enrolled: BTreeMap<RegistrationId, Enrolled>,
     next_registration: u64,
+    /// Peers that took no connection, and until when they are not asked again.
+    no_streams: BTreeMap<SocketAddr, Time>,
+    /// Legs of operators whose connection, which we cannot open, is gone.
+    lost_legs: BTreeMap<LegId, Vec<OperatorId>>,
     draining: bool,
     dropped: Dropped,
     out: VecDeque<Output>,
@@ -99,6 +105,8 @@ impl Endpoint {
             qualifying: Qualifying::default(),
             enrolled: BTreeMap::new(),
             next_registration: 1,
+            no_streams: BTreeMap::new(),
+            lost_legs: BTreeMap::new(),
             draining: false,
             dropped: Dropped::default(),
             out: VecDeque::new(),
@@ -245,6 +253,7 @@ impl Endpoint {
     /// A leg is over: nothing of it stays but what its transactions still have to absorb.
     fn bury(&mut self, now: Time, id: LegId, leg: &Leg) {
         self.tags.remove(&leg.dialog.local_tag);
+        self.lost_legs.remove(&id);
         if let Some(trunk) = leg.trunk {
             self.budgets.ended(trunk);
         }
@@ -266,13 +275,14 @@ impl Endpoint {
 
     /// A connection is gone, or packets cannot be sent.
     fn lose_flow(&mut self, now: Time, flow: Flow) {
-        for failure in self.table.fail_flow(flow) {
+        for failure in self.fail_flow(now, flow) {
             self.failed(now, failure);
         }
         if flow.transport == Transport::Udp {
             return;
         }
-        for operator in self.registrar.close_flow(flow) {
+        let operators: Vec<OperatorId> = self.registrar.close_flow(flow).into_iter().collect();
+        for operator in operators.clone() {
             self.tell_binding(operator);
         }
         let on_flow = self.leg_flows.range((flow, LegId(0))..=(flow, LegId(u64::MAX)));
@@ -293,6 +303,8 @@ impl Endpoint {
                 && let Some(flow) = self.flow_to(&leg.dialog.target, flow.transport)
             {
                 leg.dialog.flow = flow;
+            } else if !operators.is_empty() {
+                self.lost_legs.insert(id, operators.clone());
             }
             self.keep(id, leg);
         }

@@ -54,7 +54,7 @@ impl Endpoint {
                 .request(&self.face, "OPTIONS", taken.dialog.local_cseq, branch);
             let bytes = self.face.sign_request(draft).finish(None, b"");
             let (to, of) = ((taken.dialog.flow, branch), (Purpose::Probe, Owner::Leg(leg)));
-            taken.probe = Some(self.table.send(now, to, bytes, of, &mut self.out));
+            taken.probe = Some(self.send_request(now, to, bytes, of));
         }
         self.keep(leg, taken);
     }
@@ -79,8 +79,7 @@ impl Endpoint {
             .sign_request(with_reason(draft, parting))
             .finish(None, b"");
         let of = (Purpose::Bye, Owner::Leg(id));
-        self.table
-            .send(now, (leg.dialog.flow, branch), bytes, of, &mut self.out);
+        self.send_request(now, (leg.dialog.flow, branch), bytes, of);
         leg.state = State::Ending;
         self.keep(id, leg);
     }

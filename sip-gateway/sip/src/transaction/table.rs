@@ -82,6 +82,8 @@ struct Entry {
     message: Bytes,
     /// The To tags of the 2xx a client has dealt with: each fork is ended once.
     tags: Vec<Bytes>,
+    /// Sent over a stream for its size alone: the flow it was meant for, and the request as it goes there.
+    datagram: Option<Box<(Flow, Bytes)>>,
     scheduled: Option<Time>,
 }
 
@@ -198,6 +200,7 @@ impl Table {
             flow,
             message: Bytes::new(),
             tags: Vec::new(),
+            datagram: None,
             scheduled: None,
         })
     }
@@ -340,8 +343,16 @@ impl Table {
             flow,
             message: request,
             tags: Vec::new(),
+            datagram: None,
             scheduled: None,
         })
+    }
+
+    /// Where a request goes, and how it reads there, if its flow fails before anything was answered.
+    pub(crate) fn fall_back_to(&mut self, id: TxId, flow: Flow, request: Bytes) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.datagram = Some(Box::new((flow, request)));
+        }
     }
 
     /// The request of a client transaction, and its flow: what an ACK or a CANCEL is made of.
@@ -407,13 +418,51 @@ impl Table {
         self.remove(id);
     }
 
-    /// Client transactions on a flow that failed are over (§17.1.4).
-    pub(crate) fn fail_flow(&mut self, flow: Flow) -> Vec<Failure> {
+    /// Client transactions on a flow that failed are over (§17.1.4), but for those that fall back; whether there were any.
+    pub(crate) fn fail_flow(
+        &mut self,
+        now: Time,
+        flow: Flow,
+        out: &mut VecDeque<Output>,
+    ) -> (Vec<Failure>, bool) {
         let on_flow = self.client_flows.range((flow, TxId(0))..=(flow, TxId(u64::MAX)));
         let ids: Vec<TxId> = on_flow.map(|(_, id)| *id).collect();
-        ids.into_iter()
-            .filter_map(|id| self.fail(id, Status::SERVICE_UNAVAILABLE))
-            .collect()
+        let (resent, lost): (Vec<TxId>, Vec<TxId>) =
+            ids.into_iter().partition(|id| self.fall_back(now, *id, out));
+        let lost = lost.into_iter();
+        let failures = lost.filter_map(|id| self.fail(id, Status::SERVICE_UNAVAILABLE));
+        (failures.collect(), !resent.is_empty())
+    }
+
+    fn fall_back(&mut self, now: Time, id: TxId, out: &mut VecDeque<Output>) -> bool {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return false;
+        };
+        let machine = match &entry.machine {
+            Machine::ClientInvite(ClientInvite::Calling { .. }, purpose, owner) => {
+                Machine::ClientInvite(ClientInvite::new(now, false), *purpose, *owner)
+            }
+            Machine::Client(
+                Client::Waiting {
+                    proceeding: false, ..
+                },
+                purpose,
+                owner,
+            ) => Machine::Client(Client::new(now, false), *purpose, *owner),
+            _ => return false,
+        };
+        let Some(datagram) = entry.datagram.take() else {
+            return false;
+        };
+        let (flow, request) = *datagram;
+        self.client_flows.remove(&(entry.flow, id));
+        self.client_flows.insert((flow, id));
+        entry.machine = machine;
+        entry.flow = flow;
+        entry.message = request.clone();
+        out.push_back(Output::Transmit { flow, bytes: request });
+        self.reschedule(id);
+        true
     }
 
     fn fail(&mut self, id: TxId, status: Status) -> Option<Failure> {

@@ -162,11 +162,12 @@ async fn the_kernel_finds_a_peer_that_vanished() {
         listener.accept()
     );
     let (stream, _) = accepted.unwrap();
-    tune(&stream);
+    tune(&stream, 24);
     let socket = socket2::SockRef::from(&stream);
     assert!(socket.keepalive().unwrap());
     let asked = socket.tcp_keepalive_interval().unwrap() * socket.tcp_keepalive_retries().unwrap();
     assert_eq!(socket.tcp_keepalive_time().unwrap() + asked, UNACKNOWLEDGED);
+    assert_eq!(socket.tos_v4().unwrap(), 24 << 2);
     assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
 }
 

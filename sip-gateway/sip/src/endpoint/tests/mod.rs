@@ -9,4 +9,5 @@ mod registrations;
 mod reoffers;
 mod rules;
 mod torture;
+mod transports;
 mod world;

@@ -140,7 +140,7 @@ impl Twin<'_> {
         let affordable = BUDGET / FEWEST;
         let operators = self.floor.family(queue).operators.len();
         let ranks = self.floor.queues[queue].waiting.keys();
-        let Some(&last) = ranks.take(affordable.saturating_sub(operators)).last() else {
+        let Some(&last) = ranks.take(affordable.saturating_sub(operators)).next_back() else {
             return Vec::new();
         };
         // Who is last plays the caller, and the others are those ahead.

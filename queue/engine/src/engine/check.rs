@@ -145,7 +145,7 @@ impl Engine {
             }
         }
         for (id, operator) in &self.state.operators {
-            if !matches!(operator.state, OperatorState::Ready { .. }) {
+            if operator.free_since().is_none() {
                 continue;
             }
             for queue in &operator.queues {

@@ -112,8 +112,12 @@ impl Engine {
             .is_some_and(|it| it.is_offered(offer));
         self.record(Fact::Refused { offer, reason });
         if bound {
+            let operator = self.state.operators.get(&parties.operator);
+            let calls = operator.is_some_and(|it| !it.calling.is_empty());
             let release = match reason {
                 RefuseReason::Withdrawn => Release::Free,
+                // They dialled while the offer was on its way.
+                RefuseReason::Busy if calls => Release::Free,
                 blamed => Release::Blamed {
                     queue: parties.queue.clone(),
                     reason: PauseReason::Refused(blamed),

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pronto_types::link::LeaveReason;
-use pronto_types::{AnnouncementId, Language, QueueName, TicketId, Time};
+use pronto_types::link::{LeaveReason, Origin};
+use pronto_types::{AnnouncementId, Language, OperatorId, QueueName, TicketId, Time};
 
 use super::change::exit_count;
 use super::{Index, Link, Operator, OperatorState, Place, Queue, State, Ticket, Timer, Told};
@@ -34,6 +34,23 @@ impl State {
         self.keep_books(recorded);
         if let (Fact::CallEnded { call, .. }, Some(cause)) = (&recorded.fact, &recorded.cause) {
             self.forget_call(&cause.gateway, *call);
+            self.operator_call_ended(&cause.gateway, *call, recorded.at);
+        }
+        if let (
+            Fact::CallBegan {
+                call,
+                dialled,
+                origin,
+            },
+            Some(cause),
+        ) = (&recorded.fact, &recorded.cause)
+            && let Origin::Operator(operator) = origin
+        {
+            let called = dialled
+                .strip_prefix("operators/")
+                .and_then(|id| OperatorId::new(id).ok());
+            let parties = [Some(operator.clone()), called].into_iter().flatten().collect();
+            self.operator_call_began((cause.gateway.clone(), *call), parties, recorded.at);
         }
     }
 
@@ -142,6 +159,7 @@ impl State {
                     owed: None,
                     talks: BTreeSet::new(),
                     queues: Vec::new(),
+                    calling: BTreeSet::new(),
                     configured: true,
                 });
             operator.queues.clone_from(&settings.queues);
@@ -193,12 +211,16 @@ impl State {
                     it.have = 0;
                     it.link = Link::Gone;
                 });
+                self.operator_calls_lost(gateway, at);
                 self.expired.retain(|_, parties| parties.gateway != *gateway);
                 for id in self.tickets_of(gateway) {
                     self.forget(id);
                 }
             }
-            Fact::GatewayGone { gateway } => self.change_gateway(gateway, |it| it.link = Link::Gone),
+            Fact::GatewayGone { gateway } => {
+                self.change_gateway(gateway, |it| it.link = Link::Gone);
+                self.operator_calls_lost(gateway, at);
+            }
             _ => {}
         }
     }

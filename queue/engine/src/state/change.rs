@@ -102,6 +102,42 @@ impl State {
         }
     }
 
+    /// Operators are in a call that no queue gave them.
+    pub(super) fn operator_call_began(
+        &mut self,
+        call: (GatewayName, CallId),
+        parties: Vec<OperatorId>,
+        at: Time,
+    ) {
+        if self.own_calls.len() >= limits::TICKETS {
+            return;
+        }
+        for id in &parties {
+            self.change_operator(id, at, |it| {
+                it.calling.insert(call.clone());
+            });
+        }
+        self.own_calls.insert(call, parties);
+    }
+
+    pub(super) fn operator_call_ended(&mut self, gateway: &GatewayName, call: CallId, at: Time) {
+        let call = (gateway.clone(), call);
+        for id in self.own_calls.remove(&call).unwrap_or_default() {
+            self.change_operator(&id, at, |it| {
+                it.calling.remove(&call);
+            });
+        }
+    }
+
+    /// The gateway is gone, and its calls with it.
+    pub(super) fn operator_calls_lost(&mut self, gateway: &GatewayName, at: Time) {
+        let calls = self.own_calls.keys().filter(|(of, _)| of == gateway);
+        let calls: Vec<CallId> = calls.map(|(_, call)| *call).collect();
+        for call in calls {
+            self.operator_call_ended(gateway, call, at);
+        }
+    }
+
     pub(super) fn change_gateway(&mut self, name: &GatewayName, change: impl FnOnce(&mut Gateway)) {
         let gateway = self.gateways.entry(name.clone()).or_insert(Gateway {
             epoch: 0,

@@ -216,7 +216,7 @@ impl Index {
         for queue in &operator.queues {
             let standing = self.queues.entry(queue.clone()).or_default();
             standing.signed_in += 1;
-            let OperatorState::Ready { since } = operator.state else {
+            let Some(since) = operator.free_since() else {
                 continue;
             };
             standing.ready += 1;
@@ -252,7 +252,7 @@ impl Index {
                 continue;
             };
             standing.signed_in = standing.signed_in.saturating_sub(1);
-            if let OperatorState::Ready { since } = operator.state {
+            if let Some(since) = operator.free_since() {
                 standing.ready = standing.ready.saturating_sub(1);
                 for gateway in operator.presences.keys() {
                     if let Some(pool) = self

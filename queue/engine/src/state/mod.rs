@@ -31,6 +31,8 @@ pub struct State {
     pub(crate) queues: BTreeMap<QueueName, Queue>,
     pub(crate) tickets: BTreeMap<TicketId, Ticket>,
     pub(crate) operators: BTreeMap<OperatorId, Operator>,
+    /// Calls that operators dialled themselves, and who is in them.
+    pub(crate) own_calls: BTreeMap<(GatewayName, CallId), Vec<OperatorId>>,
     /// Unresolved grants and talks.
     pub(crate) grants: BTreeMap<OfferId, Grant>,
     /// Grants that ran out without a word: a late answer is still understood.
@@ -160,6 +162,8 @@ pub(crate) struct Operator {
     /// What they talk under. More than one only if a talk thought lost turned out to go on.
     pub(crate) talks: BTreeSet<OfferId>,
     pub(crate) queues: Vec<QueueName>,
+    /// Calls of their own that they are in. Meanwhile they are not offered anybody.
+    pub(crate) calling: BTreeSet<(GatewayName, CallId)>,
     /// False once out of the configuration, while the last call goes on.
     pub(crate) configured: bool,
 }
@@ -299,6 +303,14 @@ impl Place {
 }
 
 impl Operator {
+    /// Since when they could be offered somebody: ready, and in no call of their own.
+    pub(crate) fn free_since(&self) -> Option<Time> {
+        match self.state {
+            OperatorState::Ready { since } if self.calling.is_empty() => Some(since),
+            _ => None,
+        }
+    }
+
     /// Whether they are bound to this grant.
     pub(crate) fn is_offered(&self, wanted: OfferId) -> bool {
         matches!(self.state, OperatorState::Offered { offer, .. } if offer == wanted)

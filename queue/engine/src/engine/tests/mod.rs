@@ -11,7 +11,9 @@ mod operators;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pronto_types::link::{Caller, Directive, Event, ExitReason, Hearing, LeaveReason, RefuseReason};
+use pronto_types::link::{
+    CallOutcome, Caller, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, RefuseReason,
+};
 use pronto_types::{
     AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
 };

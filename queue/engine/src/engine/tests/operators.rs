@@ -261,3 +261,67 @@ fn an_operator_of_several_queues_takes_the_oldest_caller_of_all() {
     house.set("ann", Wanted::Ready).unwrap();
     house.offered(1, "ann");
 }
+
+fn dials(operator: &str, call: u64, dialled: &str) -> Event {
+    Event::CallBegan {
+        call: CallId(call),
+        dialled: dialled.to_owned(),
+        caller: Caller {
+            number: None,
+            name: None,
+        },
+        origin: Origin::Operator(who(operator)),
+    }
+}
+
+fn hangs_up(call: u64) -> Event {
+    Event::CallEnded {
+        call: CallId(call),
+        outcome: CallOutcome::CallerHungUp,
+        duration: secs(5),
+        digits: 0,
+    }
+}
+
+#[test]
+fn an_operator_who_dials_in_is_offered_nobody_until_they_hang_up_and_is_not_paused() {
+    let mut house = House::with(&["ann"]);
+    house.says("gw1", dials("ann", 70, "800"));
+    house.join(1);
+    house.wait(secs(60));
+    assert_eq!(
+        (house.sent(), house.status("ann")),
+        (vec![], OperatorStatus::Ready)
+    );
+    house.says("gw1", hangs_up(70));
+    house.offered(1, "ann");
+}
+
+#[test]
+fn an_offer_that_crosses_the_operators_own_call_is_nobodys_fault() {
+    let mut house = House::with(&["ann"]);
+    house.join(1);
+    let offer = house.offered(1, "ann");
+    house.says("gw1", dials("ann", 70, "800"));
+    house.refuse(offer, RefuseReason::Busy);
+    assert_eq!(house.status("ann"), OperatorStatus::Ready, "not paused");
+    house.wait(secs(60));
+    house.no_offer();
+    house.says("gw1", hangs_up(70));
+    house.offered(1, "ann");
+}
+
+#[test]
+fn both_operators_of_a_call_between_them_are_engaged_and_a_lost_gateway_frees_them() {
+    let mut house = House::with(&["ann", "bob"]);
+    house.says("gw1", dials("ann", 70, "operators/bob"));
+    house.join(1);
+    house.wait(secs(10));
+    assert_eq!(house.sent(), []);
+    house.says("gw1", hangs_up(70));
+    house.offered(1, "ann");
+    // The next life of the gateway knows nothing of the second call.
+    house.says("gw1", dials("bob", 71, "800"));
+    house.attach("gw1", 2);
+    assert!(house.engine.state().own_calls.is_empty());
+}

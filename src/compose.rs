@@ -8,7 +8,7 @@ use pronto_gateway::shell::{ShellSettings, TlsFiles};
 use pronto_sip as sip;
 use pronto_types::{OperatorId, Secret};
 
-use crate::config::{Config, Credential, Digest, Operator, SignIn, Strategy, Tls, Transport};
+use crate::config::{Answer, Config, Credential, Digest, Operator, SignIn, Strategy, Tls, Transport};
 
 /// Media threads: one for every two processors, as the rest is signalling, gRPC and the store.
 const PROCESSORS_PER_MEDIA_THREAD: usize = 2;
@@ -79,6 +79,7 @@ pub(crate) fn gateway(
             },
             trunks: config.sip.trunks.iter().map(trunk).collect(),
             budgets: config.sip.trunks.iter().map(budget).collect(),
+            qualify: Some(config.sip.qualify).filter(|every| !every.is_zero()),
             digest: digests(&config.sip.digest),
             operator_digest: config.operators.iter().filter_map(own_digest).collect(),
             ..sip::Settings::new(&config.sip.domain)
@@ -187,6 +188,10 @@ fn calls(config: &Config) -> gateway::Settings {
             dial: number.dial.clone(),
             flow: std::sync::Arc::clone(&number.flow),
             language: number.language,
+            answer: match number.answer {
+                Answer::AtOnce => gateway::Answer::AtOnce,
+                Answer::OnOperator => gateway::Answer::OnOperator,
+            },
         };
         (number.dial.clone(), settings)
     };

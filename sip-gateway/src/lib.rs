@@ -11,4 +11,4 @@ pub mod shell;
 pub mod trace;
 
 pub use call::{Counts, Gateway, Input, Output};
-pub use settings::{Number, Prompts, Settings, normalise_dialled};
+pub use settings::{Answer, Number, Prompts, Settings, normalise_dialled};

@@ -41,6 +41,19 @@ pub struct Number {
     pub flow: Arc<Flow>,
     /// In which language.
     pub language: Language,
+    /// When the caller begins to pay.
+    pub answer: Answer,
+}
+
+/// When a call is answered with 200, which is when most networks begin to charge for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answer {
+    /// Before the first prompt.
+    #[default]
+    AtOnce,
+    /// When an operator answers: prompts, keys and music before that are early media (183). A call without an offer, which
+    /// early media would need a reliable provisional response for (RFC 3262), is answered at once.
+    OnOperator,
 }
 
 /// Clips by name and language. Each is encoded when it is first heard, once for all callers: a few milliseconds then,

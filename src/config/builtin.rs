@@ -36,6 +36,7 @@ fn build() -> Result<Config, Box<dyn std::error::Error>> {
         flow_name: "builtin".to_owned(),
         flow: Arc::clone(&flow),
         language,
+        answer: super::settings::Answer::AtOnce,
     });
     let queues: Vec<QueueName> = QUEUES
         .into_iter()
@@ -65,6 +66,7 @@ fn build() -> Result<Config, Box<dyn std::error::Error>> {
             advertise: None,
             dscp: dscp::SIGNALLING,
             drain: sip::DRAIN,
+            qualify: sip::QUALIFY,
             digest: vec![Digest::Md5],
             trunks: vec![Trunk {
                 name: "local".to_owned(),

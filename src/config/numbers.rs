@@ -16,10 +16,13 @@ use super::problem::{Problem, Problems};
 use super::report::Page;
 use super::section::{Section, Table, Wrong};
 use super::services::parse_path;
-use super::settings::{Number, Queue};
+use super::settings::{Answer, Number, Queue};
 
 /// A flow of some thousand states; nobody writes more by hand.
 const LARGEST_FLOW: u64 = 1 << 20;
+
+/// When a number may answer.
+const ANSWERS: [&str; 2] = ["at-once", "on-operator"];
 
 /// Reads every `[[number]]`. The flows' own problems come as pages of their own.
 pub(super) fn read(
@@ -51,6 +54,11 @@ pub(super) fn read(
         let language = section.required("language", &one_of(codes), |text| {
             Language::from_code(text).ok_or_else(|| Wrong::unknown(text, codes))
         });
+        let answer = section.parsed("answer", &one_of(ANSWERS), |text| match text {
+            "at-once" => Ok(Answer::AtOnce),
+            "on-operator" => Ok(Answer::OnOperator),
+            other => Err(Wrong::unknown(other, ANSWERS)),
+        });
         let flow = section.required("flow", "the path of a flow", |text| shelf.take(text, language));
         section.finish();
         if let (Some(dial), Some(language), Some((flow_name, Some(flow)))) = (dial, language, flow) {
@@ -59,6 +67,7 @@ pub(super) fn read(
                 flow_name,
                 flow,
                 language,
+                answer: answer.unwrap_or_default(),
             });
         }
     }

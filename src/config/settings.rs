@@ -73,6 +73,8 @@ pub struct Sip {
     /// `digest`: the algorithms phones are asked for, best first (RFC 8760). Default `["md5"]`: some phones fail as soon as
     /// another stands beside it.
     pub digest: Vec<Digest>,
+    /// `qualify`: how often a registered phone is asked whether it is there; zero: never. Default `60s`.
+    pub qualify: Duration,
     /// `[[sip.trunk]]`: who may call in without registering. Default: nobody.
     pub trunks: Vec<Trunk>,
 }
@@ -224,6 +226,18 @@ pub struct Number {
     pub flow: Arc<Flow>,
     /// `language`: the one its callers are spoken to in.
     pub language: Language,
+    /// `answer`: when the caller is answered, and begins to pay. Default `at-once`.
+    pub answer: Answer,
+}
+
+/// When a number's callers are answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Answer {
+    /// `at-once`: before the first prompt.
+    #[default]
+    AtOnce,
+    /// `on-operator`: when an operator answers; what the caller hears before is early media.
+    OnOperator,
 }
 
 /// `[[queue]]`: where callers wait.

@@ -19,6 +19,8 @@ pub(super) const SIP_PORT: u16 = 5060;
 /// The realm where none is written.
 pub(super) const DOMAIN: &str = "pronto.local";
 pub(super) const DRAIN: Duration = Duration::from_secs(600);
+/// Without `qualify`.
+pub(super) const QUALIFY: Duration = Duration::from_secs(60);
 pub(super) const MEDIA_PORTS: (u16, u16) = (20_000, 29_999);
 
 const DIGESTS: &str = "a list of \"md5\", \"sha-256\", \"sha-512-256\", the preferred first";
@@ -54,6 +56,7 @@ pub(super) fn read<'t>(
     let advertise = read_advertise(&mut section);
     let dscp = dscp::read(&mut section, dscp::SIGNALLING);
     let drain = section.duration("drain", DRAIN, Duration::ZERO..=24 * HOUR);
+    let qualify = section.duration("qualify", QUALIFY, Duration::ZERO..=24 * HOUR);
     let digest = read_digest(&mut section).unwrap_or_else(|| vec![Digest::Md5]);
     let trunks = section.tables("trunk", "[[sip.trunk]]", MOST_TRUNKS);
     let tls = section.has("tls");
@@ -82,6 +85,7 @@ pub(super) fn read<'t>(
         dscp,
         drain,
         digest,
+        qualify,
         trunks: read_trunks(trunks, problems),
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pronto_engine::records::{CallRecords, TicketOutcome, Written};
 use pronto_engine::{Configuration, EndedCounts, Fact, OperatorSettings, QueueSettings, SignIn};
-use pronto_gateway::{Number, Prompts, Settings};
+use pronto_gateway::{Answer, Number, Prompts, Settings};
 use pronto_ivr::Flow;
 use pronto_media::Clip;
 use pronto_sip as sip;
@@ -408,6 +408,7 @@ fn calls() -> Settings {
         dial: "800".to_owned(),
         flow,
         language: Language::Italian,
+        answer: Answer::AtOnce,
     };
     Settings {
         numbers: BTreeMap::from([("800".to_owned(), number)]),

@@ -15,8 +15,8 @@ use rand::Rng;
 
 use super::negotiate::Stream;
 use super::state::{Call, CallerLeg, LegState, Place, Playing, Silence};
-use super::{Gateway, MAX_BACKLOG, Output};
-use crate::settings::{Number, dialled_number};
+use super::{Gateway, MAX_BACKLOG, Output, dialling};
+use crate::settings::{Answer, Number, dialled_number};
 use crate::trace::Peer;
 
 /// What a caller refused for lack of resources is asked to wait (RFC 3261 §20.33).
@@ -30,14 +30,13 @@ impl Gateway {
     /// A new INVITE, its sender known (ARCHITECTURE: "who is calling").
     pub(super) fn invited(&mut self, now: Time, invite: sip::Invite) {
         let leg = invite.leg;
-        let Some(number) = self
-            .settings
-            .numbers
-            .get(&dialled_number(&invite.dialled))
-            .cloned()
-        else {
-            self.sip.reject(now, leg, sip::Status::NOT_FOUND, None);
-            return;
+        let number = self.settings.numbers.get(&dialled_number(&invite.dialled));
+        let (number, called) = match number {
+            Some(number) => (number.clone(), None),
+            None => match self.operator_dialled(&invite) {
+                Ok((number, called)) => (number, Some(called)),
+                Err(status) => return self.sip.reject(now, leg, status, None),
+            },
         };
         let origin = match &invite.from {
             sip::Identity::Trunk(name) => Origin::Trunk(name.clone()),
@@ -76,14 +75,20 @@ impl Gateway {
             self.refuse_call(now, id);
             return;
         }
-        self.open_call(now, id, number, identity, origin, invite);
+        let place = match called {
+            Some(operator) => {
+                self.engage(&operator);
+                dialling::called(operator)
+            }
+            None => Place::None,
+        };
+        self.open_call(now, (id, number, place), identity, origin, invite);
     }
 
     fn open_call(
         &mut self,
         now: Time,
-        id: CallId,
-        number: Number,
+        (id, number, place): (CallId, Number, Place),
         identity: CallerIdentity,
         origin: Origin,
         invite: sip::Invite,
@@ -112,7 +117,9 @@ impl Gateway {
                 playing: None,
             },
             flow: ivr::Session::new(Arc::clone(&number.flow)),
-            place: Place::None,
+            place,
+            answer: number.answer,
+            started: false,
             answered: None,
             told: BTreeSet::new(),
             digits: 0,
@@ -183,6 +190,7 @@ impl Gateway {
             return;
         };
         let offer = offer.take();
+        let early = offer.is_some() && call.answer == Answer::OnOperator;
         call.caller.stream.opened(local, self.settings.advertise);
         let body = match offer {
             Some(offer) => call.caller.stream.answer(&offer),
@@ -191,14 +199,37 @@ impl Gateway {
         };
         match body {
             Ok(sdp) => {
-                call.caller.state = LegState::Answering;
                 self.configure(call.caller.media, &call.caller.stream, call.caller.source);
-                self.sip.answer(now, call.caller.sip, sdp);
+                call.caller.state = LegState::Early { sdp: sdp.clone() };
+                if let Place::Calling(_) = call.place {
+                    self.call_operator(now, call);
+                } else if early {
+                    self.sip.progress(now, call.caller.sip, sdp);
+                    self.start_flow(now, call);
+                } else {
+                    self.answer_early(now, call);
+                }
             }
             Err(error) => {
                 self.sip.reject(now, call.caller.sip, refusal(&error), None);
                 self.bury(now, call, CallOutcome::Refused);
             }
+        }
+    }
+
+    /// 200 to a caller who has heard us without being answered.
+    pub(super) fn answer_early(&mut self, now: Time, call: &mut Call) {
+        if let LegState::Early { sdp } = &call.caller.state {
+            self.sip.answer(now, call.caller.sip, sdp.clone());
+            call.caller.state = LegState::Answering;
+            call.answered = Some(now);
+        }
+    }
+
+    fn start_flow(&mut self, now: Time, call: &mut Call) {
+        if !call.started && !matches!(call.place, Place::Calling(_)) {
+            call.started = true;
+            call.flow.handle_input(now, ivr::Input::Start);
         }
     }
 
@@ -219,6 +250,7 @@ impl Gateway {
                 self.reply_to_offer(now, call.caller.sip, answer);
                 self.configure(call.caller.media, &call.caller.stream, call.caller.source);
                 call.caller.silent = Silence::of(&call.caller.stream, now);
+                self.align(now, call);
             }
             sip::Event::Digit { digit, .. } => self.caller_digit(now, call, digit, false),
             sip::Event::Ended { by, .. } => {
@@ -255,8 +287,7 @@ impl Gateway {
             }
             call.caller.state = LegState::Up;
             call.caller.silent = call.caller.silent.or(Silence::of(&call.caller.stream, now));
-            call.answered = Some(now);
-            call.flow.handle_input(now, ivr::Input::Start);
+            self.start_flow(now, call);
         }
     }
 
@@ -280,6 +311,11 @@ impl Gateway {
                 });
             }
             Place::Talking(..) => {}
+            Place::Calling(peer) if !in_media => {
+                let leg = dialling::peer_leg(peer);
+                self.digit_to_peer(leg, digit);
+            }
+            Place::Calling(_) => {}
             _ => call.flow.handle_input(now, ivr::Input::Digit(digit)),
         }
     }

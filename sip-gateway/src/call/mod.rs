@@ -13,6 +13,7 @@
 
 mod announcing;
 mod answering;
+mod dialling;
 mod ending;
 mod negotiate;
 mod offering;
@@ -111,7 +112,7 @@ pub enum Output {
 pub struct Counts {
     /// Calls up or being set up.
     pub calls: usize,
-    /// Operators' legs being released.
+    /// Operators whose phones are being silenced.
     pub parting: usize,
     /// Journal entries not yet acknowledged.
     pub backlog: usize,
@@ -142,8 +143,10 @@ pub struct Gateway {
     engaged: BTreeMap<OperatorId, u32>,
     /// Talks whose recordings are not finished; they may outlive the call.
     recordings: BTreeSet<TicketId>,
-    /// Operators' legs that are being released, by SIP leg; they outlive the call they were for.
-    parting: BTreeMap<sip::LegId, Parting>,
+    /// Operators whose phones are being silenced; they outlive the call they were for.
+    parting: BTreeMap<OfferId, Parting>,
+    /// Those phones.
+    parting_legs: BTreeMap<sip::LegId, OfferId>,
     /// Deadlines of calls, earliest first.
     timers: BTreeSet<(Time, CallId)>,
     next_media_leg: u64,
@@ -173,6 +176,7 @@ impl Gateway {
             engaged: BTreeMap::new(),
             recordings: BTreeSet::new(),
             parting: BTreeMap::new(),
+            parting_legs: BTreeMap::new(),
             timers: BTreeSet::new(),
             next_media_leg: 1,
             draining: false,
@@ -331,7 +335,7 @@ impl Gateway {
             sip::Event::Registered { .. } | sip::Event::RegistrationFailed { .. } => {}
             event => {
                 let Some(leg) = event.leg() else { return };
-                if self.parting.contains_key(&leg) {
+                if self.parting_legs.contains_key(&leg) {
                     self.parting_event(now, leg, &event);
                 } else if let Some(&id) = self.sip_legs.get(&leg) {
                     self.with_call(now, id, |gateway, call| gateway.leg_event(now, call, leg, event));
@@ -344,7 +348,7 @@ impl Gateway {
         if call.caller.sip == leg {
             self.caller_event(now, call, event);
         } else {
-            self.operator_event(now, call, event);
+            self.operator_event(now, call, leg, event);
         }
     }
 

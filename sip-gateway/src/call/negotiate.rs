@@ -11,6 +11,8 @@ use pronto_sip::sdp;
 pub(super) struct Stream {
     local: sdp::Local,
     agreed: Option<sdp::Negotiated>,
+    /// What we said last.
+    said: Option<Bytes>,
 }
 
 impl Stream {
@@ -25,6 +27,7 @@ impl Stream {
                 version: 1,
             },
             agreed: None,
+            said: None,
         }
     }
 
@@ -49,15 +52,50 @@ impl Stream {
     pub(super) fn answer(&mut self, offer: &[u8]) -> Result<Bytes, sdp::SdpError> {
         let (answer, agreed) = sdp::answer(&self.local, offer)?;
         self.agreed = Some(agreed);
-        self.local.version += 1;
-        Ok(answer)
+        if self.changes(&answer) {
+            self.local.version += 1;
+            return Ok(self.say(sdp::answer(&self.local, offer)?.0));
+        }
+        Ok(self.say(answer))
     }
 
     /// A full offer of ours.
     pub(super) fn offer(&mut self) -> Bytes {
-        let offer = sdp::offer(&self.local);
-        self.local.version += 1;
-        offer
+        self.offer_first(sdp::Codec::Pcma)
+    }
+
+    /// A full offer of ours, this codec first.
+    pub(super) fn offer_first(&mut self, codec: sdp::Codec) -> Bytes {
+        self.offering(|local| sdp::offer_directed(local, sdp::Direction::SendRecv, codec))
+    }
+
+    /// An offer of this codec only.
+    pub(super) fn offer_only(&mut self, codec: sdp::Codec) -> Bytes {
+        self.offering(|local| sdp::offer_only(local, codec))
+    }
+
+    fn offering(&mut self, make: impl Fn(&sdp::Local) -> Bytes) -> Bytes {
+        if self.changes(&make(&self.local)) {
+            self.local.version += 1;
+        }
+        self.say(make(&self.local))
+    }
+
+    /// Whether a description under the version of the last one is another: "when issuing an offer that modifies the session,
+    /// the o= line … MUST be identical to that in the previous SDP, except that the version in the origin field MUST increment
+    /// by one"; and where the version is the same, so is the rest (RFC 3264 §8).
+    fn changes(&self, description: &Bytes) -> bool {
+        self.said.as_ref().is_some_and(|said| said != description)
+    }
+
+    fn say(&mut self, description: Bytes) -> Bytes {
+        self.said = Some(description.clone());
+        description
+    }
+
+    /// The codec agreed on.
+    pub(super) fn codec(&self) -> Option<sdp::Codec> {
+        self.agreed.as_ref().map(|agreed| agreed.codec)
     }
 
     /// Takes the peer's answer to our offer.

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use pronto_media as media;
 use pronto_sip as sip;
 use pronto_types::link::{Event, LeaveReason, RefuseReason};
-use pronto_types::{OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::{CallId, OfferId, OperatorId, QueueName, TicketId, Time};
 use rand::Rng;
 
 use super::Gateway;
 use super::negotiate::Stream;
-use super::state::{Call, Place, RingPhase, Ringing, Silence, Talk};
+use super::state::{Call, Forked, Phone, Place, RingPhase, Ringing, Silence, Talk};
 use crate::trace::Peer;
 
 /// A grant as it came down the link.
@@ -92,91 +92,116 @@ impl Gateway {
             (media::Event::Opened { local, .. }, Place::Offered(_, ringing)) => {
                 let mut stream = Stream::unopened(self.rng.next_u64() >> 2);
                 stream.opened(local, self.settings.advertise);
-                let destination = self
-                    .sip
-                    .bindings(&ringing.operator)
-                    .next()
-                    .map(sip::Binding::destination);
-                let Some(destination) = destination else {
-                    return self.offer_failed(now, call, RefuseReason::Unreachable);
-                };
-                let source = destination.flow.remote.ip();
+                let number = call.identity.number.as_ref();
                 let options = sip::InviteOptions {
-                    from_user: call
-                        .identity
-                        .number
-                        .as_ref()
-                        .map(|number| number.reveal().to_owned()),
+                    from_user: number.map(|number| number.reveal().to_owned()),
                     from_display: Some(ringing.display.to_string()),
                 };
-                let sip = self.sip.invite(now, &destination, stream.offer(), options);
-                self.sip_legs.insert(sip, call.id);
-                let peer = Peer::Operator(ringing.operator.clone());
-                self.tell_leg(call.id, peer, sip);
-                ringing.phase = RingPhase::Inviting {
-                    sip,
+                // What the caller speaks comes first: who takes it needs no translation.
+                let codec = call.caller.stream.codec().unwrap_or(sip::sdp::Codec::Pcma);
+                let offer = stream.offer_first(codec);
+                let phones = self.ring_all(now, call.id, &ringing.operator, &offer, &options);
+                if phones.is_empty() {
+                    return self.offer_failed(now, call, RefuseReason::Unreachable);
+                }
+                ringing.phase = RingPhase::Inviting(Forked {
                     stream,
-                    source,
-                    heard: false,
-                };
+                    phones,
+                    refused: None,
+                    told: false,
+                });
             }
             (media::Event::OpenFailed { .. }, Place::Offered(..)) => {
                 self.offer_failed(now, call, RefuseReason::Unreachable);
             }
+            (event, Place::Calling(_)) => self.peer_media(now, call, &event),
             (event, Place::Talking(..)) => self.talk_media(now, call, &event),
             _ => {}
         }
     }
 
-    /// The operator's phone says something.
-    pub(super) fn operator_event(&mut self, now: Time, call: &mut Call, event: sip::Event) {
+    /// Rings every phone of an operator that can be reached.
+    pub(super) fn ring_all(
+        &mut self,
+        now: Time,
+        call: CallId,
+        operator: &OperatorId,
+        offer: &Bytes,
+        options: &sip::InviteOptions,
+    ) -> Vec<Phone> {
+        let bindings = self.sip.bindings(operator);
+        let phones: Vec<sip::Destination> = bindings.map(sip::Binding::destination).collect();
+        let mut rung = Vec::with_capacity(phones.len());
+        for to in phones {
+            let sip = self.sip.invite(now, &to, offer.clone(), options.clone());
+            self.sip_legs.insert(sip, call);
+            self.tell_leg(call, Peer::Operator(operator.clone()), sip);
+            rung.push(Phone {
+                sip,
+                source: to.flow.remote.ip(),
+                heard: false,
+            });
+        }
+        rung
+    }
+
+    /// One of the operator's phones says something.
+    pub(super) fn operator_event(&mut self, now: Time, call: &mut Call, leg: sip::LegId, event: sip::Event) {
         match &mut call.place {
             Place::Offered(_, ringing) => match event {
                 sip::Event::Progress { status, .. } if status > 100 => {
-                    if let RingPhase::Inviting {
-                        heard: heard @ false, ..
-                    } = &mut ringing.phase
-                    {
-                        *heard = true;
-                        let offer = ringing.offer;
-                        self.write(now, Event::Ringing { offer });
+                    if let RingPhase::Inviting(forked) = &mut ringing.phase {
+                        for phone in forked.phones.iter_mut().filter(|phone| phone.sip == leg) {
+                            phone.heard = true;
+                        }
+                        if !std::mem::replace(&mut forked.told, true) {
+                            let offer = ringing.offer;
+                            self.write(now, Event::Ringing { offer });
+                        }
                     }
                 }
-                sip::Event::Answered { sdp, .. } => self.operator_answered(now, call, sdp),
+                sip::Event::Answered { sdp, .. } => self.operator_answered(now, call, leg, sdp),
                 sip::Event::Refused { status, local, .. } => {
-                    self.offer_failed(now, call, refuse_reason(status, local));
+                    // "6xx: … all pending requests SHOULD be cancelled": the operator declines on one phone for all (§16.7).
+                    let for_all = !local && status >= 600;
+                    self.phone_failed(now, call, leg, refuse_reason(status, local), for_all);
                 }
-                sip::Event::Ended { .. } => self.offer_failed(now, call, RefuseReason::Unreachable),
+                sip::Event::Ended { .. } => {
+                    self.phone_failed(now, call, leg, RefuseReason::Unreachable, false);
+                }
                 _ => {}
             },
             Place::Talking(..) => self.talk_event(now, call, event),
+            Place::Calling(_) => self.peer_event(now, call, leg, event),
             Place::Waiting(_) | Place::Telling(_) | Place::None => {}
         }
     }
 
     /// The first to answer has the call: the caller's music stops and both hear each other.
-    fn operator_answered(&mut self, now: Time, call: &mut Call, sdp: Option<Bytes>) {
-        let (ticket, mut ringing) = match std::mem::replace(&mut call.place, Place::None) {
-            Place::Offered(ticket, ringing) => (ticket, ringing),
-            place => return call.place = place,
-        };
-        let agreed = match (&mut ringing.phase, sdp) {
-            (RingPhase::Inviting { stream, .. }, Some(sdp)) => stream.accept(&sdp).is_ok(),
-            _ => false,
-        };
-        let RingPhase::Inviting {
-            sip, stream, source, ..
-        } = &ringing.phase
-        else {
-            return call.place = Place::Offered(ticket, ringing);
-        };
-        if !agreed {
-            // An answer we cannot use, or none, is no answer (RFC 3261 §13.2.2.4): the caller keeps the place.
-            self.stop_ringing(now, ringing, RefuseReason::Rejected);
-            call.place = Place::Waiting(ticket);
+    fn operator_answered(&mut self, now: Time, call: &mut Call, leg: sip::LegId, sdp: Option<Bytes>) {
+        let Place::Offered(_, ringing) = &mut call.place else {
             return;
+        };
+        let RingPhase::Inviting(forked) = &mut ringing.phase else {
+            return;
+        };
+        let Some(index) = forked.phones.iter().position(|phone| phone.sip == leg) else {
+            return;
+        };
+        if sdp.is_none_or(|sdp| forked.stream.accept(&sdp).is_err()) {
+            // An answer we cannot use, or none, is no answer (RFC 3261 §13.2.2.4): the caller keeps the place.
+            self.sip.hangup(now, leg, None);
+            return self.phone_failed(now, call, leg, RefuseReason::Rejected, false);
         }
-        let (sip, stream, source) = (*sip, stream.clone(), *source);
+        let winner = forked.phones.swap_remove(index);
+        let others = std::mem::take(&mut forked.phones);
+        let stream = forked.stream.clone();
+        self.silence_phones(now, &others, Some(sip::Reason::completed_elsewhere()));
+        let Place::Offered(ticket, ringing) = std::mem::replace(&mut call.place, Place::None) else {
+            return;
+        };
+        self.answer_early(now, call);
+        let source = winner.source;
         self.configure(ringing.media, &stream, source);
         self.silence(now, call);
         self.command(media::Command::Bridge {
@@ -198,37 +223,74 @@ impl Gateway {
             Talk {
                 offer,
                 operator,
-                sip,
+                sip: winner.sip,
                 media,
                 stream,
                 source,
                 silent,
+                asked: None,
             },
         );
+        self.align(now, call);
     }
 
-    /// The phone did not take the call: the caller keeps the place and the music.
+    /// Ends the ringing of phones that nobody waits for.
+    pub(super) fn silence_phones(&mut self, now: Time, phones: &[Phone], reason: Option<sip::Reason>) {
+        for phone in phones {
+            self.sip_legs.remove(&phone.sip);
+            self.sip.hangup(now, phone.sip, reason.clone());
+        }
+    }
+
+    /// One phone did not take the call; what the others do counts, until none is left.
+    fn phone_failed(
+        &mut self,
+        now: Time,
+        call: &mut Call,
+        leg: sip::LegId,
+        reason: RefuseReason,
+        for_all: bool,
+    ) {
+        self.sip_legs.remove(&leg);
+        let Place::Offered(_, ringing) = &mut call.place else {
+            return;
+        };
+        let RingPhase::Inviting(forked) = &mut ringing.phase else {
+            return;
+        };
+        forked.phones.retain(|phone| phone.sip != leg);
+        let told = forked.refused.filter(|told| weight(*told) >= weight(reason));
+        let reason = told.unwrap_or(reason);
+        forked.refused = Some(reason);
+        if forked.phones.is_empty() || for_all {
+            self.offer_failed(now, call, reason);
+        }
+    }
+
+    /// No phone took the call: the caller keeps the place and the music.
     fn offer_failed(&mut self, now: Time, call: &mut Call, reason: RefuseReason) {
-        if let Place::Offered(ticket, ringing) = std::mem::replace(&mut call.place, Place::None) {
-            if let RingPhase::Inviting { sip, .. } = &ringing.phase {
-                self.sip_legs.remove(sip);
+        match std::mem::replace(&mut call.place, Place::None) {
+            Place::Offered(ticket, ringing) => {
+                self.stop_ringing(now, ringing, reason);
+                call.place = Place::Waiting(ticket);
             }
-            self.close_media(ringing.media);
-            self.offer_over(now, ringing.offer, &ringing.operator, reason);
-            call.place = Place::Waiting(ticket);
+            place => call.place = place,
         }
     }
 
     /// Nobody answered within the ring time (RONA).
     pub(super) fn ring_timeout(&mut self, now: Time, call: &mut Call) {
-        if let Place::Offered(ticket, ringing) = std::mem::replace(&mut call.place, Place::None) {
-            let reason = match &ringing.phase {
-                RingPhase::Inviting { heard: true, .. } => RefuseReason::Ignored,
-                _ => RefuseReason::Unreachable,
-            };
-            self.stop_ringing(now, ringing, reason);
-            call.place = Place::Waiting(ticket);
-        }
+        let Place::Offered(_, ringing) = &call.place else {
+            return;
+        };
+        let reason = match &ringing.phase {
+            RingPhase::Inviting(forked) if forked.phones.iter().any(|phone| phone.heard) => {
+                RefuseReason::Ignored
+            }
+            RingPhase::Inviting(forked) => forked.refused.unwrap_or(RefuseReason::Unreachable),
+            RingPhase::Opening => RefuseReason::Unreachable,
+        };
+        self.offer_failed(now, call, reason);
     }
 
     /// The queue wants the grant back. If the phone answered first, the report of it is on its way.
@@ -289,5 +351,15 @@ fn refuse_reason(status: u16, local: bool) -> RefuseReason {
         486 | 600 => RefuseReason::Busy,
         404 | 408 | 410 | 430 | 503 | 604 => RefuseReason::Unreachable,
         _ => RefuseReason::Rejected,
+    }
+}
+
+/// Which of several refusals is told: what the operator did on one phone says more than that another was not there.
+fn weight(reason: RefuseReason) -> u8 {
+    match reason {
+        RefuseReason::Unreachable | RefuseReason::Withdrawn => 0,
+        RefuseReason::Busy => 1,
+        RefuseReason::Rejected => 2,
+        RefuseReason::Ignored => 3,
     }
 }

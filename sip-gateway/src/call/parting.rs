@@ -15,10 +15,11 @@ const CONFIRM: Duration = Duration::from_secs(1);
 
 /// One such leg.
 pub(super) struct Parting {
-    offer: OfferId,
     operator: OperatorId,
     reason: RefuseReason,
     until: Time,
+    /// How many phones have not confirmed yet.
+    phones: usize,
 }
 
 impl Parting {
@@ -32,28 +33,36 @@ impl Gateway {
     /// call at once); any other reason pauses the operator, and is reported at once to free the caller.
     pub(super) fn stop_ringing(&mut self, now: Time, ringing: Ringing, reason: RefuseReason) {
         self.close_media(ringing.media);
-        let RingPhase::Inviting { sip, .. } = ringing.phase else {
-            return self.offer_over(now, ringing.offer, &ringing.operator, reason);
+        let phones = match ringing.phase {
+            RingPhase::Inviting(forked) => forked.phones,
+            RingPhase::Opening => Vec::new(),
         };
-        self.sip_legs.remove(&sip);
-        self.sip.hangup(now, sip, None);
-        if reason == RefuseReason::Withdrawn {
-            let parting = Parting {
-                offer: ringing.offer,
-                operator: ringing.operator,
-                reason,
-                until: now + CONFIRM,
-            };
-            self.parting.insert(sip, parting);
-        } else {
-            self.offer_over(now, ringing.offer, &ringing.operator, reason);
+        self.silence_phones(now, &phones, None);
+        if reason != RefuseReason::Withdrawn || phones.is_empty() {
+            return self.offer_over(now, ringing.offer, &ringing.operator, reason);
         }
+        for phone in &phones {
+            self.parting_legs.insert(phone.sip, ringing.offer);
+        }
+        let parting = Parting {
+            operator: ringing.operator,
+            reason,
+            until: now + CONFIRM,
+            phones: phones.len(),
+        };
+        self.parting.insert(ringing.offer, parting);
     }
 
     /// Something about a leg being released: any of these means the phone is done with it.
     pub(super) fn parting_event(&mut self, now: Time, leg: sip::LegId, event: &sip::Event) {
-        if let sip::Event::Released { .. } | sip::Event::Refused { .. } | sip::Event::Ended { .. } = event {
-            self.parted(now, leg);
+        if let sip::Event::Released { .. } | sip::Event::Refused { .. } | sip::Event::Ended { .. } = event
+            && let Some(offer) = self.parting_legs.remove(&leg)
+            && let Some(parting) = self.parting.get_mut(&offer)
+        {
+            parting.phones = parting.phones.saturating_sub(1);
+            if parting.phones == 0 {
+                self.parted(now, offer);
+            }
         }
     }
 
@@ -63,16 +72,17 @@ impl Gateway {
             .parting
             .iter()
             .filter(|(_, parting)| parting.until <= now)
-            .map(|(leg, _)| *leg)
+            .map(|(offer, _)| *offer)
             .collect();
-        for leg in due {
-            self.parted(now, leg);
+        for offer in due {
+            self.parted(now, offer);
         }
     }
 
-    fn parted(&mut self, now: Time, leg: sip::LegId) {
-        if let Some(parting) = self.parting.remove(&leg) {
-            self.offer_over(now, parting.offer, &parting.operator, parting.reason);
+    fn parted(&mut self, now: Time, offer: OfferId) {
+        if let Some(parting) = self.parting.remove(&offer) {
+            self.parting_legs.retain(|_, of| *of != offer);
+            self.offer_over(now, offer, &parting.operator, parting.reason);
         }
     }
 }

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use pronto_ivr as ivr;
 use pronto_media as media;
 use pronto_sip as sip;
-use pronto_types::link::{Caller as CallerIdentity, Origin};
+use pronto_types::link::{Caller as CallerIdentity, Origin, RefuseReason};
 use pronto_types::{AnnouncementId, CallId, Language, OfferId, OperatorId, QueueName, TicketId, Time};
 
 use super::answering::PROBE_AGAIN;
+use super::dialling::Peer;
 use super::negotiate::Stream;
+use crate::settings::Answer;
 
 /// One call: the caller's leg, the flow, and where the caller stands with the queue.
 pub(super) struct Call {
@@ -22,7 +24,11 @@ pub(super) struct Call {
     pub(super) caller: CallerLeg,
     pub(super) flow: ivr::Session,
     pub(super) place: Place,
-    /// When the 200 was acknowledged.
+    /// When the caller is answered.
+    pub(super) answer: Answer,
+    /// The flow runs.
+    pub(super) started: bool,
+    /// When the 200 was sent.
     pub(super) answered: Option<Time>,
     /// The consent prompts the caller has heard to their end.
     pub(super) told: BTreeSet<Arc<str>>,
@@ -78,6 +84,11 @@ pub(super) enum LegState {
         /// When the caller is told that there is none.
         until: Time,
     },
+    /// The caller hears us and is not answered.
+    Early {
+        /// What the 183 said; the 200 says it again.
+        sdp: bytes::Bytes,
+    },
     /// Our 200 is sent.
     Answering,
     /// Acknowledged.
@@ -107,6 +118,8 @@ pub(super) enum Place {
     Offered(Ticket, Ringing),
     /// Connected.
     Talking(Ticket, Talk),
+    /// In no queue: calling another operator.
+    Calling(Box<Peer>),
 }
 
 /// The caller is being told.
@@ -149,13 +162,28 @@ pub(super) struct Ringing {
 pub(super) enum RingPhase {
     /// The media threads are opening a port.
     Opening,
-    /// The INVITE is out.
-    Inviting {
-        sip: sip::LegId,
-        stream: Stream,
-        source: IpAddr,
-        heard: bool,
-    },
+    /// The INVITEs are out.
+    Inviting(Forked),
+}
+
+/// All phones of an operator, rung at once; they are told one and the same of our media.
+pub(super) struct Forked {
+    pub(super) stream: Stream,
+    /// Those that may still answer.
+    pub(super) phones: Vec<Phone>,
+    /// What is to be said of those that have refused.
+    pub(super) refused: Option<RefuseReason>,
+    /// The queue has been told that it rings.
+    pub(super) told: bool,
+}
+
+/// One of them.
+pub(super) struct Phone {
+    pub(super) sip: sip::LegId,
+    /// Where it is.
+    pub(super) source: IpAddr,
+    /// It has said that it rings.
+    pub(super) heard: bool,
 }
 
 /// Caller and operator connected.
@@ -168,6 +196,8 @@ pub(super) struct Talk {
     /// Where the signalling comes from.
     pub(super) source: IpAddr,
     pub(super) silent: Option<Silence>,
+    /// The caller's codec, if the phone was asked to speak it too.
+    pub(super) asked: Option<sip::sdp::Codec>,
 }
 
 impl Call {
@@ -180,6 +210,7 @@ impl Call {
     pub(super) fn deadline(&self) -> Option<Time> {
         let place = match &self.place {
             Place::None => None,
+            Place::Calling(peer) => peer.deadline(),
             Place::Telling(telling) => Some(telling.until),
             Place::Waiting(ticket) => Some(
                 ticket

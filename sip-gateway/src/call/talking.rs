@@ -1,5 +1,6 @@
 //! Caller and operator connected.
 
+use bytes::Bytes;
 use pronto_ivr as ivr;
 use pronto_media as media;
 use pronto_sip as sip;
@@ -30,6 +31,7 @@ impl Gateway {
                     talk.silent = silent;
                 }
             }
+            sip::Event::Reoffered { answer, .. } => self.realigned(now, call, answer),
             sip::Event::Acknowledged {
                 answer: Some(answer), ..
             } if talk.stream.accept(&answer).is_ok() => {
@@ -47,6 +49,32 @@ impl Gateway {
             sip::Event::Probed { alive: false, .. } => self.operator_gone(now, call, true),
             sip::Event::Ended { .. } => self.operator_gone(now, call, false),
             _ => {}
+        }
+    }
+
+    /// Caller and operator speak different codecs: the operator's phone is asked for the caller's, so that nothing is
+    /// translated between them. Asked once for each codec; where it declines, translated it is.
+    pub(super) fn align(&mut self, now: Time, call: &mut Call) {
+        let Place::Talking(_, talk) = &mut call.place else {
+            return;
+        };
+        let (Some(wanted), Some(spoken)) = (call.caller.stream.codec(), talk.stream.codec()) else {
+            return;
+        };
+        if wanted != spoken && talk.asked != Some(wanted) && talk.stream.receives() {
+            talk.asked = Some(wanted);
+            self.sip.reoffer(now, talk.sip, talk.stream.offer_only(wanted));
+        }
+    }
+
+    /// What the phone said to that.
+    fn realigned(&mut self, now: Time, call: &mut Call, answer: Option<Bytes>) {
+        let Place::Talking(_, talk) = &mut call.place else {
+            return;
+        };
+        if answer.is_some_and(|answer| talk.stream.accept(&answer).is_ok()) {
+            self.configure(talk.media, &talk.stream, talk.source);
+            talk.silent = talk.silent.or(Silence::of(&talk.stream, now));
         }
     }
 

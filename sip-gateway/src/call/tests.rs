@@ -13,9 +13,12 @@ use pronto_types::{Digit, Language, QueueName, Secret};
 use rand::SeedableRng;
 
 use super::*;
-use crate::settings::{Number, Prompts};
+use crate::settings::{Answer, Number, Prompts};
 
 mod announcing;
+mod dialling;
+mod ringing;
+mod unanswered;
 
 const FLOW: &str = "start = \"main\"\n[main]\nmenu = [\"main-menu\"]\nkeys = { 1 = \"support\" }\n\
     [support]\nqueue = \"support\"\nkeys = { 9 = \"main\" }\nfailed = \"sorry\"\ntimed_out = \"sorry\"\nended = \"bye\"\n\
@@ -40,6 +43,8 @@ struct House {
 
 const CALLER: usize = 0;
 const OPERATOR: usize = 1;
+/// The operator's other phone, which is not registered yet.
+const DESK: usize = 2;
 
 fn gateway_address() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 5060))
@@ -58,8 +63,10 @@ impl House {
         let secret = Secret::new("correct horse");
         let mut endpoint = sip::Settings::new("pronto.example");
         endpoint.listen = vec![(sip::Transport::Udp, gateway_address())];
-        let ha1 = sip::Ha1::from_password("101", "pronto.example", &secret);
-        endpoint.operators.insert(operator(), ha1);
+        for id in ["101", "102"] {
+            let ha1 = sip::Ha1::from_password(id, "pronto.example", &secret);
+            endpoint.operators.insert(OperatorId::new(id).unwrap(), ha1);
+        }
         let allow = vec!["127.0.0.0/8".parse().unwrap()];
         endpoint.trunks.push(sip::Trunk {
             name: "carrier".to_owned(),
@@ -78,6 +85,7 @@ impl House {
         let phones = vec![
             phone(SocketAddr::from(([127, 0, 0, 9], 5060)), 3),
             phone(SocketAddr::from(([10, 0, 0, 2], 5060)), 4),
+            phone(SocketAddr::from(([10, 0, 0, 3], 5060)), 5),
         ];
         let (told, commands, events) = (Vec::new(), Vec::new(), Vec::new());
         let mut house = House {
@@ -89,18 +97,25 @@ impl House {
             events,
             recordings: Vec::new(),
         };
-        let flow = house.flow(OPERATOR);
-        let (user, domain, expires) = ("101".to_owned(), "pronto.example".to_owned(), secs(3600));
-        let wanted = sip::Registration {
-            flow,
-            domain,
-            user,
-            password: secret,
-            expires,
-        };
-        house.phones[OPERATOR].1.register(house.now, wanted);
-        house.settle();
+        house.enrol(OPERATOR);
         house
+    }
+
+    /// Registers a phone as operator 101's.
+    fn enrol(&mut self, phone: usize) {
+        self.enrol_as(phone, "101");
+    }
+
+    fn enrol_as(&mut self, phone: usize, user: &str) {
+        let wanted = sip::Registration {
+            flow: self.flow(phone),
+            domain: "pronto.example".to_owned(),
+            user: user.to_owned(),
+            password: Secret::new("correct horse"),
+            expires: secs(3600),
+        };
+        self.phones[phone].1.register(self.now, wanted);
+        self.settle();
     }
 
     fn flow(&self, phone: usize) -> sip::Flow {
@@ -249,8 +264,12 @@ impl House {
 
     /// The leg of the call that rings at the operator's phone.
     fn ringing(&self) -> sip::LegId {
+        self.ringing_at(OPERATOR)
+    }
+
+    fn ringing_at(&self, wanted: usize) -> sip::LegId {
         let found = self.told.iter().rev().find_map(|(phone, event)| match event {
-            sip::Event::Invite(invite) if *phone == OPERATOR => Some(invite.leg),
+            sip::Event::Invite(invite) if *phone == wanted => Some(invite.leg),
             _ => None,
         });
         found.expect("the operator's phone rings")
@@ -287,6 +306,7 @@ fn settings() -> Settings {
         dial: "800".to_owned(),
         flow,
         language: Language::English,
+        answer: Answer::AtOnce,
     };
     let mut prompts = Prompts::default();
     for name in ["main-menu", "all-busy", "goodbye"] {

@@ -67,7 +67,9 @@ impl Gateway {
                 ticket
             }
             // Who talks is no longer waiting: the report of the answer is on its way and says it all.
-            place @ (Place::Talking(..) | Place::Telling(_) | Place::None) => return call.place = place,
+            place @ (Place::Talking(..) | Place::Telling(_) | Place::Calling(_) | Place::None) => {
+                return call.place = place;
+            }
         };
         let id = self.take_ticket(call, ticket.joined, &ticket.queue, Some(lost));
         self.tickets.remove(&lost);
@@ -107,6 +109,7 @@ impl Gateway {
         self.silence_announcement(now, call);
         match std::mem::replace(&mut call.place, Place::None) {
             Place::None | Place::Telling(_) => {}
+            Place::Calling(peer) => self.leave_peer(now, *peer),
             Place::Waiting(ticket) => self.left(now, &ticket, reason),
             Place::Offered(ticket, ringing) => {
                 self.left(now, &ticket, reason);
@@ -144,7 +147,9 @@ impl Gateway {
                 self.exit_by(now, call, &ticket, outcome);
             }
             // The phone answered first: the report of it is on its way, and the queue accepts.
-            place @ (Place::Talking(..) | Place::Telling(_) | Place::None) => call.place = place,
+            place @ (Place::Talking(..) | Place::Telling(_) | Place::Calling(_) | Place::None) => {
+                call.place = place
+            }
         }
     }
 
@@ -192,6 +197,7 @@ impl Gateway {
             Place::Telling(telling) if telling.until <= now => self.join_after_telling(now, call),
             Place::Offered(_, ringing) if ringing.until <= now => self.ring_timeout(now, call),
             Place::Talking(_, talk) => self.talk_deadline(now, talk),
+            Place::Calling(_) => self.peer_deadline(now, call),
             Place::Offered(..) | Place::Telling(_) | Place::None => {}
         }
     }

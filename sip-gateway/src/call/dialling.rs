@@ -1,0 +1,333 @@
+//! One operator calls another: without flow and queue. The caller hears the phone ring, all phones of the other ring, the
+//! first to answer has the call, and whoever hangs up ends it for both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pronto_ivr::Flow;
+use pronto_media as media;
+use pronto_sip as sip;
+use pronto_types::link::CallOutcome;
+use pronto_types::{Digit, Language, OperatorId, Time};
+use rand::Rng;
+
+use super::Gateway;
+use super::answering::{PROBE_AGAIN, reoffered};
+use super::negotiate::Stream;
+use super::state::{Call, Forked, Place, Silence};
+use crate::settings::{Answer, Number};
+
+/// How long an operator's phones ring for another operator.
+const RING: Duration = Duration::from_secs(60);
+/// Such a call runs no flow: this one is never started.
+const NO_FLOW: &str = "start = \"end\"\n[end]\nhangup = true\n";
+
+/// The operator who is called.
+pub(super) struct Peer {
+    pub(super) operator: OperatorId,
+    pub(super) state: PeerState,
+}
+
+/// How far that is.
+pub(super) enum PeerState {
+    /// The caller's port is being opened.
+    Called,
+    /// Theirs is.
+    Opening { media: media::LegId, until: Time },
+    /// Their phones ring.
+    Ringing {
+        media: media::LegId,
+        forked: Forked,
+        until: Time,
+    },
+    /// Both hear each other.
+    Talking {
+        sip: sip::LegId,
+        media: media::LegId,
+        stream: Stream,
+        source: std::net::IpAddr,
+        silent: Option<Silence>,
+    },
+}
+
+impl Peer {
+    pub(super) fn deadline(&self) -> Option<Time> {
+        match &self.state {
+            PeerState::Called => None,
+            PeerState::Opening { until, .. } | PeerState::Ringing { until, .. } => Some(*until),
+            PeerState::Talking { silent, .. } => silent.and_then(Silence::deadline),
+        }
+    }
+
+    fn media(&self) -> Option<media::LegId> {
+        match &self.state {
+            PeerState::Called => None,
+            PeerState::Opening { media, .. }
+            | PeerState::Ringing { media, .. }
+            | PeerState::Talking { media, .. } => Some(*media),
+        }
+    }
+}
+
+impl Gateway {
+    /// What an operator reaches by another's id; a trunk's caller reaches nobody so.
+    pub(super) fn operator_dialled(&self, invite: &sip::Invite) -> Result<(Number, OperatorId), sip::Status> {
+        let unknown = sip::Status::NOT_FOUND;
+        let sip::Identity::Operator(caller) = &invite.from else {
+            return Err(unknown);
+        };
+        let called = OperatorId::new(&invite.dialled).map_err(|_| unknown)?;
+        if called == *caller || !self.sip.is_operator(&called) {
+            return Err(unknown);
+        }
+        if self.engaged.contains_key(&called) {
+            return Err(sip::Status::BUSY_HERE);
+        }
+        if self.sip.bindings(&called).next().is_none() {
+            return Err(sip::Status::TEMPORARILY_UNAVAILABLE);
+        }
+        let flow = Flow::parse(NO_FLOW).map_err(|_| sip::Status::SERVER_INTERNAL_ERROR)?;
+        let number = Number {
+            dial: format!("operators/{called}"),
+            flow: Arc::new(flow),
+            language: Language::English,
+            answer: Answer::OnOperator,
+        };
+        Ok((number, called))
+    }
+
+    /// The caller's port is open: the caller hears ringing, and the other's port is opened.
+    pub(super) fn call_operator(&mut self, now: Time, call: &mut Call) {
+        let id = call.id;
+        if let Place::Calling(peer) = &mut call.place {
+            self.sip.ring(now, call.caller.sip);
+            let media = self.open_media(id);
+            let until = now + RING;
+            peer.state = PeerState::Opening { media, until };
+        }
+    }
+
+    /// The called operator's media leg says something.
+    pub(super) fn peer_media(&mut self, now: Time, call: &mut Call, event: &media::Event) {
+        let Place::Calling(peer) = &mut call.place else {
+            return;
+        };
+        match (event, &mut peer.state) {
+            (media::Event::Opened { local, .. }, PeerState::Opening { media, until }) => {
+                let (media, until, operator) = (*media, *until, peer.operator.clone());
+                let mut stream = Stream::unopened(self.rng.next_u64() >> 2);
+                stream.opened(*local, self.settings.advertise);
+                let name = call.identity.name.as_ref().or(call.identity.number.as_ref());
+                let options = sip::InviteOptions {
+                    from_user: call.identity.number.as_ref().map(|it| it.reveal().to_owned()),
+                    from_display: name.map(|it| it.reveal().to_owned()),
+                };
+                let codec = call.caller.stream.codec().unwrap_or(sip::sdp::Codec::Pcma);
+                let offer = stream.offer_first(codec);
+                let phones = self.ring_all(now, call.id, &operator, &offer, &options);
+                if phones.is_empty() {
+                    return self.nobody_answers(now, call, sip::Status::TEMPORARILY_UNAVAILABLE);
+                }
+                let forked = Forked {
+                    stream,
+                    phones,
+                    refused: None,
+                    told: false,
+                };
+                let state = PeerState::Ringing { media, forked, until };
+                call.place = Place::Calling(Box::new(Peer { operator, state }));
+            }
+            (media::Event::OpenFailed { .. }, _) => {
+                self.nobody_answers(now, call, sip::Status::SERVICE_UNAVAILABLE);
+            }
+            (media::Event::Stalled { .. }, PeerState::Talking { sip, silent, .. }) => {
+                *silent = Some(Silence::Probing);
+                let leg = *sip;
+                self.sip.probe(now, leg);
+            }
+            (media::Event::Resumed { .. }, PeerState::Talking { silent, .. }) => *silent = None,
+            _ => {}
+        }
+    }
+
+    /// One of the called operator's phones says something.
+    pub(super) fn peer_event(&mut self, now: Time, call: &mut Call, leg: sip::LegId, event: sip::Event) {
+        let Place::Calling(peer) = &mut call.place else {
+            return;
+        };
+        match (event, &mut peer.state) {
+            (sip::Event::Answered { sdp, .. }, PeerState::Ringing { forked, .. }) => {
+                if sdp.is_some_and(|sdp| forked.stream.accept(&sdp).is_ok()) {
+                    return self.peer_answered(now, call, leg);
+                }
+                self.sip.hangup(now, leg, None);
+                self.peer_refused(now, call, leg, sip::Status::NOT_ACCEPTABLE_HERE);
+            }
+            (sip::Event::Refused { status, local, .. }, PeerState::Ringing { .. }) => {
+                let told =
+                    sip::Status::new(status).filter(|it| !local && it.code() != 401 && it.code() != 407);
+                self.peer_refused(
+                    now,
+                    call,
+                    leg,
+                    told.unwrap_or(sip::Status::TEMPORARILY_UNAVAILABLE),
+                );
+            }
+            (sip::Event::Offer { sdp, .. }, PeerState::Talking { stream, .. }) => {
+                let answer = reoffered(stream, sdp);
+                self.reply_to_offer(now, leg, answer);
+                self.configure_peer(now, call);
+            }
+            (
+                sip::Event::Acknowledged {
+                    answer: Some(answer), ..
+                },
+                PeerState::Talking { stream, .. },
+            ) => {
+                if stream.accept(&answer).is_ok() {
+                    self.configure_peer(now, call);
+                }
+            }
+            (sip::Event::Digit { digit, .. }, PeerState::Talking { .. }) => {
+                let leg = call.caller.media;
+                let digits = vec![digit];
+                self.command(media::Command::Digits { leg, digits });
+            }
+            (sip::Event::Probed { alive: true, .. }, PeerState::Talking { silent, .. })
+                if silent.is_some() =>
+            {
+                *silent = Some(Silence::Until(now + PROBE_AGAIN));
+            }
+            (
+                sip::Event::Ended { .. } | sip::Event::Probed { alive: false, .. },
+                PeerState::Talking { .. },
+            ) => {
+                self.end_call(now, call, CallOutcome::Completed);
+            }
+            _ => {}
+        }
+    }
+
+    fn peer_answered(&mut self, now: Time, call: &mut Call, leg: sip::LegId) {
+        let Place::Calling(mut peer) = std::mem::replace(&mut call.place, Place::None) else {
+            return;
+        };
+        if let PeerState::Ringing { media, forked, .. } = peer.state {
+            let Forked { stream, phones, .. } = forked;
+            let source = phones
+                .iter()
+                .find(|phone| phone.sip == leg)
+                .map(|phone| phone.source);
+            let others: Vec<_> = phones.into_iter().filter(|phone| phone.sip != leg).collect();
+            self.silence_phones(now, &others, Some(sip::Reason::completed_elsewhere()));
+            let source = source.unwrap_or(call.caller.source);
+            self.answer_early(now, call);
+            self.command(media::Command::Bridge {
+                a: call.caller.media,
+                b: media,
+            });
+            peer.state = PeerState::Talking {
+                sip: leg,
+                media,
+                stream,
+                source,
+                silent: None,
+            };
+        }
+        call.place = Place::Calling(peer);
+        self.configure_peer(now, call);
+    }
+
+    fn configure_peer(&mut self, now: Time, call: &mut Call) {
+        if let Place::Calling(peer) = &mut call.place
+            && let PeerState::Talking {
+                media,
+                stream,
+                source,
+                silent,
+                ..
+            } = &mut peer.state
+        {
+            *silent = Silence::of(stream, now);
+            let (media, stream, source) = (*media, stream.clone(), *source);
+            self.configure(media, &stream, source);
+        }
+    }
+
+    /// One phone does not take it; the others may. A 6xx speaks for all.
+    fn peer_refused(&mut self, now: Time, call: &mut Call, leg: sip::LegId, status: sip::Status) {
+        self.sip_legs.remove(&leg);
+        if let Place::Calling(peer) = &mut call.place
+            && let PeerState::Ringing { forked, .. } = &mut peer.state
+        {
+            forked.phones.retain(|phone| phone.sip != leg);
+            if forked.phones.is_empty() || status.code() >= 600 {
+                self.nobody_answers(now, call, status);
+            }
+        }
+    }
+
+    fn nobody_answers(&mut self, now: Time, call: &mut Call, status: sip::Status) {
+        self.sip.reject(now, call.caller.sip, status, None);
+        self.bury(now, call, CallOutcome::Refused);
+    }
+
+    /// The phones rang in vain, or it is time to ask a silent one again.
+    pub(super) fn peer_deadline(&mut self, now: Time, call: &mut Call) {
+        let Place::Calling(peer) = &mut call.place else {
+            return;
+        };
+        match &mut peer.state {
+            PeerState::Opening { until, .. } | PeerState::Ringing { until, .. } if *until <= now => {
+                self.nobody_answers(now, call, sip::Status::TEMPORARILY_UNAVAILABLE);
+            }
+            PeerState::Talking { sip, silent, .. } if Silence::due(*silent, now) => {
+                *silent = Some(Silence::Probing);
+                let leg = *sip;
+                self.sip.probe(now, leg);
+            }
+            _ => {}
+        }
+    }
+
+    /// A key that the caller sent by INFO.
+    pub(super) fn digit_to_peer(&mut self, peer: Option<media::LegId>, digit: Digit) {
+        if let Some(leg) = peer {
+            let digits = vec![digit];
+            self.command(media::Command::Digits { leg, digits });
+        }
+    }
+
+    /// The call is over: so it is for the called.
+    pub(super) fn leave_peer(&mut self, now: Time, peer: Peer) {
+        let media = peer.media();
+        match peer.state {
+            PeerState::Ringing { forked, .. } => self.silence_phones(now, &forked.phones, None),
+            PeerState::Talking { sip, .. } => {
+                self.sip_legs.remove(&sip);
+                self.sip.hangup(now, sip, None);
+            }
+            PeerState::Called | PeerState::Opening { .. } => {}
+        }
+        if let Some(media) = media {
+            self.close_media(media);
+        }
+        self.disengage(&peer.operator);
+    }
+}
+
+/// The other's media leg, while both talk.
+pub(super) fn peer_leg(peer: &Peer) -> Option<media::LegId> {
+    match &peer.state {
+        PeerState::Talking { media, .. } => Some(*media),
+        _ => None,
+    }
+}
+
+/// Before anything has been done about it.
+pub(super) fn called(operator: OperatorId) -> Place {
+    Place::Calling(Box::new(Peer {
+        operator,
+        state: PeerState::Called,
+    }))
+}

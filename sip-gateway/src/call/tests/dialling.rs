@@ -1,0 +1,140 @@
+//! Operators dial the configured numbers and each other, and nothing else.
+
+use super::*;
+
+/// What operator 101's phone is told when it dials.
+fn dial(house: &mut House, user: &str) -> (sip::LegId, Vec<u16>) {
+    let to = sip::Destination {
+        uri: format!("sip:{user}@10.0.0.1").into(),
+        flow: house.flow(OPERATOR),
+    };
+    let options = sip::InviteOptions {
+        from_user: Some("101".to_owned()),
+        from_display: None,
+    };
+    let now = house.now;
+    let leg = house.phones[OPERATOR]
+        .1
+        .invite(now, &to, sdp::offer(&local()), options);
+    house.settle();
+    (leg, said(house, leg))
+}
+
+fn said(house: &House, leg: sip::LegId) -> Vec<u16> {
+    let told = house
+        .told
+        .iter()
+        .filter(|(who, event)| *who == OPERATOR && event.leg() == Some(leg));
+    told.filter_map(|(_, event)| match event {
+        sip::Event::Progress { status, .. } | sip::Event::Refused { status, .. } => Some(*status),
+        sip::Event::Answered { .. } => Some(200),
+        _ => None,
+    })
+    .collect()
+}
+
+fn count(house: &House, wanted: impl Fn(&media::Command) -> bool) -> usize {
+    house.commands.iter().filter(|command| wanted(command)).count()
+}
+
+fn two_operators() -> House {
+    let mut house = House::open();
+    house.enrol_as(DESK, "102");
+    house
+}
+
+#[test]
+fn an_operator_reaches_another_and_whoever_hangs_up_ends_it_for_both() {
+    for caller_hangs_up in [true, false] {
+        let mut house = two_operators();
+        let (leg, told) = dial(&mut house, "102");
+        assert_eq!(told, [180]);
+        let (ringing, now) = (house.ringing_at(DESK), house.now);
+        house.phones[DESK].1.answer(now, ringing, sdp::offer(&local()));
+        house.settle();
+        assert_eq!(said(&house, leg), [180, 200]);
+        assert_eq!(
+            count(&house, |command| matches!(command, media::Command::Bridge { .. })),
+            1
+        );
+        assert_eq!(
+            count(&house, |command| matches!(command, media::Command::Play { .. })),
+            0
+        );
+        let (phone, leg) = if caller_hangs_up {
+            (OPERATOR, leg)
+        } else {
+            (DESK, ringing)
+        };
+        house.phones[phone].1.hangup(now, leg, None);
+        house.settle();
+        assert_eq!(
+            count(&house, |command| matches!(command, media::Command::Close { .. })),
+            2
+        );
+        let began =
+            |event: &&Event| matches!(event, Event::CallBegan { dialled, .. } if dialled == "operators/102");
+        let ended = |event: &&Event| matches!(event, Event::CallEnded { .. });
+        let events = || house.events.iter();
+        assert_eq!(
+            (events().filter(began).count(), events().filter(ended).count()),
+            (1, 1)
+        );
+        house.pass(secs(64));
+        let counts = house.gateway.counts();
+        assert_eq!((counts.calls, house.gateway.sip_counts().dialogs), (0, 0));
+        assert!(house.gateway.engaged.is_empty());
+    }
+}
+
+#[test]
+fn what_is_neither_a_number_nor_another_operator_is_reached_by_nobody() {
+    let mut house = two_operators();
+    for user in ["+39900123456", "103", "101", "", "102%40elsewhere"] {
+        assert_eq!(dial(&mut house, user).1, [404], "{user}");
+    }
+    assert_eq!(dial(&mut house, "800").1, [200], "a configured number");
+    // A caller of a trunk reaches numbers only.
+    house.dial_user("102");
+    let refused = |(phone, event): &(usize, sip::Event)| {
+        *phone == CALLER && matches!(event, sip::Event::Refused { status: 404, .. })
+    };
+    assert!(house.told.iter().any(refused));
+}
+
+#[test]
+fn an_operator_who_is_busy_away_or_does_not_answer_is_told_so_to_the_one_who_dials() {
+    let mut house = House::open();
+    assert_eq!(dial(&mut house, "102").1, [480], "no phone");
+    house.enrol_as(DESK, "102");
+    let (leg, _) = dial(&mut house, "102");
+    let (ringing, now) = (house.ringing_at(DESK), house.now);
+    house.phones[DESK]
+        .1
+        .reject(now, ringing, sip::Status::BUSY_HERE, None);
+    house.settle();
+    assert_eq!(said(&house, leg), [180, 486]);
+    let (leg, _) = dial(&mut house, "102");
+    house.pass(secs(61));
+    assert_eq!(said(&house, leg).last(), Some(&480));
+    let (leg, _) = dial(&mut house, "102");
+    let now = house.now;
+    house.phones[OPERATOR].1.hangup(now, leg, None);
+    house.settle();
+    let quiet = |(phone, event): &&(usize, sip::Event)| {
+        *phone == DESK && matches!(event, sip::Event::Cancelled { .. })
+    };
+    assert_eq!(house.told.iter().filter(quiet).count(), 2);
+    house.pass(secs(64));
+    assert!(house.gateway.engaged.is_empty() && house.gateway.counts().calls == 0);
+}
+
+#[test]
+fn an_operator_in_a_call_of_their_own_is_not_rung() {
+    let mut house = two_operators();
+    let (_, ticket) = house.wait_in_queue();
+    dial(&mut house, "102");
+    house.offer(7, ticket);
+    let (offer, reason) = (OfferId(7), RefuseReason::Busy);
+    assert_eq!(house.saw(&Event::Refused { offer, reason }), 1);
+}

@@ -17,8 +17,8 @@ lisen = ["udp:127.0.0.1:5060"]
    · ──┬──
    ·   ╰── found `lisen`
    ╰────
-  help: expected one of `listen`, `domain`, `advertise`, `dscp`, `drain`, `digest`, `trunk`,
-        `tls`, `websocket`; did you mean `listen`?
+  help: expected one of `listen`, `domain`, `advertise`, `dscp`, `drain`, `qualify`, `digest`,
+        `trunk`, `tls`, `websocket`; did you mean `listen`?
 
 "#,
     );

@@ -35,6 +35,8 @@ fn the_caller_hears_menu_and_music_unanswered_and_is_charged_from_the_operators_
     let mut house = house();
     let (caller, ticket) = house.wait_in_queue();
     assert!(house.hears_music());
+    let number = house.gateway.last_entry();
+    house.say(Input::Acknowledged { number });
     house.pass(secs(200));
     let statuses: Vec<u16> = told(&house).iter().map(|(status, _)| *status).collect();
     assert_eq!(

@@ -1,5 +1,6 @@
 //! SIP over UDP: one task a socket reads datagrams; sending is done by the control plane without waiting.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use super::Happened;
 
 /// A datagram of RFC 3261 fits in 65,535 bytes.
 const MAX_DATAGRAM: usize = 65_535;
+/// Datagrams read in one go: they cost the control plane one wake-up, and the sockets of other transports their turn.
+const BURST: usize = 32;
 /// Kernel buffers: a burst of signalling waits here while the control plane works.
 const KERNEL_BUFFER: usize = 4 << 20;
 
@@ -54,20 +57,29 @@ pub(super) fn mark(socket: &socket2::Socket, v6: bool, dscp: u8) {
 async fn read(socket: Arc<UdpSocket>, local: SocketAddr, happened: mpsc::Sender<Happened>) {
     let mut buffer = vec![0; MAX_DATAGRAM];
     loop {
-        match socket.recv_from(&mut buffer).await {
-            Ok((length, remote)) => {
-                let flow = Flow {
-                    transport: Transport::Udp,
-                    local,
-                    remote,
-                };
-                let bytes = Bytes::copy_from_slice(&buffer[..length]);
-                if happened.send(Happened::Message { flow, bytes }).await.is_err() {
-                    return;
+        // Fails only where the runtime ends.
+        if socket.readable().await.is_err() {
+            return;
+        }
+        // Room for a burst is taken first: a full inbox leaves datagrams to the kernel, which drops them.
+        let Ok(permits) = happened.reserve_many(BURST).await else {
+            return;
+        };
+        for permit in permits {
+            match socket.try_recv_from(&mut buffer) {
+                Ok((length, remote)) => {
+                    let flow = Flow {
+                        transport: Transport::Udp,
+                        local,
+                        remote,
+                    };
+                    let bytes = Bytes::copy_from_slice(&buffer[..length]);
+                    permit.send(Happened::Message { flow, bytes });
                 }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                // An ICMP error of an earlier datagram surfaces here; the socket goes on.
+                Err(error) => tracing::debug!(%error, "udp receive"),
             }
-            // An ICMP error of an earlier datagram surfaces here; the socket goes on.
-            Err(error) => tracing::debug!(%error, "udp receive"),
         }
     }
 }

@@ -506,7 +506,7 @@ impl Plan {
             (String::new(), "")
         };
         let mut toml = format!(
-            "[sip]\nlisten = [\"udp:{centre}:5060\", \"tcp:{centre}:5060\"{sockets}]\ndomain = \"{DOMAIN}\"\ndrain = \"{drain}\"\ndigest = {digest}\n{tls}\
+            "[sip]\nlisten = [\"udp:{centre}:5060\", \"tcp:{centre}:5060\"{sockets}]\ndomain = \"{DOMAIN}\"\ndrain = \"{drain}\"\ndigest = {digest}\nqualify = \"{qualify}\"\n{tls}\
              [[sip.trunk]]\nname = \"carrier\"\nallow = [\"{net}/26\"]\n{budget}\
              [media]\nlisten = \"{centre}\"\nports = [20000, 22999]\n\
              [grpc]\nlisten = \"{centre}:50051\"\n[metrics]\nlisten = \"{centre}:9090\"\n[store]\npath = \"var\"\n\
@@ -514,6 +514,8 @@ impl Plan {
              [queue_service]\ngrace = \"{grace}\"\n",
             drain = self.drain,
             digest = self.digest,
+            // A line's phone ends with its scenario: to ask it whether it is there would keep a transaction, again and again.
+            qualify = if self.lines > 0 { "0s" } else { "60s" },
             grace = self.grace,
             budget = self
                 .trunk_calls

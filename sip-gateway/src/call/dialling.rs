@@ -184,7 +184,8 @@ impl Gateway {
                 },
                 PeerState::Talking { stream, .. },
             ) => {
-                if stream.accept(&answer).is_ok() {
+                let taken = stream.accept(&answer).is_ok();
+                if taken {
                     self.configure_peer(now, call);
                 }
             }

@@ -31,18 +31,19 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// Throws away what came while nobody listened; false where that does not end, as somebody sends without a pause.
-    pub(super) fn empty(&self) -> bool {
+    /// Throws away what came while nobody listened, and says how many packets that was; `None` where it does not end, as
+    /// somebody sends without a pause.
+    pub(super) fn empty(&self) -> Option<usize> {
         let mut nothing = [0; 1];
         let mut emptied = |socket: &UdpSocket| {
             // A receive buffer holds some hundred packets.
-            (0..MOST_HELD).any(|_| {
+            (0..MOST_HELD).find(|_| {
                 socket
                     .recv(&mut nothing)
                     .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
             })
         };
-        emptied(&self.rtp) && emptied(&self.rtcp)
+        Some(emptied(&self.rtp)? + emptied(&self.rtcp)?)
     }
 }
 

@@ -287,17 +287,23 @@ impl Worker {
     /// A pair that has rested, or else a new one, or else any.
     fn pair(&mut self, now: Time) -> Result<Pair, OpenError> {
         while let Some(pair) = self.warm.rested(now) {
-            if pair.empty() {
-                return Ok(pair);
+            match pair.empty() {
+                Some(0) => return Ok(pair),
+                // Somebody still sends to it, whose call ended without their knowing: the next call must not hear them.
+                Some(_) => {
+                    if let Some(over) = self.warm.rest(now, pair) {
+                        self.unbind(over);
+                    }
+                }
+                None => self.unbind(pair),
             }
-            self.unbind(pair);
         }
         let error = match self.bind() {
             Ok(pair) => return Ok(pair),
             Err(error) => error,
         };
         while let Some(pair) = self.warm.any() {
-            if pair.empty() {
+            if pair.empty().is_some() {
                 return Ok(pair);
             }
             self.unbind(pair);

@@ -89,4 +89,15 @@ mod tests {
         assert_eq!(port(warm.stale(at(17))), Some(20_006));
         assert_eq!((port(warm.any()), port(warm.any())), (Some(20_008), None));
     }
+
+    #[test]
+    fn a_pair_says_whether_somebody_still_sent_to_it() {
+        let pair = bind_pair("127.46.11.2".parse().unwrap(), 20_012, 46).unwrap();
+        assert_eq!(pair.empty(), Some(0));
+        let sender = std::net::UdpSocket::bind("127.46.11.3:0").unwrap();
+        for to in [20_012, 20_012, 20_013] {
+            sender.send_to(&[0x80; 172], ("127.46.11.2", to)).unwrap();
+        }
+        assert_eq!((pair.empty(), pair.empty()), (Some(3), Some(0)));
+    }
 }

@@ -9,7 +9,7 @@ use super::events::{Caller, Identity, LegId};
 use super::receive::Request;
 use crate::digest::Verdict;
 use crate::message::{Credentials, Draft, Fault, HeaderName, Method, NameAddr, Status, decode};
-use crate::settings::{Flow, Trunk};
+use crate::settings::{Flow, Transport, Trunk};
 
 /// What becomes of a request from outside.
 pub(super) enum Admission {
@@ -49,6 +49,10 @@ impl Endpoint {
 
     /// Which trunk the other end of a flow is.
     pub(super) fn trunk_at(&self, flow: Flow) -> Option<usize> {
+        // Browsers, and the proxies before them, are no carrier, wherever they are: they prove who they are.
+        if matches!(flow.transport, Transport::Ws | Transport::Wss) {
+            return None;
+        }
         let source = flow.remote.ip().to_canonical();
         let is_here = |trunk: &Trunk| trunk.allow.iter().any(|net| net.contains(&source));
         self.settings.trunks.iter().position(is_here)

@@ -148,7 +148,9 @@ impl Endpoint {
         };
         match failure.purpose {
             Purpose::Invite => {
-                self.suspect(id);
+                if failure.status == Status::REQUEST_TIMEOUT {
+                    self.suspect(id);
+                }
                 self.refused(now, id, failure.status, true, None);
             }
             Purpose::Reinvite => self.reinvite_refused(now, id, failure.id, failure.status, true),

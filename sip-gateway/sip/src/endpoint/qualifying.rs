@@ -9,6 +9,7 @@ use rand::Rng;
 
 use super::Endpoint;
 use super::events::{Destination, LegId};
+use crate::dialog::leg::State;
 use crate::message::{HeaderName, Status};
 use crate::tag::Tag;
 use crate::transaction::table::{Owner, Purpose};
@@ -117,9 +118,12 @@ impl Endpoint {
         if self.settings.qualify.is_none() {
             return;
         }
-        let Some(dialog) = self.legs.get(&leg).map(|leg| &leg.dialog) else {
+        let Some(leg) = self.legs.get(&leg) else { return };
+        // One that rang for long is there.
+        if matches!(&leg.state, State::Calling(calling) if calling.provisional) {
             return;
-        };
+        }
+        let dialog = &leg.dialog;
         let to = Destination {
             uri: dialog.target.clone(),
             flow: dialog.flow,

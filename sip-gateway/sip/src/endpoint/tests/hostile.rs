@@ -120,3 +120,18 @@ fn a_trunk_that_floods_meets_the_limit_and_the_tables_stay_within_it() {
         "a call can always be ended"
     );
 }
+
+#[test]
+fn who_comes_by_websocket_is_no_trunk_wherever_from() {
+    for (transport, expected) in [
+        (Transport::Udp, 100),
+        (Transport::Tcp, 100),
+        (Transport::Tls, 100),
+        (Transport::Ws, 401),
+        (Transport::Wss, 401),
+    ] {
+        let mut raw = Raw::new();
+        raw.transport = transport;
+        assert_eq!(raw.status(TRUNK, &invite("a")), expected, "{transport:?}");
+    }
+}

@@ -134,8 +134,13 @@ fn who_asks_for_sips_gets_sips_and_only_where_it_is_true() {
         raw.transport = transport;
         let text = invite("s")
             .replace("INVITE sip:", "INVITE sips:")
-            .replace("Contact: <sip:", "Contact: <sips:");
-        raw.send(TRUNK, &text);
+            .replace("Contact: <sip:", "Contact: <sips:")
+            .replace("0612345@carrier.example", "101@pronto.example");
+        let challenged = raw.send(STRANGER, &text).pop().unwrap().1;
+        let uri = "sips:800@pronto.example";
+        let proof = authorization(&challenged, "101", "secret101", "INVITE", uri);
+        let proven = text.replace("Contact", &format!("{proof}Contact"));
+        raw.send(STRANGER, &proven.replace("CSeq: 1", "CSeq: 2"));
         let leg = raw.leg();
         raw.endpoint.answer(raw.now, leg, Bytes::from_static(ANSWER));
         let ok = raw.drain().pop().unwrap().1;

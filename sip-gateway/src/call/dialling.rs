@@ -164,8 +164,9 @@ impl Gateway {
                 self.peer_refused(now, call, leg, sip::Status::NOT_ACCEPTABLE_HERE);
             }
             (sip::Event::Refused { status, local, .. }, PeerState::Ringing { .. }) => {
-                let told =
-                    sip::Status::new(status).filter(|it| !local && it.code() != 401 && it.code() != 407);
+                // What the phone says of itself; a redirection or a question to us is not for the one who dials.
+                let plain = matches!(status, 404 | 480 | 486 | 488 | 600 | 603);
+                let told = sip::Status::new(status).filter(|_| !local && plain);
                 self.peer_refused(
                     now,
                     call,

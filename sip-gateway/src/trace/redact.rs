@@ -160,6 +160,14 @@ pub fn redact(message: &[u8], names: &Names, numbers: bool) -> Vec<u8> {
 
 fn header(name: &str, value: &mut [u8], (start_line, numbers): (bool, bool), names: &Names) {
     if DIGEST.contains(&name) {
+        // Of a scheme we do not know (Basic, Bearer) all may be secret.
+        let scheme = value.trim_ascii_start();
+        let digest = scheme
+            .get(..6)
+            .is_some_and(|it| it.eq_ignore_ascii_case(b"digest"));
+        if name.ends_with("authorization") && !digest {
+            return blank(value);
+        }
         return secrets(value);
     }
     if numbers || PLAIN.contains(&name) {
@@ -326,14 +334,12 @@ fn secrets(value: &mut [u8]) {
 
 /// A session description loses names and keys; of any other body only its length stays.
 fn body(body: &mut [u8], numbers: bool) {
-    if !body.trim_ascii_start().starts_with(b"v=0") {
-        if !numbers {
-            blank(body);
-        }
-        return;
+    // With numbers the whole body is shown, and may be of several parts: their keys are looked for all the same.
+    if !numbers && !body.trim_ascii_start().starts_with(b"v=0") {
+        return blank(body);
     }
     for line in body.split_mut(|byte| *byte == b'\n') {
-        let keys = [&b"a=crypto:"[..], b"a=ice-pwd:", b"k="];
+        let keys = [&b"a=crypto:"[..], b"a=key-mgmt:", b"a=ice-pwd:", b"k="];
         if let Some(key) = keys.iter().find(|key| line.starts_with(key)) {
             let inline = line.windows(7).position(|window| window == b"inline:");
             blank(&mut line[inline.map_or(key.len(), |at| at + 7)..]);

@@ -220,6 +220,12 @@ fn digests_and_media_keys_are_never_shown_and_digits_only_when_asked() {
             "{shown}"
         );
     }
+    let other = "REGISTER sip:h SIP/2.0\r\nAuthorization: Basic MTAx\r\nProxy-Authorization: Bearer a=b,c\r\n\r\n\
+        --b\r\nv=0\r\na=key-mgmt:mikey AQAF\r\na=crypto:1 AES inline:AbC\r\n--b--";
+    let shown_whole = shown(other, true);
+    for secret in ["MTAx", "a=b", "AQAF", "AbC"] {
+        assert!(!shown_whole.contains(secret), "{shown_whole}");
+    }
     let info = "INFO sip:h SIP/2.0\r\nContent-Type: application/dtmf-relay\r\n\r\nSignal=5\r\n";
     assert!(shown(info, false).ends_with("xxxxxx=x\r\n"));
     assert!(shown(info, true).ends_with("Signal=5\r\n"));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::books::Books;
 use super::oracle::Oracle;
 use super::{Happening, World};
 use crate::{Engine, Gate, Input, RequestId, Wanted};
@@ -26,7 +27,9 @@ impl World {
         let engine = blank.replay(self.ledger.iter().cloned());
         self.gate = gate;
         self.shadow = engine.state().clone();
+        // Nor was anything true, or written down, that was not durable.
         self.oracle = Oracle::default();
+        self.books = Books::default();
         self.asked.retain(|(after, _)| *after < self.durable);
         let mut asked = self.asked.iter().peekable();
         for recorded in &self.ledger {
@@ -34,6 +37,7 @@ impl World {
                 self.oracle.asked_ready(operator);
             }
             self.oracle.observe(recorded, &self.truth)?;
+            self.books.keep(recorded)?;
         }
         for wire in &mut self.wires {
             (wire.queue, wire.owed) = (None, 0);

@@ -46,12 +46,14 @@ pub enum Fault {
     LastComeFirstServed,
     /// A figure that rose is announced.
     RisenFigureAnnounced,
+    /// A gateway that is gone takes its operators' own calls along, though it may come back with them.
+    GoneEndsOwnCalls,
 }
 
 impl Fault {
     /// All of them.
     #[cfg(feature = "faults")]
-    pub const ALL: [Fault; 19] = [
+    pub const ALL: [Fault; 20] = [
         Fault::NoSettling,
         Fault::NoCatchUp,
         Fault::OfferBeforeDurable,
@@ -71,6 +73,7 @@ impl Fault {
         Fault::NothingSaidAgain,
         Fault::LastComeFirstServed,
         Fault::RisenFigureAnnounced,
+        Fault::GoneEndsOwnCalls,
     ];
 }
 

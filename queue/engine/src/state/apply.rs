@@ -192,6 +192,7 @@ impl State {
                     }
                     it.link = Link::Attached { last: *last };
                 });
+                self.operator_calls_seen(gateway, at);
                 self.extend_leases(gateway, lease);
             }
             Fact::GatewayDetached {
@@ -219,7 +220,10 @@ impl State {
             }
             Fact::GatewayGone { gateway } => {
                 self.change_gateway(gateway, |it| it.link = Link::Gone);
-                self.operator_calls_lost(gateway, at);
+                if self.fault.is(Fault::GoneEndsOwnCalls) {
+                    self.operator_calls_lost(gateway, at);
+                }
+                self.operator_calls_unseen(gateway, at);
             }
             _ => {}
         }

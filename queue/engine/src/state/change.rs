@@ -129,13 +129,44 @@ impl State {
         }
     }
 
-    /// The gateway is gone, and its calls with it.
+    /// The gateway is gone for longer than its grace. Its operators may go on talking, but nobody can say so any more:
+    /// who has a phone at another gateway is offered callers there, or a call whose end is never reported would bind them
+    /// for ever. (Who has none is offered nobody: callers and operators meet at a gateway in step.) The calls themselves are
+    /// remembered until the gateway is back, or superseded.
+    pub(super) fn operator_calls_unseen(&mut self, gateway: &GatewayName, at: Time) {
+        for (call, parties) in self.operator_calls_of(gateway) {
+            for id in &parties {
+                self.change_operator(id, at, |it| {
+                    it.calling.remove(&call);
+                });
+            }
+        }
+    }
+
+    /// The same process is back: its operators are in the calls they were in. Those that ended meanwhile end in its
+    /// backlog, before anybody is offered there.
+    pub(super) fn operator_calls_seen(&mut self, gateway: &GatewayName, at: Time) {
+        for (call, parties) in self.operator_calls_of(gateway) {
+            for id in &parties {
+                self.change_operator(id, at, |it| {
+                    it.calling.insert(call.clone());
+                });
+            }
+        }
+    }
+
+    /// The gateway's process is another one: the calls ended with the old one.
     pub(super) fn operator_calls_lost(&mut self, gateway: &GatewayName, at: Time) {
-        let calls = self.own_calls.keys().filter(|(of, _)| of == gateway);
-        let calls: Vec<CallId> = calls.map(|(_, call)| *call).collect();
-        for call in calls {
+        for ((_, call), _) in self.operator_calls_of(gateway) {
             self.operator_call_ended(gateway, call, at);
         }
+    }
+
+    fn operator_calls_of(&self, gateway: &GatewayName) -> Vec<((GatewayName, CallId), Vec<OperatorId>)> {
+        let calls = self.own_calls.iter().filter(|((of, _), _)| of == gateway);
+        calls
+            .map(|(call, parties)| (call.clone(), parties.clone()))
+            .collect()
     }
 
     pub(super) fn change_gateway(&mut self, name: &GatewayName, change: impl FnOnce(&mut Gateway)) {

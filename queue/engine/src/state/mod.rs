@@ -31,7 +31,8 @@ pub struct State {
     pub(crate) queues: BTreeMap<QueueName, Queue>,
     pub(crate) tickets: BTreeMap<TicketId, Ticket>,
     pub(crate) operators: BTreeMap<OperatorId, Operator>,
-    /// Calls that operators dialled themselves, and who is in them.
+    /// Calls that operators dialled themselves, and who is in them; those of a gateway that is gone too, until it is
+    /// superseded.
     pub(crate) own_calls: BTreeMap<(GatewayName, CallId), Vec<OperatorId>>,
     /// Unresolved grants and talks.
     pub(crate) grants: BTreeMap<OfferId, Grant>,
@@ -162,7 +163,7 @@ pub(crate) struct Operator {
     /// What they talk under. More than one only if a talk thought lost turned out to go on.
     pub(crate) talks: BTreeSet<OfferId>,
     pub(crate) queues: Vec<QueueName>,
-    /// Calls of their own that they are in. Meanwhile they are not offered anybody.
+    /// Calls of their own that they are in, at gateways that are not gone. Meanwhile they are not offered anybody.
     pub(crate) calling: BTreeSet<(GatewayName, CallId)>,
     /// False once out of the configuration, while the last call goes on.
     pub(crate) configured: bool,

@@ -31,6 +31,8 @@ pub(super) enum Later {
     JoinAgain(CallId),
     /// An announcement is at its end, or a key is pressed.
     Spoken(TicketId, AnnouncementId, Hearing),
+    /// A call that an operator dialled themselves ends.
+    OwnOver(OperatorId, CallId),
 }
 
 /// What a phone does when it rings.
@@ -61,6 +63,8 @@ pub(super) enum Line {
     Idle,
     Ringing(OfferId, TicketId),
     Talking(OfferId, TicketId),
+    /// In a call that no queue gave them.
+    Own(CallId),
 }
 
 #[derive(Clone, Debug)]
@@ -367,17 +371,21 @@ impl SimGateway {
 
     fn end_call(&mut self, now: Time, call: CallId) {
         if self.callers.remove(&call).is_some() {
-            let outcome = CallOutcome::CallerHungUp;
-            self.write(
-                now,
-                Event::CallEnded {
-                    call,
-                    outcome,
-                    duration: Duration::ZERO,
-                    digits: 1,
-                },
-            );
+            self.call_ended(now, call);
         }
+    }
+
+    pub(super) fn call_ended(&mut self, now: Time, call: CallId) {
+        let outcome = CallOutcome::CallerHungUp;
+        self.write(
+            now,
+            Event::CallEnded {
+                call,
+                outcome,
+                duration: Duration::ZERO,
+                digits: 1,
+            },
+        );
     }
 
     /// Something it wanted to happen happens.
@@ -442,6 +450,7 @@ impl SimGateway {
                     self.unregister(now, &operator);
                 }
             }
+            Later::OwnOver(operator, call) => self.own_call_over(now, &operator, call),
             Later::Spoken(ticket, announcement, how) => self.spoken(now, ticket, announcement, how),
             Later::JoinAgain(call) => {
                 if let Some(queue) = self.callers.get(&call).map(|it| it.queue.clone()) {

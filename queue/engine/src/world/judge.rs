@@ -64,7 +64,8 @@ impl World {
                     continue;
                 };
                 let known = match phone.line {
-                    Line::Idle => true,
+                    Line::Idle => !operator.calling.iter().any(|(at, _)| *at == gateway.name),
+                    Line::Own(call) => operator.calling.contains(&(gateway.name.clone(), call)),
                     Line::Ringing(offer, _) => operator.offers.contains(&offer),
                     Line::Talking(offer, _) => {
                         operator.talks.contains(&offer)
@@ -101,6 +102,10 @@ impl World {
         let grants = &engine.state().grants;
         if !grants.is_empty() {
             return Err(format!("at the end there are grants: {grants:?}"));
+        }
+        let own = &engine.state().own_calls;
+        if !own.is_empty() {
+            return Err(format!("at the end operators are in calls: {own:?}"));
         }
         self.books.balance(engine)?;
         let folded = Engine::fold(self.ledger.iter().cloned());

@@ -64,6 +64,8 @@ enum Happening {
     StartQueue,
     Trouble,
     Reports(usize, OperatorId),
+    /// An operator dials a number themselves.
+    Dials,
 }
 
 /// One gateway's link, as both sides see it.
@@ -206,6 +208,7 @@ impl World {
             world.report_phones(gateway, 3_000);
         }
         world.plan(now + Duration::from_secs(5), Happening::Arrive);
+        world.plan(now + Duration::from_secs(20), Happening::Dials);
         world.plan(now + Duration::from_secs(60), Happening::Trouble);
         world
     }
@@ -349,6 +352,7 @@ impl World {
             Happening::Commit(upto) => return self.commit(upto),
             Happening::StartQueue => return self.start_queue(),
             Happening::Trouble => return self.trouble(),
+            Happening::Dials => self.dials(),
             Happening::Reports(which, operator) => {
                 let lease = Duration::from_secs(90);
                 self.gateways[which].register(self.now, &operator, lease, &mut self.dice);
@@ -368,6 +372,18 @@ impl World {
         self.follow(which);
         let gap = Duration::from_millis(self.dice.between(500, 24_000));
         self.plan(self.now + gap, Happening::Arrive);
+    }
+
+    fn dials(&mut self) {
+        if self.now >= self.calm_from {
+            return;
+        }
+        let which = usize::from(self.dice.chance(50));
+        let operator = self.dice.pick(&self.operators).clone();
+        self.gateways[which].dial(self.now, &operator, &mut self.dice);
+        self.follow(which);
+        let gap = Duration::from_millis(self.dice.between(10_000, 120_000));
+        self.plan(self.now + gap, Happening::Dials);
     }
 
     fn commit(&mut self, upto: usize) -> Result<(), String> {

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pronto_types::link::RefuseReason;
-use pronto_types::{AnnouncementId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::link::{Origin, RefuseReason};
+use pronto_types::{AnnouncementId, CallId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
 
 use crate::fact::{Fact, Recorded};
 use crate::{Configuration, LostReason};
@@ -37,6 +37,8 @@ pub(super) struct Oracle {
     lost_talks: BTreeMap<TicketId, (OfferId, OperatorId, QueueName)>,
     away: BTreeMap<GatewayName, Time>,
     gone: BTreeSet<GatewayName>,
+    /// Calls that operators dialled themselves, by gateway: no restart and no absence ends them, only a new process.
+    own: BTreeMap<(GatewayName, CallId), OperatorId>,
     /// Since a restart: when, and who was not gone and has not come back.
     settling: Option<(Time, BTreeSet<GatewayName>)>,
     pub(super) joined: u64,
@@ -133,6 +135,18 @@ impl Oracle {
             Fact::GatewayGone { gateway } => {
                 self.gone.insert(gateway.clone());
             }
+            Fact::GatewaySuperseded { gateway, .. } => self.own.retain(|(of, _), _| of != gateway),
+            Fact::CallBegan { call, origin, .. } => {
+                if let (Origin::Operator(operator), Some(cause)) = (origin, &recorded.cause) {
+                    let call = (cause.gateway.clone(), *call);
+                    self.own.insert(call, operator.clone());
+                }
+            }
+            Fact::CallEnded { call, .. } => {
+                if let Some(cause) = &recorded.cause {
+                    self.own.remove(&(cause.gateway.clone(), *call));
+                }
+            }
             Fact::Left { ticket, .. } | Fact::Moved { ticket } => {
                 self.spoken.ended(*ticket);
                 self.tickets.remove(ticket);
@@ -212,7 +226,8 @@ impl Oracle {
                     return Ok(());
                 };
                 self.wait(ticket, true);
-                if *reason != RefuseReason::Withdrawn {
+                let crossed = *reason == RefuseReason::Busy && self.dialled(&operator);
+                if *reason != RefuseReason::Withdrawn && !crossed {
                     let pause = self.settings(&queue, |it| it.rona_pause);
                     self.not_before.insert(operator, at + pause);
                 }
@@ -272,6 +287,13 @@ impl Oracle {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether the operator is known to be in a call that they dialled. Of a gateway that is gone nobody knows whether its
+    /// calls go on.
+    fn dialled(&self, operator: &OperatorId) -> bool {
+        let seen = self.own.iter().filter(|((of, _), _)| !self.gone.contains(of));
+        seen.map(|(_, who)| who).any(|who| who == operator)
     }
 
     /// Somebody asked for the operator to be ready, and was told yes.
@@ -350,6 +372,11 @@ impl Oracle {
         if let Some((busy, _)) = self.talks.iter().find(|(_, it)| it.1 == *operator) {
             return Err(format!(
                 "{offer:?} was made to {operator:?}, who talks under {busy:?}"
+            ));
+        }
+        if self.dialled(operator) {
+            return Err(format!(
+                "{offer:?} was made to {operator:?}, who is in a call of their own"
             ));
         }
         if let Some(rested) = self.not_before.get(operator).filter(|rested| **rested > at) {

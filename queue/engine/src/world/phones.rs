@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use pronto_types::link::{Event, RefuseReason};
-use pronto_types::{OfferId, OperatorId, TicketId, Time};
+use pronto_types::link::{Caller, Event, Origin, RefuseReason};
+use pronto_types::{CallId, OfferId, OperatorId, TicketId, Time};
 
 use super::dice::Dice;
-use super::gateway::{CallerState, Decision, Later, Line, RING, SimGateway};
+use super::gateway::{CallerState, Decision, Later, Line, Phone, RING, SimGateway};
 
 impl SimGateway {
     pub(super) fn take_offer(
@@ -33,6 +33,12 @@ impl SimGateway {
         let Some(phone) = self.phones.get_mut(&operator) else {
             return Err(format!("{offer:?} for {operator:?}, who has no phone here"));
         };
+        // It may have crossed the operator's own call; the oracle knows whether the queue could have known better.
+        if let Line::Own(_) = phone.line {
+            let reason = RefuseReason::Busy;
+            self.write(now, Event::Refused { offer, reason });
+            return Ok(());
+        }
         if phone.line != Line::Idle {
             return Err(format!(
                 "{offer:?} for {operator:?}, whose phone is {:?}",
@@ -146,10 +152,45 @@ impl SimGateway {
         }
     }
 
+    /// An operator with an idle phone dials a number.
+    pub(super) fn dial(&mut self, now: Time, operator: &OperatorId, dice: &mut Dice) {
+        let call = CallId(dice.next());
+        let lasts = Duration::from_millis(dice.between(1_000, 180_000));
+        let Some(phone) = self.phones.get_mut(operator) else {
+            return;
+        };
+        if phone.line != Line::Idle || !phone.registered {
+            return;
+        }
+        phone.line = Line::Own(call);
+        let caller = Caller {
+            number: None,
+            name: None,
+        };
+        self.write(
+            now,
+            Event::CallBegan {
+                call,
+                dialled: "800".into(),
+                caller,
+                origin: Origin::Operator(operator.clone()),
+            },
+        );
+        self.after(now + lasts, Later::OwnOver(operator.clone(), call));
+    }
+
+    pub(super) fn own_call_over(&mut self, now: Time, operator: &OperatorId, call: CallId) {
+        let own = |it: &&mut Phone| it.line == Line::Own(call);
+        if let Some(phone) = self.phones.get_mut(operator).filter(own) {
+            phone.line = Line::Idle;
+            self.call_ended(now, call);
+        }
+    }
+
     pub(super) fn phone_of(&self, wanted: OfferId) -> Option<OperatorId> {
         let under = |line: Line| match line {
             Line::Ringing(offer, _) | Line::Talking(offer, _) => offer == wanted,
-            Line::Idle => false,
+            Line::Idle | Line::Own(_) => false,
         };
         self.phones
             .iter()

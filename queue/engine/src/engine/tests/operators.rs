@@ -325,3 +325,58 @@ fn both_operators_of_a_call_between_them_are_engaged_and_a_lost_gateway_frees_th
     house.attach("gw1", 2);
     assert!(house.engine.state().own_calls.is_empty());
 }
+
+#[test]
+fn an_operators_own_call_is_remembered_while_its_gateway_is_gone() {
+    let mut house = House::with(&["ann"]);
+    house.says("gw1", dials("ann", 70, "800"));
+    house.detach("gw1");
+    house.wait(secs(31));
+    assert_eq!(house.facts(|it| matches!(it, Fact::GatewayGone { .. })), 1);
+    // The same process is back, with the call.
+    house.attach("gw1", 1);
+    house.join(1);
+    house.wait(secs(60));
+    house.no_offer();
+    house.says("gw1", hangs_up(70));
+    house.offered(1, "ann");
+}
+
+#[test]
+fn a_call_that_ended_while_its_gateway_was_gone_ends_in_its_backlog() {
+    let mut house = House::with(&["ann"]);
+    house.says("gw1", dials("ann", 70, "800"));
+    house.detach("gw1");
+    house.wait(secs(31));
+    let last = house.journals[&name("gw1")].1 + 2;
+    house.attach_with_backlog("gw1", 1, last);
+    house.join(1);
+    house.no_offer();
+    house.says("gw1", hangs_up(70));
+    house.offered(1, "ann");
+    assert!(house.engine.state().own_calls.is_empty());
+}
+
+#[test]
+fn a_gateway_that_never_comes_back_does_not_bind_its_operators_for_ever() {
+    let mut house = House::with(&["ann"]);
+    house.attach("gw2", 1);
+    house.says("gw1", dials("ann", 70, "800"));
+    house.detach("gw1");
+    house.register_at("gw2", "ann");
+    house.join_at("gw2", 1, Duration::ZERO);
+    house.wait(secs(29));
+    house.no_offer();
+    house.wait(secs(2));
+    let offer = house.offered(1, "ann");
+    // Back after all: the call has gone on, and whoever comes next is not hers.
+    house.attach("gw1", 1);
+    let reason = RefuseReason::Busy;
+    house.says("gw2", Event::Refused { offer, reason });
+    assert_eq!(house.status("ann"), OperatorStatus::Ready, "not paused");
+    house.wait(secs(60));
+    house.no_offer();
+    // The next process knows nothing of it.
+    house.attach("gw1", 2);
+    house.offered(1, "ann");
+}

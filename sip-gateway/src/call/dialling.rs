@@ -1,5 +1,6 @@
 //! One operator calls another: without flow and queue. The caller hears the phone ring, all phones of the other ring, the
-//! first to answer has the call, and whoever hangs up ends it for both.
+//! first to answer has the call, and whoever hangs up ends it for both. One such call at a time: who is called is offered
+//! nobody meanwhile, and nobody may keep a whole centre from its callers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use pronto_ivr::Flow;
 use pronto_media as media;
 use pronto_sip as sip;
-use pronto_types::link::CallOutcome;
+use pronto_types::link::{CallOutcome, Origin};
 use pronto_types::{Digit, Language, OperatorId, Time};
 use rand::Rng;
 
@@ -80,7 +81,9 @@ impl Gateway {
         if called == *caller || !self.sip.is_operator(&called) {
             return Err(unknown);
         }
-        if self.engaged.contains_key(&called) {
+        // The caller's own limit has no status of its own: 403 "SHOULD NOT be repeated" (§21.4.4), this may, and a phone shows
+        // what it means (§21.4.24).
+        if self.engaged.contains_key(&called) || self.calls_another(caller) {
             return Err(sip::Status::BUSY_HERE);
         }
         if self.sip.bindings(&called).next().is_none() {
@@ -94,6 +97,15 @@ impl Gateway {
             answer: Answer::OnOperator,
         };
         Ok((number, called))
+    }
+
+    /// Whether an operator has a call to another, ringing or answered.
+    fn calls_another(&self, operator: &OperatorId) -> bool {
+        let mut calls = self.calls.values();
+        calls.any(|call| {
+            let caller = matches!(&call.origin, Origin::Operator(who) if who == operator);
+            caller && matches!(call.place, Place::Calling(_))
+        })
     }
 
     /// The caller's port is open: the caller hears ringing, and the other's port is opened.

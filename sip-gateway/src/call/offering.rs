@@ -317,7 +317,8 @@ impl Gateway {
         self.write(now, Event::Refused { offer, reason });
     }
 
-    /// An operator takes part in a call: never two calls.
+    /// An operator takes part in one call more. While they do in any, neither the queue nor another operator rings them;
+    /// they may dial: who talks to a caller asks a colleague so.
     pub(super) fn engage(&mut self, operator: &OperatorId) {
         *self.engaged.entry(operator.clone()).or_insert(0) += 1;
     }

@@ -63,7 +63,7 @@ impl House {
         let secret = Secret::new("correct horse");
         let mut endpoint = sip::Settings::new("pronto.example");
         endpoint.listen = vec![(sip::Transport::Udp, gateway_address())];
-        for id in ["101", "102"] {
+        for id in ["101", "102", "103"] {
             let ha1 = sip::Ha1::from_password(id, "pronto.example", &secret);
             endpoint.operators.insert(OperatorId::new(id).unwrap(), ha1);
         }

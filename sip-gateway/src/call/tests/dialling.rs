@@ -90,7 +90,7 @@ fn an_operator_reaches_another_and_whoever_hangs_up_ends_it_for_both() {
 #[test]
 fn what_is_neither_a_number_nor_another_operator_is_reached_by_nobody() {
     let mut house = two_operators();
-    for user in ["+39900123456", "103", "101", "102%40elsewhere"] {
+    for user in ["+39900123456", "109", "101", "102%40elsewhere"] {
         assert_eq!(dial(&mut house, user).1, [404], "{user}");
     }
     assert_eq!(dial(&mut house, "800").1, [200], "a configured number");
@@ -137,4 +137,28 @@ fn an_operator_in_a_call_of_their_own_is_not_rung() {
     house.offer(7, ticket);
     let (offer, reason) = (OfferId(7), RefuseReason::Busy);
     assert_eq!(house.saw(&Event::Refused { offer, reason }), 1);
+}
+
+fn hang_up(house: &mut House, phone: usize, leg: sip::LegId) {
+    let now = house.now;
+    house.phones[phone].1.hangup(now, leg, None);
+    house.settle();
+}
+
+#[test]
+fn one_operator_keeps_one_other_from_the_queue_and_not_all_of_them() {
+    let mut house = two_operators();
+    house.enrol_as(CALLER, "103");
+    let (leg, told) = dial(&mut house, "102");
+    assert_eq!(told, [180]);
+    assert_eq!(dial(&mut house, "103").1, [486], "while it rings");
+    let (ringing, now) = (house.ringing_at(DESK), house.now);
+    house.phones[DESK].1.answer(now, ringing, sdp::offer(&local()));
+    house.settle();
+    assert_eq!(dial(&mut house, "103").1, [486], "while they talk");
+    let engaged: Vec<&str> = house.gateway.engaged.keys().map(OperatorId::as_str).collect();
+    assert_eq!(engaged, ["101", "102"]);
+    assert_eq!(dial(&mut house, "800").1, [200], "a number is no operator");
+    hang_up(&mut house, OPERATOR, leg);
+    assert_eq!(dial(&mut house, "103").1, [180]);
 }

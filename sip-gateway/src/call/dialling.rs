@@ -9,12 +9,14 @@ use pronto_ivr::Flow;
 use pronto_media as media;
 use pronto_sip as sip;
 use pronto_types::link::{CallOutcome, Origin};
-use pronto_types::{Digit, Language, OperatorId, Time};
+use pronto_types::{CallId, Digit, Language, OperatorId, Time};
 use rand::Rng;
 
 use super::Gateway;
 use super::answering::{PROBE_AGAIN, reoffered};
 use super::negotiate::Stream;
+use super::offering::refuse_reason;
+use super::parting::RungFor;
 use super::state::{Call, Forked, Place, Silence};
 use crate::settings::{Answer, Number};
 
@@ -40,6 +42,8 @@ pub(super) enum PeerState {
         media: media::LegId,
         forked: Forked,
         until: Time,
+        /// What the caller is told if no phone takes it.
+        status: sip::Status,
     },
     /// Both hear each other.
     Talking {
@@ -146,7 +150,12 @@ impl Gateway {
                     refused: None,
                     told: false,
                 };
-                let state = PeerState::Ringing { media, forked, until };
+                let state = PeerState::Ringing {
+                    media,
+                    forked,
+                    until,
+                    status: sip::Status::TEMPORARILY_UNAVAILABLE,
+                };
                 call.place = Place::Calling(Box::new(Peer { operator, state }));
             }
             (media::Event::OpenFailed { .. }, _) => {
@@ -173,18 +182,11 @@ impl Gateway {
                     return self.peer_answered(now, call, leg);
                 }
                 self.sip.hangup(now, leg, None);
-                self.peer_refused(now, call, leg, sip::Status::NOT_ACCEPTABLE_HERE);
+                self.peer_refused(now, call, leg, (sip::Status::NOT_ACCEPTABLE_HERE, false));
             }
             (sip::Event::Refused { status, local, .. }, PeerState::Ringing { .. }) => {
-                // What the phone says of itself; a redirection or a question to us is not for the one who dials.
-                let plain = matches!(status, 404 | 480 | 486 | 488 | 600 | 603);
-                let told = sip::Status::new(status).filter(|_| !local && plain);
-                self.peer_refused(
-                    now,
-                    call,
-                    leg,
-                    told.unwrap_or(sip::Status::TEMPORARILY_UNAVAILABLE),
-                );
+                let status = sip::Status::new(status).unwrap_or(sip::Status::TEMPORARILY_UNAVAILABLE);
+                self.peer_refused(now, call, leg, (status, local));
             }
             (sip::Event::Offer { sdp, .. }, PeerState::Talking { stream, .. }) => {
                 let answer = reoffered(stream, sdp);
@@ -268,16 +270,36 @@ impl Gateway {
         }
     }
 
-    /// One phone does not take it; the others may. A 6xx speaks for all.
-    fn peer_refused(&mut self, now: Time, call: &mut Call, leg: sip::LegId, status: sip::Status) {
+    /// One phone does not take it; the others may, and the refusal that weighs most is told, as in an offer. "If any of the
+    /// responses are 6xx … then the proxy MUST choose one of those" (RFC 3261 §16.7): it speaks for all. `local`: no answer
+    /// came, the status is our own conclusion.
+    fn peer_refused(
+        &mut self,
+        now: Time,
+        call: &mut Call,
+        leg: sip::LegId,
+        (said, local): (sip::Status, bool),
+    ) {
         self.sip_legs.remove(&leg);
-        if let Place::Calling(peer) = &mut call.place
-            && let PeerState::Ringing { forked, .. } = &mut peer.state
-        {
-            forked.phones.retain(|phone| phone.sip != leg);
-            if forked.phones.is_empty() || status.code() >= 600 {
-                self.nobody_answers(now, call, status);
-            }
+        let Place::Calling(peer) = &mut call.place else {
+            return;
+        };
+        let PeerState::Ringing { forked, status, .. } = &mut peer.state else {
+            return;
+        };
+        let for_all = !local && said.code() >= 600;
+        if forked.refused_by(leg, refuse_reason(said.code(), local)) || for_all {
+            // What the phone says of itself; a redirection or a question to us is not for the one who dials.
+            let plain = !local && matches!(said.code(), 404 | 480 | 486 | 488 | 600 | 603);
+            *status = if plain {
+                said
+            } else {
+                sip::Status::TEMPORARILY_UNAVAILABLE
+            };
+        }
+        if forked.phones.is_empty() || for_all {
+            let status = *status;
+            self.nobody_answers(now, call, status);
         }
     }
 
@@ -312,19 +334,21 @@ impl Gateway {
         }
     }
 
-    /// The call is over: so it is for the called.
-    pub(super) fn leave_peer(&mut self, now: Time, peer: Peer) {
-        let media = peer.media();
+    /// The call is over: so it is for the called, who is free at once, or when the phones that rang are quiet.
+    pub(super) fn leave_peer(&mut self, now: Time, call: CallId, peer: Peer) {
+        if let Some(media) = peer.media() {
+            self.close_media(media);
+        }
         match peer.state {
-            PeerState::Ringing { forked, .. } => self.silence_phones(now, &forked.phones, None),
+            PeerState::Ringing { forked, .. } if !forked.phones.is_empty() => {
+                self.silence_phones(now, &forked.phones, None);
+                return self.await_quiet(now, RungFor::Call(call), peer.operator, &forked.phones);
+            }
             PeerState::Talking { sip, .. } => {
                 self.sip_legs.remove(&sip);
                 self.sip.hangup(now, sip, None);
             }
-            PeerState::Called | PeerState::Opening { .. } => {}
-        }
-        if let Some(media) = media {
-            self.close_media(media);
+            PeerState::Called | PeerState::Opening { .. } | PeerState::Ringing { .. } => {}
         }
         self.disengage(&peer.operator);
     }

@@ -35,15 +35,13 @@ impl Gateway {
             self.disengage(&operator.clone());
         }
         let duration = call.answered.map_or(Duration::ZERO, |at| now.since(at));
-        self.write(
-            now,
-            Event::CallEnded {
-                call: call.id,
-                outcome,
-                duration,
-                digits: call.digits,
-            },
-        );
+        let record = Event::CallEnded {
+            call: call.id,
+            outcome,
+            duration,
+            digits: call.digits,
+        };
+        self.write_record(now, call.id, record);
         call.caller.state = LegState::Gone;
     }
 

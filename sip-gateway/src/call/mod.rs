@@ -41,7 +41,7 @@ use rand_chacha::ChaCha12Rng;
 use crate::Settings;
 use crate::journal::{Entry, Journal};
 use crate::trace::Peer;
-use parting::Parting;
+use parting::{Parting, RungFor};
 use state::Call;
 
 /// Journal entries the queue has not acknowledged, at which new calls are refused.
@@ -144,9 +144,9 @@ pub struct Gateway {
     /// Talks whose recordings are not finished; they may outlive the call.
     recordings: BTreeSet<TicketId>,
     /// Operators whose phones are being silenced; they outlive the call they were for.
-    parting: BTreeMap<OfferId, Parting>,
+    parting: BTreeMap<RungFor, Parting>,
     /// Those phones.
-    parting_legs: BTreeMap<sip::LegId, OfferId>,
+    parting_legs: BTreeMap<sip::LegId, RungFor>,
     /// Deadlines of calls, earliest first.
     timers: BTreeSet<(Time, CallId)>,
     next_media_leg: u64,

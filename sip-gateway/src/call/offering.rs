@@ -258,10 +258,8 @@ impl Gateway {
         let RingPhase::Inviting(forked) = &mut ringing.phase else {
             return;
         };
-        forked.phones.retain(|phone| phone.sip != leg);
-        let told = forked.refused.filter(|told| weight(*told) >= weight(reason));
-        let reason = told.unwrap_or(reason);
-        forked.refused = Some(reason);
+        forked.refused_by(leg, reason);
+        let reason = forked.refused.unwrap_or(reason);
         if forked.phones.is_empty() || for_all {
             self.offer_failed(now, call, reason);
         }
@@ -346,21 +344,11 @@ fn display(call: &Call, grant: &Grant) -> std::sync::Arc<str> {
 }
 
 /// Whose fault a refusal is. `local`: no answer came, the status is our own conclusion (timer B, no flow).
-fn refuse_reason(status: u16, local: bool) -> RefuseReason {
+pub(super) fn refuse_reason(status: u16, local: bool) -> RefuseReason {
     match status {
         _ if local => RefuseReason::Unreachable,
         486 | 600 => RefuseReason::Busy,
         404 | 408 | 410 | 430 | 503 | 604 => RefuseReason::Unreachable,
         _ => RefuseReason::Rejected,
-    }
-}
-
-/// Which of several refusals is told: what the operator did on one phone says more than that another was not there.
-fn weight(reason: RefuseReason) -> u8 {
-    match reason {
-        RefuseReason::Unreachable | RefuseReason::Withdrawn => 0,
-        RefuseReason::Busy => 1,
-        RefuseReason::Rejected => 2,
-        RefuseReason::Ignored => 3,
     }
 }

@@ -1,25 +1,35 @@
-//! Operators' legs being released: a CANCEL or a BYE is out and the phone has not confirmed it. They outlive the
-//! call they were for, so that an operator is reported free only once the phone can take the next call.
+//! Operators' phones being silenced: a CANCEL is out and the phone has not confirmed it. They outlive the call they rang
+//! for, so that an operator is reported free only once the phone can take the next call.
 
 use std::time::Duration;
 
 use pronto_sip as sip;
-use pronto_types::link::RefuseReason;
-use pronto_types::{OfferId, OperatorId, Time};
+use pronto_types::link::{Event, RefuseReason};
+use pronto_types::{CallId, OfferId, OperatorId, Time};
 
 use super::Gateway;
-use super::state::{RingPhase, Ringing};
+use super::state::{Phone, RingPhase, Ringing};
 
 /// A phone that does not confirm a CANCEL is reported after this long all the same.
 const CONFIRM: Duration = Duration::from_secs(1);
 
-/// One such leg.
+/// What the phones rang for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum RungFor {
+    /// An offer of the queue, withdrawn.
+    Offer(OfferId),
+    /// Another operator's call, which is over.
+    Call(CallId),
+}
+
+/// An operator whose phones rang for it.
 pub(super) struct Parting {
     operator: OperatorId,
-    reason: RefuseReason,
     until: Time,
     /// How many phones have not confirmed yet.
     phones: usize,
+    /// The record of the call, which frees the operator in the queue's eyes too; and when the call ended.
+    record: Option<(Time, Event)>,
 }
 
 impl Parting {
@@ -41,27 +51,41 @@ impl Gateway {
         if reason != RefuseReason::Withdrawn || phones.is_empty() {
             return self.offer_over(now, ringing.offer, &ringing.operator, reason);
         }
-        for phone in &phones {
-            self.parting_legs.insert(phone.sip, ringing.offer);
+        self.await_quiet(now, RungFor::Offer(ringing.offer), ringing.operator, &phones);
+    }
+
+    /// The operator is free when each of these phones, told to stop, has said that it has.
+    pub(super) fn await_quiet(&mut self, now: Time, rung: RungFor, operator: OperatorId, phones: &[Phone]) {
+        for phone in phones {
+            self.parting_legs.insert(phone.sip, rung);
         }
         let parting = Parting {
-            operator: ringing.operator,
-            reason,
+            operator,
             until: now + CONFIRM,
             phones: phones.len(),
+            record: None,
         };
-        self.parting.insert(ringing.offer, parting);
+        self.parting.insert(rung, parting);
+    }
+
+    /// Writes the record of a call that is over; where phones rang for it, when they are quiet: the queue offers their
+    /// operator the next caller as soon as it reads this.
+    pub(super) fn write_record(&mut self, now: Time, call: CallId, record: Event) {
+        match self.parting.get_mut(&RungFor::Call(call)) {
+            Some(parting) => parting.record = Some((now, record)),
+            None => self.write(now, record),
+        }
     }
 
     /// Something about a leg being released: any of these means the phone is done with it.
     pub(super) fn parting_event(&mut self, now: Time, leg: sip::LegId, event: &sip::Event) {
         if let sip::Event::Released { .. } | sip::Event::Refused { .. } | sip::Event::Ended { .. } = event
-            && let Some(offer) = self.parting_legs.remove(&leg)
-            && let Some(parting) = self.parting.get_mut(&offer)
+            && let Some(rung) = self.parting_legs.remove(&leg)
+            && let Some(parting) = self.parting.get_mut(&rung)
         {
             parting.phones = parting.phones.saturating_sub(1);
             if parting.phones == 0 {
-                self.parted(now, offer);
+                self.parted(now, rung);
             }
         }
     }
@@ -72,17 +96,28 @@ impl Gateway {
             .parting
             .iter()
             .filter(|(_, parting)| parting.until <= now)
-            .map(|(offer, _)| *offer)
+            .map(|(rung, _)| *rung)
             .collect();
-        for offer in due {
-            self.parted(now, offer);
+        for rung in due {
+            self.parted(now, rung);
         }
     }
 
-    fn parted(&mut self, now: Time, offer: OfferId) {
-        if let Some(parting) = self.parting.remove(&offer) {
-            self.parting_legs.retain(|_, of| *of != offer);
-            self.offer_over(now, offer, &parting.operator, parting.reason);
+    fn parted(&mut self, now: Time, rung: RungFor) {
+        let Some(parting) = self.parting.remove(&rung) else {
+            return;
+        };
+        self.parting_legs.retain(|_, of| *of != rung);
+        match rung {
+            RungFor::Offer(offer) => {
+                self.offer_over(now, offer, &parting.operator, RefuseReason::Withdrawn);
+            }
+            RungFor::Call(_) => {
+                self.disengage(&parting.operator);
+                if let Some((ended, record)) = parting.record {
+                    self.write(ended, record);
+                }
+            }
         }
     }
 }

@@ -200,6 +200,28 @@ pub(super) struct Talk {
     pub(super) asked: Option<sip::sdp::Codec>,
 }
 
+impl Forked {
+    /// A phone does not take the call. Whether its reason is the one to be told, so far.
+    pub(super) fn refused_by(&mut self, leg: sip::LegId, reason: RefuseReason) -> bool {
+        self.phones.retain(|phone| phone.sip != leg);
+        let weighs_more = self.refused.is_none_or(|told| weight(told) < weight(reason));
+        if weighs_more {
+            self.refused = Some(reason);
+        }
+        weighs_more
+    }
+}
+
+/// Which of several refusals is told: what the operator did on one phone says more than that another was not there.
+fn weight(reason: RefuseReason) -> u8 {
+    match reason {
+        RefuseReason::Unreachable | RefuseReason::Withdrawn => 0,
+        RefuseReason::Busy => 1,
+        RefuseReason::Rejected => 2,
+        RefuseReason::Ignored => 3,
+    }
+}
+
 impl Call {
     /// The call leaves the table.
     pub(super) fn over(&self) -> bool {

@@ -109,7 +109,7 @@ impl Gateway {
         self.silence_announcement(now, call);
         match std::mem::replace(&mut call.place, Place::None) {
             Place::None | Place::Telling(_) => {}
-            Place::Calling(peer) => self.leave_peer(now, *peer),
+            Place::Calling(peer) => self.leave_peer(now, call.id, *peer),
             Place::Waiting(ticket) => self.left(now, &ticket, reason),
             Place::Offered(ticket, ringing) => {
                 self.left(now, &ticket, reason);

@@ -145,6 +145,12 @@ fn hang_up(house: &mut House, phone: usize, leg: sip::LegId) {
     house.settle();
 }
 
+fn reject(house: &mut House, phone: usize, status: sip::Status) {
+    let (ringing, now) = (house.ringing_at(phone), house.now);
+    house.phones[phone].1.reject(now, ringing, status, None);
+    house.settle();
+}
+
 #[test]
 fn one_operator_keeps_one_other_from_the_queue_and_not_all_of_them() {
     let mut house = two_operators();
@@ -161,4 +167,88 @@ fn one_operator_keeps_one_other_from_the_queue_and_not_all_of_them() {
     assert_eq!(dial(&mut house, "800").1, [200], "a number is no operator");
     hang_up(&mut house, OPERATOR, leg);
     assert_eq!(dial(&mut house, "103").1, [180]);
+}
+
+fn records(house: &House) -> usize {
+    let ended = |event: &&Event| matches!(event, Event::CallEnded { .. });
+    house.events.iter().filter(ended).count()
+}
+
+#[test]
+fn an_operator_whose_call_was_cancelled_is_free_when_the_phone_is_quiet() {
+    let mut house = two_operators();
+    let (leg, _) = dial(&mut house, "102");
+    hang_up(&mut house, OPERATOR, leg);
+    assert_eq!(
+        (records(&house), house.gateway.engaged.len()),
+        (1, 0),
+        "it said so"
+    );
+    let (leg, _) = dial(&mut house, "102");
+    // The CANCEL is on its way: the phone still rings, and could take no other call.
+    let address = std::mem::replace(
+        &mut house.phones[DESK].0,
+        SocketAddr::from(([10, 0, 0, 99], 5060)),
+    );
+    hang_up(&mut house, OPERATOR, leg);
+    assert_eq!((records(&house), house.gateway.engaged.len()), (1, 1));
+    assert_eq!(house.gateway.counts().parting, 1);
+    assert_eq!(dial(&mut house, "102").1, [486]);
+    house.pass(Duration::from_millis(400));
+    assert_eq!((records(&house), house.gateway.engaged.len()), (1, 1));
+    // Sent again, it arrives.
+    house.phones[DESK].0 = address;
+    house.pass(Duration::from_millis(200));
+    assert_eq!((records(&house), house.gateway.engaged.len()), (2, 0));
+    assert_eq!(house.gateway.counts().parting, 0);
+}
+
+#[test]
+fn an_operator_whose_phone_never_confirms_is_free_a_second_later() {
+    let mut house = two_operators();
+    let (leg, _) = dial(&mut house, "102");
+    house.phones[DESK].0 = SocketAddr::from(([10, 0, 0, 99], 5060));
+    hang_up(&mut house, OPERATOR, leg);
+    house.pass(Duration::from_millis(999));
+    assert_eq!((records(&house), house.gateway.engaged.len()), (0, 1));
+    house.pass(Duration::from_millis(1));
+    assert_eq!((records(&house), house.gateway.engaged.len()), (1, 0));
+    house.pass(secs(64));
+    let counts = house.gateway.counts();
+    assert_eq!((counts.calls, house.gateway.sip_counts().dialogs), (0, 0));
+}
+
+#[test]
+fn of_what_several_phones_say_the_weightiest_is_told() {
+    let cases = [
+        (sip::Status::BUSY_HERE, sip::Status::NOT_FOUND, 486),
+        (sip::Status::NOT_FOUND, sip::Status::BUSY_HERE, 486),
+        // Declined by some other word: what it was is between the phone and its owner.
+        (sip::Status::FORBIDDEN, sip::Status::BUSY_HERE, 480),
+        (sip::Status::NOT_FOUND, sip::Status::NOT_FOUND, 404),
+    ];
+    for (first, second, expected) in cases {
+        let mut house = two_operators();
+        house.enrol_as(CALLER, "102");
+        let (leg, _) = dial(&mut house, "102");
+        reject(&mut house, DESK, first);
+        assert_eq!(said(&house, leg), [180], "the other phone still rings");
+        reject(&mut house, CALLER, second);
+        assert_eq!(said(&house, leg), [180, expected], "{first:?} {second:?}");
+    }
+}
+
+#[test]
+fn an_operator_who_declines_another_on_one_phone_declines_on_all() {
+    for (declined, told) in [(603, 603), (606, 480)] {
+        let mut house = two_operators();
+        house.enrol_as(CALLER, "102");
+        let (leg, _) = dial(&mut house, "102");
+        reject(&mut house, DESK, sip::Status::new(declined).unwrap());
+        assert_eq!(said(&house, leg), [180, told]);
+        let quiet = |(phone, event): &&(usize, sip::Event)| {
+            *phone == CALLER && matches!(event, sip::Event::Cancelled { .. })
+        };
+        assert_eq!(house.told.iter().filter(quiet).count(), 1);
+    }
 }

@@ -14,7 +14,7 @@ use pronto_types::{CallId, Digit, PhoneNumber, Time};
 use rand::Rng;
 
 use super::negotiate::Stream;
-use super::state::{Call, CallerLeg, LegState, Place, Playing, Silence};
+use super::state::{Call, CallerLeg, LegState, Patience, Place, Playing, Silence};
 use super::{Gateway, MAX_BACKLOG, Output, dialling};
 use crate::settings::{Answer, Number, dialled_number};
 use crate::trace::Peer;
@@ -23,6 +23,11 @@ use crate::trace::Peer;
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// The media threads open a port in well under a millisecond; a caller is not left without an answer for longer.
 const OPENING: Duration = Duration::from_secs(2);
+/// How long a caller outside of a queue hears a flow without being answered. Networks give such a call up by themselves after
+/// some minutes (ISUP timer T9), many gateways after three, and a menu is heard in less. RFC 3261 sets the callee no limit
+/// (§13.3.1.1: it may go on for as long as it says so every minute); but nothing tells us that such a caller is gone: a dialog
+/// that is not confirmed is not asked in, and who only listens may send no RTP.
+const UNANSWERED: Duration = Duration::from_secs(3 * 60);
 /// A phone that sends no RTP and answered our OPTIONS is asked again after this long.
 pub(super) const PROBE_AGAIN: Duration = Duration::from_secs(30);
 
@@ -200,7 +205,11 @@ impl Gateway {
         match body {
             Ok(sdp) => {
                 self.configure(call.caller.media, &call.caller.stream, call.caller.source);
-                call.caller.state = LegState::Early { sdp: sdp.clone() };
+                let patience = Patience::Runs(now + UNANSWERED);
+                call.caller.state = LegState::Early {
+                    sdp: sdp.clone(),
+                    patience,
+                };
                 if let Place::Calling(_) = call.place {
                     self.call_operator(now, call);
                 } else if early {
@@ -219,7 +228,7 @@ impl Gateway {
 
     /// 200 to a caller who has heard us without being answered.
     pub(super) fn answer_early(&mut self, now: Time, call: &mut Call) {
-        if let LegState::Early { sdp } = &call.caller.state {
+        if let LegState::Early { sdp, .. } = &call.caller.state {
             self.sip.answer(now, call.caller.sip, sdp.clone());
             call.caller.state = LegState::Answering;
             call.answered = Some(now);
@@ -367,6 +376,12 @@ impl Gateway {
         if matches!(call.caller.state, LegState::Opening { until, .. } if until <= now) {
             self.no_media(now, call);
             return;
+        }
+        if matches!(call.caller.state, LegState::Early { patience: Patience::Runs(until), .. } if until <= now)
+        {
+            let (leg, reason) = (call.caller.sip, sip::Reason::no_answer());
+            self.sip.hangup(now, leg, Some(reason));
+            return self.bury(now, call, CallOutcome::Refused);
         }
         if Silence::due(call.caller.silent, now) {
             if matches!(call.caller.state, LegState::Up) {

@@ -380,6 +380,7 @@ impl Gateway {
             self.ended += 1;
             return;
         }
+        call.listens(now);
         let deadline = call.deadline();
         if call.timer != deadline {
             if let Some(at) = call.timer {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pronto_ivr as ivr;
 use pronto_media as media;
@@ -88,6 +89,8 @@ pub(super) enum LegState {
     Early {
         /// What the 183 said; the 200 says it again.
         sdp: bytes::Bytes,
+        /// For how long yet.
+        patience: Patience,
     },
     /// Our 200 is sent.
     Answering,
@@ -95,6 +98,16 @@ pub(super) enum LegState {
     Up,
     /// Over: the call leaves the table.
     Gone,
+}
+
+/// How much longer a caller may listen without being answered. It runs outside of a queue: a place there has a limit of
+/// its own, and so has the ringing of another operator.
+#[derive(Clone, Copy)]
+pub(super) enum Patience {
+    /// Until then.
+    Runs(Time),
+    /// What is left of it.
+    Rests(Duration),
 }
 
 /// No RTP although some is expected.
@@ -245,7 +258,8 @@ impl Call {
         let silent = self.caller.silent.and_then(Silence::deadline);
         let opening = match &self.caller.state {
             LegState::Opening { until, .. } => Some(*until),
-            _ => None,
+            LegState::Early { patience, .. } => patience.deadline(),
+            LegState::Answering | LegState::Up | LegState::Gone => None,
         };
         let speaking = match self.caller.playing {
             Some(Playing::Announcement(speaking)) => Some(speaking.until),
@@ -255,6 +269,29 @@ impl Call {
             .into_iter()
             .flatten()
             .min()
+    }
+}
+
+impl Call {
+    /// Keeps the caller's patience in step with where the caller stands.
+    pub(super) fn listens(&mut self, now: Time) {
+        let runs = matches!(self.place, Place::None | Place::Telling(_));
+        if let LegState::Early { patience, .. } = &mut self.caller.state {
+            *patience = match (*patience, runs) {
+                (Patience::Runs(until), false) => Patience::Rests(until.since(now)),
+                (Patience::Rests(left), true) => Patience::Runs(now + left),
+                (same, _) => same,
+            };
+        }
+    }
+}
+
+impl Patience {
+    pub(super) fn deadline(self) -> Option<Time> {
+        match self {
+            Patience::Runs(until) => Some(until),
+            Patience::Rests(_) => None,
+        }
     }
 }
 

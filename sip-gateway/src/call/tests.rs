@@ -33,6 +33,8 @@ struct House {
     now: Time,
     gateway: Gateway,
     phones: Vec<(SocketAddr, sip::Endpoint)>,
+    /// What the gateway sent.
+    sent: Vec<Bytes>,
     /// What each phone was told, in order.
     told: Vec<(usize, sip::Event)>,
     commands: Vec<media::Command>,
@@ -92,6 +94,7 @@ impl House {
             now: Time::from_secs(1000),
             gateway,
             phones,
+            sent: Vec::new(),
             told,
             commands,
             events,
@@ -160,6 +163,7 @@ impl House {
         match output {
             Output::Transmit { flow, bytes } => {
                 let now = self.now;
+                self.sent.push(bytes.clone());
                 let flow = sip::Flow {
                     local: flow.remote,
                     remote: flow.local,

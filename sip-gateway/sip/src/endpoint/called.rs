@@ -65,6 +65,14 @@ impl Endpoint {
 
     /// A final refusal: 300 to 699; anything else is sent as 500. The leg is over.
     pub fn reject(&mut self, now: Time, leg: LegId, status: Status, retry_after: Option<Duration>) {
+        self.refuse(now, leg, status, &|draft| match retry_after {
+            Some(after) => draft.header(HeaderName::RetryAfter, format_args!("{}", after.as_secs().max(1))),
+            None => draft,
+        });
+    }
+
+    /// The same, with what else there is to say.
+    pub(super) fn refuse(&mut self, now: Time, leg: LegId, status: Status, more: &dyn Fn(Draft) -> Draft) {
         let Some(taken) = self.take(leg) else { return };
         let State::Incoming(incoming) = &taken.state else {
             return self.keep(leg, taken);
@@ -74,10 +82,7 @@ impl Endpoint {
         } else {
             status
         };
-        let mut draft = Draft::response(status, "").raw(&incoming.head);
-        if let Some(after) = retry_after {
-            draft = draft.header(HeaderName::RetryAfter, format_args!("{}", after.as_secs().max(1)));
-        }
+        let draft = more(Draft::response(status, "").raw(&incoming.head));
         self.table.respond(
             now,
             incoming.invite,

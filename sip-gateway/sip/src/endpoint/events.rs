@@ -103,6 +103,16 @@ impl Reason {
         }
     }
 
+    /// What a caller is told who was left unanswered for too long: what a network says itself (Q.850, ISUP timer T9; RFC
+    /// 3398 §7.2.8).
+    pub fn no_answer() -> Self {
+        Reason {
+            protocol: "Q.850".to_owned(),
+            cause: 19,
+            text: "No answer from the user".to_owned(),
+        }
+    }
+
     pub(crate) fn read(message: &Message) -> Option<Self> {
         let value = message.list(HeaderName::Reason).next()?.ok()?;
         let end = value.iter().position(|b| *b == b';').unwrap_or(value.len());

@@ -23,7 +23,9 @@ impl Endpoint {
         match &mut taken.state {
             State::Incoming(_) => {
                 self.keep(leg, taken);
-                self.reject(now, leg, Status::TEMPORARILY_UNAVAILABLE, None);
+                // A Reason may stand in a final response too (RFC 6432).
+                let status = Status::TEMPORARILY_UNAVAILABLE;
+                self.refuse(now, leg, status, &|draft| with_reason(draft, &parting));
             }
             State::Answered(_, wanted) => {
                 wanted.get_or_insert(parting);

@@ -102,6 +102,50 @@ fn a_flow_that_ends_unanswered_refuses_the_call_instead_of_charging_for_an_apolo
     assert_eq!(ending(&house), (CallOutcome::Completed, Duration::ZERO));
 }
 
+/// Whether the caller was told that nobody answered.
+fn told_why(house: &House) -> bool {
+    let reason = &b"\r\nReason: Q.850;cause=19;text=\"No answer from the user\"\r\n"[..];
+    house
+        .sent
+        .iter()
+        .any(|bytes| bytes.starts_with(b"SIP/2.0 480 ") && bytes.windows(reason.len()).any(|it| it == reason))
+}
+
+#[test]
+fn who_only_listens_is_refused_after_three_minutes_and_told_why() {
+    let mut house = house();
+    house.dial();
+    house.pass(secs(179));
+    let statuses: Vec<u16> = told(&house).iter().map(|(status, _)| *status).collect();
+    assert_eq!(statuses, [183, 183, 183]);
+    house.pass(secs(1));
+    assert_eq!(told(&house).last(), Some(&(480, None)));
+    assert!(told_why(&house));
+    assert_eq!(ending(&house), (CallOutcome::Refused, Duration::ZERO));
+    house.pass(secs(64));
+    let counts = house.gateway.counts();
+    assert_eq!((counts.calls, house.gateway.sip_counts().dialogs), (0, 0));
+}
+
+#[test]
+fn the_time_in_a_queue_does_not_count_and_what_was_left_before_it_is_left_after_it() {
+    let mut house = house();
+    house.dial();
+    house.pass(secs(100));
+    house.press('1');
+    let number = house.gateway.last_entry();
+    house.say(Input::Acknowledged { number });
+    house.pass(secs(500));
+    assert!(house.hears_music());
+    // Back to the menu by the key that leads there.
+    house.press('9');
+    house.pass(secs(79));
+    assert_eq!(told(&house).last().map(|(status, _)| *status), Some(183));
+    house.pass(secs(1));
+    assert_eq!(told(&house).last(), Some(&(480, None)));
+    assert!(told_why(&house));
+}
+
 #[test]
 fn a_call_without_an_offer_is_answered_at_once() {
     let mut house = house();

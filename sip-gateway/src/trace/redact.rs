@@ -84,8 +84,21 @@ const DIGEST: [&str; 6] = [
     "authentication-info",
     "proxy-authentication-info",
 ];
-/// What of them is overwritten.
+/// What of them is overwritten whoever asks.
 const SECRETS: [&str; 6] = ["response", "nonce", "cnonce", "nextnonce", "opaque", "rspauth"];
+/// What of them may be a number, or hold one.
+const NAMING: [&str; 3] = ["username", "username*", "realm"];
+/// What of them are addresses.
+const TARGETS: [&str; 2] = ["uri", "domain"];
+/// Header fields that say who calls, beside From.
+const CALLERS: [&str; 6] = [
+    "from",
+    "f",
+    "p-asserted-identity",
+    "p-preferred-identity",
+    "remote-party-id",
+    "diversion",
+];
 /// A number shorter than this is not looked for in other places: it would be found everywhere.
 const TELLING: usize = 5;
 
@@ -113,7 +126,7 @@ impl Names {
                 let Some(user) = users(line).next().map(|range| number(&line[range]).to_vec()) else {
                     continue;
                 };
-                let from = ["from", "f", "p-asserted-identity"].contains(&name_of(line).as_str());
+                let from = CALLERS.contains(&name_of(line).as_str());
                 if index == 0 && !names.ours.contains(&user) {
                     names.ours.push(user);
                 } else if from && user.len() >= TELLING && !names.callers.contains(&user) {
@@ -168,27 +181,39 @@ fn header(name: &str, value: &mut [u8], (start_line, numbers): (bool, bool), nam
         if name.ends_with("authorization") && !digest {
             return blank(value);
         }
-        return secrets(value);
+        return digest_of(value, numbers, names);
     }
     if numbers || PLAIN.contains(&name) {
         return;
     }
     if start_line || ADDRESSES.contains(&name) {
         if !start_line {
+            // What is no address may be anything.
+            if schemes(value).next().is_none() {
+                return blank(value);
+            }
             displays(value);
         }
-        let found: Vec<_> = users(value).collect();
-        for range in found {
-            if !names
-                .ours
-                .iter()
-                .any(|ours| ours == number(&value[range.clone()]))
-            {
-                number_of(&mut value[range]);
-            }
-        }
+        addresses(value, names);
     } else {
         blank(value);
+    }
+}
+
+/// Overwrites the users of addresses, but for our own numbers, and the header fields they ask for, which may name others.
+fn addresses(value: &mut [u8], names: &Names) {
+    let found: Vec<_> = users(value).collect();
+    for range in found {
+        let user = number(&value[range.clone()]);
+        if !names.ours.iter().any(|ours| ours == user) {
+            number_of(&mut value[range]);
+        }
+    }
+    let uris: Vec<_> = schemes(value).collect();
+    for uri in uris {
+        if let Some(asked) = value[uri.clone()].iter().position(|byte| *byte == b'?') {
+            blank(&mut value[uri.start + asked..uri.end]);
+        }
     }
 }
 
@@ -204,8 +229,8 @@ fn name_of(line: &[u8]) -> String {
     String::from_utf8_lossy(line[..colon].trim_ascii()).to_ascii_lowercase()
 }
 
-/// Where the users of the addresses in a line stand, their parameters and passwords included.
-fn users(line: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
+/// Where the addresses in a line stand, without their schemes.
+fn schemes(line: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
     let mut from = 0;
     std::iter::from_fn(move || {
         while from < line.len() {
@@ -221,19 +246,31 @@ fn users(line: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
             let start = from + scheme.len();
             let ends = |byte: &u8| matches!(byte, b'>' | b'<' | b'"' | b' ' | b'\t' | b'\r' | b'\n');
             let length = line[start..].iter().position(ends).unwrap_or(line.len() - start);
-            let uri = &line[start..start + length];
             from = start;
-            let user = if scheme == "tel:" {
-                Some(length)
-            } else {
-                uri.iter().rposition(|byte| *byte == b'@')
-            };
-            if let Some(length) = user {
-                from = start + length;
-                return Some(start..start + length);
-            }
+            return Some(start..start + length);
         }
         None
+    })
+}
+
+/// Where the users of the addresses in a line stand, their parameters and passwords included.
+fn users(line: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> {
+    let mut seen = 0;
+    schemes(line).filter_map(move |uri| {
+        // What looks like a scheme in a user is part of it.
+        if uri.start < seen {
+            return None;
+        }
+        let is_tel = line[..uri.start]
+            .get(uri.start.saturating_sub(4)..)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tel:"));
+        let length = if is_tel {
+            Some(uri.len())
+        } else {
+            line[uri.clone()].iter().rposition(|byte| *byte == b'@')
+        };
+        seen = uri.start + length?;
+        Some(uri.start..seen)
     })
 }
 
@@ -294,8 +331,8 @@ fn displays(value: &mut [u8]) {
     }
 }
 
-/// Overwrites the values of a digest that somebody could guess a password with.
-fn secrets(value: &mut [u8]) {
+/// Overwrites the values of a digest that somebody could guess a password with, and the numbers in it.
+fn digest_of(value: &mut [u8], numbers: bool, names: &Names) {
     let mut at = 0;
     while at < value.len() {
         let end = value[at..]
@@ -307,9 +344,12 @@ fn secrets(value: &mut [u8]) {
             .rsplit(|byte| matches!(byte, b',' | b' ' | b'\t' | b'\n'))
             .find(|word| !word.is_empty())
             .unwrap_or_default();
-        let secret = SECRETS
-            .iter()
-            .any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()));
+        let is_one_of = |which: &[&str]| {
+            let fits = |wanted: &&str| name.eq_ignore_ascii_case(wanted.as_bytes());
+            which.iter().any(fits)
+        };
+        let secret = is_one_of(&SECRETS);
+        let (naming, target) = (!numbers && is_one_of(&NAMING), !numbers && is_one_of(&TARGETS));
         let mut stop = equals + 1;
         while stop < value.len() && value[stop].is_ascii_whitespace() {
             stop += 1;
@@ -327,8 +367,31 @@ fn secrets(value: &mut [u8]) {
         let stop = stop.min(value.len());
         if secret {
             blank(&mut value[equals + 1..stop]);
+        } else if naming {
+            digits(&mut value[equals + 1..stop]);
+        } else if target {
+            addresses(&mut value[equals + 1..stop], names);
         }
         at = stop;
+    }
+}
+
+/// Overwrites what looks like a number: so many digits, however they are set apart. An operator's name is shorter, or none.
+fn digits(value: &mut [u8]) {
+    let mut at = 0;
+    while at < value.len() {
+        let run = value[at..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit() || b"-() ".contains(byte))
+            .count();
+        let found = &mut value[at..at + run];
+        let count = found.iter().filter(|byte| byte.is_ascii_digit()).count();
+        if count >= TELLING {
+            let shown = if count >= 6 { 2 } else { 0 };
+            let digits = found.iter_mut().filter(|byte| byte.is_ascii_digit());
+            digits.take(count - shown).for_each(|digit| *digit = b'x');
+        }
+        at += run.max(1);
     }
 }
 

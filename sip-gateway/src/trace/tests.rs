@@ -207,6 +207,87 @@ fn addresses_in_every_form_lose_their_user() {
 }
 
 #[test]
+fn every_header_field_that_may_hold_a_number_loses_it() {
+    let fields = [
+        "From",
+        "f",
+        "To",
+        "t",
+        "Contact",
+        "m",
+        "P-Asserted-Identity",
+        "P-Preferred-Identity",
+        "P-Called-Party-ID",
+        "Remote-Party-ID",
+        "Diversion",
+        "History-Info",
+        "Referred-By",
+        "b",
+        "Refer-To",
+        "r",
+        "Reply-To",
+        "Route",
+        "Record-Route",
+        "P-Charge-Info",
+        "P-Charging-Vector",
+        "X-Caller",
+        "Call-Info",
+        "Alert-Info",
+        "Subject",
+        "Identity",
+    ];
+    let values = [
+        "<sip:+39339111222@h>",
+        "\"39339111222\" <sips:39339111222@h;user=phone>;party=calling",
+        "39339111222 <tel:+39-339-111-222>",
+        "tel:39339111222,<sip:39339111222:39339111222@h>",
+        "<sip:800@h?Diversion=%3Csip%3A%2B39339111222%40h%3E>;index=1",
+        "<sip:39339111222@h?Replaces=39339111222%40h>",
+        "39339111222",
+        "<urn:x:39339111222>",
+        ";party=39339111222",
+    ];
+    for field in fields {
+        for value in values {
+            for fold in [" ", "\r\n "] {
+                let message = format!("NOTIFY sip:800@h SIP/2.0\r\n{field}:{fold}{value}\r\n\r\n");
+                let shown = shown(&message, false);
+                for seen in ["339111", "39-339"] {
+                    assert!(!shown.contains(seen), "{message} gives {shown}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_number_in_a_digest_is_overwritten_and_an_operators_name_is_not() {
+    for field in ["Authorization", "Proxy-Authorization"] {
+        let message = format!(
+            "INVITE sip:800@h SIP/2.0\r\n{field}: Digest username=\"+39339111222\", realm=\"39 339-111 222.h\", \
+             uri=\"sip:39339111222@h\", username*=UTF-8\'\'%2B39339111222, qop=auth, nc=00000001\r\n\r\n"
+        );
+        let expected = format!(
+            "INVITE sip:800@h SIP/2.0\r\n{field}: Digest username=\"+xxxxxxxxx22\", realm=\"xx xxx-xxx x22.h\", \
+             uri=\"sip:xxxxxxxxx22@h\", username*=UTF-8\'\'%2Bxxxxxxxxx22, qop=auth, nc=00000001\r\n\r\n"
+        );
+        assert_eq!(shown(&message, false), expected);
+        assert_eq!(shown(&message, true), message, "asked for, all of it is shown");
+        for plain in [
+            "username=\"101\"",
+            "username=\"anna.b2\"",
+            "realm=\"10.20.30.40\"",
+            "uri=\"sip:800@h\"",
+        ] {
+            let message = format!("INVITE sip:800@h SIP/2.0\r\n{field}: Digest {plain}\r\n\r\n");
+            assert_eq!(shown(&message, false), message);
+        }
+    }
+    let challenge = "SIP/2.0 407 X\r\nProxy-Authenticate: Digest realm=\"39339111222\", domain=\"sip:39339111222@h\"\r\n\r\n";
+    assert!(!shown(challenge, false).contains("339111"));
+}
+
+#[test]
 fn digests_and_media_keys_are_never_shown_and_digits_only_when_asked() {
     let message = "REGISTER sip:h SIP/2.0\r\nAuthorization: Digest username=\"101\", realm=\"h\", nonce=\"n,1\", uri=\"sip:h\", \
         response=\"abc\", qop=auth, nc=00000001, cnonce=c9\r\nWWW-Authenticate: Digest nonce=\"z\\\"z\",\r\n opaque=\"q\"\r\n\r\n\

@@ -56,13 +56,15 @@ pub(super) fn mark(socket: &socket2::Socket, v6: bool, dscp: u8) {
 
 async fn read(socket: Arc<UdpSocket>, local: SocketAddr, happened: mpsc::Sender<Happened>) {
     let mut buffer = vec![0; MAX_DATAGRAM];
+    // More than the inbox holds at all would be refused as if nobody read it any more.
+    let burst = BURST.min(happened.max_capacity());
     loop {
         // Fails only where the runtime ends.
         if socket.readable().await.is_err() {
             return;
         }
         // Room for a burst is taken first: a full inbox leaves datagrams to the kernel, which drops them.
-        let Ok(permits) = happened.reserve_many(BURST).await else {
+        let Ok(permits) = happened.reserve_many(burst).await else {
             return;
         };
         for permit in permits {
@@ -86,7 +88,68 @@ async fn read(socket: Arc<UdpSocket>, local: SocketAddr, happened: mpsc::Sender<
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    /// What a datagram says, and from whom.
+    async fn next(inbox: &mut mpsc::Receiver<Happened>) -> (SocketAddr, Bytes) {
+        let next = tokio::time::timeout(Duration::from_secs(10), inbox.recv());
+        match next.await.expect("a datagram").expect("a reader") {
+            Happened::Message { flow, bytes } => (flow.remote, bytes),
+            _ => panic!("nothing but messages comes from a socket"),
+        }
+    }
+
+    #[tokio::test]
+    async fn every_datagram_of_a_flood_is_handed_on_in_order_however_small_the_inbox() {
+        // An inbox of less than a burst, of one, and of several.
+        for capacity in [1, 3, BURST, 5 * BURST] {
+            let (happened, mut inbox) = mpsc::channel(capacity);
+            let gateway = listen("127.0.0.1:0".parse().unwrap(), 24, happened).unwrap();
+            let phone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            phone.connect(gateway.local_addr().unwrap()).await.unwrap();
+            for number in 0..3 * BURST + 1 {
+                phone.send(format!("datagram {number}").as_bytes()).await.unwrap();
+            }
+            for number in 0..3 * BURST + 1 {
+                let (from, bytes) = next(&mut inbox).await;
+                assert_eq!(bytes, format!("datagram {number}"), "an inbox of {capacity}");
+                assert_eq!(from, phone.local_addr().unwrap());
+            }
+            // An empty datagram is one too, and the reader goes on.
+            phone.send(b"").await.unwrap();
+            phone.send(b"last").await.unwrap();
+            assert_eq!(next(&mut inbox).await.1, "");
+            assert_eq!(next(&mut inbox).await.1, "last");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_inbox_leaves_datagrams_to_the_kernel_and_a_dropped_one_ends_the_reader() {
+        let (happened, mut inbox) = mpsc::channel(BURST);
+        let gateway = listen("127.0.0.1:0".parse().unwrap(), 24, happened).unwrap();
+        let phone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        phone.connect(gateway.local_addr().unwrap()).await.unwrap();
+        for number in 0..2 * BURST {
+            phone.send(format!("{number}").as_bytes()).await.unwrap();
+        }
+        assert_eq!(next(&mut inbox).await.1, "0");
+        assert!(inbox.len() < BURST, "never more than it holds");
+        for number in 1..2 * BURST {
+            assert_eq!(next(&mut inbox).await.1, format!("{number}"));
+        }
+        drop(inbox);
+        phone.send(b"nobody").await.unwrap();
+        let alone = async {
+            while Arc::strong_count(&gateway) > 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), alone)
+            .await
+            .expect("the reader has let go of the socket");
+    }
 
     #[tokio::test]
     async fn datagrams_of_both_families_carry_the_class_of_signalling() {

@@ -166,10 +166,11 @@ pub(crate) enum Reoffer {
         sdp: Bytes,
         until: Option<Time>,
     },
-    /// It is out.
+    /// It is out. `cancelled`: for too long.
     Sent {
         tx: TxId,
         sdp: Bytes,
+        cancelled: bool,
     },
 }
 

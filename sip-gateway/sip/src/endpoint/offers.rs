@@ -63,6 +63,9 @@ impl Endpoint {
         if !self.check_content(request) {
             return self.keep(id, leg);
         }
+        if request.method == Method::Invite {
+            self.implied_ack(id, &mut leg);
+        }
         let body = request.message.body();
         let is_sdp = !body.is_empty() && request.message.content_type() == "application/sdp";
         let offers = is_sdp || request.method == Method::Invite;
@@ -115,6 +118,24 @@ impl Endpoint {
             leg: id,
             sdp: is_sdp.then(|| body.clone()),
         });
+    }
+
+    /// A re-INVITE before the ACK of our 200: late or lost, it was sent, for nobody may begin a second INVITE before the first
+    /// has its final answer (§14.1). So the 200 arrived, and "the dialog has already been established": RFC 5407 §3.1.4 has the
+    /// re-INVITE answered as any other. Where our 200 made the offer, the ACK holds the answer, and there is none before it
+    /// is here (§3.1.5); nor where we only wait for it to say BYE.
+    fn implied_ack(&mut self, id: LegId, leg: &mut Leg) {
+        match (&leg.state, &leg.renewal) {
+            (State::Answered(unacked, None), _) if !unacked.late_offer => {
+                leg.state = State::Up;
+                self.tell(Event::Acknowledged {
+                    leg: id,
+                    answer: None,
+                });
+            }
+            (State::Up, Renewal::Unacked(unacked)) if !unacked.late_offer => leg.renewal = Renewal::None,
+            _ => {}
+        }
     }
 
     /// A target refresh over another connection: that is where the peer is now. Without a connection the flow moves with
@@ -176,8 +197,8 @@ fn unready(leg: &Leg, offers: bool) -> Option<Status> {
         (State::Up, Renewal::None) => None,
         // RFC 3311 §5.2: a pending offer of the peer's → 500.
         (State::Incoming(_), _) | (_, Renewal::Pending { .. }) => Some(Status::SERVER_INTERNAL_ERROR),
-        // Our 200 still waits for its ACK: "A UAS that receives an INVITE on a dialog while an INVITE … is in progress …
-        // 491" is the answer that makes the peer come again soon.
+        // Our 200 still waits for an ACK with an answer in it, or an UPDATE has overtaken it: 491 makes the peer come again
+        // soon.
         (State::Answered(..), _) | (State::Up, Renewal::Unacked(_)) => Some(Status::REQUEST_PENDING),
         // A dialog we have left.
         (State::Ending | State::Calling(_), _) => Some(Status::NO_SUCH_DIALOG),

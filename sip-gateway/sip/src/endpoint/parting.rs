@@ -86,14 +86,19 @@ impl Endpoint {
         self.keep(id, leg);
     }
 
-    /// CANCEL: "the Request-URI, Call-ID, To, the numeric part of CSeq, and From header fields in the CANCEL request MUST be
-    /// identical to those in the request being cancelled, including tags" (§9.1), and its one Via too.
     pub(super) fn send_cancel(&mut self, now: Time, calling: &mut Calling) {
         let parting = match &calling.stop {
             Stop::Wanted(parting) => parting.clone(),
             Stop::No | Stop::Sent(..) => return,
         };
-        if let Some((flow, request)) = self.table.request(calling.invite)
+        self.cancel(now, calling.invite, &parting);
+        calling.stop = Stop::Sent(parting, now + T1X64);
+    }
+
+    /// CANCEL: "the Request-URI, Call-ID, To, the numeric part of CSeq, and From header fields in the CANCEL request MUST be
+    /// identical to those in the request being cancelled, including tags" (§9.1), and its one Via too.
+    pub(super) fn cancel(&mut self, now: Time, invite: TxId, parting: &Parting) {
+        if let Some((flow, request)) = self.table.request(invite)
             && let Ok(invite) = Message::parse(request)
             && let Some(branch) = own_branch(&invite)
         {
@@ -104,7 +109,7 @@ impl Endpoint {
             );
             let bytes = self
                 .face
-                .sign_request(with_reason(draft, &parting))
+                .sign_request(with_reason(draft, parting))
                 .finish(None, b"");
             self.table.send(
                 now,
@@ -114,7 +119,6 @@ impl Endpoint {
                 &mut self.out,
             );
         }
-        calling.stop = Stop::Sent(parting, now + T1X64);
     }
 
     /// A leg's last step after its own hang-up. Consumes the leg.
@@ -155,6 +159,7 @@ impl Endpoint {
                 }
                 self.refused(now, id, failure.status, true, None);
             }
+            Purpose::Reinvite if failure.lingers => self.reinvite_given_up(now, id, failure.id),
             Purpose::Reinvite => self.reinvite_refused(now, id, failure.id, failure.status, true),
             Purpose::Bye => {
                 if let Some(leg) = self.take(id) {

@@ -58,7 +58,8 @@ impl Endpoint {
         let bytes = with_abilities(&self.face, draft).finish(Some("application/sdp"), &sdp);
         let (to, of) = ((leg.dialog.flow, branch), (Purpose::Reinvite, Owner::Leg(id)));
         let tx = self.table.send(now, to, bytes, of, &mut self.out);
-        leg.reoffer = Reoffer::Sent { tx, sdp };
+        let cancelled = false;
+        leg.reoffer = Reoffer::Sent { tx, sdp, cancelled };
     }
 
     /// The wait after a 491 is over.
@@ -134,12 +135,32 @@ impl Endpoint {
         self.keep(id, leg);
     }
 
+    /// Timer C: somebody has said that they are at it, and nothing since. That is not "no response at all … (that is, a timeout
+    /// is returned by the INVITE client transaction)", for which "the UAC will terminate the dialog" (§14.1): the talk goes
+    /// on as it was. The request is cancelled, so that others may be made.
+    pub(super) fn reinvite_given_up(&mut self, now: Time, id: LegId, tx: TxId) {
+        let Some(mut leg) = self.take(id) else { return };
+        if let Reoffer::Sent {
+            tx: sent, cancelled, ..
+        } = &mut leg.reoffer
+            && *sent == tx
+        {
+            *cancelled = true;
+            self.cancel(now, tx, &Parting::default());
+        }
+        self.keep(id, leg);
+    }
+
     /// It came to nothing. "The session parameters MUST remain unchanged, as if no re-INVITE had been issued"; after a 481 or
     /// no answer at all there is no dialog.
     pub(super) fn reinvite_refused(&mut self, now: Time, id: LegId, tx: TxId, status: Status, local: bool) {
         let Some(mut leg) = self.take(id) else { return };
-        let sdp = match &leg.reoffer {
-            Reoffer::Sent { tx: sent, sdp } if *sent == tx => sdp.clone(),
+        let (sdp, cancelled) = match &leg.reoffer {
+            Reoffer::Sent {
+                tx: sent,
+                sdp,
+                cancelled,
+            } if *sent == tx => (sdp.clone(), *cancelled),
             _ => return self.keep(id, leg),
         };
         leg.reoffer = Reoffer::None;
@@ -152,7 +173,7 @@ impl Endpoint {
                 leg.reoffer = Reoffer::Waiting { sdp, until };
                 self.keep(id, leg);
             }
-            Status::NO_SUCH_DIALOG | Status::REQUEST_TIMEOUT => {
+            Status::NO_SUCH_DIALOG | Status::REQUEST_TIMEOUT if !(local && cancelled) => {
                 leg.told = true;
                 let status = status.code();
                 self.tell(Event::Ended {

@@ -23,7 +23,8 @@ pub(crate) enum ClientInvite {
     Proceeding {
         until: Time,
     },
-    /// The dialog of a re-INVITE is over. Its answer may never come, and no provisional one counts any more.
+    /// A re-INVITE that is given up, or whose dialog is over. Its answer may never come, and no provisional one counts any
+    /// more.
     Orphaned {
         until: Time,
     },
@@ -107,6 +108,15 @@ impl ClientInvite {
             let until = until.min(now + T1X64);
             *self = ClientInvite::Orphaned { until };
         }
+    }
+
+    /// Timer C, inside a dialog: the request is to be cancelled, and is over 64*T1 from now at the latest (§9.1).
+    pub(crate) fn give_up(&mut self, now: Time) -> bool {
+        let due = matches!(self, ClientInvite::Proceeding { until } if *until <= now);
+        if due {
+            *self = ClientInvite::Orphaned { until: now + T1X64 };
+        }
+        due
     }
 
     pub(crate) fn timeout(&mut self, now: Time) -> Act {

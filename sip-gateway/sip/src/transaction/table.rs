@@ -51,6 +51,8 @@ pub(crate) struct Failure {
     pub(crate) purpose: Purpose,
     /// 408 for a timeout, 503 for a transport error (§8.1.3.1).
     pub(crate) status: Status,
+    /// A re-INVITE that somebody is at, for longer than one waits. It is still there, to be cancelled.
+    pub(crate) lingers: bool,
 }
 
 /// A response that belongs to a client transaction.
@@ -477,6 +479,7 @@ impl Table {
                 owner: *owner,
                 purpose: *purpose,
                 status,
+                lingers: false,
             },
             Machine::ServerInvite(..) | Machine::Server(_) => return None,
         };
@@ -494,6 +497,7 @@ impl Table {
                 self.timers.pop_first();
                 continue;
             };
+            let mut lingers = false;
             let (resend, failed) = match &mut entry.machine {
                 Machine::ServerInvite(m, _) => (m.timeout(now), None),
                 Machine::Server(m) => {
@@ -501,7 +505,8 @@ impl Table {
                     (false, None)
                 }
                 Machine::ClientInvite(m, purpose, owner) => {
-                    let act = m.timeout(now);
+                    lingers = *purpose == Purpose::Reinvite && m.give_up(now);
+                    let act = if lingers { Act::TimedOut } else { m.timeout(now) };
                     (
                         act == Act::Resend,
                         (act == Act::TimedOut).then_some((*purpose, *owner)),
@@ -528,6 +533,7 @@ impl Table {
                     owner,
                     purpose,
                     status: Status::REQUEST_TIMEOUT,
+                    lingers,
                 });
             }
         }

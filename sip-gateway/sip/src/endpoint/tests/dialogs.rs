@@ -13,6 +13,15 @@ fn sdp() -> String {
     String::from_utf8_lossy(OFFER).replace("\r\n", "\n")
 }
 
+/// A re-INVITE with an offer, in the call that [`Raw::call`] set up.
+fn re_invite(branch: &str, cseq: u32, to: &str, extra: &str) -> String {
+    with_body(
+        &inside("INVITE", branch, cseq, "call", to, extra),
+        "application/sdp",
+        &sdp(),
+    )
+}
+
 #[test]
 fn stray_requests_find_no_dialog() {
     let mut raw = Raw::new();
@@ -113,29 +122,14 @@ fn a_re_invite_is_offered_accepted_repeated_and_acknowledged() {
     let mut raw = Raw::new();
     let to = raw.call();
     let leg = raw.leg();
-    let again = with_body(
-        &inside(
-            "INVITE",
-            "re",
-            2,
-            "call",
-            &to,
-            "Contact: <sip:new@127.0.0.2:5071>\n",
-        ),
-        "application/sdp",
-        &sdp(),
-    );
+    let again = re_invite("re", 2, &to, "Contact: <sip:new@127.0.0.2:5071>\n");
     assert_eq!(raw.status(TRUNK, &again), 100);
     assert!(matches!(
         raw.events.last(),
         Some(Event::Offer { sdp: Some(_), .. })
     ));
     // Another one meanwhile (§14.2).
-    let third = with_body(
-        &inside("INVITE", "re3", 3, "call", &to, ""),
-        "application/sdp",
-        &sdp(),
-    );
+    let third = re_invite("re3", 3, &to, "");
     let sent = raw.send(TRUNK, &third);
     assert_eq!(status(&sent[0].1), 500);
     assert!(header(&sent[0].1, "Retry-After").is_some());
@@ -149,14 +143,20 @@ fn a_re_invite_is_offered_accepted_repeated_and_acknowledged() {
         "at 0.5 and 1.5 s"
     );
     raw.send(TRUNK, &inside("ACK", "re3", 3, "call", &to, ""));
-    let glare = with_body(
-        &inside("INVITE", "re4", 4, "call", &to, ""),
-        "application/sdp",
-        &sdp(),
-    );
-    assert_eq!(raw.status(TRUNK, &glare), 491);
-    raw.send(TRUNK, &inside("ACK", "re4", 4, "call", &to, ""));
+    // The ACK is late: whoever asks again has our 200 (RFC 5407 §3.1.4).
+    let overtaking = re_invite("re4", 4, &to, "Contact: <sip:new@127.0.0.2:5071>\n");
+    assert_eq!(raw.status(TRUNK, &overtaking), 100);
+    raw.endpoint
+        .accept_offer(raw.now, leg, Bytes::from_static(ANSWER));
+    assert_eq!(status(&raw.drain()[0].1), 200);
     raw.send(TRUNK, &inside("ACK", "ack2", 2, "call", &to, ""));
+    let repeated = raw.pass(Duration::from_millis(600));
+    assert_eq!(
+        repeated.len(),
+        1,
+        "of the second, which that one does not confirm"
+    );
+    raw.send(TRUNK, &inside("ACK", "ack4", 4, "call", &to, ""));
     assert!(raw.pass(Duration::from_secs(40)).is_empty());
     raw.endpoint.hangup(raw.now, leg, None);
     let (at, bye) = raw.drain().remove(0);
@@ -165,6 +165,49 @@ fn a_re_invite_is_offered_accepted_repeated_and_acknowledged() {
         "the target was refreshed: {bye}"
     );
     assert_eq!(at.to_string(), "127.0.0.2:5071", "and the flow moved with it");
+}
+
+#[test]
+fn a_re_invite_that_overtakes_the_ack_of_our_200_is_answered_as_any_other() {
+    let mut raw = Raw::new();
+    raw.send(TRUNK, &invite("call"));
+    let leg = raw.leg();
+    raw.endpoint.answer(raw.now, leg, Bytes::from_static(ANSWER));
+    let ok = raw.drain().pop().unwrap().1;
+    let to = header(&ok, "To").unwrap().to_owned();
+    let again = re_invite("re", 2, &to, "");
+    assert_eq!(raw.status(TRUNK, &again), 100);
+    let told: Vec<_> = raw.events.iter().rev().take(2).collect();
+    assert!(
+        matches!(
+            told[..],
+            [Event::Offer { .. }, Event::Acknowledged { answer: None, .. }]
+        ),
+        "{told:?}"
+    );
+    raw.endpoint
+        .accept_offer(raw.now, leg, Bytes::from_static(ANSWER));
+    assert_eq!(status(&raw.drain()[0].1), 200);
+    let before = raw.events.len();
+    raw.send(TRUNK, &inside("ACK", "ack", 1, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "ack2", 2, "call", &to, ""));
+    assert!(raw.pass(Duration::from_secs(40)).is_empty(), "both are confirmed");
+    assert_eq!(raw.events.len(), before, "told once");
+}
+
+#[test]
+fn who_is_to_be_hung_up_on_after_the_ack_makes_no_offer_before_it() {
+    let mut raw = Raw::new();
+    raw.send(TRUNK, &invite("call"));
+    let leg = raw.leg();
+    raw.endpoint.answer(raw.now, leg, Bytes::from_static(ANSWER));
+    let ok = raw.drain().pop().unwrap().1;
+    let to = header(&ok, "To").unwrap().to_owned();
+    raw.endpoint.hangup(raw.now, leg, None);
+    let again = re_invite("re", 2, &to, "");
+    assert_eq!(raw.status(TRUNK, &again), 491);
+    let sent = raw.send(TRUNK, &inside("ACK", "ack", 1, "call", &to, ""));
+    assert!(sent[0].1.starts_with("BYE "), "{sent:?}");
 }
 
 #[test]
@@ -179,6 +222,10 @@ fn a_re_invite_without_an_offer_gets_ours_and_its_ack_the_answer() {
     assert!(matches!(raw.events.last(), Some(Event::Offer { sdp: None, .. })));
     raw.endpoint.accept_offer(raw.now, leg, Bytes::from_static(OFFER));
     raw.drain();
+    // Its answer is still to come: no other offer before it (RFC 5407 §3.1.5).
+    let third = re_invite("re3", 3, &to, "");
+    assert_eq!(raw.status(TRUNK, &third), 491);
+    raw.send(TRUNK, &inside("ACK", "re3", 3, "call", &to, ""));
     let ack = with_body(&inside("ACK", "a", 2, "call", &to, ""), "application/sdp", &sdp());
     raw.send(TRUNK, &ack);
     assert!(matches!(
@@ -192,13 +239,7 @@ fn a_re_invite_can_be_refused_or_cancelled_and_the_call_goes_on() {
     let mut raw = Raw::new();
     let to = raw.call();
     let leg = raw.leg();
-    let again = |branch: &str, cseq| {
-        with_body(
-            &inside("INVITE", branch, cseq, "call", &to, ""),
-            "application/sdp",
-            &sdp(),
-        )
-    };
+    let again = |branch: &str, cseq| re_invite(branch, cseq, &to, "");
     raw.send(TRUNK, &again("r1", 2));
     raw.endpoint
         .refuse_offer(raw.now, leg, Status::NOT_ACCEPTABLE_HERE);
@@ -249,14 +290,7 @@ fn an_update_is_answered_like_a_re_invite_without_ack() {
 fn bye_with_a_re_invite_pending_terminates_both() {
     let mut raw = Raw::new();
     let to = raw.call();
-    raw.send(
-        TRUNK,
-        &with_body(
-            &inside("INVITE", "re", 2, "call", &to, ""),
-            "application/sdp",
-            &sdp(),
-        ),
-    );
+    raw.send(TRUNK, &re_invite("re", 2, &to, ""));
     let sent = raw.send(
         TRUNK,
         &inside(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::raw::{Raw, TRUNK};
 use super::world::*;
 use crate::Status;
 use crate::endpoint::events::*;
@@ -204,4 +205,77 @@ fn a_caller_who_gives_up_unanswered_says_why_and_leaves_nothing() {
     assert_eq!(world.count_sent(GATEWAY, "SIP/2.0 183"), 4);
     world.assert_clean();
     world.assert_told_once();
+}
+
+/// A response to a request of ours.
+fn reply(request: &str, status: &str, sdp: &str) -> String {
+    let echoed = request.lines().filter(|line| {
+        let fields = ["Via: ", "From: ", "To: ", "Call-ID: ", "CSeq: "];
+        fields.iter().any(|field| line.starts_with(field))
+    });
+    let head: String = echoed.map(|line| format!("{line}\n")).collect();
+    let length = sdp.replace('\n', "\r\n").len();
+    format!(
+        "SIP/2.0 {status}\n{head}Contact: <sip:c@127.0.0.2:5070>\nContent-Type: application/sdp\n\
+         Content-Length: {length}\n\n{sdp}"
+    )
+}
+
+#[test]
+fn an_offer_of_ours_that_somebody_is_at_for_too_long_is_cancelled_and_the_call_goes_on() {
+    let sdp = String::from_utf8_lossy(ANSWER).replace("\r\n", "\n");
+    // What the peer makes of the CANCEL: it stops, it was too late, or nothing.
+    let ends = [
+        (Some(("487 Request Terminated", "")), 487),
+        (Some(("200 OK", sdp.as_str())), 200),
+        (None, 408),
+    ];
+    for (end, told) in ends {
+        let mut raw = Raw::new();
+        raw.call();
+        let leg = raw.leg();
+        raw.endpoint.reoffer(raw.now, leg, answer());
+        let (_, invite) = raw.drain().remove(0);
+        raw.send(TRUNK, &reply(&invite, "100 Trying", ""));
+        let sent = raw.pass(Duration::from_secs(200));
+        assert_eq!(sent.len(), 1, "{sent:?}");
+        assert!(sent[0].1.starts_with("CANCEL "), "{sent:?}");
+        if let Some((status, sdp)) = end {
+            raw.send(TRUNK, &reply(&sent[0].1, "200 OK", ""));
+            let acked = raw.send(TRUNK, &reply(&invite, status, sdp));
+            assert!(acked[0].1.starts_with("ACK "), "{acked:?}");
+        }
+        let sent = raw.pass(Duration::from_secs(33));
+        assert!(!sent.iter().any(|(_, text)| text.starts_with("BYE ")), "{sent:?}");
+        let last = raw.events.last();
+        assert!(
+            matches!(last, Some(Event::Reoffered { status, answer, .. })
+                if *status == told && answer.is_some() == (told == 200)),
+            "{last:?}"
+        );
+        // Others may be made.
+        raw.endpoint.reoffer(raw.now, leg, answer());
+        assert!(raw.drain()[0].1.starts_with("INVITE "));
+    }
+}
+
+#[test]
+fn an_offer_of_ours_that_nobody_answers_at_all_is_the_end_of_the_call() {
+    let mut raw = Raw::new();
+    raw.call();
+    let leg = raw.leg();
+    raw.endpoint.reoffer(raw.now, leg, answer());
+    let sent = raw.pass(Duration::from_secs(32));
+    assert!(sent.iter().any(|(_, text)| text.starts_with("BYE ")), "{sent:?}");
+    let last = raw.events.last();
+    assert!(
+        matches!(
+            last,
+            Some(Event::Ended {
+                by: EndedBy::Lost { status: 408 },
+                ..
+            })
+        ),
+        "{last:?}"
+    );
 }

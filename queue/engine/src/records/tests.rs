@@ -162,6 +162,58 @@ fn a_call_that_was_answered_has_one_record_with_all_of_it() {
 }
 
 #[test]
+fn each_offer_of_a_ticket_counts_for_what_became_of_it() {
+    use RefuseReason::{Busy, Ignored, Rejected, Unreachable, Withdrawn};
+    // Offers that rang or not, what became of them (`None`: nothing was heard), and what of it is a refusal.
+    let cases: [(&[(bool, Option<RefuseReason>)], (u32, u32, u32)); 7] = [
+        (&[(true, Some(Ignored))], (1, 1, 1)),
+        (&[(false, Some(Busy))], (1, 0, 1)),
+        (&[(true, Some(Rejected))], (1, 1, 1)),
+        (&[(false, Some(Unreachable))], (1, 0, 1)),
+        // Taken back by the queue, or by the caller who left.
+        (&[(true, Some(Withdrawn))], (1, 1, 0)),
+        (&[(true, None)], (1, 1, 1)),
+        (
+            &[
+                (false, Some(Busy)),
+                (true, Some(Withdrawn)),
+                (true, None),
+                (false, Some(Unreachable)),
+            ],
+            (4, 2, 3),
+        ),
+    ];
+    for (offers, expected) in cases {
+        let mut book = Book::new();
+        book.began(CALL);
+        book.joined(TICKET, None);
+        for (rang, outcome) in offers {
+            let offer = book.offered();
+            if *rang {
+                book.write(Fact::Ringing { offer });
+            }
+            match outcome {
+                Some(reason) => book.write(Fact::Refused {
+                    offer,
+                    reason: *reason,
+                }),
+                None => book.write(Fact::Expired { offer }),
+            };
+        }
+        let reason = LeaveReason::Abandoned;
+        book.write(Fact::Left {
+            ticket: TICKET,
+            reason,
+        });
+        book.ended(CALL, CallOutcome::CallerHungUp, 9);
+        let ticket = &book.over[0].tickets[0];
+        let counted = (ticket.offered, ticket.rang, ticket.refused);
+        assert_eq!(counted, expected, "{offers:?}");
+        assert_eq!((ticket.operator.clone(), ticket.talked), (None, None));
+    }
+}
+
+#[test]
 fn an_end_is_taken_back_by_an_answer_and_by_a_talk_that_goes_on() {
     let mut book = Book::new();
     book.began(CALL);

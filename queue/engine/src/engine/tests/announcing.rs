@@ -185,28 +185,45 @@ fn who_regains_a_place_is_not_told_a_worse_one() {
 }
 
 #[test]
-fn a_crowd_is_told_in_order_of_its_places_and_in_one_breath() {
+fn a_crowd_is_told_in_one_breath_each_their_own_place_and_wait() {
     let mut house = busy();
-    for ticket in 2..42 {
-        house.join(ticket);
+    // Who comes first has the highest ticket: its order is not that of the places.
+    let ticket = |place: u64| 200 - place;
+    for place in 1..=60 {
+        house.join(ticket(place));
     }
-    assert_eq!(house.told().len(), 40);
+    house.wait(secs(30));
+    // The line gets shorter: what the others are told next is less than before, and spoken.
+    for place in 1..=20 {
+        house.leave(ticket(place));
+    }
     let before = house.ledger.len();
-    house.wait(secs(60));
-    let told = house.ledger[before..].iter().filter_map(|it| match &it.fact {
-        Fact::Announced {
+    house.wait(secs(30));
+    let mut told: Vec<(u32, u64, Promise)> = Vec::new();
+    for recorded in &house.ledger[before..] {
+        if let Fact::Announced {
+            ticket,
             position: Some(position),
-            wait,
-            ..
-        } => Some((*position, wait.map(|wait| (wait.p50, wait.p90)))),
-        _ => None,
-    });
-    let told: Vec<_> = told.collect();
-    assert!(told.iter().map(|it| it.0).eq(1..=40), "{told:?}");
-    let waits: Vec<_> = told.iter().filter_map(|it| it.1).collect();
-    // A figure that rose is not spoken; of those that are, no place is told less than the one before it.
-    assert!(waits.len() >= 3, "{waits:?}");
-    assert!(waits.windows(2).all(|pair| pair[0] <= pair[1]), "{waits:?}");
+            wait: Some(wait),
+        } = recorded.fact
+        {
+            assert_eq!(recorded.at, house.now, "at one instant");
+            told.push((position, ticket.0, wait));
+        }
+    }
+    told.sort_by_key(|(position, ..)| *position);
+    let places: Vec<_> = told
+        .iter()
+        .map(|(position, ticket, _)| (*position, *ticket))
+        .collect();
+    let expected: Vec<_> = (1..=40)
+        .map(|place| (place, ticket(u64::from(place) + 20)))
+        .collect();
+    assert_eq!(places, expected);
+    // Each place is told more than the one before it, and the last far more than the first.
+    let waits: Vec<_> = told.iter().map(|(.., wait)| (wait.p50, wait.p90)).collect();
+    assert!(waits.windows(2).all(|pair| pair[0] < pair[1]), "{waits:?}");
+    assert!(waits[39].0 > 3 * waits[0].0, "{waits:?}");
 }
 
 #[test]

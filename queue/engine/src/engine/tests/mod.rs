@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pronto_types::link::{
-    CallOutcome, Caller, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, RefuseReason,
+    CallOutcome, Caller, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, Promise, RefuseReason,
 };
 use pronto_types::{
     AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,

@@ -164,8 +164,9 @@ fn a_call_that_was_answered_has_one_record_with_all_of_it() {
 #[test]
 fn each_offer_of_a_ticket_counts_for_what_became_of_it() {
     use RefuseReason::{Busy, Ignored, Rejected, Unreachable, Withdrawn};
-    // Offers that rang or not, what became of them (`None`: nothing was heard), and what of it is a refusal.
-    let cases: [(&[(bool, Option<RefuseReason>)], (u32, u32, u32)); 7] = [
+    /// Whether it rang, and what became of it; `None`: nothing was heard.
+    type Offers = &'static [(bool, Option<RefuseReason>)];
+    let cases: [(Offers, (u32, u32, u32)); 7] = [
         (&[(true, Some(Ignored))], (1, 1, 1)),
         (&[(false, Some(Busy))], (1, 0, 1)),
         (&[(true, Some(Rejected))], (1, 1, 1)),

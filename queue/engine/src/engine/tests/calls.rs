@@ -21,14 +21,7 @@ fn callers_are_served_in_the_order_they_joined() {
 #[test]
 fn a_delayed_entry_does_not_overtake_the_one_before_it() {
     let mut house = House::with(&["ann"]);
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     house.join(1);
     // The second is said to be older, which its place in the journal belies.
     house.join_at("gw1", 2, secs(3));
@@ -47,14 +40,7 @@ fn a_caller_who_joins_while_nobody_is_signed_in_is_sent_on_at_once() {
 #[test]
 fn paused_operators_are_signed_in() {
     let mut house = House::with(&["ann"]);
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     house.join(1);
     house.wait(secs(600));
     assert_eq!(house.queue().waiting, 1);
@@ -63,14 +49,7 @@ fn paused_operators_are_signed_in() {
 #[test]
 fn callers_wait_a_little_for_the_last_operator_to_come_back() {
     let mut house = House::with(&["ann"]);
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     house.join(1);
     house.set("ann", Wanted::SignedOut).unwrap();
     house.wait(secs(29));
@@ -108,14 +87,7 @@ fn a_caller_who_joins_just_after_the_last_sign_out_waits_like_those_before() {
 #[test]
 fn a_queue_whose_operators_a_new_configuration_takes_away_is_left_by_nobody_after_the_same_time() {
     let mut house = House::with(&["ann"]);
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     let mut bare = configuration();
     bare.operators.retain(|it| it.id != who("ann"));
     house.wait(secs(60));
@@ -130,14 +102,7 @@ fn a_queue_whose_operators_a_new_configuration_takes_away_is_left_by_nobody_afte
 #[test]
 fn max_wait_sends_on_and_counts_from_the_joining() {
     let mut house = House::with(&["ann"]);
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     house.join_at("gw1", 1, secs(60));
     house.sent();
     house.wait(secs(29 * 60 - 1));
@@ -163,14 +128,7 @@ fn max_wait_does_not_pull_a_caller_off_a_phone_that_rings() {
 #[test]
 fn a_caller_who_leaves_is_gone_at_once_and_counted_by_why() {
     let mut house = House::with(&["ann"]);
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     let reasons = [
         LeaveReason::Abandoned,
         LeaveReason::Key,
@@ -217,14 +175,7 @@ fn the_end_of_a_call_leaves_nothing_behind() {
 #[test]
 fn a_call_that_joins_again_without_leaving_has_one_place() {
     let mut house = House::with(&["ann"]);
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     house.join(1);
     house.says("gw1", joined(2, 1, None));
     assert_eq!((house.queue().waiting, house.queue().ended.moved), (1, 1));
@@ -236,14 +187,7 @@ fn over_the_limit_and_for_an_unknown_queue_the_exit_is_failed() {
     let mut small = configuration();
     small.queues[0].limit = 2;
     house.input(Input::Configure(small));
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     for ticket in 1..=3 {
         house.join(ticket);
     }
@@ -278,14 +222,7 @@ fn over_the_limit_and_for_an_unknown_queue_the_exit_is_failed() {
 #[test]
 fn an_entry_is_taken_once_and_acknowledged_each_time() {
     let mut house = House::with(&["ann"]);
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     house.join(1);
     let (epoch, number) = house.journals[&name("gw1")];
     house.other.clear();

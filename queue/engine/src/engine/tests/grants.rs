@@ -5,14 +5,7 @@ fn an_operator_who_does_not_answer_is_paused_and_the_caller_goes_to_the_other() 
     let mut house = House::with(&["ann", "bob"]);
     house.join(1);
     let offer = house.offered(1, "ann");
-    house
-        .set(
-            "bob",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("bob");
     house.join(2);
     house.refuse(offer, RefuseReason::Ignored);
     house.no_offer();
@@ -110,14 +103,7 @@ fn an_answer_wins_over_a_withdrawal_on_its_way() {
     let mut house = House::with(&["ann"]);
     house.join(1);
     let offer = house.offered(1, "ann");
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     assert_eq!(house.sent(), [Directive::Withdraw { offer }]);
     house.answer(offer, 1);
     assert_eq!(house.status("ann"), OperatorStatus::Talking);

@@ -5,14 +5,7 @@ fn a_lost_link_keeps_the_places_and_offers_them_to_nobody() {
     let mut house = House::empty();
     house.attach("gw2", 1);
     house.register_at("gw2", "ann");
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     house.register_at("gw1", "ann");
     house.join_at("gw1", 1, Duration::ZERO);
     house.wait(secs(1));
@@ -100,22 +93,8 @@ fn after_the_grace_the_tickets_are_lost_and_regain_their_place() {
     let mut house = House::with(&["ann"]);
     house.attach("gw2", 1);
     house.register_at("gw2", "bob");
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
-    house
-        .set(
-            "bob",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
+    house.pause("bob");
     house.join(1);
     house.wait(secs(1));
     house.detach("gw1");
@@ -134,14 +113,7 @@ fn after_the_grace_the_tickets_are_lost_and_regain_their_place() {
 #[test]
 fn a_lost_caller_who_left_meanwhile_is_not_asked_to_rejoin() {
     let mut house = House::with(&["ann"]);
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     house.join(1);
     house.detach("gw1");
     house.wait(secs(30));
@@ -283,14 +255,7 @@ fn there_is_a_limit_to_gateways() {
 #[test]
 fn an_exit_the_gateway_may_have_missed_is_said_again() {
     let mut house = House::with(&["ann"]);
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     house.join_at("gw1", 1, secs(30 * 60 - 5));
     house.detach("gw1");
     house.sent();
@@ -319,14 +284,7 @@ fn a_restarted_engine_waits_for_its_gateways_so_that_the_head_stays_the_head() {
     let mut house = House::with(&["ann"]);
     house.attach("gw2", 1);
     house.register_at("gw2", "ann");
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     house.join_at("gw1", 1, secs(5));
     house.join_at("gw2", 2, secs(1));
     house.set("ann", Wanted::Ready).unwrap();
@@ -362,14 +320,7 @@ fn settling_ends_after_a_second_without_the_others() {
     let mut house = House::with(&["ann"]);
     house.attach("gw2", 1);
     house.register_at("gw2", "ann");
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     house.join_at("gw1", 1, secs(5));
     house.join_at("gw2", 2, secs(1));
     house.sent();
@@ -433,14 +384,7 @@ fn leases_cannot_run_out_while_their_gateway_is_away() {
             lease: Some(secs(10)),
         },
     );
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     house.detach("gw1");
     house.wait(secs(25));
     assert!(matches!(house.status("ann"), OperatorStatus::Paused { .. }));

@@ -250,6 +250,13 @@ impl House {
         }
     }
 
+    /// An operator goes to lunch.
+    #[track_caller]
+    fn pause(&mut self, operator: &str) {
+        let reason = "lunch".into();
+        self.set(operator, Wanted::Paused { reason }).unwrap();
+    }
+
     /// What was sent since the last look, announcements apart.
     fn sent(&mut self) -> Vec<Directive> {
         let mut sent = self.taken();

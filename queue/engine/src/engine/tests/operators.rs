@@ -44,14 +44,7 @@ fn a_refresh_changes_no_state_and_lengthens_the_lease() {
         lease: Some(secs(60)),
     };
     house.says("gw1", refresh.clone());
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     for _ in 0..10 {
         house.wait(secs(50));
         house.says("gw1", refresh.clone());
@@ -143,14 +136,7 @@ fn what_is_asked_during_a_talk_comes_after_it_and_can_be_taken_back() {
     house.set("ann", Wanted::SignedOut).unwrap();
     assert_eq!(house.status("ann"), OperatorStatus::Talking);
     house.set("ann", Wanted::Ready).unwrap();
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     house.hang_up(offer, 1);
     assert!(matches!(
         house.status("ann"),
@@ -232,14 +218,7 @@ fn an_operator_of_several_queues_takes_the_oldest_caller_of_all() {
     both.operators[0].queues.push(sales.clone());
     house.input(Input::Configure(both));
     house.register("ann");
-    house
-        .set(
-            "ann",
-            Wanted::Paused {
-                reason: "lunch".into(),
-            },
-        )
-        .unwrap();
+    house.pause("ann");
     let caller = Caller {
         number: None,
         name: None,

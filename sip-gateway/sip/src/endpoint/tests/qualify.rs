@@ -87,15 +87,7 @@ fn two_operators_behind_one_flow_are_both_bound_both_call_and_both_go_with_it() 
     let change = crate::registrar::Change::Set(vec![wanted]);
     let registrar = &mut world.nodes[GATEWAY].1.registrar;
     registrar.apply(now, &operator("102"), from, &change).unwrap();
-    let to = Destination {
-        uri: "sip:800@pronto.example".into(),
-        flow: world.flow(PHONE, GATEWAY),
-    };
-    let options = InviteOptions {
-        from_user: Some("101".into()),
-        from_display: None,
-    };
-    let leg = world.at(PHONE, |e, now| e.invite(now, &to, offer(), options));
+    let leg = world.dial_as(PHONE, "101");
     world.run_ms(100);
     let invite = world
         .incoming(GATEWAY)

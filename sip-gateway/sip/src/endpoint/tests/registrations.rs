@@ -142,15 +142,7 @@ fn an_operator_may_call_and_is_challenged_whatever_the_address_allows() {
     let mut world = World::new(6, Transport::Udp, FINE);
     world.enrol(PHONE, "101");
     world.run_ms(100);
-    let to = Destination {
-        uri: "sip:800@pronto.example".into(),
-        flow: world.flow(PHONE, GATEWAY),
-    };
-    let options = InviteOptions {
-        from_user: Some("101".into()),
-        from_display: None,
-    };
-    let leg = world.at(PHONE, |e, now| e.invite(now, &to, offer(), options));
+    let leg = world.dial_as(PHONE, "101");
     world.run_ms(100);
     assert_eq!(world.count_sent(GATEWAY, "SIP/2.0 401"), 2, "REGISTER and INVITE");
     let invite = world.incoming(GATEWAY).unwrap();
@@ -168,15 +160,7 @@ fn an_operator_who_claims_to_be_another_is_forbidden() {
     let mut world = World::new(7, Transport::Udp, FINE);
     world.enrol(PHONE, "101");
     world.run_ms(100);
-    let to = Destination {
-        uri: "sip:800@pronto.example".into(),
-        flow: world.flow(PHONE, GATEWAY),
-    };
-    let options = InviteOptions {
-        from_user: Some("102".into()),
-        from_display: None,
-    };
-    world.at(PHONE, |e, now| e.invite(now, &to, offer(), options));
+    world.dial_as(PHONE, "102");
     world.run_ms(100);
     assert!(matches!(
         world.events(PHONE).last(),

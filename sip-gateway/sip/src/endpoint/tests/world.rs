@@ -256,15 +256,19 @@ impl World {
 
     /// The caller dials the gateway.
     pub(super) fn dial(&mut self) -> LegId {
-        let to = Destination {
-            uri: Bytes::from_static(b"sip:800@pronto.example"),
-            flow: self.flow(CALLER, GATEWAY),
-        };
         let options = InviteOptions {
             from_user: Some("+39061234567".into()),
             from_display: Some("Anna \"A\" Rossi".into()),
         };
-        self.at(CALLER, |e, now| e.invite(now, &to, offer(), options))
+        self.dial_with(CALLER, options)
+    }
+
+    fn dial_with(&mut self, node: usize, options: InviteOptions) -> LegId {
+        let to = Destination {
+            uri: Bytes::from_static(b"sip:800@pronto.example"),
+            flow: self.flow(node, GATEWAY),
+        };
+        self.at(node, |e, now| e.invite(now, &to, offer(), options))
     }
 
     /// A call that is up: the caller's leg and the gateway's.
@@ -289,6 +293,15 @@ impl World {
             expires: Duration::from_secs(120),
         };
         self.at(phone, |e, now| e.register(now, registration))
+    }
+
+    /// An operator calls the gateway's number.
+    pub(super) fn dial_as(&mut self, phone: usize, id: &str) -> LegId {
+        let options = InviteOptions {
+            from_user: Some(id.into()),
+            from_display: None,
+        };
+        self.dial_with(phone, options)
     }
 
     /// The gateway rings an operator's newest phone.

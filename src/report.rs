@@ -4,17 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use pronto_engine::Fact;
 use pronto_engine::promises::{Book, Promises};
 use pronto_queue::LedgerReader;
-use pronto_types::{QueueName, Time};
+use pronto_types::QueueName;
 
 use crate::calls::read::{present, unknown};
-use crate::calls::{CallsError, moment, place, when};
+use crate::calls::{CallsError, Span, SpanArgs, when};
 use crate::config::Look;
 
 /// What can be reported.
@@ -27,32 +27,9 @@ pub enum ReportCommand {
 /// The arguments of `report promises`.
 #[derive(Debug, Clone, Args, PartialEq, Eq)]
 pub struct PromisesArgs {
-    /// The configuration that says where the store is [default: pronto.toml if it is here, else the built-in centre]
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// The folder of the store itself; days are those of UTC
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
-    pub store: Option<PathBuf>,
-    /// Promises heard at or after: `2026-11-24`, `2026-11-24T18:30`, RFC 3339, or `90m` for that long ago
-    #[arg(long, value_name = "TIME")]
-    pub since: Option<String>,
-    /// Promises heard before
-    #[arg(long, value_name = "TIME")]
-    pub until: Option<String>,
-    /// Promises of this queue
-    #[arg(long, value_name = "QUEUE")]
-    pub queue: Option<String>,
-    /// One JSON object a line
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Which promises are wanted.
-#[derive(Clone, Debug, Default)]
-struct Wanted {
-    since: Option<Time>,
-    until: Option<Time>,
-    queue: Option<QueueName>,
+    /// Which store, and what of it; a promise begins when it is heard.
+    #[command(flatten)]
+    pub span: SpanArgs,
 }
 
 /// By queue and day.
@@ -64,15 +41,10 @@ type Books = BTreeMap<(QueueName, String), Book>;
 /// [`CallsError`]: what was asked makes no sense, or there is no ledger to read.
 pub fn run(command: &ReportCommand, look: Look) -> Result<(), CallsError> {
     let ReportCommand::Promises(arguments) = command;
-    let (store, zone) = place(arguments.config.as_deref(), arguments.store.as_deref(), look)?;
-    let queue = |text: &String| QueueName::new(text).map_err(|error| CallsError::Queue(error.to_string()));
-    let wanted = Wanted {
-        since: moment("--since", arguments.since.as_deref(), &zone)?,
-        until: moment("--until", arguments.until.as_deref(), &zone)?,
-        queue: arguments.queue.as_ref().map(queue).transpose()?,
-    };
+    let (store, zone) = arguments.span.place(look)?;
+    let wanted = arguments.span.span(&zone)?;
     let books = read(&store, &wanted, &zone)?;
-    let text = if arguments.json {
+    let text = if arguments.span.json {
         lines(&books)
     } else {
         table(&books)
@@ -84,7 +56,7 @@ pub fn run(command: &ReportCommand, look: Look) -> Result<(), CallsError> {
     }
 }
 
-fn read(store: &Path, wanted: &Wanted, zone: &TimeZone) -> Result<Books, CallsError> {
+fn read(store: &Path, wanted: &Span, zone: &TimeZone) -> Result<Books, CallsError> {
     let ledger = present(LedgerReader::open(store)).map_err(CallsError::OpenLedger)?;
     let ledger = ledger.ok_or_else(|| CallsError::Absent(store.to_owned()))?;
     let (mut promises, mut books, mut queues) = (Promises::default(), Books::new(), BTreeSet::new());
@@ -94,9 +66,7 @@ fn read(store: &Path, wanted: &Wanted, zone: &TimeZone) -> Result<Books, CallsEr
             queues.extend(configuration.queues.iter().map(|queue| queue.name.clone()));
         }
         for closed in promises.apply(&recorded) {
-            let since = wanted.since.is_none_or(|since| closed.at >= since);
-            let until = wanted.until.is_none_or(|until| closed.at < until);
-            if since && until && wanted.queue.as_ref().is_none_or(|queue| *queue == closed.queue) {
+            if wanted.holds(closed.at) && wanted.queue.as_ref().is_none_or(|queue| *queue == closed.queue) {
                 let day = when::day(closed.at, zone);
                 books
                     .entry((closed.queue.clone(), day))

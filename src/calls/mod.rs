@@ -9,11 +9,11 @@
 mod journal;
 mod json;
 pub(crate) mod read;
+mod span;
 mod table;
 pub(crate) mod when;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -22,38 +22,24 @@ use pronto_engine::records::{CallRecord, TicketOutcome};
 use pronto_types::link::CallOutcome;
 use pronto_types::{PhoneNumber, QueueName, Time};
 
-use crate::cli::DEFAULT_CONFIG;
-use crate::config::{Config, Look};
+use crate::config::Look;
 
 pub use read::CallsError;
+pub(crate) use span::Span;
+pub use span::SpanArgs;
 
 /// The arguments of `calls`.
 #[derive(Debug, Clone, Args, PartialEq, Eq)]
 pub struct CallsArgs {
-    /// The configuration that says where the store is [default: pronto.toml if it is here, else the built-in centre]
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// The folder of the store itself; times are shown in UTC
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
-    pub store: Option<PathBuf>,
-    /// Calls that began at or after: `2026-11-24`, `2026-11-24T18:30`, RFC 3339, or `90m` for that long ago
-    #[arg(long, value_name = "TIME")]
-    pub since: Option<String>,
-    /// Calls that began before
-    #[arg(long, value_name = "TIME")]
-    pub until: Option<String>,
-    /// Calls that had a place in this queue
-    #[arg(long, value_name = "QUEUE")]
-    pub queue: Option<String>,
+    /// Which store, and what of it.
+    #[command(flatten)]
+    pub span: SpanArgs,
     /// Calls that ended so, or of which a place in a queue did
     #[arg(long, value_name = "OUTCOME", value_parser = PossibleValuesParser::new(outcomes()))]
     pub outcome: Option<String>,
     /// The newest only
     #[arg(long, value_name = "COUNT")]
     pub last: Option<usize>,
-    /// One JSON object a line
-    #[arg(long)]
-    pub json: bool,
     /// Show callers' numbers in full: personal data
     #[arg(long)]
     pub numbers: bool,
@@ -70,9 +56,7 @@ struct Line {
 /// Which calls are wanted.
 #[derive(Clone, Debug, Default)]
 struct Wanted {
-    since: Option<Time>,
-    until: Option<Time>,
-    queue: Option<QueueName>,
+    span: Span,
     outcome: Option<String>,
     last: Option<usize>,
 }
@@ -88,8 +72,12 @@ struct Show {
 /// # Errors
 /// [`CallsError`]: what was asked makes no sense, or there is nothing to read.
 pub fn run(arguments: &CallsArgs, look: Look) -> Result<(), CallsError> {
-    let (store, zone) = place(arguments.config.as_deref(), arguments.store.as_deref(), look)?;
-    let wanted = wanted(arguments, &zone)?;
+    let (store, zone) = arguments.span.place(look)?;
+    let wanted = Wanted {
+        span: arguments.span.span(&zone)?,
+        outcome: arguments.outcome.clone(),
+        last: arguments.last,
+    };
     let found = read::calls(&store, &wanted)?;
     for note in &found.notes {
         eprintln!("{note}");
@@ -98,7 +86,7 @@ pub fn run(arguments: &CallsArgs, look: Look) -> Result<(), CallsError> {
         zone,
         numbers: arguments.numbers,
     };
-    let text = if arguments.json {
+    let text = if arguments.span.json {
         found
             .lines
             .iter()
@@ -114,42 +102,6 @@ pub fn run(arguments: &CallsArgs, look: Look) -> Result<(), CallsError> {
     }
 }
 
-/// The store, and the zone its times are shown in.
-pub(crate) fn place(
-    config: Option<&Path>,
-    store: Option<&Path>,
-    look: Look,
-) -> Result<(PathBuf, TimeZone), CallsError> {
-    if let Some(store) = store {
-        return Ok((store.to_owned(), TimeZone::UTC));
-    }
-    let default = Path::new(DEFAULT_CONFIG);
-    let file = match config {
-        Some(file) => Some(file),
-        None => default.symlink_metadata().is_ok().then_some(default),
-    };
-    // The secrets of phones are nothing that a list of calls needs.
-    let config = match file {
-        Some(file) => {
-            Config::load_without_secrets(file).map_err(|report| CallsError::Config(report.render(look)))?
-        }
-        None => Config::builtin(),
-    };
-    Ok((config.store, config.timezone))
-}
-
-fn wanted(arguments: &CallsArgs, zone: &TimeZone) -> Result<Wanted, CallsError> {
-    let time = |option, text: &Option<String>| moment(option, text.as_deref(), zone);
-    let queue = |text: &String| QueueName::new(text).map_err(|error| CallsError::Queue(error.to_string()));
-    Ok(Wanted {
-        since: time("--since", &arguments.since)?,
-        until: time("--until", &arguments.until)?,
-        queue: arguments.queue.as_ref().map(queue).transpose()?,
-        outcome: arguments.outcome.clone(),
-        last: arguments.last,
-    })
-}
-
 impl Wanted {
     /// Of calls that began at the same time, and where nobody knows when, the end decides.
     fn takes(&self, record: &CallRecord) -> bool {
@@ -162,22 +114,10 @@ impl Wanted {
                     .iter()
                     .any(|ticket| ticket.outcome.is_some_and(|it| it.name() == outcome))
         };
-        self.since.is_none_or(|since| began >= since)
-            && self.until.is_none_or(|until| began < until)
-            && self.queue.as_ref().is_none_or(queue)
+        self.span.holds(began)
+            && self.span.queue.as_ref().is_none_or(queue)
             && self.outcome.as_ref().is_none_or(outcome)
     }
-}
-
-/// The moment given with an option.
-pub(crate) fn moment(
-    option: &'static str,
-    text: Option<&str>,
-    zone: &TimeZone,
-) -> Result<Option<Time>, CallsError> {
-    let read =
-        |text: &str| when::parse(text, zone, when::now()).ok_or_else(|| CallsError::time(option, text));
-    text.map(read).transpose()
 }
 
 /// How the end of a call is written.

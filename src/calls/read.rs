@@ -103,7 +103,7 @@ pub(super) fn calls(store: &Path, wanted: &Wanted) -> Result<Found, CallsError> 
             store.display()
         ));
     }
-    if let Some(queue) = &wanted.queue
+    if let Some(queue) = &wanted.span.queue
         && chosen.calls.is_empty()
         && sources.ledger.is_some()
         && !queues.contains(queue)

@@ -190,14 +190,20 @@ fn a_list_is_narrowed_by_time_queue_outcome_and_count() {
     let at = |second: i64| Some(Time::from_secs(EVENING + second));
     assert_eq!(
         listed(Wanted {
-            since: at(10),
+            span: Span {
+                since: at(10),
+                ..Span::default()
+            },
             ..Wanted::default()
         }),
         [0xbb, 0xcc]
     );
     assert_eq!(
         listed(Wanted {
-            until: at(10),
+            span: Span {
+                until: at(10),
+                ..Span::default()
+            },
             ..Wanted::default()
         }),
         [0xaa]
@@ -222,7 +228,10 @@ fn a_list_is_narrowed_by_time_queue_outcome_and_count() {
     let queue = QueueName::new("support").ok();
     assert_eq!(
         listed(Wanted {
-            queue,
+            span: Span {
+                queue,
+                ..Span::default()
+            },
             ..Wanted::default()
         })
         .len(),
@@ -232,7 +241,10 @@ fn a_list_is_narrowed_by_time_queue_outcome_and_count() {
     let unknown = calls(
         &directory.0,
         &Wanted {
-            queue,
+            span: Span {
+                queue,
+                ..Span::default()
+            },
             ..Wanted::default()
         },
     );

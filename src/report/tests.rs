@@ -4,7 +4,7 @@ use pronto_engine::{Configuration, QueueSettings, Recorded};
 use pronto_queue::ledger;
 use pronto_store::{Batch, Record, SqliteStore, Store};
 use pronto_types::link::{Hearing, LeaveReason, Promise};
-use pronto_types::{AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, TicketId};
+use pronto_types::{AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, TicketId, Time};
 
 use super::*;
 
@@ -105,13 +105,13 @@ fn what_callers_heard_is_held_against_what_came_per_queue_and_day_of_the_zone() 
         .unwrap();
     store.close().unwrap();
     let rome = TimeZone::get("Europe/Rome").unwrap();
-    let books = read(&directory, &Wanted::default(), &rome).unwrap();
-    let mistaken = Wanted {
+    let books = read(&directory, &Span::default(), &rome).unwrap();
+    let mistaken = Span {
         queue: Some(QueueName::new("suport").unwrap()),
-        ..Wanted::default()
+        ..Span::default()
     };
     let unknown = read(&directory, &mistaken, &rome).unwrap_err().to_string();
-    let late = Wanted {
+    let late = Span {
         since: Some(Time::from_secs(EVENING + 1)),
         until: Some(Time::from_secs(EVENING + 60)),
         queue: Some(support()),

@@ -1,0 +1,87 @@
+//! What `calls` and `report` are both asked: in which store, from when to when, of which queue.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::tz::TimeZone;
+use pronto_types::{QueueName, Time};
+
+use super::{CallsError, when};
+use crate::cli::DEFAULT_CONFIG;
+use crate::config::{Config, Look};
+
+/// The arguments of both.
+#[derive(Debug, Clone, Args, PartialEq, Eq)]
+pub struct SpanArgs {
+    /// The configuration that says where the store is [default: pronto.toml if it is here, else the built-in centre]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The folder of the store itself; times and days are those of UTC
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub store: Option<PathBuf>,
+    /// What began at or after: `2026-11-24`, `2026-11-24T18:30`, RFC 3339, or `90m` for that long ago
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// What began before
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// What belongs to this queue
+    #[arg(long, value_name = "QUEUE")]
+    pub queue: Option<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which of it is wanted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Span {
+    pub(crate) since: Option<Time>,
+    pub(crate) until: Option<Time>,
+    pub(crate) queue: Option<QueueName>,
+}
+
+impl SpanArgs {
+    /// The store, and the zone its times are shown in.
+    pub(crate) fn place(&self, look: Look) -> Result<(PathBuf, TimeZone), CallsError> {
+        if let Some(store) = &self.store {
+            return Ok((store.clone(), TimeZone::UTC));
+        }
+        let default = Path::new(DEFAULT_CONFIG);
+        let file = match self.config.as_deref() {
+            Some(file) => Some(file),
+            None => default.symlink_metadata().is_ok().then_some(default),
+        };
+        // The secrets of phones are nothing that a list of calls needs.
+        let config = match file {
+            Some(file) => Config::load_without_secrets(file)
+                .map_err(|report| CallsError::Config(report.render(look)))?,
+            None => Config::builtin(),
+        };
+        Ok((config.store, config.timezone))
+    }
+
+    /// What was asked for, understood.
+    pub(crate) fn span(&self, zone: &TimeZone) -> Result<Span, CallsError> {
+        let time = |option, text: &Option<String>| {
+            let read = |text: &String| {
+                when::parse(text, zone, when::now()).ok_or_else(|| CallsError::time(option, text))
+            };
+            text.as_ref().map(read).transpose()
+        };
+        let queue =
+            |text: &String| QueueName::new(text).map_err(|error| CallsError::Queue(error.to_string()));
+        Ok(Span {
+            since: time("--since", &self.since)?,
+            until: time("--until", &self.until)?,
+            queue: self.queue.as_ref().map(queue).transpose()?,
+        })
+    }
+}
+
+impl Span {
+    /// Whether what happened then is wanted.
+    pub(crate) fn holds(&self, at: Time) -> bool {
+        self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)
+    }
+}

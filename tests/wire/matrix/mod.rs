@@ -29,7 +29,8 @@ use crate::kit::sipp::{Scenario, Sipp, Transport};
 
 /// What one scenario may take, its waits for 64*T1 and retransmissions included.
 const LIMIT: Duration = Duration::from_secs(50);
-/// What the 200s that go out again need for an ACK that was lost, in milliseconds: until then an offer is 491.
+/// What the 200s that go out again need for an ACK that was lost, in milliseconds: where it holds an answer, an offer is 491
+/// until then.
 const SETTLE: u32 = 4_000;
 /// SIPps at once.
 const AT_ONCE: usize = 16;

@@ -31,6 +31,17 @@ const IS_LEFT: &str = "
 const ANSWERED: &[(&str, &str)] = &[("caller-hung-up", "\"outcome\":\"answered\"")];
 const NOT_TAKEN: &[(&str, &str)] = &[("caller-hung-up", "\"outcome\":\"abandoned\"")];
 
+/// A phone that does `$first`, rings, and is told to stop.
+macro_rules! rings_after {
+    ($first:literal) => {
+        concat!(
+            "< INVITE\n",
+            $first,
+            "> 180\n< CANCEL\n> 200\n> 487 INVITE\n< ACK"
+        )
+    };
+}
+
 const TALKS: &[Item] = &[
     Item::rung(
         "caller_hangs_up",
@@ -163,34 +174,9 @@ const NO_TALK: &[Item] = &[
         ",
     )
     .leaves(NOT_TAKEN),
-    Item::rung(
-        "rings_out",
-        STAYS,
-        "
-        < INVITE
-        > 180
-        < CANCEL
-        > 200
-        > 487 INVITE
-        < ACK
-        ",
-    )
-    .leaves(NOT_TAKEN),
+    Item::rung("rings_out", STAYS, rings_after!("")).leaves(NOT_TAKEN),
     // §9.1: no CANCEL before a provisional response.
-    Item::rung(
-        "silent_until_it_is_too_late",
-        STAYS,
-        "
-        < INVITE
-        = 8500
-        > 180
-        < CANCEL
-        > 200
-        > 487 INVITE
-        < ACK
-        ",
-    )
-    .leaves(NOT_TAKEN),
+    Item::rung("silent_until_it_is_too_late", STAYS, rings_after!("= 8500\n")).leaves(NOT_TAKEN),
     // §15, RFC 5407 §3.1.2: the 200 crosses the CANCEL: ACK and BYE.
     Item::rung(
         "answered_after_cancel",

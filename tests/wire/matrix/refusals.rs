@@ -68,88 +68,69 @@ const NOT_UNDERSTOOD: &[Item] = &[
     Item::new("no_codec", ITALIAN, "> INVITE sdp=alien\n< 488\n> ACK refused").leaves(&[("refused", "")]),
 ];
 
+/// An OPTIONS written out: how often it is sent, Request-URI and version, the length it claims and what follows that, and its
+/// answer.
+macro_rules! options {
+    ($times:literal, $start:literal, $length:literal, $answer:literal) => {
+        concat!(
+            "> raw OPTIONS",
+            $times,
+            "\n  OPTIONS ",
+            $start,
+            "\n  Via: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch};rport",
+            "\n  From: <sip:{user}@[local_ip]>;tag=[pid]",
+            "\n  To: <sip:[service]@[remote_ip]>",
+            "\n  Call-ID: [call_id]",
+            "\n  CSeq: 1 OPTIONS",
+            "\n  Max-Forwards: 70",
+            "\n  Content-Length: ",
+            $length,
+            "\n< ",
+            $answer
+        )
+    };
+}
+
 const MALFORMED: &[Item] = &[
     Item::refused(
         "version_unknown",
         ITALIAN,
-        "
-        > raw OPTIONS
-          OPTIONS sip:[service]@[remote_ip]:[remote_port] SIP/3.0
-          Via: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch};rport
-          From: <sip:{user}@[local_ip]>;tag=[pid]
-          To: <sip:[service]@[remote_ip]>
-          Call-ID: [call_id]
-          CSeq: 1 OPTIONS
-          Max-Forwards: 70
-          Content-Length: 0
-        < 505
-        ",
+        options!("", "sip:[service]@[remote_ip]:[remote_port] SIP/3.0", "0", 505),
     ),
     Item::refused(
         "uri_too_long",
         ITALIAN,
-        "
-        > raw OPTIONS
-          OPTIONS sip:{long}@[remote_ip]:[remote_port] SIP/2.0
-          Via: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch};rport
-          From: <sip:{user}@[local_ip]>;tag=[pid]
-          To: <sip:[service]@[remote_ip]>
-          Call-ID: [call_id]
-          CSeq: 1 OPTIONS
-          Max-Forwards: 70
-          Content-Length: 0
-        < 414
-        ",
+        options!("", "sip:{long}@[remote_ip]:[remote_port] SIP/2.0", "0", 414),
     ),
     Item::refused(
         "header_fields_too_many",
         ITALIAN,
-        "
-        > raw OPTIONS
-          OPTIONS sip:[service]@[remote_ip]:[remote_port] SIP/2.0
-          Via: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch};rport
-          From: <sip:{user}@[local_ip]>;tag=[pid]
-          To: <sip:[service]@[remote_ip]>
-          Call-ID: [call_id]
-          CSeq: 1 OPTIONS
-          Max-Forwards: 70
-          Content-Length: 0
-          {many}
-        < 513
-        ",
+        options!(
+            "",
+            "sip:[service]@[remote_ip]:[remote_port] SIP/2.0",
+            "0\n  {many}",
+            513
+        ),
     ),
     Item::refused(
         "to_twice",
         ITALIAN,
-        "
-        > raw OPTIONS
-          OPTIONS sip:[service]@[remote_ip]:[remote_port] SIP/2.0
-          Via: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch};rport
-          From: <sip:{user}@[local_ip]>;tag=[pid]
-          To: <sip:[service]@[remote_ip]>
-          To: <sip:someone@else.example>
-          Call-ID: [call_id]
-          CSeq: 1 OPTIONS
-          Max-Forwards: 70
-          Content-Length: 0
-        < 400
-        ",
+        options!(
+            "",
+            "sip:[service]@[remote_ip]:[remote_port] SIP/2.0",
+            "0\n  To: <sip:someone@else.example>",
+            400
+        ),
     ),
     Item::refused(
         "announced_longer_than_any_message",
         ITALIAN,
-        "
-        > raw OPTIONS once
-          OPTIONS sip:[service]@[remote_ip]:[remote_port] SIP/2.0
-          Via: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch};rport
-          From: <sip:{user}@[local_ip]>;tag=[pid]
-          To: <sip:[service]@[remote_ip]>
-          Call-ID: [call_id]
-          CSeq: 1 OPTIONS
-          Max-Forwards: 70
-          Content-Length: 70000
-        < 413
-        ",
+        options!(
+            " once",
+            "sip:[service]@[remote_ip]:[remote_port] SIP/2.0",
+            "70000",
+            413
+        ),
     )
     .over(STREAM),
 ];

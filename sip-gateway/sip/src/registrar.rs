@@ -8,6 +8,7 @@ use bytes::Bytes;
 use pronto_types::{OperatorId, Time};
 
 use crate::endpoint::events::Destination;
+use crate::message::Uri;
 use crate::settings::{ExpiresLimits, Flow};
 
 mod saved;
@@ -194,12 +195,15 @@ impl Registrar {
                 bindings.clear();
             }
             Change::Set(wanted) => {
+                let mut made: Vec<Binding> = Vec::with_capacity(wanted.len());
                 for one in wanted {
                     let lease = self.lease_for(one.seconds)?;
                     let known = bindings.iter().position(|b| is_same(b, one));
                     if known.is_some_and(|at| stale(&bindings[at])) {
                         return Err(Refusal::OutOfOrder);
                     }
+                    // Named twice in one request: the later word counts.
+                    made.retain(|b| !is_same(b, one));
                     // A phone that does not answer is no better for saying again where it is.
                     let reachable = known.is_none_or(|at| {
                         let old = bindings.remove(at);
@@ -222,9 +226,11 @@ impl Registrar {
                             call_id,
                             cseq: from.cseq,
                         };
-                        bindings.insert(0, binding);
+                        made.insert(0, binding);
                     }
                 }
+                made.append(&mut bindings);
+                bindings = made;
             }
         }
         // A phone that restarts leaves bindings behind: the oldest make room.
@@ -296,10 +302,14 @@ impl Registrar {
     }
 }
 
-/// Whether a Contact is this binding's: of the same flow of the same instance, or, where either says none, the same URI.
+/// Whether a Contact is this binding's: of the same flow of the same instance, or, where either says none, the same URI by
+/// "the rules for comparing URIs" (§10.3, step 7).
 fn is_same(binding: &Binding, wanted: &Wanted<'_>) -> bool {
     match (&binding.instance, wanted.instance) {
         (Some((id, flow)), Some((wanted_id, wanted_flow))) => id == wanted_id && *flow == wanted_flow,
-        _ => binding.contact == wanted.contact,
+        _ => {
+            let both = (Uri::parse(&binding.contact), Uri::parse(wanted.contact));
+            binding.contact == wanted.contact || matches!(both, (Some(one), Some(two)) if one.is_same(&two))
+        }
     }
 }

@@ -50,6 +50,8 @@ pub(crate) enum State {
 /// The INVITE server transaction's side of a leg.
 pub(crate) struct Incoming {
     pub(crate) invite: TxId,
+    /// Of the INVITE, and so of its ACK: requests of the early dialog count on from here.
+    pub(crate) cseq: u32,
     /// Via to CSeq of every answer.
     pub(crate) head: Bytes,
     /// Whether the INVITE carried an offer.

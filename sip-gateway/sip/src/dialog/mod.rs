@@ -1,11 +1,13 @@
 //! Dialogs (RFC 3261 §12): what both sides remember, and requests made from it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 pub(crate) mod leg;
 
 use crate::face::Face;
-use crate::message::{Draft, Essentials, HeaderName, Message, NameAddr, push_display};
+use crate::message::{Draft, Essentials, HeaderName, Message, NameAddr, Uri, push_display};
 use crate::settings::Flow;
 use crate::tag::Tag;
 
@@ -27,7 +29,8 @@ pub(crate) struct Dialog {
     /// `name-addr`s, in the order requests of ours travel.
     pub(crate) routes: Vec<Bytes>,
     pub(crate) local_cseq: u32,
-    pub(crate) remote_cseq: u32,
+    /// "…the remote sequence number MUST be empty" until the peer has sent a request (§12.1.2).
+    pub(crate) remote_cseq: Option<u32>,
     /// Where requests of ours go.
     pub(crate) flow: Flow,
     /// We made the Call-ID (§14.1).
@@ -65,16 +68,16 @@ impl Dialog {
             &mut head,
             format_args!("CSeq: {cseq} {method}\r\nMax-Forwards: 70\r\n"),
         );
-        Draft::request(method, uri).raw(&head)
+        Draft::request(method, &as_request_uri(uri)).raw(&head)
     }
 
     /// Whether a request with this sequence number may be acted on: "If the remote sequence number is not empty, but the
     /// sequence number of the request is lower than the remote sequence number, the request is out of order and MUST be
     /// rejected with a 500" (§12.2.2). An equal number is a repetition that missed its transaction.
     pub(crate) fn take_cseq(&mut self, cseq: u32) -> bool {
-        let in_order = cseq > self.remote_cseq;
+        let in_order = self.remote_cseq.is_none_or(|last| cseq > last);
         if in_order {
-            self.remote_cseq = cseq;
+            self.remote_cseq = Some(cseq);
         }
         in_order
     }
@@ -109,6 +112,25 @@ pub(crate) fn record_routes(message: &Message) -> Vec<Bytes> {
 pub(crate) fn contact_uri(message: &Message) -> Option<&[u8]> {
     let contact = message.list(HeaderName::Contact).next()?.ok()?;
     NameAddr::parse(contact).map(|address| address.uri.raw)
+}
+
+/// A URI of the peer's as a Request-URI: "stripping any parameters that are not allowed in a Request-URI" (§12.2.1.1), which
+/// are its header fields and `method` (§19.1.1).
+fn as_request_uri(raw: &[u8]) -> Cow<'_, [u8]> {
+    let Some(uri) = Uri::parse(raw).filter(|uri| uri.headers.is_some() || uri.param("method").is_some())
+    else {
+        return Cow::Borrowed(raw);
+    };
+    let headers = uri.headers.map_or(0, |headers| headers.len() + 1);
+    let mut kept = raw[..raw.len() - headers - uri.params.len()].to_vec();
+    for param in uri.params.split(|b| *b == b';').skip(1) {
+        let name = param.split(|b| *b == b'=').next().unwrap_or_default();
+        if !name.eq_ignore_ascii_case(b"method") {
+            kept.push(b';');
+            kept.extend_from_slice(param);
+        }
+    }
+    Cow::Owned(kept)
 }
 
 fn is_loose(route: &[u8]) -> bool {

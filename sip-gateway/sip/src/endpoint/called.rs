@@ -57,7 +57,7 @@ impl Endpoint {
             let flow = self.table.flow(incoming.invite).unwrap_or(taken.dialog.flow);
             self.table
                 .respond(now, incoming.invite, Status::OK, ok.clone(), &mut self.out);
-            let unacked = Unacked::new(now, ok, flow, taken.dialog.remote_cseq, !incoming.had_offer);
+            let unacked = Unacked::new(now, ok, flow, incoming.cseq, !incoming.had_offer);
             taken.state = State::Answered(unacked, None);
         }
         self.keep(leg, taken);
@@ -165,6 +165,7 @@ impl Endpoint {
         }
         let incoming = Incoming {
             invite,
+            cseq: request.essentials.cseq,
             head,
             record_route: Bytes::from(record_route),
             had_offer: offer.is_some(),
@@ -204,7 +205,7 @@ impl Endpoint {
             target: Bytes::copy_from_slice(target),
             routes,
             local_cseq: 0,
-            remote_cseq: essentials.cseq,
+            remote_cseq: Some(essentials.cseq),
             flow,
             is_ours: false,
             direct,

@@ -81,7 +81,7 @@ impl Endpoint {
             target: Bytes::from(format!("sip:{}", wanted.domain)),
             routes: Vec::new(),
             local_cseq: 0,
-            remote_cseq: 0,
+            remote_cseq: None,
             flow: wanted.flow,
             is_ours: true,
             direct: false,

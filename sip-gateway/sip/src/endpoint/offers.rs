@@ -186,21 +186,33 @@ impl Endpoint {
     }
 }
 
-/// Why a new offer cannot be taken now.
+/// Why a re-INVITE or UPDATE cannot be taken now.
 fn unready(leg: &Leg, offers: bool) -> Option<Status> {
     match (&leg.state, &leg.renewal) {
+        // A dialog we have left.
+        (State::Ending | State::Calling(_), _) => Some(Status::NO_SUCH_DIALOG),
+        // "If an UPDATE is received before the UAS has generated a final response to a previous UPDATE on the same dialog, the
+        // UAS MUST return a 500" (RFC 3311 §5.2), whatever is in it.
+        (
+            _,
+            Renewal::Pending {
+                method: Method::Update,
+                ..
+            },
+        ) => Some(Status::SERVER_INTERNAL_ERROR),
+        // One that offers nothing refreshes the target: no offer is in its way.
+        _ if !offers => None,
+        // "…and the UAS has not yet answered an offer of the peer's: 500" (RFC 3311 §5.2); a second INVITE before the first
+        // has its final response (§14.2).
+        (State::Incoming(_), _) | (_, Renewal::Pending { .. }) => Some(Status::SERVER_INTERNAL_ERROR),
         // "A UAS that receives an INVITE on a dialog while an INVITE it had sent on that dialog is in progress MUST return a
-        // 491" (§14.2); an UPDATE with an offer likewise (RFC 3311 §5.2).
-        (State::Up, Renewal::None) if offers && matches!(leg.reoffer, Reoffer::Sent { .. }) => {
+        // 491" (§14.2); an UPDATE with an offer likewise.
+        (State::Up, Renewal::None) if matches!(leg.reoffer, Reoffer::Sent { .. }) => {
             Some(Status::REQUEST_PENDING)
         }
         (State::Up, Renewal::None) => None,
-        // RFC 3311 §5.2: a pending offer of the peer's → 500.
-        (State::Incoming(_), _) | (_, Renewal::Pending { .. }) => Some(Status::SERVER_INTERNAL_ERROR),
         // Our 200 still waits for an ACK with an answer in it, or an UPDATE has overtaken it: 491 makes the peer come again
         // soon.
         (State::Answered(..), _) | (State::Up, Renewal::Unacked(_)) => Some(Status::REQUEST_PENDING),
-        // A dialog we have left.
-        (State::Ending | State::Calling(_), _) => Some(Status::NO_SUCH_DIALOG),
     }
 }

@@ -155,6 +155,11 @@ impl Endpoint {
         match failure.purpose {
             Purpose::Invite => {
                 if failure.status == Status::REQUEST_TIMEOUT {
+                    // "If the client transaction has received a provisional response, … MUST generate a CANCEL" (§16.8): where
+                    // it has not, nothing is left of it.
+                    if failure.lingers {
+                        self.cancel(now, failure.id, &Parting::default());
+                    }
                     self.suspect(id);
                 }
                 self.refused(now, id, failure.status, true, None);

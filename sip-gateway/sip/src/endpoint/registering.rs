@@ -132,6 +132,9 @@ fn read_change<'a>(request: &Request<'a>) -> Result<Change<'a>, Fault> {
     for contact in request.message.list(HeaderName::Contact) {
         let contact = contact?;
         if contact == b"*" {
+            if star {
+                return Err(malformed);
+            }
             star = true;
             continue;
         }

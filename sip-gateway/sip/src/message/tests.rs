@@ -392,3 +392,53 @@ proptest! {
         prop_assert_eq!(address.uri.port, Some(port));
     }
 }
+
+/// RFC 3261 §19.1.4's own examples, and a few more.
+#[test]
+fn uris_are_the_same_or_not_as_the_rfc_says() {
+    let same = |one: &str, two: &str| {
+        let (one, two) = (
+            Uri::parse(one.as_bytes()).unwrap(),
+            Uri::parse(two.as_bytes()).unwrap(),
+        );
+        assert_eq!(one.is_same(&two), two.is_same(&one), "{one:?} {two:?}");
+        one.is_same(&two)
+    };
+    for (one, two) in [
+        (
+            "sip:%61lice@atlanta.com;transport=TCP",
+            "sip:alice@AtLanTa.CoM;Transport=tcp",
+        ),
+        ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
+        ("sip:carol@chicago.com", "sip:carol@chicago.com;security=on"),
+        ("sip:a@h;x=1;y=2", "sip:a@h;y=2;x=1"),
+        ("sip:a@[2001:db8::1]", "sip:a@[2001:DB8:0::1]"),
+        ("sip:a:p@h", "sip:a:p@h"),
+        ("sip:%3ba@h", "sip:%3Ba@h"),
+    ] {
+        assert!(same(one, two), "{one} {two}");
+    }
+    for (one, two) in [
+        ("sip:ALICE@h;transport=udp", "sip:alice@h;transport=udp"),
+        ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"),
+        ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"),
+        ("sip:bob@biloxi.com", "sip:bob@biloxi.com:6000;transport=tcp"),
+        (
+            "sip:carol@chicago.com",
+            "sip:carol@chicago.com?Subject=next%20meeting",
+        ),
+        ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
+        (
+            "sip:carol@chicago.com;security=on",
+            "sip:carol@chicago.com;security=off",
+        ),
+        ("sip:a@h", "sips:a@h"),
+        ("sip:a@h", "sip:h"),
+        ("sip:a@h", "sip:a:p@h"),
+        ("sip:;a@h", "sip:%3Ba@h"),
+        ("sip:a@h;maddr=192.0.2.1", "sip:a@h"),
+        ("tel:1", "sip:1@h"),
+    ] {
+        assert!(!same(one, two), "{one} {two}");
+    }
+}

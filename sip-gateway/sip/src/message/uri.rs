@@ -144,6 +144,82 @@ impl<'a> Uri<'a> {
             found.then(|| parts.next().unwrap_or(b""))
         })
     }
+
+    /// Whether both name one resource (RFC 3261 §19.1.4). Those that are neither `sip:` nor `sips:` are compared as they stand.
+    pub(crate) fn is_same(&self, other: &Uri<'_>) -> bool {
+        let is_sip = |scheme| matches!(scheme, Scheme::Sip | Scheme::Sips);
+        if !is_sip(self.scheme) || !is_sip(other.scheme) {
+            return self.raw == other.raw;
+        }
+        // "A SIP and SIPS URI are never equivalent." "Comparison of the userinfo of SIP and SIPS URIs is case-sensitive. …
+        // Comparison of all other components of the URI is case-insensitive." "A URI omitting any component with a default
+        // value will not match a URI explicitly containing that component with its default value."
+        let hosts = match (self.host, other.host) {
+            (Host::Ip(one), Host::Ip(two)) => one == two,
+            (Host::Name(one), Host::Name(two)) => one.eq_ignore_ascii_case(two),
+            _ => false,
+        };
+        let headers = match (self.headers, other.headers) {
+            (Some(one), Some(two)) => one.eq_ignore_ascii_case(two),
+            (None, None) => true,
+            _ => false,
+        };
+        self.scheme == other.scheme
+            && hosts
+            && self.port == other.port
+            && headers
+            && self.userinfo().map(plain) == other.userinfo().map(plain)
+            && self.params_match(other)
+            && other.params_match(self)
+    }
+
+    /// User and password, as they came.
+    fn userinfo(&self) -> Option<&'a [u8]> {
+        let at = self.raw.iter().position(|b| *b == b'@')?;
+        let colon = self.raw.iter().position(|b| *b == b':')?;
+        self.user.map(|_| &self.raw[colon + 1..at])
+    }
+
+    /// "Any uri-parameter appearing in both URIs must match. A user, ttl, or method uri-parameter appearing in only one URI
+    /// never matches … maddr …"; nor does transport, as the RFC's own examples have it. "All other uri-parameters appearing in
+    /// only one URI are ignored."
+    fn params_match(&self, other: &Uri<'_>) -> bool {
+        const NEVER_IGNORED: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
+        let mut params = self.params.split(|b| *b == b';').skip(1);
+        params.all(|param| {
+            let name = param.split(|b| *b == b'=').next().unwrap_or_default();
+            let Ok(name) = std::str::from_utf8(name) else {
+                return false;
+            };
+            match (self.param(name), other.param(name)) {
+                (Some(one), Some(two)) => plain(one).eq_ignore_ascii_case(&plain(two)),
+                _ => !NEVER_IGNORED.iter().any(|n| n.eq_ignore_ascii_case(name)),
+            }
+        })
+    }
+}
+
+/// "Characters other than those in the "reserved" set … are equivalent to their ""%" HEX HEX" encoding."
+fn plain(text: &[u8]) -> Vec<u8> {
+    let is_free = |b: u8| b.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&b);
+    let (mut out, mut rest) = (Vec::with_capacity(text.len()), text);
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if let (b'%', [high, low, after @ ..]) = (*first, rest)
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            let byte = high << 4 | low;
+            if is_free(byte) {
+                out.push(byte);
+            } else {
+                out.extend(format!("%{byte:02X}").bytes());
+            }
+            rest = after;
+            continue;
+        }
+        out.push(*first);
+    }
+    out
 }
 
 fn escapes_stand(raw: &[u8]) -> bool {

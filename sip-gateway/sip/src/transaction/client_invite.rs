@@ -8,6 +8,7 @@ use super::{T1, T1X64, TIMER_C, TIMER_D};
 
 /// ```text
 /// Calling ──1xx──▶ Proceeding ──2xx──▶ Accepted ──M──▶ gone
+///    │              ├──C──▶ Orphaned, which goes on likewise, or is gone after 64*T1
 ///    └──────────────┴──300–699──▶ Completed ──D──▶ gone
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,8 +24,8 @@ pub(crate) enum ClientInvite {
     Proceeding {
         until: Time,
     },
-    /// A re-INVITE that is given up, or whose dialog is over. Its answer may never come, and no provisional one counts any
-    /// more.
+    /// Nobody waits for it: Timer C has fired, or the dialog of a re-INVITE is over. Its answer may never come, and no
+    /// provisional one counts any more.
     Orphaned {
         until: Time,
     },
@@ -110,23 +111,20 @@ impl ClientInvite {
         }
     }
 
-    /// Timer C, inside a dialog: the request is to be cancelled, and is over 64*T1 from now at the latest (§9.1).
-    pub(crate) fn give_up(&mut self, now: Time) -> bool {
-        let due = matches!(self, ClientInvite::Proceeding { until } if *until <= now);
-        if due {
-            *self = ClientInvite::Orphaned { until: now + T1X64 };
-        }
-        due
+    /// Timer C: the request is to be cancelled, and is over 64*T1 from then at the latest (§9.1).
+    pub(crate) fn lingers(&self) -> bool {
+        matches!(self, ClientInvite::Orphaned { .. })
     }
 
     pub(crate) fn timeout(&mut self, now: Time) -> Act {
         match *self {
-            ClientInvite::Calling { until, .. }
-            | ClientInvite::Proceeding { until }
-            | ClientInvite::Orphaned { until }
-                if until <= now =>
-            {
+            ClientInvite::Calling { until, .. } | ClientInvite::Orphaned { until } if until <= now => {
                 *self = ClientInvite::Gone;
+                Act::TimedOut
+            }
+            // Who rang is told to stop (§16.8), and what it says to that is still acknowledged.
+            ClientInvite::Proceeding { until } if until <= now => {
+                *self = ClientInvite::Orphaned { until: now + T1X64 };
                 Act::TimedOut
             }
             // "When timer A fires, the client transaction MUST retransmit the request … and MUST reset the timer with a

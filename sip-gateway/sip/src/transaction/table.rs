@@ -505,8 +505,8 @@ impl Table {
                     (false, None)
                 }
                 Machine::ClientInvite(m, purpose, owner) => {
-                    lingers = *purpose == Purpose::Reinvite && m.give_up(now);
-                    let act = if lingers { Act::TimedOut } else { m.timeout(now) };
+                    let act = m.timeout(now);
+                    lingers = m.lingers();
                     (
                         act == Act::Resend,
                         (act == Act::TimedOut).then_some((*purpose, *owner)),

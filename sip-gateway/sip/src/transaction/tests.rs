@@ -55,6 +55,11 @@ fn an_invite_that_rings_waits_for_timer_c_and_each_ring_renews_it() {
     assert_eq!(machine.response(at(60_000), false, 180), Act::Deliver);
     assert_eq!(machine.deadline(), Some(at(260_000)));
     assert_eq!(machine.timeout(at(260_000)), Act::TimedOut);
+    // It is told to stop, and what it says to that is acknowledged for 64*T1.
+    let mut silent = machine;
+    assert_eq!(machine.response(at(261_000), false, 487), Act::AckAndDeliver);
+    assert_eq!(silent.timeout(at(292_000)), Act::TimedOut);
+    assert_eq!(silent, ClientInvite::Gone);
 }
 
 #[test]

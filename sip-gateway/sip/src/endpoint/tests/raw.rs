@@ -128,6 +128,56 @@ impl Raw {
     }
 }
 
+/// The gateway calls a phone at the trunk's address: the leg, and the INVITE.
+pub(super) fn ring_phone(raw: &mut Raw) -> (LegId, String) {
+    let to = Destination {
+        uri: "sip:101@127.0.0.2:5070".into(),
+        flow: raw.flow(TRUNK),
+    };
+    let (now, offer) = (raw.now, super::world::offer());
+    let leg = raw.endpoint.invite(now, &to, offer, InviteOptions::default());
+    (leg, raw.drain().remove(0).1)
+}
+
+/// A response to a request of the gateway's; `tag` goes into its To, where there is none. `extra`: lines, each with its newline.
+pub(super) fn response_to(request: &str, line: &str, tag: &str, extra: &str) -> String {
+    let head: String = request
+        .lines()
+        .filter(|l| {
+            ["Via:", "From:", "To:", "Call-ID:", "CSeq:"]
+                .iter()
+                .any(|n| l.starts_with(n))
+        })
+        .map(|l| {
+            let tagged = !l.starts_with("To:") || l.contains("tag=") || tag.is_empty();
+            if tagged {
+                format!("{l}\n")
+            } else {
+                format!("{l};tag={tag}\n")
+            }
+        })
+        .collect();
+    format!("SIP/2.0 {line}\n{head}{extra}Content-Length: 0\n\n")
+}
+
+/// A 200 with an answer to [`ring_phone`]'s INVITE.
+pub(super) fn ok_to(invite: &str, tag: &str, extra: &str) -> String {
+    let contact = if extra.contains("Contact:") {
+        ""
+    } else {
+        "Contact: <sip:101@127.0.0.2:5070>\n"
+    };
+    let head = response_to(invite, "200 OK", tag, &format!("{contact}{extra}"));
+    let answer = String::from_utf8_lossy(super::world::ANSWER).replace("\r\n", "\n");
+    with_body(&head, "application/sdp", &answer)
+}
+
+/// The values of a header field, one each.
+pub(super) fn headers<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    let of = |line: &'a str| line.strip_prefix(name)?.strip_prefix(": ");
+    text.lines().filter_map(of).collect()
+}
+
 pub(super) fn status(text: &str) -> u16 {
     text.strip_prefix("SIP/2.0 ")
         .map_or(0, |t| t[..3].parse().unwrap())

@@ -60,6 +60,8 @@ pub(crate) struct Incoming {
     pub(crate) record_route: Bytes,
     /// The last provisional answer but 100, and when to repeat it.
     pub(crate) ringing: Option<(Status, Bytes, Time)>,
+    /// When the invitation expires (§13.3.1).
+    pub(crate) expires: Option<Time>,
 }
 
 /// The INVITE client transaction's side of a leg.
@@ -194,7 +196,10 @@ impl Leg {
     /// The earliest deadline of its states.
     pub(crate) fn deadline(&self) -> Option<Time> {
         let state = match &self.state {
-            State::Incoming(incoming) => incoming.ringing.as_ref().map(|(.., at)| *at),
+            State::Incoming(incoming) => {
+                let repeat = incoming.ringing.as_ref().map(|(.., at)| *at);
+                repeat.into_iter().chain(incoming.expires).min()
+            }
             State::Answered(unacked, _) => Some(unacked.deadline()),
             State::Calling(Calling {
                 stop: Stop::Sent(_, until),

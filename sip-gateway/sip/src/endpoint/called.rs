@@ -14,7 +14,7 @@ use super::reply::{bare, echo};
 use crate::dialog::leg::{Incoming, Leg, REMIND, Renewal, State, Unacked};
 use crate::dialog::{Dialog, contact_uri, push_field, record_routes};
 use crate::face::Face;
-use crate::message::{Draft, Fault, HeaderName, Host, NameAddr, Status, Uri};
+use crate::message::{Draft, Fault, HeaderName, Host, Message, NameAddr, Status, Uri};
 use crate::settings::{Flow, Transport};
 use crate::tag::Tag;
 use crate::transaction::table::Owner;
@@ -170,6 +170,7 @@ impl Endpoint {
             record_route: Bytes::from(record_route),
             had_offer: offer.is_some(),
             ringing: None,
+            expires: lifetime(now, request.message),
         };
         let dialog = self.dialog_of(request, &identity, tag);
         let state = State::Incoming(incoming);
@@ -359,6 +360,16 @@ impl Endpoint {
     /// Repeats what a leg's timers say.
     pub(super) fn leg_due(&mut self, now: Time, id: LegId) {
         let Some(mut leg) = self.take(id) else { return };
+        if let State::Incoming(incoming) = &leg.state
+            && incoming.expires.is_some_and(|at| at <= now)
+        {
+            self.answer_terminated(now, incoming.invite, &incoming.head);
+            self.bury(now, id, &leg);
+            return self.tell(Event::Cancelled {
+                leg: id,
+                reason: None,
+            });
+        }
         if let State::Incoming(incoming) = &mut leg.state
             && let Some((status, bytes, at)) = &mut incoming.ringing
             && *at <= now
@@ -370,4 +381,11 @@ impl Endpoint {
         self.reoffer_due(now, id, &mut leg);
         self.unacked_due(now, id, leg);
     }
+}
+
+/// "If the request is an INVITE that contains an Expires header field, the UAS core sets a timer … If the invitation expires
+/// before the UAS has generated a final response, a 487 (Request Terminated) response SHOULD be generated" (§13.3.1).
+fn lifetime(now: Time, message: &Message) -> Option<Time> {
+    let seconds = message.seconds(HeaderName::Expires)?;
+    Some(now + Duration::from_secs(seconds.min(86_400)))
 }

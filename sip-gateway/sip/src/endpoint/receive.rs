@@ -263,8 +263,10 @@ fn check_syntax(flow: Flow, message: &Message) -> Result<Request<'_>, Fault> {
             NameAddr::parse(contact?).ok_or(Fault::syntax("Malformed Contact"))?;
         }
     }
-    for via in message.list(HeaderName::Via).skip(1) {
-        via?;
+    // A list that does not end cannot be said to have been understood.
+    let (vias, required) = (HeaderName::Via, HeaderName::Require);
+    for item in message.list(vias).skip(1).chain(message.list(required)) {
+        item?;
     }
     let (key, merge) = transaction_key(&essentials, method, flow.transport);
     Ok(Request {

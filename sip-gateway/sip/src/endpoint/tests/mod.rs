@@ -1,3 +1,4 @@
+mod absurd;
 mod budgets;
 mod calls;
 mod contacts;

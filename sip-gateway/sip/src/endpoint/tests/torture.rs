@@ -5,35 +5,35 @@ use crate::framing::Framer;
 use crate::settings::Transport;
 
 /// Via to Contact of a request that is in order; each message below says what is tortuous about it.
-fn frame(request_line: &str, cseq: &str, extra: &str) -> String {
+pub(super) fn frame(request_line: &str, cseq: &str, extra: &str) -> String {
     format!(
         "{request_line}\nVia: SIP/2.0/UDP 127.0.0.2:5070;branch=z9hG4bKtorture\nMax-Forwards: 70\nFrom: <sip:a@torture.example>;tag=f\nTo: <sip:800@pronto.example>\nCall-ID: torture\nCSeq: {cseq}\nContact: <sip:a@127.0.0.2:5070>\n{extra}Content-Length: 0\n\n"
     )
 }
 
-fn options(extra: &str) -> String {
+pub(super) fn options(extra: &str) -> String {
     frame("OPTIONS sip:800@pronto.example SIP/2.0", "1 OPTIONS", extra)
 }
 
-fn calling(extra: &str) -> String {
+pub(super) fn calling(extra: &str) -> String {
     frame("INVITE sip:800@pronto.example SIP/2.0", "1 INVITE", extra)
 }
 
-fn registering(contact: &str) -> String {
+pub(super) fn registering(contact: &str) -> String {
     frame("REGISTER sip:pronto.example SIP/2.0", "1 REGISTER", "")
         .replace("To: <sip:800@", "To: <sip:101@")
         .replace("<sip:a@127.0.0.2:5070>", contact)
 }
 
 /// The statuses a datagram with this in it gets.
-fn over_udp(bytes: &[u8]) -> Vec<u16> {
+pub(super) fn over_udp(bytes: &[u8]) -> Vec<u16> {
     let mut raw = Raw::new();
     let sent = raw.send_bytes(TRUNK, bytes.to_vec());
     sent.iter().map(|(_, text)| status(text)).collect()
 }
 
 /// The statuses a stream with this in it gets before its sender pauses or it is cut.
-fn over_tcp(bytes: &[u8]) -> Vec<u16> {
+pub(super) fn over_tcp(bytes: &[u8]) -> Vec<u16> {
     let mut raw = Raw::new();
     raw.transport = Transport::Tcp;
     let (mut framer, mut statuses) = (Framer::new(), Vec::new());
@@ -45,12 +45,12 @@ fn over_tcp(bytes: &[u8]) -> Vec<u16> {
     statuses
 }
 
-fn crlf(text: &str) -> Vec<u8> {
+pub(super) fn crlf(text: &str) -> Vec<u8> {
     text.replace('\n', "\r\n").into_bytes()
 }
 
 /// One message, the same over both transports.
-fn both(section: &str, text: &str, expected: &[u16]) {
+pub(super) fn both(section: &str, text: &str, expected: &[u16]) {
     let bytes = crlf(text);
     assert_eq!(over_udp(&bytes), expected, "{section} over UDP");
     assert_eq!(over_tcp(&bytes), expected, "{section} over TCP");

@@ -65,7 +65,7 @@ pub(crate) fn gateway(
         tls: config.sip.tls.clone().map(tls_files),
         origins: config.sip.origins.clone(),
         sip: sip::Settings {
-            advertise: config.sip.advertise,
+            advertise: config.sip.advertise.clone(),
             product: concat!("Pronto/", env!("CARGO_PKG_VERSION")).to_owned(),
             operators: credentials(config, generated)?,
             expires: sip::ExpiresLimits {

@@ -63,7 +63,7 @@ fn build() -> Result<Config, Box<dyn std::error::Error>> {
             origins: Vec::new(),
             listen: sip::default_listen(),
             domain: sip::DOMAIN.to_owned(),
-            advertise: None,
+            advertise: Vec::new(),
             dscp: dscp::SIGNALLING,
             drain: sip::DRAIN,
             qualify: sip::QUALIFY,

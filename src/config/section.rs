@@ -228,6 +228,12 @@ impl<'t, 'p> Section<'t, 'p> {
         self.parsed(key, expected, parse)
     }
 
+    /// Whether a list stands there, where a single value may too.
+    pub(super) fn is_list(&self, key: &str) -> bool {
+        let value = self.table.entries.get(key);
+        value.is_some_and(|value| matches!(value.get_ref(), DeValue::Array(_)))
+    }
+
     /// A text as it stands.
     pub(super) fn text(&mut self, key: &'static str, expected: &str) -> Option<Text<'t>> {
         let value = self.value(key)?;

@@ -64,8 +64,9 @@ pub struct Sip {
     pub origins: Vec<String>,
     /// `domain`: of our addresses of record, and the digest realm: an `ha1` is bound to it. Default `pronto.local`.
     pub domain: String,
-    /// `advertise`: the public address behind NAT, written into Via and Contact. Default: the listening one.
-    pub advertise: Option<IpAddr>,
+    /// `advertise`: the public address behind NAT, written into Via and Contact; at most one of each family. Default: the
+    /// listening one.
+    pub advertise: Vec<IpAddr>,
     /// `dscp`: the class of service of signalling (RFC 2474), 0 to 63. Default 24, CS3.
     pub dscp: u8,
     /// `drain`: after SIGTERM, how long calls may go on. Default `600s`.

@@ -39,6 +39,7 @@ const TRANSPORTS: [Transport; 5] = [
     Transport::Wss,
 ];
 const ADDRESS: &str = "an IP address";
+const ADDRESSES: &str = "an IP address, or a list of one of each family";
 const ALLOW: &str = "a list of addresses and ranges such as \"203.0.113.7\" or \"198.51.100.0/24\"";
 const PORTS: &str = "two ports, the first even and below the last, such as [20000, 29999]";
 
@@ -53,7 +54,7 @@ pub(super) fn read<'t>(
     let listen = section.texts("listen", LISTEN);
     let listen = listen.map_or_else(default_listen, |texts| read_listen(&mut section, &texts));
     let domain = section.parsed("domain", "a domain name", parse_domain);
-    let advertise = read_advertise(&mut section);
+    let advertise = read_advertised(&mut section);
     let dscp = dscp::read(&mut section, dscp::SIGNALLING);
     let drain = section.duration("drain", DRAIN, Duration::ZERO..=24 * HOUR);
     let qualify = section.duration("qualify", QUALIFY, Duration::ZERO..=24 * HOUR);
@@ -68,12 +69,7 @@ pub(super) fn read<'t>(
             "a section `[sip.tls]` with `certificate` and `key`, for `tls:` and `wss:`",
         );
     }
-    if let (None, Some(open)) = (
-        advertise,
-        listen.iter().find(|open| open.address.ip().is_unspecified()),
-    ) {
-        needs_advertise(&mut section, open.address.ip());
-    }
+    check_advertised(&mut section, &listen, &advertise);
     section.finish();
     let domain = domain.unwrap_or_else(|| DOMAIN.to_owned());
     Sip {
@@ -184,16 +180,64 @@ fn parse_domain(text: &str) -> Result<String, Wrong> {
 }
 
 fn read_advertise(section: &mut Section<'_, '_>) -> Option<IpAddr> {
-    section.parsed("advertise", ADDRESS, |text| {
-        let address: IpAddr = text.parse().map_err(|_| Wrong::default())?;
-        if address.is_unspecified() {
-            return Err(Wrong::because(format!("nobody can answer to {address}")));
-        }
-        Ok(address)
-    })
+    section.parsed("advertise", ADDRESS, parse_advertise)
 }
 
-/// Behind `0.0.0.0` nobody can say which of the machine's addresses the peer should answer to.
+/// One address, or a list of one of each family.
+fn read_advertised(section: &mut Section<'_, '_>) -> Vec<IpAddr> {
+    if !section.is_list("advertise") {
+        return read_advertise(section).into_iter().collect();
+    }
+    let texts = section.texts("advertise", ADDRESSES).unwrap_or_default();
+    let mut known: Vec<IpAddr> = Vec::with_capacity(2);
+    for text in &texts {
+        let address = section.understand("advertise", text, ADDRESS, |text| {
+            let address = parse_advertise(text)?;
+            match known.iter().find(|known| known.is_ipv4() == address.is_ipv4()) {
+                Some(other) => {
+                    let message = format!("{other} and {address} are of one family: which is it?");
+                    Err(Wrong::because(message).expected(ADDRESSES))
+                }
+                None => Ok(address),
+            }
+        });
+        known.extend(address);
+    }
+    known
+}
+
+fn parse_advertise(text: &str) -> Result<IpAddr, Wrong> {
+    let address: IpAddr = text.parse().map_err(|_| Wrong::default())?;
+    if address.is_unspecified() {
+        return Err(Wrong::because(format!("nobody can answer to {address}")));
+    }
+    Ok(address)
+}
+
+/// Each family of which all addresses are listened on must have one that peers reach.
+fn check_advertised(section: &mut Section<'_, '_>, listen: &[Listen], advertise: &[IpAddr]) {
+    let everywhere = listen.iter().map(|open| open.address.ip());
+    let known = |ip: &IpAddr| advertise.iter().any(|known| known.is_ipv4() == ip.is_ipv4());
+    let Some(ip) = everywhere.filter(IpAddr::is_unspecified).find(|ip| !known(ip)) else {
+        return;
+    };
+    match section.place("advertise").filter(|_| !advertise.is_empty()) {
+        Some(place) => {
+            let none = if ip.is_ipv4() {
+                "no IPv4 address"
+            } else {
+                "no IPv6 address"
+            };
+            let message = format!("`advertise` in [sip] has {none}");
+            let expected = format!("one address of each family, because `listen` is {ip}");
+            let problem = Problem::error(place, message, none.to_owned());
+            section.problems.push(problem.expected(expected));
+        }
+        None => needs_advertise(section, ip),
+    }
+}
+
+/// Behind `0.0.0.0` or `::` nobody can say which of the machine's addresses the peer should answer to.
 fn needs_advertise(section: &mut Section<'_, '_>, listen: IpAddr) {
     section.missing(
         "advertise",

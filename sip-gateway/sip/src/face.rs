@@ -17,7 +17,7 @@ pub(crate) const ACCEPT_INFO: &[u8] = b"application/dtmf-relay, application/dtmf
 pub(crate) struct Face {
     domain: String,
     product: String,
-    advertise: Option<IpAddr>,
+    advertise: Vec<IpAddr>,
     listen: Vec<(Transport, SocketAddr)>,
 }
 
@@ -26,16 +26,16 @@ impl Face {
         Face {
             domain: settings.domain.clone(),
             product: settings.product.chars().filter(|c| !c.is_control()).collect(),
-            advertise: settings.advertise,
+            advertise: settings.advertise.clone(),
             listen: settings.listen.clone(),
         }
     }
 
     /// The address under which peers reach the socket of this flow.
     pub(crate) fn address(&self, flow: Flow) -> SocketAddr {
-        let same_family = |ip: &IpAddr| ip.is_ipv4() == flow.local.is_ipv4();
-        let ip = self.advertise.filter(same_family).unwrap_or(flow.local.ip());
-        SocketAddr::new(ip, flow.local.port())
+        let same_family = |ip: &&IpAddr| ip.is_ipv4() == flow.local.is_ipv4();
+        let known_by = self.advertise.iter().find(same_family);
+        SocketAddr::new(known_by.copied().unwrap_or(flow.local.ip()), flow.local.port())
     }
 
     /// A socket of ours for this transport and family: what a flow that we open starts from.
@@ -81,7 +81,7 @@ impl Face {
             Host::Name(name) => name.eq_ignore_ascii_case(&self.domain),
             Host::Ip(ip) => {
                 ip == flow.local.ip()
-                    || self.advertise == Some(ip)
+                    || self.advertise.contains(&ip)
                     || self.listen.iter().any(|(_, at)| at.ip() == ip)
                     || self.domain.trim_matches(['[', ']']).parse() == Ok(ip)
             }

@@ -212,9 +212,9 @@ pub struct Settings {
     pub domain: String,
     /// The sockets the shell has opened; the address of each is one we answer to.
     pub listen: Vec<(Transport, SocketAddr)>,
-    /// The address to write into Via and Contact instead of the socket's own. Needed where a socket listens on every
-    /// address (`0.0.0.0`, `::`), which is none that a peer could reach.
-    pub advertise: Option<IpAddr>,
+    /// The address of each family to write into Via and Contact instead of the socket's own. Needed where a socket listens on
+    /// every address (`0.0.0.0`, `::`), which is none that a peer could reach.
+    pub advertise: Vec<IpAddr>,
     /// For User-Agent and Server.
     pub product: String,
     /// Who may register, and what they know.
@@ -244,7 +244,7 @@ impl Settings {
         Settings {
             domain: domain.to_owned(),
             listen: Vec::new(),
-            advertise: None,
+            advertise: Vec::new(),
             product: "Pronto".to_owned(),
             operators: BTreeMap::new(),
             trunks: Vec::new(),

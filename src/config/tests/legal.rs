@@ -96,7 +96,7 @@ fn every_key_of_the_halves_arrives() {
     assert_eq!(listen, ["udp:192.0.2.1:5062", "tcp:[::1]:5062"]);
     assert_eq!(config.sip.domain, "example.org");
     assert_eq!(config.sip.drain, Duration::from_secs(5400));
-    assert_eq!(config.sip.advertise, Some(IpAddr::from([203, 0, 113, 7])));
+    assert_eq!(config.sip.advertise, [IpAddr::from([203, 0, 113, 7])]);
     assert_eq!(config.sip.digest, [Digest::Sha256, Digest::Md5]);
     assert_eq!(
         config.operators[0].digest.as_deref(),

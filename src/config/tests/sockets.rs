@@ -177,6 +177,54 @@ listen = "0.0.0.0"
 }
 
 #[test]
+fn each_family_of_all_addresses_needs_its_own_and_has_one() {
+    assert_page(
+        r#"
+[sip]
+listen = ["udp:0.0.0.0:5060", "udp:[::]:5060"]
+advertise = "203.0.113.7"
+"#,
+        r#"
+  × `advertise` in [sip] has no IPv6 address
+   ╭─[pronto.toml:3:13]
+ 2 │ listen = ["udp:0.0.0.0:5060", "udp:[::]:5060"]
+ 3 │ advertise = "203.0.113.7"
+   ·             ──────┬──────
+   ·                   ╰── found no IPv6 address
+   ╰────
+  help: expected one address of each family, because `listen` is ::
+
+"#,
+    );
+    assert_page(
+        r#"
+[sip]
+advertise = ["203.0.113.7", "2001:db8::7", "203.0.113.8", "::"]
+"#,
+        r#"
+  × 203.0.113.7 and 203.0.113.8 are of one family: which is it?
+   ╭─[pronto.toml:2:44]
+ 1 │ [sip]
+ 2 │ advertise = ["203.0.113.7", "2001:db8::7", "203.0.113.8", "::"]
+   ·                                            ──────┬──────
+   ·                                                  ╰── found `203.0.113.8`
+   ╰────
+  help: expected an IP address, or a list of one of each family
+
+  × nobody can answer to ::
+   ╭─[pronto.toml:2:59]
+ 1 │ [sip]
+ 2 │ advertise = ["203.0.113.7", "2001:db8::7", "203.0.113.8", "::"]
+   ·                                                           ──┬─
+   ·                                                             ╰── found `::`
+   ╰────
+  help: expected an IP address
+
+"#,
+    );
+}
+
+#[test]
 fn a_range_with_bits_beyond_its_prefix_is_refused() {
     assert_page(
         r#"

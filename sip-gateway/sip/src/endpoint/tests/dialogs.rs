@@ -505,7 +505,7 @@ fn a_phone_behind_nat_is_reached_the_way_it_came() {
 #[test]
 fn the_advertised_address_stands_in_contact_and_via() {
     let mut settings = super::world::gateway_settings(crate::Transport::Udp);
-    settings.advertise = Some("203.0.113.7".parse().unwrap());
+    settings.advertise = vec!["203.0.113.7".parse().unwrap()];
     let mut raw = Raw::with(settings);
     raw.send(TRUNK, &invite("call"));
     let leg = raw.leg();

@@ -284,9 +284,16 @@ fn a_phone_behind_a_nat_or_that_keeps_its_flow_gets_large_datagrams_there() {
 #[test]
 fn the_advertised_address_is_written_for_its_own_family_alone() {
     let mut settings = gateway_settings(Transport::Udp);
-    settings.advertise = Some("203.0.113.7".parse().unwrap());
-    let mut raw = Raw::with(settings);
-    for (local, host) in [("0.0.0.0:5060", "203.0.113.7:5060"), ("[::1]:5060", "[::1]:5060")] {
+    settings.advertise = vec!["203.0.113.7".parse().unwrap()];
+    let mut both = settings.clone();
+    both.advertise.push("2001:db8::7".parse().unwrap());
+    for (settings, local, host) in [
+        (&settings, "0.0.0.0:5060", "203.0.113.7:5060"),
+        (&settings, "[::1]:5060", "[::1]:5060"),
+        (&both, "0.0.0.0:5060", "203.0.113.7:5060"),
+        (&both, "[::]:5060", "[2001:db8::7]:5060"),
+    ] {
+        let mut raw = Raw::with(settings.clone());
         let flow = Flow {
             transport: Transport::Udp,
             local: local.parse().unwrap(),

@@ -18,6 +18,7 @@ use crate::settings::{Answer, Number, Prompts};
 mod announcing;
 mod dialling;
 mod ringing;
+mod sessions;
 mod unanswered;
 
 const FLOW: &str = "start = \"main\"\n[main]\nmenu = [\"main-menu\"]\nkeys = { 1 = \"support\" }\n\

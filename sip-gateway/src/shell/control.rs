@@ -11,11 +11,12 @@ use pronto_media::Media;
 use pronto_recordings::Recorder;
 use pronto_sip::{Flow, Transport};
 use pronto_types::{CallId, TicketId};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::bindings::Bindings;
+use super::handshakes::Handshakes;
 use super::meters;
 use super::store::Journal;
 use super::tcp::{self, Connection, Doors};
@@ -69,6 +70,7 @@ pub(super) struct Control {
     /// `None` only while ending.
     recorder: Option<Recorder>,
     sockets: Sockets,
+    handshakes: Handshakes,
     journal: Journal,
     bindings: Bindings,
     happened: mpsc::Sender<Happened>,
@@ -94,6 +96,7 @@ impl Control {
     ) -> Self {
         Control {
             core,
+            handshakes: Handshakes::new(clock.now()),
             clock,
             media,
             recorder: Some(recorder),
@@ -262,19 +265,7 @@ impl Control {
                 self.ring.received(self.clock.now(), flow, &bytes);
                 self.input(Input::Sip(pronto_sip::Input::Message { flow, bytes }))
             }
-            Happened::Accepted { flow, stream } => {
-                if self.sockets.streams.len() < CONNECTIONS
-                    && self.sockets.held_by(flow.remote.ip()) < FROM_ONE_ADDRESS
-                {
-                    self.next_connection += 1;
-                    let doors = self.sockets.doors.clone();
-                    let connection =
-                        tcp::adopt(self.next_connection, flow, stream, doors, self.happened.clone());
-                    self.sockets.streams.insert(flow, connection);
-                } else {
-                    metrics::counter!("pronto_sip_connections_refused_total").increment(1);
-                }
-            }
+            Happened::Accepted { flow, stream } => self.accepted(flow, stream),
             Happened::FlowClosed { flow, connection } => {
                 if self.is_gone(flow, connection) {
                     self.input(Input::Sip(pronto_sip::Input::FlowClosed { flow }));
@@ -294,6 +285,24 @@ impl Control {
             Happened::StoreFailed(error) => return Some(Stopped::StoreFailed(error)),
         }
         None
+    }
+
+    /// A connection from outside: taken, or closed at once where there are too many, or its source asks for too many handshakes.
+    fn accepted(&mut self, flow: Flow, stream: TcpStream) {
+        let from = flow.remote.ip();
+        if self.sockets.streams.len() >= CONNECTIONS || self.sockets.held_by(from) >= FROM_ONE_ADDRESS {
+            return metrics::counter!("pronto_sip_connections_refused_total").increment(1);
+        }
+        let mut doors = self.sockets.doors.clone();
+        if flow.transport.is_secure() {
+            doors.inside = self.handshakes.begin(self.clock.now(), from);
+            if doors.inside.is_none() {
+                return metrics::counter!("pronto_sip_handshakes_refused_total").increment(1);
+            }
+        }
+        self.next_connection += 1;
+        let connection = tcp::adopt(self.next_connection, flow, stream, doors, self.happened.clone());
+        self.sockets.streams.insert(flow, connection);
     }
 
     /// Forgets a connection that ended; false if another has taken its flow since.

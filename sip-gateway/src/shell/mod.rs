@@ -6,6 +6,7 @@
 mod bindings;
 mod clock;
 mod control;
+mod handshakes;
 mod meters;
 mod reader;
 mod store;
@@ -261,6 +262,7 @@ fn listen(
         certificates,
         origins: settings.origins.clone().into(),
         dscp: settings.dscp.0,
+        inside: None,
     };
     let mut listening = Vec::new();
     for &(transport, address) in &settings.listen {

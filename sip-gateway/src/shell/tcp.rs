@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::Happened;
+use super::handshakes::Inside;
 use super::tls::Certificates;
 use super::udp::mark;
 use super::ws;
@@ -60,6 +61,8 @@ pub(super) struct Doors {
     pub(super) origins: Arc<[String]>,
     /// The class of service asked for, on every connection.
     pub(super) dscp: u8,
+    /// The place among the handshakes under way.
+    pub(super) inside: Option<Inside>,
 }
 
 /// What the control plane holds of a connection. Dropped, the connection is closed at once.
@@ -221,6 +224,7 @@ async fn enter<S>(
     match (flow.transport, acceptor) {
         (Transport::Tls, Some(acceptor)) => {
             if let Ok(Ok(stream)) = tokio::time::timeout_at(late, acceptor.accept(stream)).await {
+                drop(doors.inside);
                 return serve(of, tokio::io::split(stream), queue, happened, first).await;
             }
         }
@@ -235,6 +239,7 @@ async fn enter<S>(
                 ws::accept(stream, &doors.origins).await.ok()
             };
             if let Ok(Some(socket)) = tokio::time::timeout_at(late, both).await {
+                drop(doors.inside);
                 return ws::serve(of, socket, queue, happened).await;
             }
         }

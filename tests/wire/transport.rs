@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, TcpStream, UdpSocket};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::kit::baresip::{Account, Baresip};
@@ -11,8 +12,9 @@ use crate::kit::g711::Law;
 use crate::kit::ground::{CALLER, PHONE};
 use crate::kit::message::{Message, parameter};
 use crate::kit::phone::PATIENCE;
+use crate::kit::process::Process;
 use crate::kit::rtp::{RtpEndpoint, Sound};
-use crate::kit::tls::{certificate, is_believed};
+use crate::kit::tls::{certificate, is_believed, is_believed_from};
 
 fn secure() -> Centre {
     Centre::open(&Plan {
@@ -196,5 +198,107 @@ fn ipv6_is_spoken_over_udp_and_tcp_and_told_back_in_the_via() {
     }
     assert!(text.contains(";received=::1;rport="), "{text}");
     drop(stream);
+    centre.close();
+}
+
+/// Of so many connections that say nothing, begun at once from one address, a burst is let in.
+const FLOOD: usize = 300;
+const BURST: usize = 64;
+
+#[test]
+fn who_begins_handshakes_without_end_gets_no_more_of_them_and_others_get_theirs() {
+    let mut centre = secure();
+    let (server, shown) = (
+        centre.sip_over_tls(),
+        centre.ground.directory().join("centre.crt"),
+    );
+    let begun = Instant::now();
+    let flood: Vec<TcpStream> = (0..FLOOD)
+        .map(|_| TcpStream::connect(server).expect("the kernel takes it"))
+        .collect();
+    let closed = |flood: &[TcpStream]| {
+        let is_closed = |mut stream: &TcpStream| {
+            stream.set_nonblocking(true).expect("it can be");
+            let read = stream.read(&mut [0; 16]);
+            read.map_or_else(
+                |error| error.kind() != std::io::ErrorKind::WouldBlock,
+                |length| length == 0,
+            )
+        };
+        flood.iter().filter(|stream| is_closed(stream)).count()
+    };
+    centre.until("the flood is refused", |_| {
+        // What grew back while the connections were made was let in too.
+        let grown = 16 * usize::try_from(begun.elapsed().as_secs() + 1).unwrap_or(usize::MAX);
+        closed(&flood) + BURST + grown >= FLOOD
+    });
+    assert!(closed(&flood) <= FLOOD - BURST, "a burst is let in");
+    assert!(centre.figure("pronto_sip_handshakes_refused_total") >= 100.0);
+    assert!(
+        is_believed_from(centre.ip(PHONE), server, &shown),
+        "another address gets its handshake"
+    );
+    assert!(!is_believed(server, &shown), "the flood's does not");
+    // Plain connections cost no handshake.
+    let mut caller = centre.caller(0);
+    assert_eq!(caller.ping(PATIENCE), Some(200));
+    drop(flood);
+    // Its places come free as its connections end.
+    centre.until("the flooder is let in again", |_| is_believed(server, &shown));
+    centre.close();
+}
+
+/// The class of service (RFC 2474) as it stands in the packets that leave: CS3 on signalling, EF on media.
+#[test]
+fn packets_of_signalling_and_of_media_carry_their_class_of_service() {
+    let centre = Centre::open(&Plan::default());
+    let mut capture = Process::start(
+        "tcpdump (it needs the right to capture, as root has it)",
+        Command::new("tcpdump")
+            .args(["-i", "lo", "-n", "-v", "-l", "--immediate-mode", "src", "host"])
+            .arg(centre.sip().ip().to_string()),
+    );
+    let listening = capture.wait_for_line(PATIENCE, |line| line.contains("listening on lo"));
+    assert!(listening.is_some(), "no capture: {}", capture.log());
+    let rtp = RtpEndpoint::open(centre.ip(CALLER));
+    let start = Instant::now();
+    let mut caller = centre.caller(0);
+    let mut call = caller.call(ITALIAN, &rtp, Law::A);
+    assert!(rtp.wait_for_clip(&clip("it/welcome"), start, A_PAGE).is_some());
+    assert!(caller.hang_up(&mut call));
+    let mut stream = TcpStream::connect(centre.sip()).expect("a connection is taken");
+    let request = options("TCP", "127.0.0.1:5060", &centre.sip().to_string());
+    stream
+        .write_all(request.as_bytes())
+        .expect("the loopback takes it");
+    assert!(stream.read(&mut [0; 4_096]).is_ok_and(|length| length > 0));
+    // The answer's packet is the last of all.
+    let answered = capture.wait_for_line(PATIENCE, |line| {
+        line.contains(".5060 > 127.0.0.1.") && !line.contains("length 0")
+    });
+    assert!(answered.is_some(), "{}", capture.log());
+    capture.signal("INT");
+    assert!(capture.wait_for_exit(PATIENCE).is_some());
+    let log = capture.log();
+    let lines: Vec<&str> = log.lines().collect();
+    let (mut signalling, mut media, mut stream) = (0, 0, 0);
+    for pair in lines.windows(2).filter(|pair| pair[0].contains("IP (tos ")) {
+        let (head, tail) = (pair[0], pair[1]);
+        let is = |class: &str| head.contains(&format!("(tos {class}, "));
+        if head.contains("proto UDP") && tail.contains(".5060 > ") {
+            assert!(is("0x60"), "{head}{tail}");
+            signalling += 1;
+        } else if head.contains("proto UDP") {
+            assert!(is("0xb8"), "{head}{tail}");
+            media += 1;
+        } else if head.contains("proto TCP") && tail.contains(".5060 > ") && !tail.contains("length 0") {
+            assert!(is("0x60"), "{head}{tail}");
+            stream += 1;
+        }
+    }
+    assert!(
+        signalling >= 3 && media >= 50 && stream >= 1,
+        "{signalling} {media} {stream}: {log}"
+    );
     centre.close();
 }

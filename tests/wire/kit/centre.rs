@@ -75,6 +75,9 @@ pub(crate) const ITALIAN: &str = "800";
 pub(crate) const ENGLISH: &str = "801";
 pub(crate) const STRAIGHT: &str = "810";
 pub(crate) const BRIEF: &str = "820";
+/// Answered when an operator answers: the menu, and a few words.
+pub(crate) const EARLY: &str = "830";
+pub(crate) const EARLY_WORDS: &str = "840";
 
 /// Whoever waits hears music by then: an announcement of some ten seconds may come first.
 pub(crate) const MUSIC: Duration = Duration::from_secs(20);
@@ -110,6 +113,8 @@ pub(crate) struct Plan {
     pub(crate) secure: bool,
     /// Operators with a queue and a number of their own, see [`super::line`].
     pub(crate) lines: usize,
+    /// When their numbers answer.
+    pub(crate) answer: &'static str,
     /// What the trunk may have up at once, and begin in a second.
     pub(crate) trunk_calls: Option<u32>,
     /// `[sip] digest`, as it is written.
@@ -133,6 +138,7 @@ impl Default for Plan {
             consent: None,
             secure: false,
             lines: 0,
+            answer: "at-once",
             trunk_calls: None,
             digest: "[\"md5\"]",
             processor: None,
@@ -521,17 +527,7 @@ impl Plan {
                 .trunk_calls
                 .map_or(String::new(), |calls| format!("calls = {calls}\n")),
         );
-        for (dial, flow, language) in [
-            (ITALIAN, "menu", "it"),
-            (ENGLISH, "menu", "en"),
-            (STRAIGHT, "direct", "it"),
-            (BRIEF, "words", "it"),
-        ] {
-            let _ = write!(
-                toml,
-                "[[number]]\ndial = \"{dial}\"\nflow = \"{flow}.toml\"\nlanguage = \"{language}\"\n"
-            );
-        }
+        toml += &numbers();
         for queue in ["support", "sales"] {
             let Plan {
                 ring,
@@ -552,7 +548,7 @@ impl Plan {
                 let _ = writeln!(toml, "consent = \"{prompt}\"");
             }
         }
-        toml += &super::line::toml(self.lines);
+        toml += &super::line::toml(self.lines, self.answer);
         let sitter: (&str, &[&str]) = (SITTER, &["support", "sales"]);
         for (id, queues) in self.operators.iter().chain([&sitter]) {
             let _ = write!(
@@ -562,4 +558,22 @@ impl Plan {
         }
         toml
     }
+}
+
+fn numbers() -> String {
+    let mut toml = String::new();
+    for (dial, flow, language, answer) in [
+        (ITALIAN, "menu", "it", "at-once"),
+        (ENGLISH, "menu", "en", "at-once"),
+        (STRAIGHT, "direct", "it", "at-once"),
+        (BRIEF, "words", "it", "at-once"),
+        (EARLY, "menu", "it", "on-operator"),
+        (EARLY_WORDS, "words", "it", "on-operator"),
+    ] {
+        let _ = write!(
+            toml,
+            "[[number]]\ndial = \"{dial}\"\nflow = \"{flow}.toml\"\nlanguage = \"{language}\"\nanswer = \"{answer}\"\n"
+        );
+    }
+    toml
 }

@@ -34,14 +34,14 @@ pub(super) fn write_flows(directory: &Path, lines: usize) {
     }
 }
 
-/// Their numbers, queues and operators.
-pub(super) fn toml(lines: usize) -> String {
+/// Their numbers, answered as `answer` says, queues and operators.
+pub(super) fn toml(lines: usize, answer: &str) -> String {
     let mut toml = String::new();
     for line in 0..lines {
         let (dial, id) = (number(line), operator(line));
         let _ = write!(
             toml,
-            "[[number]]\ndial = \"{dial}\"\nflow = \"line-{line}.toml\"\nlanguage = \"it\"\n\
+            "[[number]]\ndial = \"{dial}\"\nflow = \"line-{line}.toml\"\nlanguage = \"it\"\nanswer = \"{answer}\"\n\
              [[queue]]\nname = \"line-{line}\"\nring = \"8s\"\nrona_pause = \"60s\"\n\
              [[operator]]\nid = \"{id}\"\npassword = \"{PASSWORD}\"\nqueues = [\"line-{line}\"]\nsign_in = \"registration\"\n"
         );
@@ -99,7 +99,7 @@ fn register(stream: &TcpStream, local: SocketAddr, id: &str) {
     let mut ask = |number: u32, proof: &str| {
         let text = format!(
             "REGISTER sip:{DOMAIN} SIP/2.0\r\nVia: SIP/2.0/TCP {local};branch=z9hG4bKline{number}x{port}\r\nMax-Forwards: 70\r\n\
-             From: <sip:{id}@{DOMAIN}>;tag=line\r\nTo: <sip:{id}@{DOMAIN}>\r\nCall-ID: line{id}\r\nCSeq: {number} REGISTER\r\n\
+             From: <sip:{id}@{DOMAIN}>;tag=line\r\nTo: <sip:{id}@{DOMAIN}>\r\nCall-ID: line{id}x{port}\r\nCSeq: {number} REGISTER\r\n\
              Contact: <sip:{id}@{local};transport=tcp>\r\nExpires: 300\r\n{proof}Content-Length: 0\r\n\r\n",
             port = local.port(),
         );

@@ -16,7 +16,8 @@
 //! `bare` (none of the headers below Call-ID and CSeq but those given).
 //! After a status to send: `sdp`, `tag=X` (another To tag), `INVITE` (the answer to the INVITE, not to what came last).
 //! After a status to receive: `INVITE`, `BYE` … (to the last such request, not to the last), `?` (it may fail to come),
-//! `auth` (a challenge that a later `auth` answers), `next=LABEL` (go on there). A step `: LABEL` is where.
+//! `auth` (a challenge that a later `auth` answers), `early` (it makes a dialog, though it is no 2xx), `next=LABEL` (go on there).
+//! A step `: LABEL` is where.
 //! `raw METHOD` sends the lines below it as they are, but for a `\\` that continues the line before it, `|` that stands for a blank
 //! line, and what [`Writer::raw`] replaces.
 
@@ -86,9 +87,11 @@ fn body(name: &str) -> String {
         "inactive" => audio("8 0 101", "[media_ip]", "a=inactive\n"),
         "nowhere" => audio("8 0 101", "0.0.0.0", ""),
         "alien" => audio("18", "[media_ip]", ""),
-        "digit=2" => "Signal=2\nDuration=160\n".to_owned(),
         "text" => "hello\n".to_owned(),
-        other => panic!("no body is named {other:?}"),
+        other => match other.strip_prefix("digit=") {
+            Some(key) => format!("Signal={key}\nDuration=160\n"),
+            None => panic!("no body is named {other:?}"),
+        },
     }
 }
 
@@ -146,6 +149,8 @@ struct Sent {
     uri: String,
     /// SIPp's name for its transaction.
     txn: String,
+    /// It went into a dialog.
+    within: bool,
 }
 
 #[derive(Default)]
@@ -248,6 +253,11 @@ impl<'a> Writer<'a> {
             } else {
                 format!("t{}", self.requests)
             },
+            within: if method == "CANCEL" {
+                invite.within
+            } else {
+                self.dialog
+            },
         }
     }
 
@@ -256,6 +266,8 @@ impl<'a> Writer<'a> {
         let tag = match step.value("tag") {
             Some("none") => String::new(),
             Some(tag) => format!(";tag={tag}"),
+            // "To … in the CANCEL request MUST be identical to those in the request being cancelled, including tags" (§9.1).
+            None if method == "CANCEL" && !sent.within => String::new(),
             None if self.dialog || method == "ACK" => "[peer_tag_param]".to_owned(),
             None => String::new(),
         };
@@ -341,6 +353,7 @@ impl<'a> Writer<'a> {
             cseq: 1,
             uri: "sip:[service]@[remote_ip]:[remote_port]".to_owned(),
             txn: String::new(),
+            within: false,
         };
         self.sent.insert(self.last, sent);
         let repeated = if step.has("once") || self.hurried {
@@ -402,9 +415,13 @@ impl<'a> Writer<'a> {
                 let _ = writeln!(self.out, "<recv response=\"{status}\" optional=\"true\"{txn}/>");
             }
         }
+        // A provisional response waited for may follow another.
+        if step.verb > "100" && step.verb.starts_with('1') && !step.has("?") {
+            let _ = writeln!(self.out, "<recv response=\"100\" optional=\"true\"{txn}/>");
+        }
         let confirms = invite && step.verb.starts_with('2');
         let mut attributes = format!("response=\"{}\"{txn}", step.verb);
-        if confirms {
+        if confirms || step.has("early") {
             attributes += " rrs=\"true\"";
             self.dialog = true;
         }

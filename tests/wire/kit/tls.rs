@@ -32,11 +32,18 @@ pub(crate) fn certificate(directory: &Path, name: &str, ip: IpAddr) -> PathBuf {
 
 /// Whether a server shows a certificate that somebody who believes this one accepts.
 pub(crate) fn is_believed(server: SocketAddr, certificate: &Path) -> bool {
+    is_believed_from(IpAddr::from([127, 0, 0, 1]), server, certificate)
+}
+
+/// The same for somebody at this address.
+pub(crate) fn is_believed_from(from: IpAddr, server: SocketAddr, certificate: &Path) -> bool {
     let client = Command::new("openssl")
         .args([
             "s_client",
             "-brief",
             "-verify_return_error",
+            "-bind",
+            &format!("{from}:0"),
             "-connect",
             &server.to_string(),
             "-CAfile",

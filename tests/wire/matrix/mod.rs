@@ -5,9 +5,11 @@
 mod callers;
 mod limits;
 mod operators;
+mod phones;
 mod proofs;
 mod refusals;
 mod registrar;
+mod unanswered;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -56,11 +58,12 @@ struct Item {
     name: &'static str,
     dial: &'static str,
     script: &'static str,
-    /// What the phone of the operator does whom the caller is waiting for; empty: there is none, and `dial` is dialled.
-    operator: &'static str,
+    /// What each phone of the operator does whom the caller is waiting for; empty: there is none. Without any, `dial` is
+    /// dialled.
+    phones: [&'static str; 2],
     /// The user part behind whose password the digest is made: `dial` is an operator's then, a new one each time.
     digest: Option<Digest>,
-    /// The outcomes of the call records it leaves, and what each record must hold besides.
+    /// The outcomes of the call records it leaves, and what each record must hold besides: several things with an `&` between.
     records: &'static [(&'static str, &'static str)],
     ways: &'static [Way],
     /// The last byte of its address, where it is not a caller's.
@@ -85,7 +88,7 @@ impl Item {
             name,
             dial,
             script,
-            operator: "",
+            phones: ["", ""],
             digest: None,
             records: &[("caller-hung-up", "")],
             ways: EVERY_WAY,
@@ -110,8 +113,13 @@ impl Item {
 
     /// A caller who waits for an operator, and what both do.
     const fn rung(name: &'static str, caller: &'static str, operator: &'static str) -> Item {
+        Item::rung_twice(name, caller, [operator, ""])
+    }
+
+    /// The same where the operator has two phones.
+    const fn rung_twice(name: &'static str, caller: &'static str, phones: [&'static str; 2]) -> Item {
         Item {
-            operator,
+            phones,
             ..Item::new(name, "", caller)
         }
     }
@@ -163,9 +171,9 @@ struct Run {
 impl Run {
     fn new(item: Item, way: Way, number: usize) -> Run {
         let caller = format!("39055{number:04}");
-        let (user, dial) = match (item.digest, item.operator) {
+        let (user, dial) = match (item.digest, item.phones) {
             (Some(_), _) => (line::operator(number), line::operator(number)),
-            (None, "") => (caller, item.dial.to_owned()),
+            (None, ["", _]) => (caller, item.dial.to_owned()),
             (None, _) => (caller, line::number(number)),
         };
         let host = if item.digest.is_some() {
@@ -190,7 +198,12 @@ impl Run {
     }
 
     fn play(&self, ground: &Ground, centre: SocketAddr) -> Result<(), String> {
-        let called = (!self.item.operator.is_empty()).then(|| self.operator(ground, centre));
+        let phones = (1..)
+            .zip(self.item.phones)
+            .filter(|(_, script)| !script.is_empty());
+        let called: Vec<_> = phones
+            .map(|(number, script)| self.phone(ground, centre, number, script))
+            .collect();
         let ip = ground.ip(self.host);
         let relay = (self.way == Way::Lossy).then(|| Relay::open(ip, centre, self.trouble));
         let port = free_port(ip);
@@ -206,9 +219,9 @@ impl Run {
             .as_ref()
             .map(|relay| relay.tally().lost.load(Ordering::Relaxed));
         verdict.map_err(|story| format!("{} ({lost:?} datagrams lost): {story}", self.name()))?;
-        if let Some((sipp, _line, directory)) = called {
+        for (number, (sipp, _line, directory)) in (1..).zip(called) {
             sipp.verdict(self.limit)
-                .map_err(|story| format!("{}, the operator: {story}", self.name()))?;
+                .map_err(|story| format!("{}, phone {number}: {story}", self.name()))?;
             self.was_asked_once(&directory)?;
         }
         self.came_often(&log)
@@ -249,13 +262,13 @@ impl Run {
         scenario.start(directory)
     }
 
-    /// The operator's phone: registered, and ready to be called.
-    fn operator(&self, ground: &Ground, centre: SocketAddr) -> (Sipp, Line, PathBuf) {
+    /// A phone of the operator's: registered, and ready to be called.
+    fn phone(&self, ground: &Ground, centre: SocketAddr, number: u32, script: &str) -> (Sipp, Line, PathBuf) {
         let id = line::operator(self.line);
         let ip = ground.ip(PHONE + (self.line % 100) as u8);
         let sipp = SocketAddr::new(ip, free_port(ip));
-        let directory = ground.subdirectory(&format!("{}-operator", self.name()));
-        let start = |end: &End| self.sipp(&directory, &id, self.item.operator, end);
+        let directory = ground.subdirectory(&format!("{}-phone-{number}", self.name()));
+        let start = |end: &End| self.sipp(&directory, &id, script, end);
         let end = |contact| End {
             local: sipp,
             contact,
@@ -418,7 +431,7 @@ fn has_records(calls: &[String], run: &Run) -> Result<(), String> {
     let agrees = found.len() == wanted.len()
         && found.iter().zip(wanted).all(|(line, (name, more))| {
             outcome(line).is_some_and(|outcome| name.split('|').any(|name| name == outcome))
-                && line.contains(more)
+                && more.split('&').all(|one| line.contains(one))
         });
     if agrees {
         return Ok(());

@@ -135,6 +135,172 @@ const SIGNS_IN: &[Item] = &[
     ),
 ];
 
+/// What §10.3 says of Contact, and what RFC 3327 and RFC 5626 add.
+const CONTACTS: &[Item] = &[
+    Item::proven(
+        "star_removes_them_all",
+        DOMAIN,
+        "
+        > REGISTER
+          Contact: <sip:[service]@[local_ip]:7>;q=0.2, <sip:[service]@[local_ip]:9>, <sip:[service]@[local_ip]:8>;q=0.9
+        < 401 auth
+        > REGISTER auth
+          Contact: <sip:[service]@[local_ip]:7>;q=0.2, <sip:[service]@[local_ip]:9>, <sip:[service]@[local_ip]:8>;q=0.9
+        < 200
+          ~ Contact: [^>]*:9>.*Contact: [^>]*:8>.*q=0.9.*Contact: [^>]*:7>.*q=0.2
+        > REGISTER
+          Contact: *
+          Expires: 0
+        < 401 auth
+        > REGISTER auth
+          Contact: *
+          Expires: 0
+        < 200
+          ! Contact:
+        > REGISTER
+        < 401 auth
+        > REGISTER auth
+        < 200
+          ! Contact:
+        ",
+    ),
+    Item::proven("star_without_expires", DOMAIN, "> REGISTER\n  Contact: *\n< 400"),
+    Item::proven(
+        "star_and_another",
+        DOMAIN,
+        "
+        > REGISTER
+          Contact: *, <sip:[service]@[local_ip]:7>
+          Expires: 0
+        < 400
+        ",
+    ),
+    Item::proven(
+        "preference_that_is_none",
+        DOMAIN,
+        "> REGISTER\n  Contact: <sip:[service]@[local_ip]:7>;q=1.5\n< 400",
+    ),
+    // "All of it or nothing" (§10.3, step 7).
+    Item::proven(
+        "one_of_two_too_brief",
+        DOMAIN,
+        "
+        > REGISTER
+          Contact: <sip:[service]@[local_ip]:7>;expires=90, <sip:[service]@[local_ip]:8>;expires=3
+        < 401 auth
+        > REGISTER auth
+          Contact: <sip:[service]@[local_ip]:7>;expires=90, <sip:[service]@[local_ip]:8>;expires=3
+        < 423
+          ~ Min-Expires: [1-9]
+        > REGISTER
+        < 401 auth
+        > REGISTER auth
+        < 200
+          ! Contact:
+        ",
+    ),
+    Item::proven(
+        "each_contact_has_its_own_lifetime",
+        DOMAIN,
+        "
+        > REGISTER
+          Expires: 100
+          Contact: <sip:[service]@[local_ip]:7>;expires=60, <sip:[service]@[local_ip]:8>
+        < 401 auth
+        > REGISTER auth
+          Expires: 100
+          Contact: <sip:[service]@[local_ip]:7>;expires=60, <sip:[service]@[local_ip]:8>
+        < 200
+          ~ :7>;expires=(60|59)
+          ~ :8>;expires=(100|99)
+        ",
+    ),
+    // "CSeq … lower … the update MUST be aborted and the request fails" (§10.3, step 7).
+    Item::proven(
+        "overtaken_by_a_newer_one",
+        DOMAIN,
+        "
+        > REGISTER cseq=10
+          Contact: <sip:[service]@[local_ip]:7>
+        < 401 auth
+        > REGISTER auth cseq=11
+          Contact: <sip:[service]@[local_ip]:7>
+        < 200
+        > REGISTER auth cseq=5
+          Contact: <sip:[service]@[local_ip]:7>;expires=0
+        < 500
+        > REGISTER auth cseq=12
+        < 200
+          ~ Contact: .*:7>
+        ",
+    ),
+    Item::proven(
+        "path_is_told_back",
+        DOMAIN,
+        "
+        > REGISTER
+          Require: path
+          Path: <sip:edge.example;lr>, <sip:core.example;lr>
+          Contact: <sip:[service]@[local_ip]:[contact_port]>
+        < 401 auth
+        > REGISTER auth
+          Require: path
+          Path: <sip:edge.example;lr>, <sip:core.example;lr>
+          Contact: <sip:[service]@[local_ip]:[contact_port]>
+        < 200
+          ~ Path: <sip:edge.example;lr>, <sip:core.example;lr>
+        ",
+    ),
+    // RFC 5626 §6: one flow of one instance has one binding, wherever the phone is now.
+    Item::proven(
+        "instance_moves",
+        DOMAIN,
+        "
+        > REGISTER
+          Supported: path, outbound
+          Contact: <sip:[service]@[local_ip]:7>;reg-id=1;+sip.instance=\"<urn:uuid:0c67446e-f1a1-11d9-94d3-000a95a0e128>\"
+        < 401 auth
+        > REGISTER auth
+          Supported: path, outbound
+          Contact: <sip:[service]@[local_ip]:7>;reg-id=1;+sip.instance=\"<urn:uuid:0c67446e-f1a1-11d9-94d3-000a95a0e128>\"
+        < 200
+          ~ Require: outbound
+          ~ \\+sip.instance=.<urn:uuid:0c67446e-f1a1-11d9-94d3-000a95a0e128>.;reg-id=1
+        > REGISTER
+          Supported: path, outbound
+          Contact: <sip:[service]@[local_ip]:8>;reg-id=1;+sip.instance=\"<urn:uuid:0c67446e-f1a1-11d9-94d3-000a95a0e128>\"
+        < 401 auth
+        > REGISTER auth
+          Supported: path, outbound
+          Contact: <sip:[service]@[local_ip]:8>;reg-id=1;+sip.instance=\"<urn:uuid:0c67446e-f1a1-11d9-94d3-000a95a0e128>\"
+        < 200
+          ~ :8>
+          ! :7>
+        > REGISTER
+          Supported: path, outbound
+          Contact: <sip:[service]@[local_ip]:9>;reg-id=2;+sip.instance=\"<urn:uuid:0c67446e-f1a1-11d9-94d3-000a95a0e128>\"
+        < 401 auth
+        > REGISTER auth
+          Supported: path, outbound
+          Contact: <sip:[service]@[local_ip]:9>;reg-id=2;+sip.instance=\"<urn:uuid:0c67446e-f1a1-11d9-94d3-000a95a0e128>\"
+        < 200
+          ~ :8>
+          ~ :9>
+        ",
+    ),
+    Item::proven(
+        "extension_required",
+        DOMAIN,
+        "
+        > REGISTER
+          Require: gruu, path
+          Contact: <sip:[service]@[local_ip]:7>
+        < 420
+          ~ Unsupported: gruu
+        ",
+    ),
+];
+
 const CALLS: &[Item] = &[
     Item::proven(
         "operator_calls_a_number",
@@ -184,7 +350,7 @@ const CALLS: &[Item] = &[
 
 #[test]
 fn phones_register_and_operators_call_with_their_password_over_udp_tcp_and_a_bad_network() {
-    let items = [SIGNS_IN, CALLS].concat();
+    let items = [SIGNS_IN, CONTACTS, CALLS].concat();
     let plan = Plan {
         lines: items.iter().map(|item| item.ways.len()).sum(),
         ..Plan::default()

@@ -51,7 +51,7 @@ pub(crate) struct Failure {
     pub(crate) purpose: Purpose,
     /// 408 for a timeout, 503 for a transport error (§8.1.3.1).
     pub(crate) status: Status,
-    /// A re-INVITE that somebody is at, for longer than one waits. It is still there, to be cancelled.
+    /// An INVITE that somebody is at, for longer than one waits. It is still there, to be cancelled.
     pub(crate) lingers: bool,
 }
 

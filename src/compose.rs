@@ -26,7 +26,14 @@ pub(crate) fn engine(config: &Config) -> engine::Configuration {
         max_wait: queue.max_wait,
         limit: queue.limit,
         nobody_after: queue.nobody_after,
-        announce_every: queue.announce_every,
+        announcing: engine::Announcing {
+            position: queue.announce.position(),
+            wait: queue.announce.wait(),
+            first: queue.announce_first,
+            every: queue.announce_every,
+            change: queue.announce_change,
+        },
+        talk: queue.talk,
     };
     let operator = |operator: &Operator| engine::OperatorSettings {
         id: operator.id.clone(),

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::config::duration::show;
-use crate::config::{Config, Look, Number, Operator, Queue};
+use crate::config::{Announce, Config, Look, Number, Operator, Queue};
 
 /// What a check found, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,16 +99,33 @@ fn queue_line(config: &Config, queue: &Queue) -> String {
     let operators: Vec<_> = operators.map(|operator| operator.id.as_str()).collect();
     let (ring, max_wait) = (show(queue.ring), show(queue.max_wait));
     let strategy = queue.strategy;
-    let announces = if queue.announce_every.is_zero() {
-        "announces once".to_owned()
-    } else {
-        format!("announces every {}", show(queue.announce_every))
-    };
+    let announces = announces(queue);
     format!(
         "  {} ({strategy}, ring {ring}, max wait {max_wait}, {announces}) → {}",
         queue.name,
         listed(&operators)
     )
+}
+
+fn announces(queue: &Queue) -> String {
+    let what = match queue.announce {
+        Announce::Both => "place and wait",
+        Announce::Wait => "the wait",
+        Announce::Position => "the place",
+        Announce::Nothing => return "announces nothing".to_owned(),
+    };
+    let mut text = format!("announces {what}");
+    if !queue.announce_first.is_zero() {
+        text += &format!(" after {}", show(queue.announce_first));
+    }
+    text += &match queue.announce_every {
+        Duration::ZERO => " once".to_owned(),
+        every => format!(" every {}", show(every)),
+    };
+    if !queue.announce_change.is_zero() {
+        text += &format!(" if it moved by {}", show(queue.announce_change));
+    }
+    text
 }
 
 fn operator_line(operator: &Operator) -> String {

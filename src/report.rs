@@ -1,4 +1,5 @@
-//! `pronto report promises`: each wait that a caller heard announced, held against the wait that came, per queue and day.
+//! `pronto report promises`: each wait that a caller heard announced, as it was said, held against the wait that came, per
+//! queue and day.
 //! It folds the ledger of a store, while the queue service runs or when it does not; anyone can check what we promise.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,7 +91,7 @@ fn error(book: &Book) -> String {
 fn table(books: &Books) -> String {
     let mut text = format!(
         "{:<12}  {:<10}  {:>6}  {:>8}  {:>6}  {:>8}  {:>8}  {:>8}  {:>7}\n",
-        "queue", "day", "heard", "answered", "left", "off by s", "over p50", "in p90", "broken"
+        "queue", "day", "heard", "answered", "left", "off by s", "over p50", "kept", "broken"
     );
     let percent = |part: u64, whole: u64| match whole {
         0 => "-".to_owned(),
@@ -115,7 +116,7 @@ fn table(books: &Books) -> String {
     let (heard, known, late) = (sum(|it| it.heard), sum(Book::known), sum(|it| it.late));
     let _ = writeln!(
         text,
-        "{heard} announced waits heard and closed, of {known} it is known whether they held: {} within their P90, {} broken \
+        "{heard} announced waits heard and closed, of {known} it is known whether they held: {} no longer than was said, {} broken \
          (more than 60 s later)",
         percent(known - late, known),
         sum(|it| it.broken)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pronto_types::link::{
     CallOutcome, Caller, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw,
-    RefuseReason,
+    RefuseReason, RiseReason,
 };
 use pronto_types::{
     AnnouncementId, CallId, GatewayName, InvalidName, Language, OfferId, OperatorId, PhoneNumber, QueueName,
@@ -356,12 +356,14 @@ pub fn directive(directive: &Directive) -> v1::QueueMessage {
             ticket,
             position,
             wait,
+            rise,
         } => queue_message::Message::Announce(v1::Announce {
             ticket: ticket.0,
             position: position.unwrap_or(0),
             announcement: announcement.0,
             p50: wait.map(|wait| duration(wait.p50)),
             p90: wait.map(|wait| duration(wait.p90)),
+            rise: rise.map(|reason| rise_to_wire(reason).into()),
         }),
         Directive::Offer {
             offer,
@@ -400,6 +402,10 @@ pub fn directive_from_wire(message: v1::QueueMessage) -> Result<Directive, WireE
             announcement: AnnouncementId(id(announce.announcement, "announcement")?),
             ticket: TicketId(id(announce.ticket, "ticket")?),
             position: Some(announce.position).filter(|position| *position != 0),
+            rise: announce
+                .rise
+                .map(|_| rise_from_wire(announce.rise()))
+                .transpose()?,
             wait: promise_from_wire(announce.p50, announce.p90)?,
         },
         queue_message::Message::Offer(offer) => Directive::Offer {
@@ -515,3 +521,6 @@ reasons!(exit_to_wire, exit_from_wire, ExitReason, v1::ExitReason, {
 
 #[cfg(test)]
 mod tests;
+reasons!(rise_to_wire, rise_from_wire, RiseReason, v1::RiseReason, {
+    FewerOperators, CallersAhead, LongerCalls, Unknown,
+});

@@ -18,7 +18,7 @@ mod wire;
 
 /// The form [`encode`] writes. To be raised with *every* change of `ledger.proto`, additions included: an older
 /// reader would pass over what it does not know and fold another state. [`decode`] goes on reading the forms before.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// The oldest form [`decode`] reads.
 const OLDEST: u16 = 1;
@@ -78,6 +78,9 @@ pub fn decode(version: u16, bytes: &[u8]) -> Result<Recorded, LedgerError> {
     if version < 3 {
         without_announcements(&mut wire);
     }
+    if version < 4 {
+        with_both_figures(&mut wire);
+    }
     let cause = wire.cause.map(|cause| {
         Ok::<_, LedgerError>(Cause {
             gateway: Wire::from_wire(cause.gateway, "cause.gateway")?,
@@ -98,6 +101,18 @@ fn without_announcements(wire: &mut v1::Fact) {
     if let Some(fact::Fact::Configured(configured)) = &mut wire.fact {
         for queue in &mut configured.queues {
             queue.announce_every = Some(pronto_proto::link::duration(Duration::ZERO));
+        }
+    }
+}
+
+/// Before version 4 position and wait were told, at once, and a talk was believed to last 4 minutes.
+fn with_both_figures(wire: &mut v1::Fact) {
+    let lasting = |seconds| Some(pronto_proto::link::duration(Duration::from_secs(seconds)));
+    if let Some(fact::Fact::Configured(configured)) = &mut wire.fact {
+        for queue in &mut configured.queues {
+            (queue.announce_position, queue.announce_wait) = (true, true);
+            (queue.announce_first, queue.announce_change) = (lasting(0), lasting(0));
+            queue.talk = lasting(240);
         }
     }
 }

@@ -38,8 +38,8 @@ pub use dial::normalise_dialled;
 pub use generated::generated_passwords;
 pub use report::{Look, Report};
 pub use settings::{
-    Answer, Config, Credential, Digest, Gateway, Listen, Media, Number, Operator, Queue, SignIn, Sip,
-    Strategy, Tls, Transport, Trunk,
+    Announce, Answer, Config, Credential, Digest, Gateway, Listen, Media, Number, Operator, Queue, SignIn,
+    Sip, Strategy, Tls, Transport, Trunk,
 };
 
 /// How `password_env` is looked up; `None` leaves it to the half that meets phones.

@@ -5,11 +5,12 @@ use std::time::Duration;
 use pronto_types::{OperatorId, QueueName, Secret};
 
 use super::Environment;
+use super::duration::show;
 use super::nearest::quoted;
 use super::problem::{Problem, Problems};
 use super::recording;
 use super::section::{Section, Table, Text, Wrong};
-use super::settings::{Credential, Operator, Queue, SignIn, Strategy};
+use super::settings::{Announce, Credential, Operator, Queue, SignIn, Strategy};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -30,7 +31,11 @@ pub(super) fn default_queue(name: QueueName) -> Queue {
         max_wait: 1800 * SECOND,
         limit: 1000,
         nobody_after: 30 * SECOND,
+        announce: Announce::Both,
+        announce_first: Duration::ZERO,
         announce_every: 60 * SECOND,
+        announce_change: Duration::ZERO,
+        talk: 240 * SECOND,
         record: false,
         consent: None,
     }
@@ -57,6 +62,12 @@ pub(super) fn read_queues(
             "longest-idle" => Ok(Strategy::LongestIdle),
             other => Err(Wrong::unknown(other, ["longest-idle"])),
         });
+        let announce = section.parsed("announce", "what a waiting caller is told", |text| {
+            let known = Announce::ALL.into_iter().find(|(name, _)| *name == text);
+            known
+                .map(|(_, announce)| announce)
+                .ok_or_else(|| Wrong::unknown(text, Announce::ALL.map(|(name, _)| name)))
+        });
         let recorded = recording::read(&mut section);
         // Without a name the rest is still checked, and nobody ever sees the stand-in.
         let default = default_queue(name.clone().unwrap_or_else(nameless));
@@ -68,7 +79,15 @@ pub(super) fn read_queues(
             max_wait: section.duration("max_wait", default.max_wait, SECOND..=DAY),
             limit: section.whole("limit", default.limit, 1..=10_000),
             nobody_after: section.duration("nobody_after", default.nobody_after, Duration::ZERO..=DAY),
+            announce: announce.unwrap_or_default(),
+            announce_first: section.duration("announce_first", default.announce_first, Duration::ZERO..=DAY),
             announce_every: section.duration("announce_every", default.announce_every, Duration::ZERO..=DAY),
+            announce_change: section.duration(
+                "announce_change",
+                default.announce_change,
+                Duration::ZERO..=DAY,
+            ),
+            talk: section.duration("talk", default.talk, SECOND..=DAY),
             record: recorded.record,
             consent: recorded
                 .consent
@@ -76,11 +95,36 @@ pub(super) fn read_queues(
                 .map(|(prompt, _)| prompt.as_str().into()),
             name: default.name,
         };
+        check_announcements(&mut section, &queue);
         section.finish();
         queues.extend(name.map(|_| queue));
         written.push(recorded);
     }
     (queues, written)
+}
+
+/// What is said of announcements that are never made.
+fn check_announcements(section: &mut Section<'_, '_>, queue: &Queue) {
+    if let Some(place) = section
+        .place("announce_change")
+        .filter(|_| !queue.announce.wait())
+    {
+        let message = "`announce_change` compares waits, and no wait is told";
+        let problem = Problem::error(place, message, "`announce` without the wait");
+        section
+            .problems
+            .push(problem.expected("`announce = \"wait\"` or `\"both\"` beside it"));
+    }
+    if let Some(place) = section
+        .place("announce_first")
+        .filter(|_| queue.announce_first >= queue.max_wait)
+    {
+        let message = "callers are sent on before they would be told anything";
+        let found = format!("`{}`", show(queue.announce_first));
+        let problem = Problem::warning(place, message, found);
+        let expected = format!("less than `max_wait`, {}", show(queue.max_wait));
+        section.problems.push(problem.expected(expected));
+    }
 }
 
 #[expect(clippy::expect_used, reason = "the name is a constant")]

@@ -261,14 +261,56 @@ pub struct Queue {
     /// `nobody_after`: with no operator signed in for this long, those who wait take the flow's `nobody` exit.
     /// Default `30s`, at most `24h`.
     pub nobody_after: Duration,
-    /// `announce_every`: how often a waiting caller is told position and wait, beginning with the joining. Default
-    /// `60s`, at most `24h`; `0s`: only at the joining.
+    /// `announce`: what a waiting caller is told. Default `both`.
+    pub announce: Announce,
+    /// `announce_first`: how long after the joining for the first time. Default `0s`, at most `24h`.
+    pub announce_first: Duration,
+    /// `announce_every`: how often after that. Default `60s`, at most `24h`; `0s`: only once.
     pub announce_every: Duration,
+    /// `announce_change`: again only if the time at which the caller expects to be answered has moved by so much. Default
+    /// `0s`, each time; at most `24h`.
+    pub announce_change: Duration,
+    /// `talk`: what a talk lasts on average, believed until talks have been seen. Default `4m`, `1s` to `24h`.
+    pub talk: Duration,
     /// `record`: whether talks are recorded, below `recordings` in the store's folder. Default `false`.
     pub record: bool,
     /// `consent`: the prompt that tells callers so before they take a place; only who heard it is recorded. Without it
     /// they are recorded untold, which is warned of.
     pub consent: Option<Arc<str>>,
+}
+
+/// What a waiting caller is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Announce {
+    /// `both`: position and wait.
+    #[default]
+    Both,
+    /// `wait`: from how many to how many minutes.
+    Wait,
+    /// `position`: the place in line.
+    Position,
+    /// `nothing`.
+    Nothing,
+}
+
+impl Announce {
+    /// Each, as it is written.
+    pub const ALL: [(&'static str, Announce); 4] = [
+        ("both", Announce::Both),
+        ("wait", Announce::Wait),
+        ("position", Announce::Position),
+        ("nothing", Announce::Nothing),
+    ];
+
+    /// Whether the position is told.
+    pub const fn position(self) -> bool {
+        matches!(self, Announce::Both | Announce::Position)
+    }
+
+    /// Whether the wait is told.
+    pub const fn wait(self) -> bool {
+        matches!(self, Announce::Both | Announce::Wait)
+    }
 }
 
 /// Who is offered the next caller.

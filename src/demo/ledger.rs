@@ -237,6 +237,7 @@ mod tests {
                 p50: Duration::from_secs(p50),
                 p90: Duration::from_secs(2 * p50),
             }),
+            rise: None,
         }
     }
 

@@ -35,9 +35,13 @@ fn books(directory: &Path) -> Books {
         let record = record.expect("a record");
         let fact = pronto_queue::ledger::decode(record.version, &record.bytes).expect("a fact");
         match fact.fact {
-            Fact::Announced { position, wait, .. } => announced.push(Announcement {
+            Fact::Announced {
+                position, wait, rise, ..
+            } => announced.push(Announcement {
                 position,
-                wait: wait.and_then(|wait| WaitRange::from_quantiles(wait.p50, wait.p90)),
+                rise,
+                wait: wait.and_then(|wait| wait.said()),
+                way_out: None,
             }),
             Fact::Heard { how, .. } => heard.push(how),
             _ => {}
@@ -77,7 +81,7 @@ fn spoken(words: &[Vec<i16>], audio: &Audio) -> f64 {
 fn told(rtp: &RtpEndpoint, since: Instant) -> Instant {
     let first = Announcement {
         position: Some(1),
-        wait: None,
+        ..Announcement::default()
     };
     let begun = rtp.wait_for_clip(&words(&first).concat(), since, SPOKEN);
     begun.expect("the caller is told the position")

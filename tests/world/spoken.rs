@@ -22,6 +22,8 @@ pub(crate) struct Said {
     pub(crate) announced: u64,
     /// Those that named a wait.
     pub(crate) waits: u64,
+    /// Those that were longer than before, and said why.
+    pub(crate) risen: u64,
     pub(crate) whole: u64,
     pub(crate) cut: u64,
 }
@@ -39,7 +41,7 @@ pub(crate) fn judge(world: &World) -> (Said, Option<String>) {
     (said, risen.or_else(|| unreported(world)))
 }
 
-/// "What we announce never rises silently."
+/// "What we announce never rises silently: a longer wait comes with its reason." Judged is what is said.
 fn rises(log: &[Recorded]) -> (Said, Option<String>) {
     let mut said = Said::default();
     let mut broken = None;
@@ -62,6 +64,7 @@ fn rises(log: &[Recorded]) -> (Said, Option<String>) {
                 ticket,
                 position,
                 wait,
+                rise,
             } => {
                 said.announced += 1;
                 said.waits += u64::from(wait.is_some());
@@ -73,12 +76,18 @@ fn rises(log: &[Recorded]) -> (Said, Option<String>) {
                 {
                     broken.get_or_insert(format!("fact {seq}: a position rose to {position:?}"));
                 }
-                let later = wait
-                    .zip(before.wait)
-                    .is_some_and(|(now, (told, then))| *at + now.p90 > then + told.p90 || now.p50 > told.p50);
-                if later {
-                    broken.get_or_insert(format!("fact {seq}: a wait rose to {wait:?}"));
+                let rose = wait.zip(before.wait).is_some_and(|(now, (told, then))| {
+                    let (Some(old), Some(new)) = (told.said(), now.said()) else {
+                        return true;
+                    };
+                    let later = *at + now.p90 > then + old.longest();
+                    later || new.low() > old.low() || new.high() > old.high()
+                });
+                if rose != rise.is_some() {
+                    let told = before.wait;
+                    broken.get_or_insert(format!("fact {seq}: {told:?} became {wait:?}, reason {rise:?}"));
                 }
+                said.risen += u64::from(rose);
                 before.position = position.or(before.position);
                 before.wait = wait.map(|wait| (wait, *at)).or(before.wait);
             }

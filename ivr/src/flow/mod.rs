@@ -11,6 +11,7 @@
 //! [support]                         # a queue: the caller waits in it, then talks
 //! queue = "support"
 //! keys = { 9 = "main" }             # at any moment while waiting
+//! way_out = "leave-a-message"       # says what the keys lead to, when the wait grows; omitted: "… or press nine …"
 //! timed_out = "sorry"               # this and the next two omitted: `all-busy`, then hangs up
 //! nobody = "sorry"
 //! failed = "sorry"
@@ -147,6 +148,7 @@ pub(crate) enum Kind {
     Queue {
         queue: QueueName,
         keys: Keys,
+        way_out: Option<Arc<str>>,
         exits: QueueExits,
     },
     HangUp,
@@ -187,6 +189,12 @@ impl Keys {
     /// Gives the key a target, and back the one it had.
     fn set(&mut self, digit: Digit, target: StateIndex) -> Option<StateIndex> {
         self.0[usize::from(digit.event())].replace(target)
+    }
+
+    /// The first key that leads somewhere and that every phone has.
+    pub(crate) fn first(&self) -> Option<Digit> {
+        let keys = (0..12).filter_map(Digit::from_event);
+        keys.into_iter().find(|key| self.target(*key).is_some())
     }
 
     fn targets(&self) -> impl Iterator<Item = StateIndex> {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -23,7 +24,15 @@ const KINDS: [(&str, &[&str]); 3] = [
     ),
     (
         "queue",
-        &["queue", "keys", "timed_out", "nobody", "failed", "ended"],
+        &[
+            "queue",
+            "keys",
+            "way_out",
+            "timed_out",
+            "nobody",
+            "failed",
+            "ended",
+        ],
     ),
 ];
 
@@ -324,6 +333,10 @@ impl<'a> Reader<'a> {
         let keys = section
             .get("keys")
             .map_or(Some(Keys::default()), |value| self.keys(value));
+        let way_out = match section.get("way_out") {
+            Some(value) => self.way_out(section, value, keys.as_ref()).map(Some),
+            None => Some(None),
+        };
         let [timed_out, nobody, failed, ended] =
             ["timed_out", "nobody", "failed", "ended"].map(|exit| self.exit(section, exit));
         let exits = QueueExits {
@@ -335,8 +348,28 @@ impl<'a> Reader<'a> {
         Some(Kind::Queue {
             queue: queue?,
             keys: keys?,
+            way_out: way_out?,
             exits,
         })
+    }
+
+    /// The prompt that says what the keys of a queue lead to.
+    fn way_out(
+        &mut self,
+        section: Section<'a>,
+        value: &'a Value<'a>,
+        keys: Option<&Keys>,
+    ) -> Option<Arc<str>> {
+        if keys.is_some_and(|keys| keys.targets().next().is_none()) {
+            let message = format!("queue {} offers a way out and has no keys", quoted(section.name));
+            let problem = Problem::new(self.key_span(section, "way_out"), message, "no `keys`");
+            self.problems
+                .push(problem.expected("`keys = { 9 = \"…\" }` beside it"));
+            return None;
+        }
+        let name: Arc<str> = self.name(value, "a prompt")?.into();
+        self.mentions.prompts.push((Arc::clone(&name), value.span()));
+        Some(name)
     }
 
     fn unknown_keys(&mut self, section: Section<'a>, of: &str, allowed: &[&str]) {

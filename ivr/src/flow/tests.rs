@@ -152,12 +152,12 @@ fn a_wrong_name_shows_where_it_stands_and_what_was_meant() {
     );
     assert_eq!(
         problem("[support]", "[support]\ntimedout = \"bye\""),
-        "timedout | a queue state has no `timedout` | `timedout` | one of `queue`, `keys`, `timed_out`, `nobody`, \
+        "timedout | a queue state has no `timedout` | `timedout` | one of `queue`, `keys`, `way_out`, `timed_out`, `nobody`, \
          `failed`, `ended` | timed_out"
     );
     assert_eq!(
         problem("[support]", "[support]\nnext = \"bye\""),
-        "next | `next` does not belong to a queue state | `next` | one of `queue`, `keys`, `timed_out`, `nobody`, \
+        "next | `next` does not belong to a queue state | `next` | one of `queue`, `keys`, `way_out`, `timed_out`, `nobody`, \
          `failed`, `ended` | -"
     );
     assert_eq!(
@@ -471,4 +471,21 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_way_out_of_a_queue_is_a_prompt_and_needs_a_key() {
+    let source = GOOD.replace(
+        "queue = \"support\"",
+        "queue = \"support\"\nkeys = { 9 = \"bye\" }\nway_out = \"leave-a-message\"",
+    );
+    let flow = Flow::parse(&source).unwrap();
+    assert!(named(&flow, &source).contains(&("leave-a-message", "\"leave-a-message\"")));
+    assert_eq!(
+        problem(
+            "queue = \"support\"",
+            "queue = \"support\"\nway_out = \"leave-a-message\""
+        ),
+        "way_out | queue `support` offers a way out and has no keys | no `keys` | `keys = { 9 = \"…\" }` beside it | -"
+    );
 }

@@ -76,3 +76,12 @@ pub enum Wish {
     /// A key led out of the queue: give up the place of the last [`Wish::Enqueue`] and cut its music.
     LeaveQueue,
 }
+
+/// How a waiting caller is told what else there is than to wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WayOut {
+    /// This key leads out of the queue.
+    Key(Digit),
+    /// This prompt of the flow says it.
+    Prompt(Arc<str>),
+}

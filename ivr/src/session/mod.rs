@@ -35,7 +35,7 @@ use std::time::Duration;
 use pronto_types::{Digit, Time};
 
 use crate::flow::{Flow, Kind, Prompts, StateIndex, Then};
-pub use contract::{Input, Outcome, Output, PlayId, Wish, WishId};
+pub use contract::{Input, Outcome, Output, PlayId, WayOut, Wish, WishId};
 pub use digits::DigitCount;
 use digits::Digits;
 
@@ -210,6 +210,21 @@ impl Session {
     /// What became of every digit so far.
     pub fn digits(&self) -> DigitCount {
         self.digits.count()
+    }
+
+    /// How a caller who waits can leave the queue; `None`: no key leads out, or they do not wait.
+    pub fn way_out(&self) -> Option<WayOut> {
+        let State::Queued { at, .. } = self.state else {
+            return None;
+        };
+        match &self.flow.state(at).kind {
+            Kind::Queue {
+                way_out: Some(prompt),
+                ..
+            } => Some(WayOut::Prompt(Arc::clone(prompt))),
+            Kind::Queue { keys, .. } => keys.first().map(WayOut::Key),
+            Kind::Say { .. } | Kind::Menu { .. } | Kind::HangUp => None,
+        }
     }
 
     fn pressed(&mut self, now: Time, digit: Digit) {

@@ -482,3 +482,23 @@ fn a_queue_that_always_refuses_is_not_asked_for_ever() {
     assert!(session.is_over());
     assert_eq!(asked, 50);
 }
+
+#[test]
+fn who_waits_can_be_told_the_way_out() {
+    let waiting = "0 start       > play 1 welcome
+         1 key 1       > stop, enqueue 1 support";
+    let session = Script::new(BUILTIN_FLOW).runs(waiting);
+    assert_eq!(session.way_out(), Digit::from_char('9').map(WayOut::Key));
+    let before = Script::new(BUILTIN_FLOW).runs("0 start > play 1 welcome");
+    assert_eq!(before.way_out(), None, "they do not wait");
+    let own = BUILTIN_FLOW.replacen("[support]", "[support]\nway_out = \"welcome\"", 1);
+    let session = Script::new(&own).runs(waiting);
+    assert_eq!(session.way_out(), Some(WayOut::Prompt("welcome".into())));
+    let none = BUILTIN_FLOW.replace("keys = { 9 = \"main\" }", "keys = { A = \"main\" }");
+    assert_ne!(none, BUILTIN_FLOW);
+    assert_eq!(
+        Script::new(&none).runs(waiting).way_out(),
+        None,
+        "no phone has that key"
+    );
+}

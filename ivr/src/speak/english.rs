@@ -1,6 +1,8 @@
 //! English: tens and units are words of their own (twenty-three), and `and` follows the hundreds.
 
-use super::wait::is_figure;
+use pronto_types::is_figure;
+use pronto_types::link::RiseReason;
+
 use super::{Phrase, WaitRange};
 
 const BELOW_TWENTY: [&str; 20] = [
@@ -103,6 +105,26 @@ pub(super) fn expect(wait: WaitRange) -> Phrase {
             Phrase::clip("wait.about", "Your expected wait is about").then(duration(low))
         }
         (low, high) => Phrase::clip("wait.between", "Your expected wait is between").then(ends(low, high)),
+    }
+}
+
+pub(super) fn because(reason: RiseReason) -> Phrase {
+    match reason {
+        RiseReason::FewerOperators => Phrase::clip(
+            "rise.operators",
+            "Your wait has become longer, because there are fewer operators now.",
+        ),
+        RiseReason::CallersAhead => Phrase::clip(
+            "rise.ahead",
+            "Your wait has become longer, because other callers come first.",
+        ),
+        RiseReason::LongerCalls => Phrase::clip(
+            "rise.calls",
+            "Your wait has become longer, because the present calls take longer than usual.",
+        ),
+        RiseReason::Unknown => {
+            Phrase::clip("rise.unknown", "Your wait is longer than expected. We are sorry.")
+        }
     }
 }
 

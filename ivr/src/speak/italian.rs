@@ -2,7 +2,9 @@
 //! its own before `uno` and `undici` but not before `otto` and `ottanta` (centouno, centotto), and a `tre` that ends a
 //! word is stressed (ventitré). Ordinals agree with *la persona*.
 
-use super::wait::is_figure;
+use pronto_types::is_figure;
+use pronto_types::link::RiseReason;
+
 use super::{Phrase, WaitRange};
 
 const BELOW_TWENTY: [&str; 20] = [
@@ -149,6 +151,26 @@ pub(super) fn expect(wait: WaitRange) -> Phrase {
             Phrase::clip("wait.about", "L'attesa prevista è di circa").then(duration(low))
         }
         (low, high) => Phrase::clip("wait.between", "L'attesa prevista è tra").then(ends(low, high)),
+    }
+}
+
+pub(super) fn because(reason: RiseReason) -> Phrase {
+    match reason {
+        RiseReason::FewerOperators => Phrase::clip(
+            "rise.operators",
+            "L'attesa si è allungata, perché gli operatori in servizio ora sono di meno.",
+        ),
+        RiseReason::CallersAhead => Phrase::clip(
+            "rise.ahead",
+            "L'attesa si è allungata, perché altre persone hanno la precedenza.",
+        ),
+        RiseReason::LongerCalls => Phrase::clip(
+            "rise.calls",
+            "L'attesa si è allungata, perché le telefonate in corso durano più del solito.",
+        ),
+        RiseReason::Unknown => {
+            Phrase::clip("rise.unknown", "L'attesa è più lunga del previsto. Ci scusiamo.")
+        }
     }
 }
 

@@ -14,28 +14,39 @@ mod italian;
 mod phrase;
 #[cfg(test)]
 mod tests;
-mod wait;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pronto_types::Language;
+use pronto_types::link::RiseReason;
+use pronto_types::{Digit, Language};
 
 pub use phrase::{PREFIX, Phrase};
-pub use wait::WaitRange;
+pub use pronto_types::{MOST_MINUTES, WaitRange};
 
 /// The greatest number, cardinal or ordinal, that is said.
 pub const MOST: u16 = 999;
-/// The longest wait that is said, in minutes.
-pub const MOST_MINUTES: u16 = 180;
 
-/// What a waiting caller is told: where they stand and how long it may take.
+/// Every reason why a wait is longer than it was.
+const REASONS: [RiseReason; 4] = [
+    RiseReason::FewerOperators,
+    RiseReason::CallersAhead,
+    RiseReason::LongerCalls,
+    RiseReason::Unknown,
+];
+
+/// What a waiting caller is told: where they stand and how long it may take; if that is longer than what they heard before,
+/// why, and how to do something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Announcement {
     /// 1 is the next to be answered. Zero and what lies beyond [`MOST`] is not said.
     pub position: Option<u32>,
+    /// Why the wait is longer than what was said before; `None`: it is not. Without a wait it is not said.
+    pub rise: Option<RiseReason>,
     /// The wait still to come.
     pub wait: Option<WaitRange>,
+    /// The key that leads out of the queue. The letters, which hardly any phone has, are not said.
+    pub way_out: Option<Digit>,
 }
 
 impl Announcement {
@@ -64,8 +75,12 @@ impl Announcement {
     fn sentences(&self, language: Language) -> Vec<Phrase> {
         let position = self.position.and_then(|position| u16::try_from(position).ok());
         let position = position.and_then(|position| stand(position, language));
+        let rise = self.rise.filter(|_| self.wait.is_some());
+        let rise = rise.map(|reason| because(reason, language));
         let wait = self.wait.map(|wait| expect(wait, language));
-        position.into_iter().chain(wait).collect()
+        let way_out = self.way_out.and_then(|key| lead_out(key, language));
+        let sentences = [position, rise, wait, way_out];
+        sentences.into_iter().flatten().collect()
     }
 }
 
@@ -104,6 +119,31 @@ fn stand(position: u16, language: Language) -> Option<Phrase> {
     Some(before.then(ordinal(position, language)?).then(after))
 }
 
+/// The sentence that says why a wait is longer than it was.
+fn because(reason: RiseReason, language: Language) -> Phrase {
+    match language {
+        Language::Italian => italian::because(reason),
+        Language::English => english::because(reason),
+    }
+}
+
+/// The sentence that says which key leads out of the queue.
+fn lead_out(key: Digit, language: Language) -> Option<Phrase> {
+    let (before, after) = match language {
+        Language::Italian => ("Può restare in linea, oppure premere", "per altre possibilità."),
+        Language::English => ("You can stay on the line, or press", "for other options."),
+    };
+    let key = match (key.as_char(), language) {
+        ('*', Language::Italian) => Phrase::clip("key.star", "asterisco"),
+        ('#', Language::Italian) => Phrase::clip("key.hash", "cancelletto"),
+        ('*', Language::English) => Phrase::clip("key.star", "star"),
+        ('#', Language::English) => Phrase::clip("key.hash", "hash"),
+        (digit, _) => cardinal(u16::try_from(digit.to_digit(10)?).ok()?, language)?,
+    };
+    let before = Phrase::clip("way-out", before);
+    Some(before.then(key).then(Phrase::clip("way-out.end", after)))
+}
+
 /// The sentence that says a wait.
 fn expect(wait: WaitRange, language: Language) -> Phrase {
     match language {
@@ -123,7 +163,11 @@ pub fn vocabulary(language: Language) -> impl Iterator<Item = (Arc<str>, String)
     let durations = (0..=MOST_MINUTES).filter_map(move |minutes| duration(minutes, language));
     let waits = WaitRange::all().map(move |wait| expect(wait, language));
     let mut clips = BTreeMap::new();
-    for phrase in numbers.chain(durations).chain(waits) {
+    let reasons = REASONS.into_iter().map(move |reason| because(reason, language));
+    let keys = (0..16).filter_map(Digit::from_event);
+    let ways_out = keys.filter_map(move |key| lead_out(key, language));
+    let phrases = numbers.chain(durations).chain(waits);
+    for phrase in phrases.chain(reasons).chain(ways_out) {
         for (name, text) in phrase.clips() {
             if !clips.contains_key(name) {
                 clips.insert(Arc::clone(name), text.to_owned());

@@ -35,7 +35,11 @@ fn durations(language: Language) -> Vec<String> {
 fn wait(low: u16, high: u16, language: Language) -> String {
     let wait = WaitRange::new(low, high);
     assert!(wait.is_some(), "{low} to {high}");
-    Announcement { position: None, wait }.text(language)
+    Announcement {
+        wait,
+        ..Announcement::default()
+    }
+    .text(language)
 }
 
 fn announcements() -> impl Iterator<Item = Announcement> {
@@ -44,8 +48,21 @@ fn announcements() -> impl Iterator<Item = Announcement> {
     let by_wait = waits.map(|wait| Announcement {
         position: Some(7),
         wait,
+        ..Announcement::default()
     });
-    by_wait.chain(positions.map(|position| Announcement { position, wait: None }))
+    let by_position = positions.map(|position| Announcement {
+        position,
+        ..Announcement::default()
+    });
+    let risen = REASONS.into_iter().flat_map(|reason| {
+        (0..=15).map(move |key| Announcement {
+            position: None,
+            rise: Some(reason),
+            wait: WaitRange::new(2, 4),
+            way_out: Digit::from_event(key),
+        })
+    });
+    by_wait.chain(by_position).chain(risen)
 }
 
 /// What is left of a text when neither spaces, hyphens nor full stops count.
@@ -120,8 +137,8 @@ fn different_things_are_said_differently() {
         let clips = |announcement: Announcement| announcement.clips(language);
         let waits = WaitRange::all().map(|wait| {
             clips(Announcement {
-                position: None,
                 wait: Some(wait),
+                ..Announcement::default()
             })
         });
         let waits: Vec<_> = waits.collect();
@@ -141,7 +158,11 @@ fn what_cannot_be_said_is_not_said() {
         assert_eq!(ordinal(MOST + 1, language), None);
         assert_eq!(duration(MOST_MINUTES + 1, language), None);
         for position in [None, Some(0), Some(1_000), Some(65_537), Some(u32::MAX)] {
-            let announcement = Announcement { position, wait: None };
+            let announcement = Announcement {
+                position,
+                rise: Some(RiseReason::Unknown),
+                ..Announcement::default()
+            };
             assert_eq!(announcement.clips(language), [], "{position:?}");
             assert_eq!(announcement.text(language), "", "{position:?}");
         }

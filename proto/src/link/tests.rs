@@ -131,12 +131,20 @@ fn directives() -> Vec<Directive> {
         p50: Duration::from_millis(90_500),
         p90: Duration::from_secs(180),
     };
-    for (position, wait) in [(Some(3), None), (None, Some(promise)), (Some(1), Some(promise))] {
+    use RiseReason as R;
+    for (position, wait, rise) in [
+        (Some(3), None, None),
+        (None, Some(promise), Some(R::FewerOperators)),
+        (Some(1), Some(promise), Some(R::CallersAhead)),
+        (Some(1), Some(promise), Some(R::LongerCalls)),
+        (Some(1), Some(promise), Some(R::Unknown)),
+    ] {
         directives.push(Directive::Announce {
             announcement: AnnouncementId(812),
             ticket,
             position,
             wait,
+            rise,
         });
     }
     use ExitReason as E;

@@ -7,9 +7,11 @@ mod language;
 pub mod link;
 mod personal;
 mod time;
+mod wait;
 
 pub use digit::Digit;
 pub use id::{AnnouncementId, CallId, GatewayName, InvalidName, OfferId, OperatorId, QueueName, TicketId};
 pub use language::Language;
 pub use personal::{PhoneNumber, Secret};
 pub use time::Time;
+pub use wait::{MOST_MINUTES, WaitRange, is_figure};

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use crate::{AnnouncementId, CallId, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId};
+use crate::{
+    AnnouncementId, CallId, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId, WaitRange,
+};
 
 /// One line of a gateway's journal: something the gateway saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,6 +142,26 @@ pub struct Promise {
     pub p90: Duration,
 }
 
+impl Promise {
+    /// As the caller hears it; `None`: it cannot be said. What is kept or broken is this.
+    pub fn said(&self) -> Option<WaitRange> {
+        WaitRange::from_quantiles(self.p50, self.p90)
+    }
+}
+
+/// Why a caller is told a longer wait than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RiseReason {
+    /// Fewer operators are there for the queue.
+    FewerOperators,
+    /// Others have come before this caller: an offer that came to nothing, a place regained.
+    CallersAhead,
+    /// Most talks that go on have lasted longer than talks usually do.
+    LongerCalls,
+    /// None of these.
+    Unknown,
+}
+
 /// Who calls. Personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -206,7 +228,7 @@ pub enum CallOutcome {
 /// What the queue asks of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Directive {
-    /// Tell the caller how things stand: never more than one of the two is missing.
+    /// Tell the caller how things stand: position, wait or both.
     Announce {
         /// For the report of its end.
         announcement: AnnouncementId,
@@ -216,6 +238,8 @@ pub enum Directive {
         position: Option<u32>,
         /// The wait still to come; `None`: not to be spoken.
         wait: Option<Promise>,
+        /// Why it is longer than what this caller was told; `None`: it is not.
+        rise: Option<RiseReason>,
     },
     /// A grant to connect the ticket with the operator within the ring time.
     Offer {

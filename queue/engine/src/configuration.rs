@@ -83,13 +83,50 @@ pub struct QueueSettings {
     /// How long callers go on waiting after the last operator of the queue has signed out, whenever they joined. A caller
     /// who joins later, or where nobody has ever been signed in, takes the `nobody` exit at once.
     pub nobody_after: Duration,
-    /// How often a waiting caller is told position and wait, after the first time at the joining; zero: only then.
-    pub announce_every: Duration,
+    /// What a waiting caller is told, and when.
+    pub announcing: Announcing,
+    /// What a talk is believed to last before any was seen.
+    pub talk: Duration,
+}
+
+/// What a waiting caller is told, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announcing {
+    /// Whether the position.
+    pub position: bool,
+    /// Whether the wait.
+    pub wait: bool,
+    /// For the first time so long after the joining.
+    pub first: Duration,
+    /// Then so often; zero: only once.
+    pub every: Duration,
+    /// And then only if the time at which the caller expects to be answered has moved by so much; zero: each time.
+    pub change: Duration,
+}
+
+impl Default for Announcing {
+    /// Position and wait, at once and every 60 s.
+    fn default() -> Self {
+        Announcing {
+            position: true,
+            wait: true,
+            first: Duration::ZERO,
+            every: Duration::from_secs(60),
+            change: Duration::ZERO,
+        }
+    }
+}
+
+impl Announcing {
+    /// Whether anything is ever told.
+    pub fn speaks(&self) -> bool {
+        self.position || self.wait
+    }
 }
 
 impl QueueSettings {
     /// A queue with the defaults: longest idle, ring 15 s, RONA pause 30 s, wrap-up 10 s, max wait 30 min, limit
-    /// 10,000, nobody after 30 s, announcements every 60 s.
+    /// 10,000, nobody after 30 s, announcements every 60 s, talks of 4 min.
     pub fn new(name: QueueName) -> Self {
         QueueSettings {
             name,
@@ -100,7 +137,8 @@ impl QueueSettings {
             max_wait: Duration::from_secs(30 * 60),
             limit: 10_000,
             nobody_after: Duration::from_secs(30),
-            announce_every: Duration::from_secs(60),
+            announcing: Announcing::default(),
+            talk: Duration::from_secs(240),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use pronto_types::link::{
-    CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason,
+    CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason, RiseReason,
 };
 use pronto_types::{
     AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
@@ -328,8 +328,8 @@ pub enum Fact {
         flaw: Option<RecordingFlaw>,
     },
 
-    /// A waiting caller is told how things stand; its id is this fact's sequence. Never more than one of the two is
-    /// missing, and neither is worse than what the same caller was told before.
+    /// A waiting caller is told how things stand; its id is this fact's sequence. Position, wait or both; the position
+    /// is never worse than what the same caller was told before, and a wait only with the reason.
     Announced {
         /// To whom.
         ticket: TicketId,
@@ -337,6 +337,8 @@ pub enum Fact {
         position: Option<u32>,
         /// The wait still to come; `None`: it is not spoken.
         wait: Option<Promise>,
+        /// Why it is longer than what the caller was told before; `None`: it is not.
+        rise: Option<RiseReason>,
     },
     /// An announcement is over.
     Heard {

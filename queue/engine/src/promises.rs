@@ -1,4 +1,5 @@
 //! The promise ledger: each wait a caller *heard*, held against the wait that came. A fold of the ledger's facts, by itself.
+//! What is judged is the range as it was said, in whole minutes: that is what the caller was promised.
 //!
 //! ```text
 //!   Joined ─► Announced ─► Heard (whole) ─┬─ Answered ────────────► closed: came so long after it was said
@@ -9,12 +10,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use pronto_types::link::{Hearing, Promise};
-use pronto_types::{AnnouncementId, QueueName, TicketId, Time};
+use pronto_types::{AnnouncementId, QueueName, TicketId, Time, WaitRange};
 
 use crate::fact::{Fact, Recorded};
 use crate::limits;
 
-/// A promise is broken when the caller is answered more than so long after the P90 that was heard.
+/// A promise is broken when the caller is answered more than so long after the longest wait that was heard.
 pub const BROKEN: Duration = Duration::from_secs(60);
 
 /// In microseconds.
@@ -36,14 +37,24 @@ pub struct Closed {
 }
 
 impl Closed {
-    /// Longer than the P90. Of who left earlier nobody knows.
-    pub fn late(&self) -> bool {
-        self.came > self.promise.p90
+    /// The longest wait that was named: the P90, rounded up as it was said.
+    pub fn longest(&self) -> Duration {
+        self.promise.said().map_or(self.promise.p90, WaitRange::longest)
     }
 
-    /// Longer than the P90 by more than [`BROKEN`].
+    /// The shorter figure that was named: the P50, rounded up as it was said.
+    pub fn median(&self) -> Duration {
+        self.promise.said().map_or(self.promise.p50, WaitRange::median)
+    }
+
+    /// Longer than what was named. Of who left earlier nobody knows.
+    pub fn late(&self) -> bool {
+        self.came > self.longest()
+    }
+
+    /// Longer than what was named by more than [`BROKEN`].
     pub fn broken(&self) -> bool {
-        self.came > self.promise.p90.saturating_add(BROKEN)
+        self.came > self.longest().saturating_add(BROKEN)
     }
 }
 
@@ -54,15 +65,15 @@ pub struct Book {
     pub heard: u64,
     /// Closed by an operator's answer.
     pub answered: u64,
-    /// Closed by the caller's leaving, before the P90 had passed: they might have been kept.
+    /// Closed by the caller's leaving, before the longer figure had passed: they might have been kept.
     pub left: u64,
-    /// Whoever was answered later than the P50 that was heard.
+    /// Whoever was answered later than the shorter figure that was heard (the P50, as it was said).
     pub over_p50: u64,
-    /// Whoever was answered, or still waited, later than the P90 that was heard.
+    /// Whoever was answered, or still waited, later than the longer one (the P90, as it was said).
     pub late: u64,
     /// Of these, by more than [`BROKEN`].
     pub broken: u64,
-    /// Over those answered: how far the wait was from the P50, summed.
+    /// Over those answered: how far the wait was from the P50 of the forecast, before it was rounded, summed.
     pub error: Duration,
 }
 
@@ -74,7 +85,7 @@ impl Book {
         self.broken += u64::from(closed.broken());
         if closed.answered {
             self.answered += 1;
-            self.over_p50 += u64::from(closed.came > closed.promise.p50);
+            self.over_p50 += u64::from(closed.came > closed.median());
             let off = closed.came.abs_diff(closed.promise.p50);
             self.error = self.error.saturating_add(off);
         } else {
@@ -87,7 +98,7 @@ impl Book {
         self.heard - self.left
     }
 
-    /// The share of those known that held their P90; `None` without any. Nine of ten should.
+    /// The share of those known that held what was said; `None` without any. Nine of ten should.
     pub fn coverage(&self) -> Option<f64> {
         let known = self.known();
         (known > 0).then(|| (known - self.late) as f64 / known as f64)
@@ -227,9 +238,10 @@ mod tests {
                 ticket: TicketId(7),
                 position: None,
                 wait: Some(Promise {
-                    p50: secs(60),
+                    p50: secs(59),
                     p90: secs(100),
                 }),
+                rise: None,
             },
             Fact::Heard {
                 announcement: AnnouncementId(2),
@@ -278,12 +290,14 @@ mod tests {
 
     #[test]
     fn what_was_heard_is_closed_by_the_answer() {
-        // Answered 90, 105 and 165 s after it was said: in time, late, broken.
+        // "Between one and two minutes". Answered after 40 s, 90 s, 110 s (later than the P90 of 100 s, and not later than
+        // was said), 125 s and 185 s: in time thrice, late, broken.
         for (at, over_p50, late, broken, off) in [
-            (50, 0, 0, 0, 20),
-            (100, 1, 0, 0, 30),
-            (115, 1, 1, 0, 45),
-            (175, 1, 1, 1, 105),
+            (50, 0, 0, 0, 19),
+            (100, 1, 0, 0, 31),
+            (120, 1, 0, 0, 51),
+            (135, 1, 1, 0, 66),
+            (195, 1, 1, 1, 126),
         ] {
             let book = book(told(Hearing::Whole), at, true);
             let expected = Book {

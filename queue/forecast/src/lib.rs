@@ -111,6 +111,32 @@ impl Forecaster {
         known.is_none_or(|&known| self.calibrations[known].iter().all(Calibration::holds))
     }
 
+    /// Operators who serve this queue and are ready, on a call or finishing one.
+    pub fn present(&self, queue: &QueueName) -> usize {
+        let known = self.floor.names.get(queue);
+        known.map_or(0, |&known| self.floor.queues[known].present)
+    }
+
+    /// Whether most talks of the operators who serve this queue have lasted longer than such talks usually do. Of exponential
+    /// talks a share of 1/e has; that more than half have is news.
+    pub fn talks_run_long(&self, now: Time, queue: &QueueName) -> bool {
+        let Some(&queue) = self.floor.names.get(queue) else {
+            return false;
+        };
+        let (now, mut talks, mut long) = (seconds(now).max(self.now), 0, 0);
+        for &operator in &self.floor.family(queue).operators {
+            let operator = &self.floor.operators[operator];
+            let Some(cycle) = operator.cycle.filter(|_| operator.queues.contains(&queue)) else {
+                continue;
+            };
+            if let (Some(answered), None) = (cycle.answered_at, cycle.ended_at) {
+                talks += 1;
+                long += usize::from(now - answered > self.learned[cycle.queue].talk.mean());
+            }
+        }
+        2 * long > talks
+    }
+
     fn wait_of(&self, now: f64, queue: usize, rank: Rank) -> Option<Wait> {
         let line = self.floor.queues.get(queue)?;
         let ring = self.ring(queue, 0.0);

@@ -1,6 +1,6 @@
 //! The table of facts: which field of the engine's is which field of the message. Both directions are made from it.
 
-use pronto_engine::{Configuration, Fact, OperatorSettings, QueueSettings};
+use pronto_engine::{Announcing, Configuration, Fact, OperatorSettings, QueueSettings};
 use pronto_proto::link::duration;
 use pronto_proto::v1::fact::{self, configured};
 
@@ -108,7 +108,7 @@ facts! {
 
     Noted { reason };
 
-    Announced { ticket, position, wait };
+    Announced { ticket, position, wait, rise };
     Heard { announcement, ticket, how };
     Recorded { call, ticket, file, flaw } lengths { duration };
 }
@@ -159,7 +159,8 @@ fn queue_to_wire(queue: &QueueSettings) -> configured::QueueSettings {
         max_wait,
         limit,
         nobody_after,
-        announce_every,
+        announcing,
+        talk,
     } = queue;
     configured::QueueSettings {
         name: name.to_wire(),
@@ -170,7 +171,12 @@ fn queue_to_wire(queue: &QueueSettings) -> configured::QueueSettings {
         max_wait: Some(duration(*max_wait)),
         limit: u64::try_from(*limit).unwrap_or(u64::MAX),
         nobody_after: Some(duration(*nobody_after)),
-        announce_every: Some(duration(*announce_every)),
+        announce_every: Some(duration(announcing.every)),
+        announce_position: announcing.position,
+        announce_wait: announcing.wait,
+        announce_first: Some(duration(announcing.first)),
+        announce_change: Some(duration(announcing.change)),
+        talk: Some(duration(*talk)),
     }
 }
 
@@ -184,7 +190,14 @@ fn queue_from_wire(wire: configured::QueueSettings) -> Result<QueueSettings, Led
         max_wait: length!(wire.max_wait, name!(QueueSettings, max_wait)),
         limit: usize::try_from(wire.limit).map_err(|_| LedgerError::Invalid(name!(QueueSettings, limit)))?,
         nobody_after: length!(wire.nobody_after, name!(QueueSettings, nobody_after)),
-        announce_every: length!(wire.announce_every, name!(QueueSettings, announce_every)),
+        announcing: Announcing {
+            position: wire.announce_position,
+            wait: wire.announce_wait,
+            first: length!(wire.announce_first, name!(QueueSettings, announce_first)),
+            every: length!(wire.announce_every, name!(QueueSettings, announce_every)),
+            change: length!(wire.announce_change, name!(QueueSettings, announce_change)),
+        },
+        talk: length!(wire.talk, name!(QueueSettings, talk)),
     })
 }
 

@@ -7,7 +7,7 @@ use pronto_engine::{
     WithdrawReason,
 };
 use pronto_types::link::{
-    CallOutcome, ExitReason, Hearing, LeaveReason, Promise, RecordingFlaw, RefuseReason,
+    CallOutcome, ExitReason, Hearing, LeaveReason, Promise, RecordingFlaw, RefuseReason, RiseReason,
 };
 use pronto_types::{AnnouncementId, Language, TicketId, Time};
 use proptest::prelude::*;
@@ -112,6 +112,7 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
             p50: Duration::new(90, 500_000_000),
             p90: Duration::from_secs(240),
         }),
+        rise: Some(RiseReason::LongerCalls),
     };
     let heard = Fact::Heard {
         announcement: AnnouncementId(813),
@@ -154,7 +155,11 @@ fn a_ledger_of_version_1_is_read_as_it_was() {
     let facts: Vec<Fact> = golden.iter().map(|fact| decode(1, fact).unwrap().fact).collect();
     let mut silent = configuration();
     for queue in &mut silent.queues {
-        queue.announce_every = Duration::ZERO;
+        queue.announcing = pronto_engine::Announcing {
+            every: Duration::ZERO,
+            ..pronto_engine::Announcing::default()
+        };
+        queue.talk = Duration::from_secs(240);
     }
     assert!(matches!(
         facts[0],
@@ -168,7 +173,7 @@ fn a_ledger_of_version_1_is_read_as_it_was() {
     let silent_too = decode(2, &golden[2]).unwrap();
     assert_eq!(silent_too.fact, facts[2]);
     let missing = decode(VERSION, &golden[2]);
-    assert_eq!(missing, Err(LedgerError::Missing("QueueSettings.announce_every")));
+    assert_eq!(missing, Err(LedgerError::Missing("QueueSettings.announce_first")));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use pronto_engine::{
 use pronto_proto::link::duration;
 use pronto_proto::v1::{self, fact};
 use pronto_types::link::{
-    CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason,
+    CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason, RiseReason,
 };
 use pronto_types::{
     AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
@@ -294,6 +294,7 @@ reasons! {
     UnreachableReason = fact::UnreachableReason { Reported, Expired, Superseded }
     NoteReason = fact::NoteReason { UnknownTicket, UnknownOffer, UnknownOperator, Stale, UnknownAnnouncement }
     Hearing = v1::Hearing { Whole, Cut }
+    RiseReason = v1::RiseReason { FewerOperators, CallersAhead, LongerCalls, Unknown }
     Strategy = fact::configured::Strategy { LongestIdle }
     SignIn = fact::configured::SignIn { Registration }
 }

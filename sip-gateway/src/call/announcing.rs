@@ -12,9 +12,9 @@
 
 use std::time::Duration;
 
-use pronto_ivr::speak;
+use pronto_ivr::{WayOut, speak};
 use pronto_media as media;
-use pronto_types::link::{Event, Hearing, Promise};
+use pronto_types::link::{Event, Hearing, Promise, RiseReason};
 use pronto_types::{AnnouncementId, TicketId, Time};
 
 use super::Gateway;
@@ -26,19 +26,22 @@ const ANNOUNCEMENT: u64 = 1 << 63;
 const REPORT: Duration = Duration::from_secs(2);
 
 impl Gateway {
-    /// The queue says how things stand.
+    /// The queue says how things stand: position, wait, and why it is longer than before.
     pub(super) fn announce(
         &mut self,
         now: Time,
         announcement: AnnouncementId,
         ticket: TicketId,
-        position: Option<u32>,
-        wait: Option<Promise>,
+        (position, wait, rise): (Option<u32>, Option<Promise>, Option<RiseReason>),
     ) {
         let begun = match self.tickets.get(&ticket).copied() {
             Some(id) => {
-                let wait = wait.and_then(|wait| speak::WaitRange::from_quantiles(wait.p50, wait.p90));
-                let words = speak::Announcement { position, wait };
+                let words = speak::Announcement {
+                    position,
+                    rise,
+                    wait: wait.and_then(|wait| wait.said()),
+                    way_out: None,
+                };
                 let mut begun = false;
                 self.with_call(now, id, |gateway, call| {
                     begun = gateway.speak(now, call, announcement, words);
@@ -58,7 +61,7 @@ impl Gateway {
         now: Time,
         call: &mut Call,
         announcement: AnnouncementId,
-        words: speak::Announcement,
+        mut words: speak::Announcement,
     ) -> bool {
         let Place::Waiting(place) = &call.place else {
             return false;
@@ -67,8 +70,17 @@ impl Gateway {
             return false;
         }
         let ticket = place.id;
-        let names = words.clips(call.language).into_iter();
+        // Whoever hears that it takes longer hears what else they can do.
+        let way_out = words.rise.and_then(|_| call.flow.way_out());
+        if let Some(WayOut::Key(key)) = &way_out {
+            words.way_out = Some(*key);
+        }
+        let mut names = words.clips(call.language);
+        if let Some(WayOut::Prompt(prompt)) = way_out {
+            names.push(prompt);
+        }
         let clips: Vec<media::Clip> = names
+            .into_iter()
             .filter_map(|name| self.settings.prompts.clip(call.language, &name))
             .collect();
         if clips.is_empty() {

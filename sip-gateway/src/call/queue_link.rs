@@ -29,7 +29,8 @@ impl Gateway {
                 ticket,
                 position,
                 wait,
-            } => self.announce(now, announcement, ticket, position, wait),
+                rise,
+            } => self.announce(now, announcement, ticket, (position, wait, rise)),
             Directive::Offer {
                 offer,
                 ticket,

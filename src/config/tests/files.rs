@@ -27,8 +27,8 @@ fn the_example_is_right_and_its_summary_says_what_leads_where() {
   +39800123456 (it) → flows/support.toml → support, sales
   801 (en) → flows/support.toml → support, sales
 queues
-  support (longest-idle, ring 15s, max wait 30m, announces every 1m) → 101, 102
-  sales (longest-idle, ring 20s, max wait 30m, announces every 1m) → 102, 103
+  support (longest-idle, ring 15s, max wait 30m, announces place and wait every 1m) → 101, 102
+  sales (longest-idle, ring 20s, max wait 30m, announces place and wait every 1m) → 102, 103
 operators
   101 takes support
   102 takes support, sales

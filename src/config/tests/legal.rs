@@ -6,7 +6,7 @@ use std::time::Duration;
 use pronto_types::{Language, QueueName};
 
 use super::{Folder, SUPPORT, read};
-use crate::config::{Config, Credential, Digest, SignIn, Strategy, Transport};
+use crate::config::{Announce, Config, Credential, Digest, SignIn, Strategy, Transport};
 
 /// Every key there is but the folder of prompts, none with its default.
 pub(super) const CENTRE: &str = r#"
@@ -59,7 +59,11 @@ wrap_up = "0s"
 max_wait = "2h"
 limit = 12
 nobody_after = "3s"
+announce = "wait"
+announce_first = "7s"
 announce_every = "45s"
+announce_change = "2m"
+talk = "90s"
 record = true
 consent = "goodbye"
 [[operator]]
@@ -160,9 +164,16 @@ fn every_key_of_numbers_queues_and_operators_arrives() {
         queue.wrap_up,
         queue.max_wait,
         queue.nobody_after,
+        queue.announce_first,
         queue.announce_every,
+        queue.announce_change,
+        queue.talk,
     ];
-    assert_eq!(durations, [20, 60, 0, 7200, 3, 45].map(Duration::from_secs));
+    assert_eq!(
+        durations,
+        [20, 60, 0, 7200, 3, 7, 45, 120, 90].map(Duration::from_secs)
+    );
+    assert_eq!(queue.announce, Announce::Wait);
     assert_eq!(queue.limit, 12);
     assert_eq!((queue.record, queue.consent.as_deref()), (true, Some("goodbye")));
     let [one, two, three] = config.operators.as_slice() else {

@@ -178,6 +178,7 @@ fn an_english_caller_hears_the_place_and_the_wait() {
         Announcement {
             position: Some(position),
             wait,
+            ..Announcement::default()
         }
         .text(EN)
     };
@@ -192,6 +193,7 @@ fn an_english_caller_hears_the_place_and_the_wait() {
     let clips = Announcement {
         position: Some(23),
         wait: WaitRange::new(2, 4),
+        ..Announcement::default()
     }
     .clips(EN);
     let clips: Vec<_> = clips.iter().map(|clip| &**clip).collect();
@@ -207,4 +209,46 @@ fn an_english_caller_hears_the_place_and_the_wait() {
             "speak.and-minutes.4",
         ]
     );
+}
+
+#[test]
+fn an_english_caller_hears_why_it_takes_longer_and_what_else_there_is() {
+    let text = |rise, key| {
+        Announcement {
+            rise: Some(rise),
+            wait: WaitRange::new(4, 6),
+            way_out: Digit::from_char(key),
+            ..Announcement::default()
+        }
+        .text(EN)
+    };
+    let wait = "Your expected wait is between four and six minutes.";
+    for (reason, why) in [
+        (
+            RiseReason::FewerOperators,
+            "Your wait has become longer, because there are fewer operators now.",
+        ),
+        (
+            RiseReason::CallersAhead,
+            "Your wait has become longer, because other callers come first.",
+        ),
+        (
+            RiseReason::LongerCalls,
+            "Your wait has become longer, because the present calls take longer than usual.",
+        ),
+        (
+            RiseReason::Unknown,
+            "Your wait is longer than expected. We are sorry.",
+        ),
+    ] {
+        let way_out = "You can stay on the line, or press nine for other options.";
+        assert_eq!(text(reason, '9'), format!("{why} {wait} {way_out}"));
+        let way_out = "You can stay on the line, or press hash for other options.";
+        assert_eq!(text(reason, '#'), format!("{why} {wait} {way_out}"));
+        assert_eq!(
+            text(reason, 'D'),
+            format!("{why} {wait}"),
+            "no phone has that key"
+        );
+    }
 }

@@ -260,6 +260,7 @@ fn an_italian_caller_hears_the_place_and_the_wait() {
         Announcement {
             position: Some(position),
             wait,
+            ..Announcement::default()
         }
         .text(IT)
     };
@@ -275,6 +276,7 @@ fn an_italian_caller_hears_the_place_and_the_wait() {
     let clips = Announcement {
         position: Some(108),
         wait: WaitRange::new(50, 70),
+        ..Announcement::default()
     }
     .clips(IT);
     let clips: Vec<_> = clips.iter().map(|clip| &**clip).collect();
@@ -292,4 +294,46 @@ fn an_italian_caller_hears_the_place_and_the_wait() {
             "speak.and-minutes.10",
         ]
     );
+}
+
+#[test]
+fn an_italian_caller_hears_why_it_takes_longer_and_what_else_there_is() {
+    let text = |rise, key| {
+        Announcement {
+            rise: Some(rise),
+            wait: WaitRange::new(4, 6),
+            way_out: Digit::from_char(key),
+            ..Announcement::default()
+        }
+        .text(IT)
+    };
+    let wait = "L'attesa prevista è tra quattro e sei minuti.";
+    for (reason, why) in [
+        (
+            RiseReason::FewerOperators,
+            "L'attesa si è allungata, perché gli operatori in servizio ora sono di meno.",
+        ),
+        (
+            RiseReason::CallersAhead,
+            "L'attesa si è allungata, perché altre persone hanno la precedenza.",
+        ),
+        (
+            RiseReason::LongerCalls,
+            "L'attesa si è allungata, perché le telefonate in corso durano più del solito.",
+        ),
+        (
+            RiseReason::Unknown,
+            "L'attesa è più lunga del previsto. Ci scusiamo.",
+        ),
+    ] {
+        let way_out = "Può restare in linea, oppure premere nove per altre possibilità.";
+        assert_eq!(text(reason, '9'), format!("{why} {wait} {way_out}"));
+        let way_out = "Può restare in linea, oppure premere asterisco per altre possibilità.";
+        assert_eq!(text(reason, '*'), format!("{why} {wait} {way_out}"));
+        assert_eq!(
+            text(reason, 'A'),
+            format!("{why} {wait}"),
+            "no phone has that key"
+        );
+    }
 }

@@ -1,32 +1,51 @@
-//! Announcements: each waiting caller is told position and wait as soon as the place is theirs, and again every
-//! `announce_every`, computed when it is due.
+//! Announcements: each waiting caller is told position and wait, as the queue's [`Announcing`] wants it: `first` after the
+//! joining, then every `every`, computed when it is due.
 //!
 //! ```text
-//!   joined ─► untold ─► told ─┬─ every `announce_every` ─► told again, if there is something to say
+//!   joined ─► untold ─► told ─┬─ every `every` ─► told again, if there is something new to say
 //!                ▲            └─ offered, detached: that time passes in silence
 //!                └─ offered, detached, settling: until the caller waits in step
 //! ```
 //!
-//! *What we announce never rises silently* (invariant 11). Nobody has a reason to give yet, so a figure that rose is
-//! not spoken: a position above the last one told, a wait that ends later than the one told. A wait that is not known
-//! is not spoken either, and where nothing is left to say, nothing is said.
+//! *What we announce never rises silently* (invariant 11). A wait that is longer than what the caller heard is told with
+//! the reason, found in the facts; a position that rose is not spoken. A wait that is not known is not spoken either, and
+//! where nothing is left to say, nothing is said.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pronto_forecast::Wait;
-use pronto_types::link::{Directive, Hearing, Promise};
-use pronto_types::{AnnouncementId, GatewayName, QueueName, TicketId, Time};
+use pronto_types::link::{Directive, Hearing, Promise, RiseReason};
+use pronto_types::{AnnouncementId, GatewayName, QueueName, TicketId, Time, WaitRange};
 
 use super::{Engine, Fault};
+use crate::Announcing;
 use crate::fact::{Fact, NoteReason};
-use crate::state::{Place, Ticket};
+use crate::state::{Place, Rank, Ticket};
 
 /// So many who are told at once are forecast as lines.
 const CROWD: usize = 16;
 
-/// When each caller is to be told again: the next whole number of `announce_every` after the last time. It is a function
-/// of the state and the time, so an engine folded from the ledger has the same.
+/// Where callers are told only once, one to whom nothing could be said is tried again so often.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// What is known of a crowd that is told at once, so that it is found once.
+#[derive(Default)]
+struct Crowd {
+    waits: BTreeMap<TicketId, Wait>,
+    /// Whether most talks of a queue have lasted longer than they usually do.
+    long: BTreeMap<QueueName, bool>,
+}
+
+/// What is said in one go.
+struct Saying {
+    position: Option<u32>,
+    wait: Option<Promise>,
+    rise: Option<RiseReason>,
+}
+
+/// When each caller is to be told again: the next whole number of `every` after the last time (of who was never told: after
+/// the first). It is a function of the state and the time, so an engine folded from the ledger has the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Agenda {
     due: BTreeSet<(Time, TicketId)>,
@@ -63,12 +82,16 @@ impl Engine {
         let untold = self.untold();
         let due = self.agenda.due.range(..=(self.now, TicketId(u64::MAX)));
         let due = due.map(|(_, ticket)| *ticket);
-        let waits = self.waits(&untold.iter().copied().chain(due).collect::<Vec<_>>());
+        let mut crowd = Crowd {
+            waits: self.waits(&untold.iter().copied().chain(due).collect::<Vec<_>>()),
+            ..Crowd::default()
+        };
         for ticket in untold {
-            self.announce(ticket, &waits);
+            self.announce(ticket, &mut crowd);
         }
         while let Some(ticket) = self.agenda.next_due(self.now) {
-            self.announce(ticket, &waits);
+            self.mute.remove(&ticket);
+            self.announce(ticket, &mut crowd);
             self.schedule(ticket);
         }
     }
@@ -85,12 +108,34 @@ impl Engine {
             .collect()
     }
 
-    /// Who waits in step and has never been told anything, longest waiting first at each gateway.
+    /// Who waits in step, has never been told anything and should have been, longest waiting first at each gateway; but for
+    /// those to whom nothing could be said, who wait for their next time.
     pub(super) fn untold(&self) -> Vec<TicketId> {
-        let untold = self.state.index.untold.iter();
-        let here = untold.filter(|(gateway, _)| self.may_be_told(gateway));
-        here.flat_map(|(_, ranks)| ranks.iter().map(|rank| rank.ticket))
-            .collect()
+        let mut found = Vec::new();
+        for (gateway, queues) in &self.state.index.untold {
+            if !self.may_be_told(gateway) {
+                continue;
+            }
+            let mut ranks: Vec<Rank> = Vec::new();
+            for (queue, untold) in queues {
+                let Some(wanted) = self.announcing(queue) else {
+                    continue;
+                };
+                let due = untold
+                    .iter()
+                    .take_while(|rank| rank.joined_at + wanted.first <= self.now);
+                ranks.extend(due.filter(|rank| !self.mute.contains(&rank.ticket)));
+            }
+            ranks.sort_unstable();
+            found.extend(ranks.into_iter().map(|rank| rank.ticket));
+        }
+        found
+    }
+
+    /// What the callers of a queue are told; `None`: nothing.
+    fn announcing(&self, queue: &QueueName) -> Option<Announcing> {
+        let queue = self.state.queues.get(queue)?;
+        Some(queue.settings.announcing).filter(Announcing::speaks)
     }
 
     /// Callers of a gateway that is away hear nothing; and while a restarted engine settles it knows neither who is
@@ -99,22 +144,31 @@ impl Engine {
         self.state.settling.is_none() && self.state.in_step(gateway)
     }
 
-    fn announce(&mut self, id: TicketId, waits: &BTreeMap<TicketId, Wait>) {
+    fn announce(&mut self, id: TicketId, crowd: &mut Crowd) {
         let Some(ticket) = self.state.tickets.get(&id) else {
             return;
         };
-        if !matches!(ticket.place, Place::Waiting { .. }) || !self.may_be_told(&ticket.gateway) {
+        let Some(wanted) = self.announcing(&ticket.queue) else {
+            return;
+        };
+        let first = ticket.told.at.is_none();
+        let early = first && ticket.joined_at + wanted.first > self.now;
+        if early || !matches!(ticket.place, Place::Waiting { .. }) || !self.may_be_told(&ticket.gateway) {
             return;
         }
         let gateway = ticket.gateway.clone();
-        let (position, wait) = self.sayable(id, ticket, waits.get(&id));
-        if position.is_none() && wait.is_none() {
+        let Some(saying) = self.sayable(id, ticket, wanted, crowd) else {
+            if first {
+                self.mute.insert(id);
+            }
             return;
-        }
+        };
+        let Saying { position, wait, rise } = saying;
         let seq = self.record(Fact::Announced {
             ticket: id,
             position,
             wait,
+            rise,
         });
         self.schedule(id);
         self.direct(
@@ -124,23 +178,71 @@ impl Engine {
                 ticket: id,
                 position,
                 wait,
+                rise,
             },
         );
     }
 
-    /// What has not risen.
-    fn sayable(&self, id: TicketId, ticket: &Ticket, known: Option<&Wait>) -> (Option<u32>, Option<Promise>) {
-        let (position, wait) = (Some(self.position(id)), self.wait_of(id, ticket, known));
-        if self.fault().is(Fault::RisenFigureAnnounced) {
-            return (position, wait);
-        }
+    /// What there is to say, and why it is more than was said before.
+    fn sayable(
+        &self,
+        id: TicketId,
+        ticket: &Ticket,
+        wanted: Announcing,
+        crowd: &mut Crowd,
+    ) -> Option<Saying> {
         let told = &ticket.told;
-        let position = position.filter(|now| told.position.is_none_or(|before| *now <= before));
-        let wait = wait.filter(|now| {
-            told.wait
-                .is_none_or(|(before, at)| keeps(*now, before, self.now.since(at)))
-        });
-        (position, wait)
+        let position = wanted.position.then(|| self.position(id));
+        let known = crowd.waits.get(&id).copied();
+        let wait = if wanted.wait {
+            self.wait_of(id, ticket, known)
+        } else {
+            None
+        };
+        let mut saying = Saying {
+            position,
+            wait,
+            rise: None,
+        };
+        if !self.fault().is(Fault::RisenFigureAnnounced) {
+            saying.position = position.filter(|now| told.position.is_none_or(|before| *now <= before));
+            let rose = wait.zip(told.wait).is_some_and(|(now, (before, at))| {
+                let passed = self.now.since(at);
+                !keeps(now, before, passed)
+            });
+            saying.rise = rose.then(|| self.why(id, ticket, crowd));
+        }
+        let nothing = saying.position.is_none() && saying.wait.is_none();
+        let old = told.at.is_some() && !self.is_news(wanted, ticket, saying.wait);
+        (!nothing && !old).then_some(saying)
+    }
+
+    /// Whether the time at which the caller expects to be answered has moved by as much as the queue wants.
+    fn is_news(&self, wanted: Announcing, ticket: &Ticket, wait: Option<Promise>) -> bool {
+        if wanted.change.is_zero() || ticket.told.wait.is_none() {
+            return true;
+        }
+        let end = |promise: Promise, at: Time| Some(at + promise.said()?.longest());
+        let before = ticket.told.wait.and_then(|(before, at)| end(before, at));
+        let now = wait.and_then(|now| end(now, self.now));
+        now.zip(before)
+            .is_some_and(|(now, before)| now.since(before).max(before.since(now)) >= wanted.change)
+    }
+
+    /// Why a wait is longer than it was when the caller was told, as far as the facts say.
+    fn why(&self, id: TicketId, ticket: &Ticket, crowd: &mut Crowd) -> RiseReason {
+        let (then, now) = (ticket.told.standing, self.state.as_it_stands(id));
+        let forecaster = &self.state.forecaster;
+        let long = crowd.long.entry(ticket.queue.clone());
+        if now.operators < then.operators {
+            RiseReason::FewerOperators
+        } else if now.ahead > then.ahead {
+            RiseReason::CallersAhead
+        } else if *long.or_insert_with(|| forecaster.talks_run_long(self.now, &ticket.queue)) {
+            RiseReason::LongerCalls
+        } else {
+            RiseReason::Unknown
+        }
     }
 
     /// 1 for the head.
@@ -154,14 +256,15 @@ impl Engine {
             .saturating_add(1)
     }
 
-    /// The wait still to come, if it is known, and if what the queue is forecast holds: else it is not promised.
-    fn wait_of(&self, id: TicketId, ticket: &Ticket, known: Option<&Wait>) -> Option<Promise> {
+    /// The wait still to come, if it is known and can be said, and if what the queue is forecast holds: else it is not
+    /// promised.
+    fn wait_of(&self, id: TicketId, ticket: &Ticket, known: Option<Wait>) -> Option<Promise> {
         let forecaster = &self.state.forecaster;
         if !forecaster.holds(&ticket.queue) {
             return None;
         }
-        let Wait { p50, p90, .. } = known.copied().or_else(|| forecaster.waiting(self.now, id))?;
-        Some(Promise { p50, p90 })
+        let Wait { p50, p90, .. } = known.or_else(|| forecaster.waiting(self.now, id))?;
+        Some(Promise { p50, p90 }).filter(|promise| promise.said().is_some())
     }
 
     /// Notes when the caller is due again, if ever.
@@ -170,8 +273,9 @@ impl Engine {
         self.agenda.set(id, at);
     }
 
-    /// After a change of `announce_every`, or at the beginning.
+    /// After a change of what is wanted, or at the beginning.
     pub(super) fn schedule_all(&mut self) {
+        self.mute.clear();
         self.agenda = self.agenda_anew();
     }
 
@@ -189,11 +293,25 @@ impl Engine {
         if !matches!(ticket.place, Place::Waiting { .. } | Place::Offered { .. }) {
             return None;
         }
-        let every = self.state.queues.get(&ticket.queue)?.settings.announce_every;
-        let told = ticket.told.at?;
-        let turns = self.now.since(told).as_micros().checked_div(every.as_micros())?;
+        let wanted = self.announcing(&ticket.queue)?;
+        let (since, every) = match ticket.told.at {
+            Some(told) => (told, wanted.every),
+            None => {
+                let first = ticket.joined_at + wanted.first;
+                if first > self.now {
+                    return Some(first);
+                }
+                let again = if wanted.every.is_zero() {
+                    AGAIN
+                } else {
+                    wanted.every
+                };
+                (first, again)
+            }
+        };
+        let turns = self.now.since(since).as_micros().checked_div(every.as_micros())?;
         let after = every.as_micros().saturating_mul(turns + 1);
-        Some(told + Duration::from_micros(u64::try_from(after).unwrap_or(u64::MAX)))
+        Some(since + Duration::from_micros(u64::try_from(after).unwrap_or(u64::MAX)))
     }
 
     /// A fact was recorded: who does not wait any more is not due.
@@ -205,6 +323,7 @@ impl Engine {
         | Fact::Answered { ticket, .. } = fact
         {
             self.agenda.set(*ticket, None);
+            self.mute.remove(ticket);
         }
     }
 
@@ -235,8 +354,13 @@ impl Engine {
     }
 }
 
-/// Whether a wait keeps what was promised `passed` ago: nine of ten are served by the time that was named, and half of
-/// them are not named a longer wait than before.
+/// Whether a wait keeps what was said `passed` ago: neither figure is greater, and nine of ten are served by the time that
+/// was named.
 fn keeps(now: Promise, before: Promise, passed: Duration) -> bool {
-    now.p50 <= before.p50 && now.p90.saturating_add(passed) <= before.p90
+    let (Some(now_said), Some(said)) = (now.said(), before.said()) else {
+        return true;
+    };
+    let figures = |range: WaitRange| (range.low(), range.high());
+    let ((low, high), (before_low, before_high)) = (figures(now_said), figures(said));
+    low <= before_low && high <= before_high && now.p90.saturating_add(passed) <= said.longest()
 }

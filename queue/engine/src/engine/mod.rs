@@ -12,10 +12,10 @@ mod operators;
 mod tests;
 mod views;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use pronto_types::link::{Directive, ExitReason};
-use pronto_types::{GatewayName, OfferId, Time};
+use pronto_types::{GatewayName, OfferId, TicketId, Time};
 
 use crate::api::{Input, Output};
 use crate::fact::{Cause, Fact, NoteReason, Recorded};
@@ -32,6 +32,8 @@ pub struct Engine {
     /// The entry being taken, for the facts it causes.
     cause: Option<Cause>,
     agenda: Agenda,
+    /// Who was never told anything because nothing could be said, until their next time.
+    mute: BTreeSet<TicketId>,
     facts: VecDeque<Recorded>,
     effects: VecDeque<Output>,
 }

@@ -385,6 +385,7 @@ fn what_was_announced_is_held_against_the_wait_that_came() {
             ticket: TICKET,
             position: Some(1),
             wait: Some(promise),
+            rise: None,
         })
     };
     let first = announced(&mut book, 5);

@@ -387,16 +387,22 @@ impl State {
                 ticket,
                 position,
                 wait,
-            } => self.change_ticket(*ticket, |it| {
-                let told = &mut it.told;
-                told.at = Some(at);
-                told.position = position.or(told.position);
-                told.wait = wait.map(|wait| (wait, at)).or(told.wait);
-                told.unheard.insert(AnnouncementId(seq));
-                if told.unheard.len() > limits::UNHEARD {
-                    told.unheard.pop_first();
-                }
-            }),
+                rise: _,
+            } => {
+                let standing = self.as_it_stands(*ticket);
+                self.change_ticket(*ticket, |it| {
+                    let told = &mut it.told;
+                    told.at = Some(at);
+                    told.position = position.or(told.position);
+                    if let Some(wait) = wait {
+                        (told.wait, told.standing) = (Some((*wait, at)), standing);
+                    }
+                    told.unheard.insert(AnnouncementId(seq));
+                    if told.unheard.len() > limits::UNHEARD {
+                        told.unheard.pop_first();
+                    }
+                });
+            }
             Fact::Heard {
                 announcement, ticket, ..
             } => {

@@ -69,8 +69,8 @@ pub(crate) struct Index {
     pub(crate) queues: BTreeMap<QueueName, Standing>,
     /// Per gateway the queues where someone waits and someone is ready.
     pub(crate) matchable: BTreeMap<GatewayName, BTreeSet<QueueName>>,
-    /// Per gateway those who wait and have never been told how things stand.
-    pub(crate) untold: BTreeMap<GatewayName, BTreeSet<Rank>>,
+    /// Per gateway and queue those who wait and have never been told how things stand.
+    pub(crate) untold: BTreeMap<GatewayName, BTreeMap<QueueName, BTreeSet<Rank>>>,
     pub(crate) by_gateway: BTreeMap<GatewayName, BTreeSet<TicketId>>,
     /// The ticket, live or closed, of each call.
     pub(crate) by_call: BTreeMap<(GatewayName, CallId), TicketId>,
@@ -150,7 +150,8 @@ impl Index {
                 }
                 self.timers.insert((ticket.deadline, Timer::MaxWait(id)));
                 if ticket.told.at.is_none() {
-                    let untold = self.untold.entry(ticket.gateway.clone()).or_default();
+                    let queues = self.untold.entry(ticket.gateway.clone()).or_default();
+                    let untold = queues.entry(ticket.queue.clone()).or_default();
                     untold.insert(ticket.rank(id));
                 }
                 self.rematch(&ticket.queue, &ticket.gateway);
@@ -180,9 +181,12 @@ impl Index {
                     pool.fresh.remove(&ticket.rank(id));
                 }
                 self.timers.remove(&(ticket.deadline, Timer::MaxWait(id)));
-                if let Some(untold) = self.untold.get_mut(&ticket.gateway) {
-                    untold.remove(&ticket.rank(id));
-                    if untold.is_empty() {
+                if let Some(queues) = self.untold.get_mut(&ticket.gateway) {
+                    if let Some(untold) = queues.get_mut(&ticket.queue) {
+                        untold.remove(&ticket.rank(id));
+                    }
+                    queues.retain(|_, untold| !untold.is_empty());
+                    if queues.is_empty() {
                         self.untold.remove(&ticket.gateway);
                     }
                 }

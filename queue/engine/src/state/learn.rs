@@ -113,6 +113,7 @@ impl State {
 fn hints(configuration: &Configuration) -> Hints {
     let queues = configuration.queues.iter().map(|queue| QueueHints {
         wrap_up: queue.wrap_up,
+        talk: queue.talk,
         ..QueueHints::new(queue.name.clone())
     });
     let operators = configuration.operators.iter().map(|operator| Skills {

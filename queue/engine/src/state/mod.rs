@@ -115,8 +115,19 @@ pub(crate) struct Told {
     pub(crate) position: Option<u32>,
     /// The last wait that was spoken, and when.
     pub(crate) wait: Option<(Promise, Time)>,
+    /// How things stood then.
+    pub(crate) standing: AsTold,
     /// Announcements that are not known to be over.
     pub(crate) unheard: BTreeSet<AnnouncementId>,
+}
+
+/// What a wait depends on, as it was when a caller was told one: the reason why it rose is found by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AsTold {
+    /// Operators of the queue who were ready, or on a call.
+    pub(crate) operators: usize,
+    /// Callers of the queue before this one.
+    pub(crate) ahead: usize,
 }
 
 /// Where a ticket stands. The last three are *closed*: ended by the engine, remembered because their gateway may
@@ -234,6 +245,18 @@ pub(crate) enum Phase {
 }
 
 impl State {
+    /// How things stand for a ticket.
+    pub(crate) fn as_it_stands(&self, id: TicketId) -> AsTold {
+        let Some(ticket) = self.tickets.get(&id) else {
+            return AsTold::default();
+        };
+        let standing = self.index.queues.get(&ticket.queue);
+        AsTold {
+            operators: self.forecaster.present(&ticket.queue),
+            ahead: standing.map_or(0, |it| it.ranking.before(ticket.rank(id))),
+        }
+    }
+
     /// Whether offers may be made to this gateway's callers: its link is up and its backlog is here.
     pub(crate) fn in_step(&self, gateway: &GatewayName) -> bool {
         match self.gateways.get(gateway).map(|known| (known.link, known.have)) {

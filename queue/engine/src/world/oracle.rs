@@ -156,11 +156,12 @@ impl Oracle {
                 ticket,
                 position,
                 wait,
+                rise,
             } => {
                 self.judge_announcement(*ticket, *position)?;
                 let announcement = AnnouncementId(recorded.seq);
                 self.spoken
-                    .announced(announcement, at, *ticket, *position, *wait)?;
+                    .announced(announcement, at, *ticket, (*position, *wait, *rise))?;
             }
             Fact::Heard {
                 announcement,

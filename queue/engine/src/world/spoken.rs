@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pronto_types::link::{Hearing, Promise};
+use pronto_types::link::{Hearing, Promise, RiseReason};
 use pronto_types::{AnnouncementId, TicketId, Time};
 
 /// The last figures one caller was told.
@@ -21,6 +21,7 @@ pub(super) struct Spoken {
     closed: BTreeSet<AnnouncementId>,
     ended: BTreeSet<TicketId>,
     pub(super) waits: u64,
+    pub(super) rises: u64,
     pub(super) whole: u64,
     pub(super) cut: u64,
 }
@@ -37,14 +38,13 @@ impl Spoken {
         self.ended.insert(ticket);
     }
 
-    /// Invariant 11: "what we announce never rises silently".
+    /// Invariant 11: "what we announce never rises silently: a longer wait comes with its reason". Judged is what is said.
     pub(super) fn announced(
         &mut self,
         announcement: AnnouncementId,
         at: Time,
         ticket: TicketId,
-        position: Option<u32>,
-        wait: Option<Promise>,
+        (position, wait, rise): (Option<u32>, Option<Promise>, Option<RiseReason>),
     ) -> Result<(), String> {
         let before = self.callers.entry(ticket).or_default();
         if position.is_none() && wait.is_none() {
@@ -55,13 +55,22 @@ impl Spoken {
         {
             return Err(format!("11: {ticket:?} was told position {told}, and now {now}"));
         }
-        if let (Some((told, then)), Some(now)) = (before.wait, wait)
-            && (at + now.p90 > then + told.p90 || now.p50 > told.p50)
-        {
+        let said = |promise: Promise| promise.said().ok_or(format!("{promise:?} cannot be said"));
+        let rose = match (before.wait, wait) {
+            (Some((told, then)), Some(now)) => {
+                let (old, new) = (said(told)?, said(now)?);
+                let later = at + now.p90 > then + old.longest();
+                later || new.low() > old.low() || new.high() > old.high()
+            }
+            _ => false,
+        };
+        if rose != rise.is_some() {
             return Err(format!(
-                "11: {ticket:?} was told {told:?} at {then:?}, and now {now:?}"
+                "11: {ticket:?} was told {:?}, and now {wait:?} because of {rise:?}",
+                before.wait
             ));
         }
+        self.rises += u64::from(rose);
         before.position = position.or(before.position);
         before.wait = wait.map(|wait| (wait, at)).or(before.wait);
         self.waits += u64::from(wait.is_some());

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use pronto_engine::{
-    CallerKey, Cause, Configuration, Fact, LostReason, NoteReason, OperatorSettings, PauseReason,
+    Announcing, CallerKey, Cause, Configuration, Fact, LostReason, NoteReason, OperatorSettings, PauseReason,
     QueueSettings, Recorded, SignIn, SignOutReason, SkipReason, Strategy, UnreachableReason, Wanted,
     WithdrawReason,
 };
 use pronto_types::link::{
-    CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason,
+    CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason, RiseReason,
 };
 use pronto_types::{
     AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
@@ -56,7 +56,14 @@ pub(super) fn configuration() -> Configuration {
                 max_wait: millis(4),
                 limit: 5,
                 nobody_after: millis(6),
-                announce_every: millis(10),
+                announcing: Announcing {
+                    position: false,
+                    wait: true,
+                    first: millis(11),
+                    every: millis(10),
+                    change: millis(12),
+                },
+                talk: millis(13),
             },
         ],
         operators: vec![
@@ -305,8 +312,15 @@ pub(super) fn announcements() -> Vec<Fact> {
         ticket,
         position,
         wait,
+        rise: None,
     })
     .into();
+    facts.extend(every().into_iter().map(|rise: RiseReason| Fact::Announced {
+        ticket,
+        position: None,
+        wait: Some(promise),
+        rise: Some(rise),
+    }));
     facts.extend(every().into_iter().map(|how: Hearing| Fact::Heard {
         announcement: AnnouncementId(812),
         ticket,

@@ -2,12 +2,16 @@
 
 use pronto_ivr::speak;
 use pronto_types::AnnouncementId;
-use pronto_types::link::{Hearing, Promise};
+use pronto_types::link::{Hearing, Promise, RiseReason};
 
 use super::*;
 
 impl House {
     fn announce(&mut self, number: u64, ticket: TicketId) {
+        self.announce_rise(number, ticket, None);
+    }
+
+    fn announce_rise(&mut self, number: u64, ticket: TicketId, rise: Option<RiseReason>) {
         let wait = Promise {
             p50: secs(100),
             p90: secs(230),
@@ -17,6 +21,7 @@ impl House {
             ticket,
             position: Some(2),
             wait: Some(wait),
+            rise,
         }));
     }
 
@@ -52,6 +57,7 @@ fn position_and_wait_are_spoken_over_the_music_which_then_goes_on() {
     let words = speak::Announcement {
         position: Some(2),
         wait: speak::WaitRange::new(2, 4),
+        ..speak::Announcement::default()
     };
     let (play, clips) = house.spoken().unwrap();
     let wanted = words.clips(Language::English);
@@ -72,6 +78,40 @@ fn position_and_wait_are_spoken_over_the_music_which_then_goes_on() {
     let reports = house.reports(7);
     assert!(matches!(reports.as_slice(), [(_, Hearing::Whole)]), "{reports:?}");
     assert!(house.hears_music());
+}
+
+#[test]
+fn who_hears_that_it_takes_longer_hears_why_and_which_key_leads_out() {
+    let mut house = House::open();
+    let (_, ticket) = house.wait_in_queue();
+    house.announce_rise(7, ticket, Some(RiseReason::FewerOperators));
+    let words = speak::Announcement {
+        position: Some(2),
+        rise: Some(RiseReason::FewerOperators),
+        wait: speak::WaitRange::new(2, 4),
+        way_out: pronto_types::Digit::from_char('9'),
+    };
+    let (_, clips) = house.spoken().unwrap();
+    let prompts = &house.gateway.settings.prompts;
+    let wanted: Vec<Clip> = words
+        .clips(Language::English)
+        .iter()
+        .map(|name| prompts.clip(Language::English, name).expect("a clip"))
+        .collect();
+    assert_eq!(clips.len(), wanted.len());
+    assert!(
+        clips
+            .iter()
+            .zip(&wanted)
+            .all(|(clip, wanted)| clip.is_same(wanted))
+    );
+    house.press('9');
+    assert!(
+        matches!(house.reports(7).as_slice(), [(_, Hearing::Cut)]),
+        "it yields to that key"
+    );
+    let reason = LeaveReason::Key;
+    house.place_of(|event| *event == Event::Left { ticket, reason });
 }
 
 #[test]
@@ -161,6 +201,7 @@ fn a_clip_that_is_missing_does_not_silence_the_rest() {
     let words = speak::Announcement {
         position: Some(2),
         wait: speak::WaitRange::new(2, 4),
+        ..speak::Announcement::default()
     };
     let wanted = words.clips(Language::English);
     let mut settings = settings();

@@ -1,4 +1,7 @@
+use pronto_types::link::RiseReason;
+
 use super::*;
+use crate::Announcing;
 
 /// `ann` talks, so that nobody is offered to anybody.
 fn busy() -> House {
@@ -129,7 +132,7 @@ fn nothing_is_said_while_a_restarted_engine_settles() {
 fn with_zero_a_caller_is_told_only_once() {
     let mut house = busy();
     let mut once = configuration();
-    once.queues[0].announce_every = Duration::ZERO;
+    once.queues[0].announcing.every = Duration::ZERO;
     house.input(Input::Configure(once));
     house.join(2);
     house.wait(secs(600));
@@ -189,12 +192,12 @@ fn a_crowd_is_told_in_one_breath_each_their_own_place_and_wait() {
     let mut house = busy();
     // Who comes first has the highest ticket: its order is not that of the places.
     let ticket = |place: u64| 200 - place;
-    for place in 1..=60 {
+    for place in 1..=30 {
         house.join(ticket(place));
     }
     house.wait(secs(30));
     // The line gets shorter: what the others are told next is less than before, and spoken.
-    for place in 1..=20 {
+    for place in 1..=10 {
         house.leave(ticket(place));
     }
     let before = house.ledger.len();
@@ -205,6 +208,7 @@ fn a_crowd_is_told_in_one_breath_each_their_own_place_and_wait() {
             ticket,
             position: Some(position),
             wait: Some(wait),
+            ..
         } = recorded.fact
         {
             assert_eq!(recorded.at, house.now, "at one instant");
@@ -216,14 +220,14 @@ fn a_crowd_is_told_in_one_breath_each_their_own_place_and_wait() {
         .iter()
         .map(|(position, ticket, _)| (*position, *ticket))
         .collect();
-    let expected: Vec<_> = (1..=40)
-        .map(|place| (place, ticket(u64::from(place) + 20)))
+    let expected: Vec<_> = (1..=20)
+        .map(|place| (place, ticket(u64::from(place) + 10)))
         .collect();
     assert_eq!(places, expected);
     // Each place is told more than the one before it, and the last far more than the first.
     let waits: Vec<_> = told.iter().map(|(.., wait)| (wait.p50, wait.p90)).collect();
     assert!(waits.windows(2).all(|pair| pair[0] < pair[1]), "{waits:?}");
-    assert!(waits[39].0 > 3 * waits[0].0, "{waits:?}");
+    assert!(waits[19].0 > 3 * waits[0].0, "{waits:?}");
 }
 
 #[test]
@@ -262,6 +266,171 @@ fn where_waits_come_out_far_longer_than_forecast_none_is_promised() {
         }
     }
     assert!(silent.is_some(), "it was noticed");
+}
+
+/// What was said of waits: ticket, the range in minutes, why it rose.
+fn ranges(house: &House) -> Vec<(u64, (u16, u16), Option<RiseReason>)> {
+    let facts = house.ledger.iter().filter_map(|it| match &it.fact {
+        Fact::Announced {
+            ticket,
+            wait: Some(wait),
+            rise,
+            ..
+        } => {
+            let said = wait.said().expect("it is said");
+            Some((ticket.0, (said.low(), said.high()), *rise))
+        }
+        _ => None,
+    });
+    facts.collect()
+}
+
+fn with(change: impl FnOnce(&mut Announcing)) -> House {
+    let mut house = busy();
+    let mut wanted = configuration();
+    change(&mut wanted.queues[0].announcing);
+    house.input(Input::Configure(wanted));
+    house
+}
+
+#[test]
+fn the_first_time_is_when_the_queue_wants_it() {
+    let mut house = with(|it| it.first = secs(20));
+    house.join(2);
+    house.wait(secs(19));
+    assert_eq!(house.told(), []);
+    house.wait(secs(1));
+    assert_eq!(house.told(), [(2, Some(1))]);
+    house.wait(secs(60));
+    assert_eq!(house.told(), [(2, Some(1))]);
+    // Folded anew, and still 20 s for the next.
+    house.join(3);
+    house.wait(secs(10));
+    house.restart();
+    house.attach("gw1", 1);
+    house.wait(secs(9));
+    assert_eq!(house.told(), []);
+    house.wait(secs(1));
+    assert_eq!(house.told(), [(3, Some(2))]);
+}
+
+#[test]
+fn position_alone_wait_alone_or_nothing_is_told() {
+    let waits = |house: &House| house.facts(|fact| matches!(fact, Fact::Announced { wait: Some(_), .. }));
+    let mut house = with(|it| it.wait = false);
+    house.join(2);
+    assert_eq!((house.told(), waits(&house)), (vec![(2, Some(1))], 0));
+    let mut house = with(|it| it.position = false);
+    house.join(2);
+    assert_eq!((house.told(), waits(&house)), (vec![(2, None)], 1));
+    let mut house = with(|it| (it.position, it.wait) = (false, false));
+    house.join(2);
+    house.wait(secs(600));
+    assert_eq!((house.told(), waits(&house)), (vec![], 0));
+}
+
+#[test]
+fn a_wait_that_is_not_known_is_told_when_it_is_and_not_asked_for_at_every_event() {
+    let mut house = with(|it| it.position = false);
+    house.wait(secs(5));
+    // Nobody is signed in: nobody knows.
+    let mut settings = configuration();
+    settings.queues[0].announcing.position = false;
+    settings.queues[0].nobody_after = secs(3600);
+    house.input(Input::Configure(settings));
+    house.hang_up(first(&house), 1);
+    house.set("ann", Wanted::SignedOut).unwrap();
+    house.join(2);
+    house.wait(secs(30));
+    assert_eq!(house.told(), [], "until tomorrow, which is too long to be said");
+    house.register("bob");
+    let offer = house.offered(2, "bob");
+    house.answer(offer, 2);
+    house.join(3);
+    assert_eq!(house.told(), [(3, None)]);
+}
+
+#[test]
+fn with_a_change_a_caller_is_told_again_only_news() {
+    let mut house = with(|it| it.change = secs(120));
+    house.join(2);
+    house.sent();
+    let first = ranges(&house);
+    assert_eq!(first.len(), 1);
+    house.wait(secs(60));
+    assert_eq!(house.told(), [], "a minute later it is a minute less: no news");
+    house.wait(secs(1200));
+    let later = ranges(&house);
+    assert!(
+        (2..20).contains(&later.len()),
+        "the talk goes on, and that is: {later:?}"
+    );
+    assert!(later[1..].iter().all(|it| it.2.is_some()), "{later:?}");
+}
+
+#[test]
+fn a_wait_that_rises_is_told_with_the_reason() {
+    // Ann talks on and on.
+    let mut house = busy();
+    house.join(2);
+    house.wait(secs(1800 - 60));
+    let told = ranges(&house);
+    assert!(told.len() > 10, "each minute: {told:?}");
+    assert_eq!(told[0].2, None);
+    assert!(
+        told.iter().any(|it| it.2 == Some(RiseReason::LongerCalls)),
+        "{told:?}"
+    );
+    let believed = 240 / 60;
+    let before = |it: &&(u64, (u16, u16), Option<RiseReason>)| it.2 == Some(RiseReason::Unknown);
+    let unknown = told.iter().take(believed).filter(before).count();
+    assert_eq!(
+        unknown,
+        told.iter().filter(before).count(),
+        "unknown only while the talk has not lasted longer than talks do"
+    );
+}
+
+#[test]
+fn who_regains_an_earlier_place_is_a_reason() {
+    let mut house = busy();
+    house.attach("gw2", 1);
+    house.join(2);
+    house.join_at("gw2", 3, Duration::ZERO);
+    house.detach("gw2");
+    house.wait(secs(31));
+    house.join(4);
+    house.attach("gw2", 1);
+    house.says_late("gw2", joined(13, 3, Some(3)), secs(31));
+    house.wait(secs(60));
+    let told = ranges(&house);
+    let last = told.iter().rfind(|it| it.0 == 4).unwrap();
+    assert_eq!(last.2, Some(RiseReason::CallersAhead), "{told:?}");
+}
+
+#[test]
+fn fewer_operators_are_a_reason() {
+    let mut house = House::with(&["ann", "bob"]);
+    let mut talk = OfferId(0);
+    for (ticket, operator) in [(1, "ann"), (2, "bob")] {
+        house.join(ticket);
+        talk = house.offered(ticket, operator);
+        house.answer(talk, ticket);
+    }
+    for ticket in 3..12 {
+        house.join(ticket);
+    }
+    assert_eq!(ranges(&house).len(), 9);
+    let reason = "lunch".to_owned();
+    house.set("bob", Wanted::Paused { reason }).unwrap();
+    house.hang_up(talk, 2);
+    house.wait(secs(60));
+    let last = *ranges(&house).last().unwrap();
+    assert_eq!(
+        (last.0, last.2),
+        (11, Some(RiseReason::FewerOperators)),
+        "{last:?}"
+    );
 }
 
 /// The offer that `busy` answered.

@@ -1,17 +1,20 @@
-//! A wait as one says it: from so many to so many minutes.
+//! A wait as one says it: from so many to so many minutes. What is said is what is promised, so whoever speaks and
+//! whoever keeps the books round alike, here.
 
 use std::time::Duration;
 
-use super::MOST_MINUTES;
+/// The longest wait that is said, in minutes.
+pub const MOST_MINUTES: u16 = 180;
 
-/// The waits that are announced, in minutes, ascending; the longer the wait, the less exactly it can be foretold.
+/// The waits that are announced, in minutes, ascending; the longer the wait, the less exactly it can be foretold. A change
+/// would judge old promises by words nobody heard: it needs a new version of the ledger.
 const FIGURES: [u16; 31] = [
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 70, 80, 90, 100, 110, 120,
     135, 150, 165, 180,
 ];
 
 /// Whether a wait of so many minutes is ever announced.
-pub(super) fn is_figure(minutes: u16) -> bool {
+pub fn is_figure(minutes: u16) -> bool {
     FIGURES.contains(&minutes)
 }
 
@@ -49,11 +52,25 @@ impl WaitRange {
         self.high
     }
 
+    /// The longest wait that keeps it: what is said is an upper end.
+    pub fn longest(self) -> Duration {
+        minutes(self.high)
+    }
+
+    /// The end of the shorter half: every second caller waits no longer.
+    pub fn median(self) -> Duration {
+        minutes(self.low)
+    }
+
     /// Every one there is.
-    pub(super) fn all() -> impl Iterator<Item = Self> {
+    pub fn all() -> impl Iterator<Item = Self> {
         let of = |low| (low..=MOST_MINUTES).filter_map(move |high| Self::new(low, high));
         (1..=MOST_MINUTES).flat_map(of)
     }
+}
+
+fn minutes(figure: u16) -> Duration {
+    Duration::from_secs(60 * u64::from(figure))
 }
 
 /// The first figure that is not too short. A whole minute is no longer "less than a minute".

@@ -1,4 +1,4 @@
-//! What can be typed: `pronto serve`, `gateway`, `queue`, `calls`, `trace`, `report`, `forecast`, `demo`, `config check`,
+//! What can be typed: `pronto serve`, `gateway`, `queue`, `calls`, `trace`, `report`, `forecast`, `staffing`, `demo`, `config check`,
 //! `prompts build`.
 //!
 //! Only the words, and which configuration they mean; what they do is done elsewhere.
@@ -11,13 +11,14 @@ use crate::calls::CallsArgs;
 use crate::config::{Config, Report};
 use crate::demo::DemoArgs;
 use crate::report::ReportCommand;
+use crate::staffing::StaffingArgs;
 use crate::trace::TraceArgs;
 
 /// Where `serve` and `config check` look when no file is named.
 pub const DEFAULT_CONFIG: &str = "pronto.toml";
 
 /// Answers calls, plays prompts, lets callers wait and connects them with operators.
-#[derive(Debug, Clone, Parser, PartialEq, Eq)]
+#[derive(Debug, Clone, Parser, PartialEq)]
 #[command(name = "pronto", version, propagate_version = true)]
 pub struct Cli {
     /// What to log: `error` to `trace`, also by module, such as `info,pronto_sip=debug`
@@ -30,7 +31,7 @@ pub struct Cli {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Subcommand, PartialEq, Eq)]
+#[derive(Debug, Clone, Subcommand, PartialEq)]
 pub enum Command {
     /// Run the whole centre in one process; without a configuration, the built-in one
     Serve(ServeArgs),
@@ -47,6 +48,8 @@ pub enum Command {
     Report(ReportCommand),
     /// Forecast waits from a log of events, as the queue would have done
     Forecast(ForecastArgs),
+    /// Say how many operators a queue needs, hour by hour of the week, for a service level (Erlang-A)
+    Staffing(StaffingArgs),
     /// Show all of it at work: a centre on this machine, and callers and operators who phone it
     Demo(DemoArgs),
     /// Look at a configuration

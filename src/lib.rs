@@ -12,4 +12,5 @@ mod metrics_page;
 pub mod prompts;
 pub mod report;
 pub mod serve;
+pub mod staffing;
 pub mod trace;

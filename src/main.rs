@@ -8,7 +8,7 @@ use clap::Parser;
 use pronto::cli::{Cli, Command, ConfigCommand, PromptsCommand};
 use pronto::config::{Config, Look, Report};
 use pronto::serve::{self, Halves};
-use pronto::{calls, demo, diagnose, forecast, prompts, report, trace};
+use pronto::{calls, demo, diagnose, forecast, prompts, report, staffing, trace};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -56,6 +56,15 @@ fn main() -> ExitCode {
             }
         },
         Command::Forecast(arguments) => forecast_events(&arguments.events),
+        Command::Staffing(arguments) => {
+            match staffing::run(&arguments, look(std::io::stderr().is_terminal())) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("pronto: {error}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Config(ConfigCommand::Check { config }) => {
             let finding = diagnose::check(&config, look(std::io::stdout().is_terminal()));

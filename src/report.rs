@@ -2,10 +2,13 @@
 //! queue and day.
 //! It folds the ledger of a store, while the queue service runs or when it does not; anyone can check what we promise.
 
+mod best_time;
+mod replay;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
@@ -15,7 +18,7 @@ use pronto_queue::LedgerReader;
 use pronto_types::QueueName;
 
 use crate::calls::read::{present, unknown};
-use crate::calls::{CallsError, Span, SpanArgs, when};
+use crate::calls::{CallsError, Span, SpanArgs, place, when};
 use crate::config::Look;
 
 /// What can be reported.
@@ -23,6 +26,25 @@ use crate::config::Look;
 pub enum ReportCommand {
     /// How long callers waited against what they heard announced, per queue and day
     Promises(PromisesArgs),
+    /// When to call a queue: the hours of the next seven days in which callers wait least, from the weeks that were
+    BestTime(BestTimeArgs),
+}
+
+/// The arguments of `report best-time`.
+#[derive(Debug, Clone, Args, PartialEq, Eq)]
+pub struct BestTimeArgs {
+    /// The configuration that says where the store is [default: pronto.toml if it is here, else the built-in centre]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The folder of the store itself; hours are those of UTC
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub store: Option<PathBuf>,
+    /// The queue
+    #[arg(long, value_name = "QUEUE")]
+    pub queue: String,
+    /// One JSON object a line, all hours
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The arguments of `report promises`.
@@ -31,6 +53,9 @@ pub struct PromisesArgs {
     /// Which store, and what of it; a promise begins when it is heard.
     #[command(flatten)]
     pub span: SpanArgs,
+    /// Not what was announced: what this program would have forecast at each joining, and how it would have come out
+    #[arg(long)]
+    pub replay: bool,
 }
 
 /// By queue and day.
@@ -41,14 +66,14 @@ type Books = BTreeMap<(QueueName, String), Book>;
 /// # Errors
 /// [`CallsError`]: what was asked makes no sense, or there is no ledger to read.
 pub fn run(command: &ReportCommand, look: Look) -> Result<(), CallsError> {
-    let ReportCommand::Promises(arguments) = command;
-    let (store, zone) = arguments.span.place(look)?;
-    let wanted = arguments.span.span(&zone)?;
-    let books = read(&store, &wanted, &zone)?;
-    let text = if arguments.span.json {
-        lines(&books)
-    } else {
-        table(&books)
+    let text = match command {
+        ReportCommand::Promises(arguments) => promises(arguments, look)?,
+        ReportCommand::BestTime(arguments) => {
+            let (store, zone) = place(arguments.config.as_deref(), arguments.store.as_deref(), look)?;
+            let queue =
+                QueueName::new(&arguments.queue).map_err(|error| CallsError::Queue(error.to_string()))?;
+            best_time::text(&store, &zone, &queue, arguments)?
+        }
     };
     match io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever reads us has seen enough.
@@ -57,9 +82,34 @@ pub fn run(command: &ReportCommand, look: Look) -> Result<(), CallsError> {
     }
 }
 
-fn read(store: &Path, wanted: &Span, zone: &TimeZone) -> Result<Books, CallsError> {
+fn promises(arguments: &PromisesArgs, look: Look) -> Result<String, CallsError> {
+    let (store, zone) = arguments.span.place(look)?;
+    let wanted = arguments.span.span(&zone)?;
+    if arguments.replay {
+        let scores = replay::read(&store, &wanted, &zone)?;
+        let show = if arguments.span.json {
+            replay::lines
+        } else {
+            replay::table
+        };
+        return Ok(show(&scores));
+    }
+    let books = read(&store, &wanted, &zone)?;
+    Ok(if arguments.span.json {
+        lines(&books)
+    } else {
+        table(&books)
+    })
+}
+
+/// The ledger of a store.
+fn ledger(store: &Path) -> Result<LedgerReader, CallsError> {
     let ledger = present(LedgerReader::open(store)).map_err(CallsError::OpenLedger)?;
-    let ledger = ledger.ok_or_else(|| CallsError::Absent(store.to_owned()))?;
+    ledger.ok_or_else(|| CallsError::Absent(store.to_owned()))
+}
+
+fn read(store: &Path, wanted: &Span, zone: &TimeZone) -> Result<Books, CallsError> {
+    let ledger = ledger(store)?;
     let (mut promises, mut books, mut queues) = (Promises::default(), Books::new(), BTreeSet::new());
     for fact in ledger.facts() {
         let recorded = fact?;
@@ -67,7 +117,7 @@ fn read(store: &Path, wanted: &Span, zone: &TimeZone) -> Result<Books, CallsErro
             queues.extend(configuration.queues.iter().map(|queue| queue.name.clone()));
         }
         for closed in promises.apply(&recorded) {
-            if wanted.holds(closed.at) && wanted.queue.as_ref().is_none_or(|queue| *queue == closed.queue) {
+            if wanted.takes(closed.at, &closed.queue) {
                 let day = when::day(closed.at, zone);
                 books
                     .entry((closed.queue.clone(), day))

@@ -25,8 +25,8 @@ use pronto_types::{PhoneNumber, QueueName, Time};
 use crate::config::Look;
 
 pub use read::CallsError;
-pub(crate) use span::Span;
 pub use span::SpanArgs;
+pub(crate) use span::{Span, place};
 
 /// The arguments of `calls`.
 #[derive(Debug, Clone, Args, PartialEq, Eq)]

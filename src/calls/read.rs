@@ -53,6 +53,9 @@ pub enum CallsError {
     /// The list cannot be written.
     #[error("the list cannot be written: {0}")]
     Output(io::Error),
+    /// What staffing needs is not known, or cannot be met.
+    #[error("{0}")]
+    Staffing(String),
 }
 
 impl CallsError {

@@ -44,21 +44,7 @@ pub(crate) struct Span {
 impl SpanArgs {
     /// The store, and the zone its times are shown in.
     pub(crate) fn place(&self, look: Look) -> Result<(PathBuf, TimeZone), CallsError> {
-        if let Some(store) = &self.store {
-            return Ok((store.clone(), TimeZone::UTC));
-        }
-        let default = Path::new(DEFAULT_CONFIG);
-        let file = match self.config.as_deref() {
-            Some(file) => Some(file),
-            None => default.symlink_metadata().is_ok().then_some(default),
-        };
-        // The secrets of phones are nothing that a list of calls needs.
-        let config = match file {
-            Some(file) => Config::load_without_secrets(file)
-                .map_err(|report| CallsError::Config(report.render(look)))?,
-            None => Config::builtin(),
-        };
-        Ok((config.store, config.timezone))
+        place(self.config.as_deref(), self.store.as_deref(), look)
     }
 
     /// What was asked for, understood.
@@ -79,7 +65,36 @@ impl SpanArgs {
     }
 }
 
+/// The store that a configuration or an option names, and the zone its times are shown in.
+pub(crate) fn place(
+    config: Option<&Path>,
+    store: Option<&Path>,
+    look: Look,
+) -> Result<(PathBuf, TimeZone), CallsError> {
+    if let Some(store) = store {
+        return Ok((store.to_owned(), TimeZone::UTC));
+    }
+    let default = Path::new(DEFAULT_CONFIG);
+    let file = match config {
+        Some(file) => Some(file),
+        None => default.symlink_metadata().is_ok().then_some(default),
+    };
+    // The secrets of phones are nothing that a list of calls needs.
+    let config = match file {
+        Some(file) => {
+            Config::load_without_secrets(file).map_err(|report| CallsError::Config(report.render(look)))?
+        }
+        None => Config::builtin(),
+    };
+    Ok((config.store, config.timezone))
+}
+
 impl Span {
+    /// Whether what happened then in this queue is wanted.
+    pub(crate) fn takes(&self, at: Time, queue: &QueueName) -> bool {
+        self.holds(at) && self.queue.as_ref().is_none_or(|wanted| wanted == queue)
+    }
+
     /// Whether what happened then is wanted.
     pub(crate) fn holds(&self, at: Time) -> bool {
         self.since.is_none_or(|since| at >= since) && self.until.is_none_or(|until| at < until)

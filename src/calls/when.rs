@@ -16,7 +16,7 @@ pub(super) const FORM: &str =
     clippy::disallowed_methods,
     reason = "a command that lists is asked `an hour ago`, and that is the wall's hour"
 )]
-pub(super) fn now() -> Time {
+pub(crate) fn now() -> Time {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Time::ZERO + since.unwrap_or(Duration::ZERO)
 }
@@ -40,7 +40,7 @@ pub(super) fn parse(text: &str, zone: &TimeZone, now: Time) -> Option<Time> {
 }
 
 /// RFC 3339, to the millisecond.
-pub(super) fn rfc3339(time: Time, zone: &TimeZone) -> String {
+pub(crate) fn rfc3339(time: Time, zone: &TimeZone) -> String {
     zoned(time, zone).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
 }
 
@@ -52,6 +52,18 @@ pub(crate) fn day(time: Time, zone: &TimeZone) -> String {
 /// For the table.
 pub(crate) fn short(time: Time, zone: &TimeZone) -> String {
     zoned(time, zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// `Mon 2026-11-02 09:00`.
+pub(crate) fn hour(time: Time, zone: &TimeZone) -> String {
+    zoned(time, zone).strftime("%a %Y-%m-%d %H:%M").to_string()
+}
+
+/// 0 for the first hour of Monday, to 167.
+pub(crate) fn hour_of_week(time: Time, zone: &TimeZone) -> usize {
+    let zoned = zoned(time, zone);
+    let day = i64::from(zoned.weekday().to_monday_zero_offset());
+    usize::try_from(24 * day + i64::from(zoned.hour())).unwrap_or(0)
 }
 
 fn zoned(time: Time, zone: &TimeZone) -> ZonedDateTime {

@@ -118,6 +118,10 @@ fn what_callers_heard_is_held_against_what_came_per_queue_and_day_of_the_zone() 
         queue: Some(support()),
     };
     let narrowed = lines(&read(&directory, &late, &rome).unwrap());
+    let replayed = replay::table(&replay::read(&directory, &Span::default(), &rome).unwrap());
+    let mistaken = replay::read(&directory, &mistaken, &rome)
+        .unwrap_err()
+        .to_string();
     std::fs::remove_dir_all(&directory).unwrap();
     let expected = "\
 queue         day          heard  answered    left  off by s  over p50      kept   broken
@@ -126,6 +130,11 @@ support       2026-11-25       1         0       1         -         -         -
 3 announced waits heard and closed, of 2 it is known whether they held: 50.0 % no longer than was said, 1 broken (more than 60 s later)
 ";
     assert_eq!(table(&books), expected);
+    // Nobody was ever signed in: each of the four had to wait, and no estimator knows how long.
+    let unknown_all = replayed.lines().last().unwrap();
+    let cells: Vec<&str> = unknown_all.split_whitespace().take(4).collect();
+    assert_eq!(cells, ["all", "4", "0", "4"], "{replayed}");
+    assert!(mistaken.contains("did you mean `support`?"), "{mistaken}");
     assert!(unknown.contains("did you mean `support`?"), "{unknown}");
     let expected = "{\"queue\":\"support\",\"day\":\"2026-11-24\",\"heard\":1,\"answered\":1,\"left\":0,\"over_p50\":1,\
         \"late\":1,\"broken\":1,\"mean_error\":190.000,\"coverage\":0.000}\n";

@@ -46,6 +46,6 @@ pub use fact::{
 #[cfg(feature = "faults")]
 pub use fault::Fault;
 pub use gate::Gate;
-pub use pronto_forecast::Wait;
+pub use pronto_forecast::{Habits, HourAhead, Wait};
 pub use state::State;
 pub use view::{DayView, EndedCounts, ForecastView, OperatorStatus, OperatorView, QueueView};

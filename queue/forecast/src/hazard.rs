@@ -63,6 +63,13 @@ impl Hazard {
         (1.0 + self.hang_ups.iter().sum::<f64>()) / (2000.0 + self.seconds.iter().sum::<f64>())
     }
 
+    /// The time waited over the hang-ups: the mean patience, if hang-ups came at a constant rate.
+    pub(crate) fn patience(&self) -> Option<f64> {
+        let hang_ups: f64 = self.hang_ups.iter().sum();
+        let patience = self.seconds.iter().sum::<f64>() / hang_ups;
+        (hang_ups > 0.0 && patience.is_finite()).then_some(patience)
+    }
+
     fn build(&mut self) {
         let pooled = self.pooled();
         for index in 0..10 {

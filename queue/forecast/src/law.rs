@@ -59,6 +59,12 @@ impl Law {
         (self.sum + 10.0 * self.believed) / (self.sorted.len() as f64 + 10.0)
     }
 
+    /// The mean of what was seen.
+    pub(crate) fn seen(&self) -> Option<f64> {
+        let count = self.sorted.len();
+        (count > 0).then(|| (self.sum / count as f64).max(0.0))
+    }
+
     pub(crate) fn draw(&self, dice: &mut Dice) -> f64 {
         if self.sorted.len() < ENOUGH {
             return self.mean() * dice.exponential();

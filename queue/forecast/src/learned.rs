@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::event::QueueHints;
 use crate::hazard::Hazard;
 use crate::law::Law;
+use crate::week::Week;
 
 /// Priorities told apart; a lower one counts as the lowest of these.
 pub(crate) const CLASSES: usize = 6;
@@ -26,6 +27,24 @@ pub(crate) struct Learned {
     pub(crate) hazard: Hazard,
     pub(crate) throughput: Throughput,
     pub(crate) arrivals: Arrivals,
+    pub(crate) week: Week,
+    /// Talks that ended.
+    pub(crate) talks: u64,
+    /// Callers who had to wait and hung up.
+    pub(crate) hang_ups: u64,
+}
+
+/// How the calls of a queue have gone: what was seen, without any belief.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Habits {
+    /// Talks that ended.
+    pub talks: u64,
+    /// What a call took of an operator's time on average, of the latest: ring, talk and wrap-up. `None` before the first.
+    pub handling: Option<Duration>,
+    /// Callers who had to wait and hung up.
+    pub hang_ups: u64,
+    /// How long callers would wait before they hang up, on average: the time waited over the hang-ups. `None` before the first.
+    pub patience: Option<Duration>,
 }
 
 impl Learned {
@@ -38,6 +57,19 @@ impl Learned {
             hazard: Hazard::default(),
             throughput: Throughput::default(),
             arrivals: Arrivals::default(),
+            week: Week::default(),
+            talks: 0,
+            hang_ups: 0,
+        }
+    }
+
+    pub(crate) fn habits(&self) -> Habits {
+        let rest = self.ring.seen().unwrap_or(0.0) + self.wrap_up.seen().unwrap_or(0.0);
+        Habits {
+            talks: self.talks,
+            handling: self.talk.seen().map(|talk| Duration::from_secs_f64(talk + rest)),
+            hang_ups: self.hang_ups,
+            patience: self.hazard.patience().map(Duration::from_secs_f64),
         }
     }
 

@@ -31,8 +31,10 @@ mod observe;
 mod qlm;
 mod recursion;
 mod shifts;
+pub mod staffing;
 mod twin;
 mod wait;
+mod week;
 
 use std::collections::BTreeSet;
 
@@ -42,10 +44,12 @@ use calibration::{Calibration, Promise};
 pub use event::{AwayReason, Configuration, Event, QueueHints, Skills};
 use floor::{Floor, Place, Rank, seconds};
 use ghosts::Ghosts;
+pub use learned::Habits;
 use learned::{CLASSES, Learned, Pauses, class};
 use twin::Twin;
 pub use wait::Wait;
 use wait::{Moments, NORMAL};
+pub use week::HourAhead;
 
 /// What was seen and what was learned from it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -109,6 +113,22 @@ impl Forecaster {
     pub fn holds(&self, queue: &QueueName) -> bool {
         let known = self.floor.names.get(queue);
         known.is_none_or(|&known| self.calibrations[known].iter().all(Calibration::holds))
+    }
+
+    /// Whether nobody was ready when this ticket joined, so that its wait says how long waits are.
+    pub fn is_delayed(&self, ticket: TicketId) -> bool {
+        self.floor.tickets.get(&ticket).is_some_and(|known| known.delayed)
+    }
+
+    /// How calls of this queue have gone so far; `None` if it is not configured.
+    pub fn habits(&self, queue: &QueueName) -> Option<Habits> {
+        let &queue = self.floor.names.get(queue)?;
+        Some(self.learned[queue].habits())
+    }
+
+    /// The configured queues, by name.
+    pub fn queues(&self) -> impl Iterator<Item = &QueueName> {
+        self.floor.names.keys()
     }
 
     /// Operators who serve this queue and are ready, on a call or finishing one.

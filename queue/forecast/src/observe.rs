@@ -17,6 +17,9 @@ impl Forecaster {
         if seconds(at) > self.now {
             self.settle_fresh();
             self.now = seconds(at);
+            for learned in &mut self.learned {
+                learned.week.pass(self.now);
+            }
         }
         self.count_staff(&event);
         match event {
@@ -115,6 +118,7 @@ impl Forecaster {
 
     fn joined(&mut self, ticket: TicketId, queue: usize, priority: u8, joined_at: Time) {
         self.learned[queue].arrivals.join(self.now, class(priority));
+        self.learned[queue].week.joined(seconds(joined_at));
         self.floor.join(ticket, queue, priority, joined_at);
         let Some(known) = self.floor.tickets.get(&ticket) else {
             return;
@@ -132,6 +136,12 @@ impl Forecaster {
         let Some(known) = self.floor.tickets.get(&ticket) else {
             return;
         };
+        if known.place == Place::Waiting {
+            // Who gave up waited as long as was forecast, as far as anybody knows.
+            let (joined, gone) = (seconds(known.rank.1), self.now - seconds(known.rank.1));
+            let wait = known.promise.map_or(gone, |promise| promise.law.mean.max(gone));
+            self.learned[known.queue].week.waited(joined, wait, false);
+        }
         if let (Place::Waiting, Some(promise)) = (known.place, known.promise) {
             let ghost = Ghost {
                 promise,
@@ -276,6 +286,12 @@ impl Forecaster {
         } else {
             self.take(ticket, operator);
         }
+        if let Some(known) = self.floor.tickets.get(&ticket) {
+            let joined = seconds(known.rank.1);
+            self.learned[known.queue]
+                .week
+                .waited(joined, self.now - joined, true);
+        }
         if let Some(known) = self.floor.tickets.get_mut(&ticket)
             && let Some(promise) = known.promise.take()
         {
@@ -355,6 +371,7 @@ impl Forecaster {
             let ratio = talk / learned.talk.mean();
             self.floor.operators[operator].speed.add(ratio);
             learned.talk.add(talk);
+            learned.talks += 1;
             if let Some(ended) = cycle.ended_at {
                 learned.wrap_up.add(self.now - ended);
             }
@@ -381,7 +398,9 @@ impl Forecaster {
         let from = known.exposed.min(age);
         known.exposed = age;
         if known.delayed {
-            self.learned[known.queue].hazard.add(from, age, gave_up);
+            let learned = &mut self.learned[known.queue];
+            learned.hazard.add(from, age, gave_up);
+            learned.hang_ups += u64::from(gave_up);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! `Callers`.
 
 use pronto_engine::{ForecastView, Wait};
-use pronto_proto::link::duration;
+use pronto_proto::link::{duration, timestamp};
 use pronto_proto::v1::callers_server::Callers;
 use pronto_proto::v1::forecast_response::{self, Forecast, Unknown, UnknownReason};
-use pronto_proto::v1::{ForecastRequest, ForecastResponse};
+use pronto_proto::v1::{
+    BestTimeRequest, BestTimeResponse, ForecastRequest, ForecastResponse, best_time_response,
+};
 use tonic::{Request, Response, Status};
 
 use super::desk::Desk;
@@ -26,6 +28,27 @@ impl Callers for CallersService {
             Some(view) => Ok(Response::new(show(name, &view))),
             None => Err(status::not_found("Queue", &name)),
         }
+    }
+
+    async fn best_time(
+        &self,
+        request: Request<BestTimeRequest>,
+    ) -> Result<Response<BestTimeResponse>, Status> {
+        let name = request.into_inner().name;
+        let wanted = names::parse_queue(&name)?;
+        let seen = self
+            .0
+            .look(move |engine, now| engine.state().best_hours(now, &wanted));
+        let hours = seen.await?.ok_or_else(|| status::not_found("Queue", &name))?;
+        let hours = hours.into_iter().map(|hour| best_time_response::Hour {
+            begins: Some(timestamp(hour.begins)),
+            wait: Some(duration(hour.wait)),
+            callers: hour.callers,
+        });
+        Ok(Response::new(BestTimeResponse {
+            hours: hours.collect(),
+            name,
+        }))
     }
 }
 

@@ -9,7 +9,7 @@ mod ranking;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pronto_forecast::Forecaster;
+use pronto_forecast::{Forecaster, Habits, HourAhead, Wait};
 use pronto_types::link::{ExitReason, Promise};
 use pronto_types::{
     AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
@@ -242,6 +242,40 @@ pub(crate) enum Phase {
     Talking {
         since: Time,
     },
+}
+
+/// For whoever reads a ledger to learn from it.
+impl State {
+    /// The time of the newest fact.
+    pub fn last_at(&self) -> Time {
+        self.last_at
+    }
+
+    /// The configured queues.
+    pub fn queue_names(&self) -> impl Iterator<Item = &QueueName> {
+        self.forecaster.queues()
+    }
+
+    /// The wait still to come of a ticket that waits, if it is known.
+    pub fn forecast(&self, now: Time, ticket: TicketId) -> Option<Wait> {
+        self.forecaster.waiting(now, ticket)
+    }
+
+    /// Whether nobody was ready when a ticket that waits joined.
+    pub fn is_delayed(&self, ticket: TicketId) -> bool {
+        self.forecaster.is_delayed(ticket)
+    }
+
+    /// How calls of a configured queue have gone so far.
+    pub fn habits(&self, queue: &QueueName) -> Option<Habits> {
+        self.forecaster.habits(queue)
+    }
+
+    /// When to call a configured queue: the hours of the next seven days in which callers are answered, the shortest wait
+    /// first; empty while too little is known.
+    pub fn best_hours(&self, now: Time, queue: &QueueName) -> Option<Vec<HourAhead>> {
+        self.forecaster.best_hours(now, queue)
+    }
 }
 
 impl State {

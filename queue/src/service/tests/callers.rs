@@ -1,7 +1,7 @@
 //! `Callers.Forecast`.
 
 use pronto_proto::v1::forecast_response::{Forecast, Unknown, UnknownReason};
-use pronto_proto::v1::{ForecastRequest, ListPromisesRequest};
+use pronto_proto::v1::{BestTimeRequest, ForecastRequest, ListPromisesRequest};
 use pronto_types::TicketId;
 use pronto_types::link::{Event, Hearing};
 use tonic::Code;
@@ -114,4 +114,43 @@ async fn a_queue_that_is_none_is_not_found() {
         let refused = house.callers().forecast(ForecastRequest { name }).await;
         assert_eq!(refused.unwrap_err().code(), code);
     }
+}
+
+/// Six callers are answered at once, an hour passes: that hour of the week is when to call.
+#[tokio::test(start_paused = true)]
+async fn the_best_time_to_call_is_the_hour_in_which_callers_were_answered() {
+    let house = House::simple().await;
+    let ask = |name: &str| BestTimeRequest {
+        name: name.to_owned(),
+    };
+    let mut callers = house.callers();
+    let empty = callers
+        .best_time(ask("queues/support"))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(empty.hours.is_empty(), "{empty:?}");
+    let mut gateway = house.attach("gw1", 1).await;
+    gateway.registers("101").await;
+    for call in 1..=6 {
+        gateway.joins(call).await;
+        let (offer, ticket, _) = gateway.offer().await;
+        gateway.answers(offer, ticket).await;
+        gateway.talk_ends(offer, ticket).await;
+        // The wrap-up.
+        tokio::time::sleep(std::time::Duration::from_secs(11)).await;
+    }
+    let found = callers
+        .best_time(ask("queues/support"))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!((1..=2).contains(&found.hours.len()), "{found:?}");
+    let hour = &found.hours[0];
+    assert!(
+        hour.callers > 0.0 && hour.begins.is_some_and(|begins| begins.seconds % 3600 == 0),
+        "{hour:?}"
+    );
+    let unknown = callers.best_time(ask("queues/kitchen")).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
 }

@@ -1,0 +1,361 @@
+//! `pronto staffing`: how many operators a queue needs, hour by hour of the week, for a service level and a bound on
+//! hang-ups: Erlang-A ([`pronto_forecast::staffing`]) with what the ledger has taught, or with what is given.
+//!
+//! Each hour is taken for itself, as if its callers came evenly and the hour went on for ever: right where talks are short
+//! against an hour. What is too little known is refused, or said to be missing, rather than guessed.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use jiff::tz::TimeZone;
+use pronto_engine::{Fact, Habits, State};
+use pronto_forecast::staffing::{Load, Target};
+use pronto_ivr::flow::parse_duration;
+use pronto_queue::LedgerReader;
+use pronto_types::{QueueName, Time};
+
+use crate::calls::read::{present, unknown};
+use crate::calls::{CallsError, place, when};
+use crate::config::Look;
+
+/// Fewer talks than these say too little of the handling time.
+const TALKS: u64 = 30;
+/// Fewer hang-ups than these say too little of the patience.
+const HANG_UPS: u64 = 10;
+/// Fewer callers than these say too little of the week.
+const CALLERS: u64 = 50;
+/// Hours of a week.
+const HOURS: usize = 168;
+const HOUR: i64 = 3_600_000_000;
+
+/// The arguments of `staffing`.
+#[derive(Debug, Clone, Args, PartialEq)]
+pub struct StaffingArgs {
+    /// The configuration that says where the store is [default: pronto.toml if it is here, else the built-in centre]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The folder of the store itself; hours are those of UTC
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub store: Option<PathBuf>,
+    /// The queue; needs not be named if `--arrivals` and `--handling` are given, or if there is but one
+    #[arg(long, value_name = "QUEUE")]
+    pub queue: Option<String>,
+    /// The share of callers answered in time, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 80.0, value_parser = percent)]
+    pub service_level: f64,
+    /// In time: within so long
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
+    pub within: Duration,
+    /// At most so many hang up, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 100.0, value_parser = percent)]
+    pub max_abandonment: f64,
+    /// Callers an hour, instead of those of the ledger
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
+    pub arrivals: Option<f64>,
+    /// What a call takes of an operator's time (ring, talk and wrap-up), instead of what the ledger says
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub handling: Option<Duration>,
+    /// How long callers wait before they hang up, on average, instead of what the ledger says; `none`: they never do
+    #[arg(long, value_name = "TIME", value_parser = patience)]
+    pub patience: Option<Patience>,
+}
+
+/// What is said of the callers' patience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Nobody hangs up: Erlang-C.
+    Endless,
+    /// So long on average.
+    Mean(Duration),
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let found = parse_duration(text).filter(|found| !found.is_zero());
+    found.ok_or_else(|| format!("found `{text}`, expected a duration such as \"30s\", \"5m\" or \"1h30m\""))
+}
+
+fn patience(text: &str) -> Result<Patience, String> {
+    match text {
+        "none" => Ok(Patience::Endless),
+        text => duration(text)
+            .map(Patience::Mean)
+            .map_err(|why| format!("{why}, or `none`")),
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let found = text.trim_end_matches([' ', '%']).parse::<f64>().ok();
+    let found = found.filter(|found| (0.0..=100.0).contains(found));
+    found.ok_or_else(|| format!("found `{text}`, expected 0 to 100 percent"))
+}
+
+fn number(text: &str) -> Result<f64, String> {
+    let found = text.parse::<f64>().ok();
+    let found = found.filter(|found| (0.0..=1e6).contains(found));
+    found.ok_or_else(|| format!("found `{text}`, expected 0 to 1000000 callers an hour"))
+}
+
+/// Prints the table.
+///
+/// # Errors
+/// [`CallsError`]: there is no ledger, it has no such queue, or it says too little.
+pub fn run(arguments: &StaffingArgs, look: Look) -> Result<(), CallsError> {
+    let text = text(arguments, look)?;
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever reads us has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(CallsError::Output),
+    }
+}
+
+fn text(arguments: &StaffingArgs, look: Look) -> Result<String, CallsError> {
+    let given = arguments.arrivals.is_some() && arguments.handling.is_some();
+    let taught = if given && arguments.queue.is_none() {
+        None
+    } else {
+        let (store, zone) = place(arguments.config.as_deref(), arguments.store.as_deref(), look)?;
+        Some(Taught::of(&store, &zone, arguments.queue.as_deref())?)
+    };
+    sheet(arguments, taught.as_ref()).map_err(CallsError::Staffing)
+}
+
+/// What the ledger says of one queue.
+struct Taught {
+    queue: QueueName,
+    habits: Habits,
+    week: Arrivals,
+}
+
+/// Callers by hour of the week, Monday first, in the zone of the centre; and how often each hour has passed whole.
+struct Arrivals {
+    callers: [u32; HOURS],
+    passed: [u32; HOURS],
+}
+
+impl Arrivals {
+    fn total(&self) -> u64 {
+        self.callers.iter().map(|&callers| u64::from(callers)).sum()
+    }
+
+    /// Of joinings between the first fact and the last: the hours those lie in are not whole.
+    fn of(joined: &[Time], (first, last): (Time, Time), zone: &TimeZone) -> Self {
+        let hour = |time: Time| time.as_micros().div_euclid(HOUR);
+        let (begin, end) = (hour(first) + 1, hour(last));
+        let of_week = |hour: i64| when::hour_of_week(Time::from_micros(hour.saturating_mul(HOUR)), zone);
+        let mut week = Arrivals {
+            callers: [0; HOURS],
+            passed: [0; HOURS],
+        };
+        for whole in begin..end {
+            week.passed[of_week(whole)] += 1;
+        }
+        let whole = joined.iter().map(|&at| hour(at));
+        for joined in whole.filter(|joined| (begin..end).contains(joined)) {
+            week.callers[of_week(joined)] += 1;
+        }
+        week
+    }
+}
+
+impl Taught {
+    fn of(store: &Path, zone: &TimeZone, queue: Option<&str>) -> Result<Self, CallsError> {
+        let ledger = present(LedgerReader::open(store)).map_err(CallsError::OpenLedger)?;
+        let ledger = ledger.ok_or_else(|| CallsError::Absent(store.to_owned()))?;
+        let (mut state, mut span, mut all) = (State::default(), None, Vec::new());
+        for fact in ledger.facts() {
+            let recorded = fact?;
+            let (first, _) = span.unwrap_or((recorded.at, recorded.at));
+            span = Some((first, recorded.at));
+            if let Fact::Joined {
+                queue,
+                joined_at,
+                regained: None,
+                ..
+            } = &recorded.fact
+            {
+                all.push((queue.clone(), *joined_at));
+            }
+            state.apply(&recorded);
+        }
+        let names = || state.queue_names().cloned();
+        let queue = match queue {
+            Some(text) => QueueName::new(text).map_err(|error| CallsError::Queue(error.to_string()))?,
+            None => match names().collect::<Vec<_>>().as_slice() {
+                [only] => only.clone(),
+                many => {
+                    let many: Vec<&str> = many.iter().map(QueueName::as_str).collect();
+                    let expected = format!("`--queue` with one of {}", many.join(", "));
+                    return Err(CallsError::Staffing(format!(
+                        "no queue is named: expected {expected}"
+                    )));
+                }
+            },
+        };
+        let Some(habits) = state.habits(&queue) else {
+            return Err(unknown(&queue, &names().collect()));
+        };
+        all.retain(|(of, _)| *of == queue);
+        let joined: Vec<Time> = all.into_iter().map(|(_, at)| at).collect();
+        let week = Arrivals::of(&joined, span.unwrap_or_default(), zone);
+        Ok(Taught { queue, habits, week })
+    }
+}
+
+/// The whole sheet, or what is missing.
+fn sheet(arguments: &StaffingArgs, taught: Option<&Taught>) -> Result<String, String> {
+    let target = Target {
+        share: arguments.service_level / 100.0,
+        within: arguments.within.as_secs_f64(),
+        hang_ups: arguments.max_abandonment / 100.0,
+    };
+    let mut text = String::new();
+    let mut say = |line: String| text.push_str(&(line + "\n"));
+    if let Some(taught) = taught {
+        say(format!("queue     {}", taught.queue));
+    }
+    say(format!(
+        "wanted    {} % answered within {:.0} s, at most {} % hang up",
+        arguments.service_level, target.within, arguments.max_abandonment
+    ));
+    let (handling, told) = handling(arguments, taught)?;
+    say(told);
+    let (patience, told) = expected_patience(arguments, taught);
+    say(told);
+    let load = |an_hour: f64| Load {
+        arrivals: an_hour / 3600.0,
+        handling,
+        patience,
+    };
+    let rows = match (arguments.arrivals, taught) {
+        (Some(arrivals), _) => {
+            say(format!("arrivals  {arrivals} an hour, given"));
+            vec![("given".to_owned(), Some(arrivals))]
+        }
+        (None, Some(taught)) => {
+            say(arrivals(&taught.week)?);
+            by_hour(&taught.week)
+        }
+        (None, None) => return Err("nothing is known of the callers: expected `--arrivals`".to_owned()),
+    };
+    text.push_str(&table(&rows, load, target)?);
+    Ok(text)
+}
+
+fn handling(arguments: &StaffingArgs, taught: Option<&Taught>) -> Result<(f64, String), String> {
+    if let Some(given) = arguments.handling {
+        let seconds = given.as_secs_f64();
+        return Ok((seconds, format!("handling  {seconds:.0} s a call, given")));
+    }
+    let habits = taught.map(|taught| taught.habits);
+    match habits.and_then(|habits| Some((habits.talks, habits.handling?))) {
+        Some((talks, handling)) if talks >= TALKS => {
+            let seconds = handling.as_secs_f64();
+            Ok((
+                seconds,
+                format!("handling  {seconds:.0} s a call, of {talks} talks"),
+            ))
+        }
+        found => Err(format!(
+            "the ledger says too little of how long a call takes: found {} talks, expected {TALKS}, or `--handling`",
+            found.map_or(0, |(talks, _)| talks)
+        )),
+    }
+}
+
+fn expected_patience(arguments: &StaffingArgs, taught: Option<&Taught>) -> (Option<f64>, String) {
+    let habits = taught.map(|taught| taught.habits);
+    let learned = habits.filter(|habits| habits.hang_ups >= HANG_UPS);
+    let learned = learned.and_then(|habits| Some((habits.hang_ups, habits.patience?)));
+    match (arguments.patience, learned) {
+        (Some(Patience::Mean(given)), _) => {
+            let seconds = given.as_secs_f64();
+            (Some(seconds), format!("patience  {seconds:.0} s, given"))
+        }
+        (Some(Patience::Endless), _) => (None, "patience  endless, given: Erlang-C".to_owned()),
+        (None, Some((hang_ups, patience))) => {
+            let seconds = patience.as_secs_f64();
+            (
+                Some(seconds),
+                format!("patience  {seconds:.0} s, of {hang_ups} hang-ups"),
+            )
+        }
+        (None, None) => {
+            let found = habits.map_or(0, |habits| habits.hang_ups);
+            let told = format!(
+                "patience  taken as endless (Erlang-C, rather too many operators than too few): found {found} hang-ups, \
+                 expected {HANG_UPS}, or `--patience`"
+            );
+            (None, told)
+        }
+    }
+}
+
+fn arrivals(week: &Arrivals) -> Result<String, String> {
+    let (total, hours) = (week.total(), week.passed.iter().sum::<u32>());
+    if total < CALLERS || hours < 24 {
+        return Err(format!(
+            "the ledger says too little of when callers come: found {total} in {hours} whole hours, expected {CALLERS} in \
+             24, or `--arrivals`"
+        ));
+    }
+    let unseen = week.passed.iter().filter(|passed| **passed == 0).count();
+    let unseen = match unseen {
+        0 => String::new(),
+        some => format!("; {some} hours of the week not seen yet"),
+    };
+    Ok(format!(
+        "arrivals  {total} callers in {hours} whole hours{unseen}"
+    ))
+}
+
+/// Each hour that passed and had callers; one that was never seen has no number.
+fn by_hour(week: &Arrivals) -> Vec<(String, Option<f64>)> {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let hours = (0..HOURS).map(|hour| {
+        let name = format!("{} {:02}:00", DAYS[hour / 24], hour % 24);
+        let passed = week.passed[hour];
+        let an_hour = (passed > 0).then(|| f64::from(week.callers[hour]) / f64::from(passed));
+        (name, an_hour)
+    });
+    hours.filter(|(_, an_hour)| *an_hour != Some(0.0)).collect()
+}
+
+fn table(
+    rows: &[(String, Option<f64>)],
+    load: impl Fn(f64) -> Load,
+    target: Target,
+) -> Result<String, String> {
+    let mut text = format!(
+        "\n{:<9}  {:>9}  {:>9}  {:>8}  {:>8}  {:>7}  {:>9}\n",
+        "hour", "callers", "operators", "in time", "hang up", "wait s", "occupancy"
+    );
+    for (name, an_hour) in rows {
+        let Some(an_hour) = an_hour else {
+            let _ = writeln!(text, "{name:<9}  {:>9}  {:>9}", "not seen", "-");
+            continue;
+        };
+        if *an_hour == 0.0 {
+            let _ = writeln!(text, "{name:<9}  {an_hour:>9.1}  {:>9}", 0);
+            continue;
+        }
+        let (operators, service) = load(*an_hour).needed(target).ok_or_else(|| {
+            format!("{name}: no number of operators up to 10000 meets that for {an_hour:.1} callers an hour")
+        })?;
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "{name:<9}  {an_hour:>9.1}  {operators:>9}  {:>6.1} %  {:>6.1} %  {:>7.1}  {:>7.1} %",
+            100.0 * service.in_time,
+            100.0 * service.hang_ups,
+            service.wait,
+            100.0 * service.occupancy
+        );
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

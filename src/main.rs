@@ -34,20 +34,8 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => run(arguments.load(), Halves::Both),
         Command::Gateway(half) => run(Config::load(&half.config), Halves::Gateway),
         Command::Queue(half) => run(Config::load_without_secrets(&half.config), Halves::Queue),
-        Command::Calls(arguments) => match calls::run(&arguments, look(std::io::stderr().is_terminal())) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("pronto: {error}");
-                ExitCode::FAILURE
-            }
-        },
-        Command::Trace(arguments) => match trace::run(&arguments, look(std::io::stderr().is_terminal())) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("pronto: {error}");
-                ExitCode::FAILURE
-            }
-        },
+        Command::Calls(arguments) => exit(calls::run(&arguments, look(std::io::stderr().is_terminal()))),
+        Command::Trace(arguments) => exit(trace::run(&arguments, look(std::io::stderr().is_terminal()))),
         Command::Report(command) => match report::run(&command, look(std::io::stderr().is_terminal())) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -57,13 +45,7 @@ fn main() -> ExitCode {
         },
         Command::Forecast(arguments) => forecast_events(&arguments.events),
         Command::Staffing(arguments) => {
-            match staffing::run(&arguments, look(std::io::stderr().is_terminal())) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    eprintln!("pronto: {error}");
-                    ExitCode::FAILURE
-                }
-            }
+            exit(staffing::run(&arguments, look(std::io::stderr().is_terminal())))
         }
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Config(ConfigCommand::Check { config }) => {
@@ -119,6 +101,17 @@ fn forecast_events(events: &Path) -> ExitCode {
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("pronto: {}: {error}", events.display());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The exit status, and to whoever typed it what went wrong.
+fn exit(done: Result<(), impl std::fmt::Display>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pronto: {error}");
             ExitCode::FAILURE
         }
     }

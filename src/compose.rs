@@ -1,6 +1,7 @@
 //! From the configuration to what each half of the house wants to be told.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pronto_engine as engine;
 use pronto_gateway as gateway;
@@ -12,6 +13,9 @@ use crate::config::{Answer, Config, Credential, Digest, Operator, SignIn, Strate
 
 /// Media threads: one for every two processors, as the rest is signalling, gRPC and the store.
 const PROCESSORS_PER_MEDIA_THREAD: usize = 2;
+
+/// How long a 100 waits for something better to be said: less than 200 ms (RFC 3261 §17.2.1), with room for a late timer.
+const TRYING: Duration = Duration::from_millis(150);
 
 /// What the queue's engine is told.
 pub(crate) fn engine(config: &Config) -> engine::Configuration {
@@ -87,6 +91,7 @@ pub(crate) fn gateway(
             trunks: config.sip.trunks.iter().map(trunk).collect(),
             budgets: config.sip.trunks.iter().map(budget).collect(),
             qualify: Some(config.sip.qualify).filter(|every| !every.is_zero()),
+            trying: TRYING,
             digest: digests(&config.sip.digest),
             operator_digest: config.operators.iter().filter_map(own_digest).collect(),
             ..sip::Settings::new(&config.sip.domain)

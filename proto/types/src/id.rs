@@ -25,8 +25,8 @@ macro_rules! number_id {
 }
 
 number_id! {
-    /// One call on one gateway: 64 random bits drawn by the gateway. A call is a contact by phone, so this is
-    /// also the number of its contact.
+    /// One call on one gateway: 40 random bits drawn by the gateway, and 24 it counts with. A call is a contact by phone, so
+    /// this is also the number of its contact.
     CallId
 }
 number_id! {

@@ -71,15 +71,14 @@ impl Gateway {
             },
         );
         // "If the offer is not acceptable … 488 (Not Acceptable Here)" (RFC 3261 §13.3.1.3), before a port is spent.
-        if let Some(error) = invite
-            .offer
-            .as_deref()
-            .and_then(|offer| Stream::acceptable(offer).err())
-        {
-            self.sip.reject(now, leg, refusal(&error), None);
-            self.refuse_call(now, id);
-            return;
-        }
+        let offer = match invite.offer.as_deref().map(sip::sdp::Offer::read).transpose() {
+            Ok(offer) => offer,
+            Err(error) => {
+                self.sip.reject(now, leg, refusal(&error), None);
+                self.refuse_call(now, id);
+                return;
+            }
+        };
         let place = match called {
             Some(operator) => {
                 self.engage(&operator);
@@ -87,22 +86,28 @@ impl Gateway {
             }
             None => Place::None,
         };
-        self.open_call(now, (id, number, place), identity, origin, invite);
+        self.open_call(
+            now,
+            (id, number, place),
+            (identity, origin),
+            (invite.leg, invite.source.ip()),
+            offer,
+        );
     }
 
     fn open_call(
         &mut self,
         now: Time,
         (id, number, place): (CallId, Number, Place),
-        identity: CallerIdentity,
-        origin: Origin,
-        invite: sip::Invite,
+        (identity, origin): (CallerIdentity, Origin),
+        (leg, source): (sip::LegId, IpAddr),
+        offer: Option<sip::sdp::Offer>,
     ) {
         if let Origin::Operator(operator) = &origin {
             self.engage(operator);
         }
         let media = self.open_media(id);
-        self.sip_legs.insert(invite.leg, id);
+        self.sip_legs.insert(leg, id);
         let stream = Stream::unopened(self.rng.next_u64() >> 2);
         let call = Call {
             id,
@@ -110,11 +115,11 @@ impl Gateway {
             identity,
             language: number.language,
             caller: CallerLeg {
-                sip: invite.leg,
+                sip: leg,
                 media,
-                source: invite.source.ip(),
+                source,
                 state: LegState::Opening {
-                    offer: invite.offer,
+                    offer,
                     until: now + OPENING,
                 },
                 stream,
@@ -135,13 +140,16 @@ impl Gateway {
         self.with_call(now, id, |_, _| {});
     }
 
+    /// Counted on from a random number, and from another one after 2^24 calls: the stores are ordered by it, and so
+    /// write what happens at one time in one place.
     fn new_call_id(&mut self) -> CallId {
-        loop {
-            let id = CallId(self.rng.next_u64());
-            if id.0 != 0 && !self.calls.contains_key(&id) {
-                return id;
-            }
+        const COUNTED: u64 = (1 << 24) - 1;
+        if self.next_call & COUNTED == 0 {
+            self.next_call = (self.rng.next_u64() & !COUNTED) + 1;
         }
+        let id = CallId(self.next_call);
+        self.next_call += 1;
+        id
     }
 
     /// A call that was refused before it had a state of its own: its record all the same.
@@ -197,32 +205,23 @@ impl Gateway {
         let offer = offer.take();
         let early = offer.is_some() && call.answer == Answer::OnOperator;
         call.caller.stream.opened(local, self.settings.advertise);
-        let body = match offer {
+        let sdp = match offer {
             Some(offer) => call.caller.stream.answer(&offer),
             // "If the INVITE did not contain an offer, the 2xx MUST contain an offer" (RFC 3261 §13.3.1.4).
-            None => Ok(call.caller.stream.offer()),
+            None => call.caller.stream.offer(),
         };
-        match body {
-            Ok(sdp) => {
-                self.configure(call.caller.media, &call.caller.stream, call.caller.source);
-                let patience = Patience::Runs(now + UNANSWERED);
-                call.caller.state = LegState::Early {
-                    sdp: sdp.clone(),
-                    patience,
-                };
-                if let Place::Calling(_) = call.place {
-                    self.call_operator(now, call);
-                } else if early {
-                    self.sip.progress(now, call.caller.sip, sdp);
-                    self.start_flow(now, call);
-                } else {
-                    self.answer_early(now, call);
-                }
-            }
-            Err(error) => {
-                self.sip.reject(now, call.caller.sip, refusal(&error), None);
-                self.bury(now, call, CallOutcome::Refused);
-            }
+        self.configure(call.caller.media, &call.caller.stream, call.caller.source);
+        call.caller.state = LegState::Early {
+            sdp: sdp.clone(),
+            patience: Patience::Runs(now + UNANSWERED),
+        };
+        if let Place::Calling(_) = call.place {
+            self.call_operator(now, call);
+        } else if early {
+            self.sip.progress(now, call.caller.sip, sdp);
+            self.start_flow(now, call);
+        } else {
+            self.answer_early(now, call);
         }
     }
 
@@ -399,7 +398,10 @@ impl Gateway {
 /// The answer to a re-INVITE or UPDATE: to its offer, or a full offer where it carried none.
 pub(super) fn reoffered(stream: &mut Stream, sdp: Option<Bytes>) -> Result<Bytes, sip::Status> {
     match sdp {
-        Some(offer) => stream.answer(&offer).map_err(|error| refusal(&error)),
+        Some(offer) => match sip::sdp::Offer::read(&offer) {
+            Ok(offer) => Ok(stream.answer(&offer)),
+            Err(error) => Err(refusal(&error)),
+        },
         None => Ok(stream.offer()),
     }
 }

@@ -149,6 +149,7 @@ pub struct Gateway {
     parting_legs: BTreeMap<sip::LegId, RungFor>,
     /// Deadlines of calls, earliest first.
     timers: BTreeSet<(Time, CallId)>,
+    next_call: u64,
     next_media_leg: u64,
     draining: bool,
     /// What the queue claimed to have, where that cannot be.
@@ -178,6 +179,7 @@ impl Gateway {
             parting: BTreeMap::new(),
             parting_legs: BTreeMap::new(),
             timers: BTreeSet::new(),
+            next_call: 0,
             next_media_leg: 1,
             draining: false,
             broken: None,

@@ -37,26 +37,15 @@ impl Stream {
         self.local.port = local.port();
     }
 
-    /// Whether an offer can be answered at all, asked before a port is spent on it.
-    pub(super) fn acceptable(offer: &[u8]) -> Result<(), sdp::SdpError> {
-        let local = sdp::Local {
-            address: IpAddr::from([127, 0, 0, 1]),
-            port: 9,
-            session_id: 1,
-            version: 1,
-        };
-        sdp::answer(&local, offer).map(|_| ())
-    }
-
     /// Answers the peer's offer.
-    pub(super) fn answer(&mut self, offer: &[u8]) -> Result<Bytes, sdp::SdpError> {
-        let (answer, agreed) = sdp::answer(&self.local, offer)?;
-        self.agreed = Some(agreed);
+    pub(super) fn answer(&mut self, offer: &sdp::Offer) -> Bytes {
+        self.agreed = Some(offer.agreed());
+        let answer = offer.answer(&self.local);
         if self.changes(&answer) {
             self.local.version += 1;
-            return Ok(self.say(sdp::answer(&self.local, offer)?.0));
+            return self.say(offer.answer(&self.local));
         }
-        Ok(self.say(answer))
+        self.say(answer)
     }
 
     /// A full offer of ours.

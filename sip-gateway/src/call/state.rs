@@ -81,7 +81,7 @@ pub(super) enum LegState {
     /// The INVITE is here; the media threads are opening a port.
     Opening {
         /// The offer, if the INVITE carried one.
-        offer: Option<bytes::Bytes>,
+        offer: Option<pronto_sip::sdp::Offer>,
         /// When the caller is told that there is none.
         until: Time,
     },

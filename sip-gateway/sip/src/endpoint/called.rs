@@ -154,8 +154,7 @@ impl Endpoint {
             .table
             .serve_invite(&request.key, request.reply_to, Owner::Leg(id));
         let trying = Draft::response(Status::TRYING, "").raw(&head).finish(None, b"");
-        self.table
-            .respond(now, invite, Status::TRYING, trying, &mut self.out);
+        self.say_trying(now, invite, trying);
         let body = request.message.body();
         let offer =
             (!body.is_empty() && request.message.content_type() == "application/sdp").then(|| body.clone());

@@ -100,7 +100,7 @@ impl Endpoint {
                     .table
                     .serve_invite(&request.key, request.reply_to, Owner::Leg(id));
                 let trying = Self::plain(Status::TRYING, &head);
-                self.table.respond(now, tx, Status::TRYING, trying, &mut self.out);
+                self.say_trying(now, tx, trying);
                 tx
             }
             _ => self.table.serve(&request.key, request.reply_to),
@@ -121,8 +121,8 @@ impl Endpoint {
     }
 
     /// A re-INVITE before the ACK of our 200: late or lost, it was sent, for nobody may begin a second INVITE before the first
-    /// has its final answer (§14.1). So the 200 arrived, and "the dialog has already been established": RFC 5407 §3.1.4 has the
-    /// re-INVITE answered as any other. Where our 200 made the offer, the ACK holds the answer, and there is none before it
+    /// has its final answer (§14.1). So the 200 arrived and the dialog is established: the
+    /// re-INVITE is answered as any other (the race of RFC 5407 §3.1.4). Where our 200 made the offer, the ACK holds the answer, and there is none before it
     /// is here (§3.1.5); nor where we only wait for it to say BYE.
     fn implied_ack(&mut self, id: LegId, leg: &mut Leg) {
         match (&leg.state, &leg.renewal) {

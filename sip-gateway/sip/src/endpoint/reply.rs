@@ -124,6 +124,16 @@ impl Endpoint {
         self.table.respond(now, tx, status, bytes, &mut self.out);
     }
 
+    /// A 100, at once or when nothing better is said soon.
+    pub(super) fn say_trying(&mut self, now: Time, tx: TxId, bytes: Bytes) {
+        let patience = self.settings.trying;
+        if patience.is_zero() {
+            self.table.respond(now, tx, Status::TRYING, bytes, &mut self.out);
+        } else {
+            self.table.try_later(now + patience, tx, bytes);
+        }
+    }
+
     /// 503 with Retry-After.
     pub(super) fn reply_overload(&mut self, request: &Request<'_>) {
         self.dropped.overload += 1;

@@ -181,53 +181,87 @@ pub fn offer_only(local: &Local, codec: Codec) -> Bytes {
     write::description(local, &[write::Line::Ours(ours)])
 }
 
+/// A peer's offer that can be answered, read once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Offer {
+    agreed: Negotiated,
+    /// Of each of its streams what refuses it: media, protocol and formats. `None` for the one we take.
+    lines: Vec<Option<Box<str>>>,
+}
+
+impl Offer {
+    /// Reads an offer.
+    ///
+    /// The first audio stream we can speak on is taken, every other one refused with port 0. "The answerer … SHOULD … list
+    /// them in the same relative order they were present in the offer" (§6.1): of PCMA and PCMU the offerer's first one is
+    /// taken, and only it, so that no codec changes within the stream.
+    ///
+    /// # Errors
+    /// [`SdpError::Malformed`] → 400, [`SdpError::NoCommonCodec`] → 488.
+    pub fn read(offer: &[u8]) -> Result<Self, SdpError> {
+        let text = read::text(offer)?;
+        let session = Session::read(&text)?;
+        let usable = |live: bool| {
+            session
+                .streams
+                .iter()
+                .position(|s| s.speaks() && (s.port != 0) == live)
+        };
+        let chosen = usable(true)
+            .or_else(|| usable(false))
+            .ok_or(SdpError::NoCommonCodec)?;
+        let stream = &session.streams[chosen];
+        let (codec, payload_type) = stream.codec().ok_or(SdpError::NoCommonCodec)?;
+        let direction = if stream.port == 0 {
+            Direction::Inactive
+        } else {
+            answered_direction(stream)
+        };
+        let agreed = Negotiated {
+            remote: stream.remote(),
+            codec,
+            payload_type,
+            telephone_event: stream.telephone_event,
+            direction,
+            ptime: stream.ptime,
+        };
+        let taken = |i: usize, s: &Stream<'_>| i == chosen && s.port != 0;
+        let lines =
+            session.streams.iter().enumerate().map(|(i, s)| {
+                (!taken(i, s)).then(|| format!("{} 0 {} {}", s.media, s.proto, s.formats).into())
+            });
+        Ok(Offer {
+            agreed,
+            lines: lines.collect(),
+        })
+    }
+
+    /// What answering it means for our media.
+    pub fn agreed(&self) -> Negotiated {
+        self.agreed
+    }
+
+    /// The answer.
+    pub fn answer(&self, local: &Local) -> Bytes {
+        let lines: Vec<write::Line<'_>> = self
+            .lines
+            .iter()
+            .map(|refused| match refused {
+                None => write::Line::Answer(self.agreed, local.port),
+                Some(text) => write::Line::Refused(text),
+            })
+            .collect();
+        write::description(local, &lines)
+    }
+}
+
 /// The answer to an offer, and what it means for our media.
 ///
-/// The first audio stream we can speak on is taken, every other one refused with port 0. "The answerer … SHOULD … list
-/// them in the same relative order they were present in the offer" (§6.1): of PCMA and PCMU the offerer's first one is
-/// taken, and only it, so that no codec changes within the stream.
-///
 /// # Errors
-/// [`SdpError::Malformed`] → 400, [`SdpError::NoCommonCodec`] → 488.
+/// Those of [`Offer::read`].
 pub fn answer(local: &Local, offer: &[u8]) -> Result<(Bytes, Negotiated), SdpError> {
-    let session = Session::read(offer)?;
-    let usable = |live: bool| {
-        session
-            .streams
-            .iter()
-            .position(|s| s.speaks() && (s.port != 0) == live)
-    };
-    let chosen = usable(true)
-        .or_else(|| usable(false))
-        .ok_or(SdpError::NoCommonCodec)?;
-    let stream = &session.streams[chosen];
-    let (codec, payload_type) = stream.codec().ok_or(SdpError::NoCommonCodec)?;
-    let direction = if stream.port == 0 {
-        Direction::Inactive
-    } else {
-        answered_direction(stream)
-    };
-    let negotiated = Negotiated {
-        remote: stream.remote(),
-        codec,
-        payload_type,
-        telephone_event: stream.telephone_event,
-        direction,
-        ptime: stream.ptime,
-    };
-    let lines: Vec<write::Line<'_>> = session
-        .streams
-        .iter()
-        .enumerate()
-        .map(|(i, s)| {
-            if i == chosen && s.port != 0 {
-                write::Line::Answer(negotiated, local.port)
-            } else {
-                write::Line::Refused(s)
-            }
-        })
-        .collect();
-    Ok((write::description(local, &lines), negotiated))
+    let offer = Offer::read(offer)?;
+    Ok((offer.answer(local), offer.agreed))
 }
 
 /// Takes the answer to an offer that [`offer`] made.
@@ -235,7 +269,8 @@ pub fn answer(local: &Local, offer: &[u8]) -> Result<(Bytes, Negotiated), SdpErr
 /// # Errors
 /// [`SdpError`]: the session cannot be; a refused stream (port 0) is [`SdpError::NoCommonCodec`].
 pub fn accept(local: &Local, answer: &[u8]) -> Result<Negotiated, SdpError> {
-    let session = Session::read(answer)?;
+    let text = read::text(answer)?;
+    let session = Session::read(&text)?;
     // "For each m= line in the offer, there MUST be a corresponding m= line in the answer" (§6): ours had one.
     let [stream] = session.streams.as_slice() else {
         return Err(SdpError::Mismatch {
@@ -265,7 +300,7 @@ pub fn accept(local: &Local, answer: &[u8]) -> Result<Negotiated, SdpError> {
 
 /// "If a stream is offered as sendonly, the corresponding stream MUST be marked as recvonly or inactive in the answer" and
 /// so on (§6.1). An address of 0.0.0.0 asks us not to send, whatever the attribute says (§8.4).
-fn answered_direction(stream: &Stream) -> Direction {
+fn answered_direction(stream: &Stream<'_>) -> Direction {
     let ours = stream.direction.reversed();
     if stream.remote().is_none() {
         Direction::from_parts(false, ours.receives())

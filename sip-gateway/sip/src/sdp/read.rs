@@ -1,4 +1,4 @@
-//! What we need of a description. The only place that names `sdp_types`.
+//! What we need of a description (RFC 8866), read in one pass. Names, bandwidths, keys and what nobody knows are passed over.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -7,18 +7,20 @@ use super::{Codec, Direction, MAX_SDP, SdpError};
 
 /// The most streams in one description.
 const MAX_STREAMS: usize = 32;
+/// The most formats, and names for them, looked at in one stream.
+const MAX_FORMATS: usize = 64;
 
 /// A description.
-pub(super) struct Session {
-    pub(super) streams: Vec<Stream>,
+pub(super) struct Session<'a> {
+    pub(super) streams: Vec<Stream<'a>>,
 }
 
 /// One `m=` line with what belongs to it.
 #[derive(Clone, Debug)]
-pub(super) struct Stream {
-    pub(super) media: String,
-    pub(super) proto: String,
-    pub(super) formats: String,
+pub(super) struct Stream<'a> {
+    pub(super) media: &'a str,
+    pub(super) proto: &'a str,
+    pub(super) formats: &'a str,
     pub(super) port: u16,
     /// Where the peer receives; `None` for a name, which nobody resolves here.
     pub(super) connection: Option<IpAddr>,
@@ -28,77 +30,177 @@ pub(super) struct Stream {
     codec: Option<(Codec, u8)>,
 }
 
-impl Session {
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, SdpError> {
-        if bytes.len() > MAX_SDP {
-            return Err(SdpError::Malformed {
-                reason: format!("longer than {MAX_SDP} octets"),
-            });
+/// What `c=`, and the attributes we know, say of the session or of one stream.
+#[derive(Default)]
+struct Said<'a> {
+    connection: Option<&'a str>,
+    direction: Option<Direction>,
+    /// Payload type, and encoding name with clock rate.
+    maps: Vec<(u8, &'a str)>,
+    ptime: Option<&'a str>,
+}
+
+fn malformed(reason: impl Into<String>) -> SdpError {
+    let reason = reason.into();
+    SdpError::Malformed { reason }
+}
+
+/// The text of a description. Some phones write `s=` in Latin-1: what is not UTF-8 is nothing that we read.
+///
+/// # Errors
+/// [`SdpError::Malformed`] beyond [`MAX_SDP`].
+pub(super) fn text(bytes: &[u8]) -> Result<std::borrow::Cow<'_, str>, SdpError> {
+    if bytes.len() > MAX_SDP {
+        return Err(malformed(format!("longer than {MAX_SDP} octets")));
+    }
+    Ok(String::from_utf8_lossy(bytes))
+}
+
+impl<'a> Session<'a> {
+    /// Reads the lines that must be there (§5: `v=`, `o=`, `s=`, at least one `t=`), the streams, and for each `c=`, `a=`.
+    pub(super) fn read(text: &'a str) -> Result<Self, SdpError> {
+        let mut lines = text
+            .split('\n')
+            .map(|line| line.strip_suffix('\r').unwrap_or(line))
+            .enumerate()
+            .filter(|(_, line)| !line.is_empty());
+        if lines.next().is_none_or(|(_, line)| line.trim_end() != "v=0") {
+            return Err(malformed("it does not begin with v=0"));
         }
-        // Some phones write `s=` in Latin-1: what is not UTF-8 is nothing that we read.
-        let text = String::from_utf8_lossy(bytes);
-        let parsed = sdp_types::Session::parse(text.as_bytes());
-        let session = parsed.map_err(|error| SdpError::Malformed {
-            reason: error.to_string(),
-        })?;
-        if session.medias.len() > MAX_STREAMS {
-            return Err(SdpError::Malformed {
-                reason: format!("more than {MAX_STREAMS} streams"),
-            });
+        let (mut origin, mut name, mut time) = (false, false, false);
+        let mut session = Said::default();
+        let mut streams: Vec<(Stream<'a>, Said<'a>)> = Vec::with_capacity(1);
+        for (number, line) in lines {
+            let (kind, value) = line
+                .split_once('=')
+                .filter(|(kind, value)| kind.len() == 1 && !value.contains(['\r', '\0']))
+                .ok_or_else(|| malformed(format!("line {} is none", number + 1)))?;
+            let said = streams.last_mut().map_or(&mut session, |(_, said)| said);
+            match kind {
+                "v" => return Err(malformed("a second v=")),
+                "o" if value.split_ascii_whitespace().count() != 6 => {
+                    return Err(malformed("o= has not six fields"));
+                }
+                "o" => origin = true,
+                "s" => name = true,
+                "t" => time = true,
+                "c" => {
+                    said.connection.get_or_insert(address(value)?);
+                }
+                "a" => said.attribute(value),
+                "m" if streams.len() == MAX_STREAMS => {
+                    return Err(malformed(format!("more than {MAX_STREAMS} streams")));
+                }
+                "m" => streams.push((Stream::of(value)?, Said::default())),
+                _ => {}
+            }
         }
-        let streams: Vec<Stream> = session
-            .medias
-            .iter()
-            .map(|media| Stream::read(&session, media))
+        for (there, what) in [(origin, "o="), (name, "s="), (time, "t=")] {
+            if !there {
+                return Err(malformed(format!("{what} is missing")));
+            }
+        }
+        let any = session.connection.is_some() || streams.iter().any(|(_, said)| said.connection.is_some());
+        let streams: Vec<_> = streams
+            .into_iter()
+            .map(|(stream, said)| stream.with(&said, &session))
             .collect();
-        if streams
-            .iter()
-            .any(|s| s.port != 0 && s.speaks() && !s.has_address(&session))
-        {
-            return Err(SdpError::Malformed {
-                reason: "a stream without c= line".to_owned(),
-            });
+        if !any && streams.iter().any(|s| s.port != 0 && s.speaks()) {
+            return Err(malformed("a stream without c= line"));
         }
         Ok(Session { streams })
     }
 }
 
-impl Stream {
-    fn read(session: &sdp_types::Session, media: &sdp_types::Media) -> Self {
-        let connection = media.connections.first().or(session.connection.as_ref());
-        let own = media.attributes.iter().find_map(direction);
-        let direction = own
-            .or_else(|| session.attributes.iter().find_map(direction))
-            .unwrap_or(Direction::SendRecv);
-        let payload_types: Vec<u8> = media
-            .fmt
-            .split_ascii_whitespace()
-            .filter_map(|f| f.parse().ok())
-            .take(64)
-            .collect();
-        let maps: Vec<(u8, String)> = media.attributes.iter().filter_map(rtpmap).take(64).collect();
-        let name = |pt: u8| maps.iter().find(|(n, _)| *n == pt).map(|(_, name)| name.as_str());
-        let codec = payload_types
-            .iter()
-            .find_map(|pt| Some((codec_of(*pt, name(*pt))?, *pt)));
-        let is_event = |pt: &&u8| name(**pt) == Some("TELEPHONE-EVENT/8000");
-        Stream {
-            media: media.media.clone(),
-            proto: media.proto.clone(),
-            formats: media.fmt.clone(),
-            port: media.port,
-            connection: connection.and_then(|c| c.connection_address.split('/').next()?.parse().ok()),
-            direction,
-            telephone_event: payload_types.iter().find(is_event).copied(),
-            ptime: ptime(&media.attributes),
-            codec,
-        }
+/// The address of `c=<nettype> <addrtype> <connection-address>` (§5.7), without what follows a slash.
+fn address(value: &str) -> Result<&str, SdpError> {
+    let mut fields = value.split_ascii_whitespace();
+    match (fields.next(), fields.next(), fields.next(), fields.next()) {
+        (Some(_), Some(_), Some(address), None) => Ok(address.split('/').next().unwrap_or(address)),
+        _ => Err(malformed("c= has not three fields")),
+    }
+}
+
+impl<'a> Said<'a> {
+    /// `a=<attribute>` or `a=<attribute>:<value>` (§5.13); the first of a kind counts.
+    fn attribute(&mut self, line: &'a str) {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        let direction = match name {
+            "rtpmap" if self.maps.len() < MAX_FORMATS => return self.maps.extend(rtpmap(value)),
+            "ptime" => {
+                self.ptime.get_or_insert(value);
+                return;
+            }
+            "sendrecv" => Direction::SendRecv,
+            "sendonly" => Direction::SendOnly,
+            "recvonly" => Direction::RecvOnly,
+            "inactive" => Direction::Inactive,
+            _ => return,
+        };
+        self.direction.get_or_insert(direction);
     }
 
-    fn has_address(&self, session: &sdp_types::Session) -> bool {
-        self.connection.is_some()
-            || session.connection.is_some()
-            || session.medias.iter().any(|m| !m.connections.is_empty())
+    /// What rtpmap calls a payload type.
+    fn name(&self, payload_type: u8) -> Option<&'a str> {
+        let of = |(known, _): &&(u8, &'a str)| *known == payload_type;
+        self.maps.iter().find(of).map(|(_, name)| *name)
+    }
+}
+
+impl<'a> Stream<'a> {
+    /// `m=<media> <port>[/<number of ports>] <proto> <fmt> …` (§5.14).
+    fn of(value: &'a str) -> Result<Self, SdpError> {
+        let mut parts = value.splitn(4, ' ');
+        let (Some(media), Some(port), Some(proto), Some(formats)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(malformed("m= has not four fields"));
+        };
+        if [media, proto, formats.trim()].contains(&"") {
+            return Err(malformed("m= has an empty field"));
+        }
+        let first = port.split('/').next().unwrap_or(port);
+        Ok(Stream {
+            media,
+            proto,
+            formats,
+            port: first
+                .parse()
+                .map_err(|_| malformed("m= has a port that is none"))?,
+            connection: None,
+            direction: Direction::SendRecv,
+            telephone_event: None,
+            ptime: Duration::from_millis(20),
+            codec: None,
+        })
+    }
+
+    /// Filled with what was said of it, and else of the session.
+    fn with(mut self, said: &Said<'a>, session: &Said<'a>) -> Self {
+        let payload_types = || {
+            self.formats
+                .split_ascii_whitespace()
+                .filter_map(|format| format.parse::<u8>().ok())
+                .take(MAX_FORMATS)
+        };
+        let is_event = |pt: &u8| {
+            said.name(*pt)
+                .is_some_and(|name| name.eq_ignore_ascii_case("telephone-event/8000"))
+        };
+        self.codec = payload_types().find_map(|pt| Some((codec_of(pt, said.name(pt))?, pt)));
+        self.telephone_event = payload_types().find(is_event);
+        let connection = said.connection.or(session.connection);
+        self.connection = connection.and_then(|address| address.parse().ok());
+        self.direction = said
+            .direction
+            .or(session.direction)
+            .unwrap_or(Direction::SendRecv);
+        let millis = said
+            .ptime
+            .and_then(|value| value.trim().parse().ok())
+            .unwrap_or(20_u64);
+        self.ptime = Duration::from_millis(millis.clamp(10, 60));
+        self
     }
 
     /// Whether it is audio that we can send and understand. SAVP promises encryption that nobody negotiated here.
@@ -122,43 +224,20 @@ impl Stream {
     }
 }
 
-fn direction(attribute: &sdp_types::Attribute) -> Option<Direction> {
-    match attribute.attribute.as_str() {
-        "sendrecv" => Some(Direction::SendRecv),
-        "sendonly" => Some(Direction::SendOnly),
-        "recvonly" => Some(Direction::RecvOnly),
-        "inactive" => Some(Direction::Inactive),
-        _ => None,
-    }
+/// `a=rtpmap:<payload type> <encoding name>/<clock rate>[/<channels>]` (§6.6). One channel need not be said.
+fn rtpmap(value: &str) -> Option<(u8, &str)> {
+    let (pt, name) = value.trim().split_once(' ')?;
+    let name = name.trim();
+    Some((pt.parse().ok()?, name.strip_suffix("/1").unwrap_or(name)))
 }
 
-/// `a=rtpmap:<payload type> <encoding name>/<clock rate>[/<channels>]`; names compare without case (RFC 8866 §6.6).
-fn rtpmap(attribute: &sdp_types::Attribute) -> Option<(u8, String)> {
-    if attribute.attribute != "rtpmap" {
-        return None;
-    }
-    let (pt, name) = attribute.value.as_deref()?.trim().split_once(' ')?;
-    let name = name.trim().to_ascii_uppercase();
-    Some((
-        pt.parse().ok()?,
-        name.strip_suffix("/1").map_or(name.clone(), str::to_owned),
-    ))
-}
-
-/// The static payload types need no rtpmap (RFC 3551 §6).
+/// The static payload types need no rtpmap (RFC 3551 §6). Names compare without case.
 fn codec_of(payload_type: u8, name: Option<&str>) -> Option<Codec> {
     match (payload_type, name) {
-        (0, None) | (_, Some("PCMU/8000")) => Some(Codec::Pcmu),
-        (8, None) | (_, Some("PCMA/8000")) => Some(Codec::Pcma),
+        (0, None) => Some(Codec::Pcmu),
+        (8, None) => Some(Codec::Pcma),
+        (_, Some(name)) if name.eq_ignore_ascii_case("PCMU/8000") => Some(Codec::Pcmu),
+        (_, Some(name)) if name.eq_ignore_ascii_case("PCMA/8000") => Some(Codec::Pcma),
         _ => None,
     }
-}
-
-fn ptime(attributes: &[sdp_types::Attribute]) -> Duration {
-    let value = attributes
-        .iter()
-        .find(|a| a.attribute == "ptime")
-        .and_then(|a| a.value.as_deref());
-    let millis = value.and_then(|v| v.trim().parse::<u64>().ok()).unwrap_or(20);
-    Duration::from_millis(millis.clamp(10, 60))
 }

@@ -209,10 +209,78 @@ proptest! {
             let at = index.index(bytes.len());
             match how { 0 => bytes[at] = byte, 1 => { bytes.remove(at); } _ => bytes.insert(at, byte) }
         }
+        let theirs = |text: &[u8]| sdp_types::Session::parse(String::from_utf8_lossy(text).as_bytes());
         if let Ok((reply, agreed)) = answer(&LOCAL, &bytes) {
-            let streams = |text: &[u8]| sdp_types::Session::parse(String::from_utf8_lossy(text).as_bytes()).map(|s| s.medias.len());
-            prop_assert_eq!(streams(&reply).unwrap(), streams(&bytes).unwrap(), "as many streams as offered");
+            let reply = theirs(&reply).expect("another reader understands what we write");
+            let asked = String::from_utf8_lossy(&bytes).split('\n').filter(|line| line.starts_with("m=")).count();
+            prop_assert_eq!(reply.medias.len(), asked, "as many streams as offered");
             prop_assert!(agreed.ptime >= Duration::from_millis(10));
         }
+        // What another reader takes for a description, we do, and read the same in it.
+        if let Ok(session) = theirs(&bytes) {
+            let text = String::from_utf8_lossy(&bytes);
+            match Session::read(&text) {
+                Ok(ours) => {
+                    let ports = |session: &sdp_types::Session| session.medias.iter().map(|m| m.port).collect::<Vec<_>>();
+                    prop_assert_eq!(ours.streams.iter().map(|s| s.port).collect::<Vec<_>>(), ports(&session));
+                }
+                // We ask for a little more: six fields of o=, a t=, fields that are not empty, an address.
+                Err(SdpError::Malformed { reason }) => prop_assert!(
+                    ["field", "c=", "is missing", "is none", "v="].iter().any(|known| reason.contains(known)),
+                    "{}: {}", reason, text
+                ),
+                Err(other) => prop_assert!(false, "{other:?}"),
+            }
+        }
     }
+}
+
+#[test]
+fn a_fault_is_named_with_its_place() {
+    let fault = |text: &str| match answer(&LOCAL, text.as_bytes()) {
+        Err(SdpError::Malformed { reason }) => reason,
+        other => panic!("{text}: {other:?}"),
+    };
+    let begin = "v=0\r\no=- 1 1 IN IP4 h\r\n";
+    for (text, reason) in [
+        ("v=1\r\n".to_owned(), "it does not begin with v=0"),
+        (format!("{begin}s=-\r\nnonsense\r\n"), "line 4 is none"),
+        (format!("{begin}s=\rm=x\r\n"), "line 3 is none"),
+        (format!("{begin}t=0 0\r\n"), "s= is missing"),
+        (format!("{begin}s=-\r\n"), "t= is missing"),
+        (
+            format!("{begin}s=-\r\nt=0 0\r\nm=audio 70000 RTP/AVP 0\r\n"),
+            "m= has a port that is none",
+        ),
+        (
+            format!("{begin}s=-\r\nt=0 0\r\nm=audio 7000\r\n"),
+            "m= has not four fields",
+        ),
+        (
+            format!("{begin}s=-\r\nt=0 0\r\nc=IN IP4\r\n"),
+            "c= has not three fields",
+        ),
+    ] {
+        assert_eq!(fault(&text), reason, "{text}");
+    }
+}
+
+#[test]
+fn an_offer_is_answered_again_without_being_read_again() {
+    let offer = Offer::read(&session("m=video 3000 RTP/AVP 31\nm=audio 4000 RTP/AVP 8\n")).unwrap();
+    let first = offer.answer(&LOCAL);
+    let later = offer.answer(&Local { version: 4, ..LOCAL });
+    assert_eq!(
+        first,
+        answer(
+            &LOCAL,
+            &session("m=video 3000 RTP/AVP 31\nm=audio 4000 RTP/AVP 8\n")
+        )
+        .unwrap()
+        .0
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&first).replace("o=- 7 3", "o=- 7 4"),
+        String::from_utf8_lossy(&later)
+    );
 }

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
-use super::read::Stream;
 use super::{Codec, Direction, Local, Negotiated};
 use crate::message::push_display;
 
@@ -21,9 +20,9 @@ pub(super) enum Line<'a> {
     Ours(Ours<'a>),
     /// The stream we take, and our port.
     Answer(Negotiated, u16),
-    /// "To reject an offered stream, the port number in the corresponding stream in the answer MUST be set to zero"
+    /// Media, port, protocol and formats: "To reject an offered stream, the port number in the corresponding stream in the answer MUST be set to zero"
     /// (RFC 3264 §6).
-    Refused(&'a Stream),
+    Refused(&'a str),
 }
 
 pub(super) fn description(local: &Local, lines: &[Line<'_>]) -> Bytes {
@@ -57,10 +56,7 @@ pub(super) fn description(local: &Local, lines: &[Line<'_>]) -> Bytes {
                     agreed.direction,
                 );
             }
-            Line::Refused(stream) => {
-                let (media, proto, formats) = (&stream.media, &stream.proto, &stream.formats);
-                push_display(&mut out, format_args!("m={media} 0 {proto} {formats}\r\n"));
-            }
+            Line::Refused(text) => push_display(&mut out, format_args!("m={text}\r\n")),
         }
     }
     Bytes::from(out)

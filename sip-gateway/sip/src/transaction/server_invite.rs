@@ -13,7 +13,12 @@ use super::{T1, T1X64, T2, T4};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ServerInvite {
-    Proceeding,
+    Proceeding {
+        /// When the 100 is due that nothing of ours has made needless yet: "The server transaction MUST generate a 100
+        /// (Trying) response unless it knows that the TU will generate a provisional or final response within 200 ms"
+        /// (§17.2.1). It waits instead of knowing.
+        trying: Option<Time>,
+    },
     /// Timer L: retransmitted INVITEs are absorbed; the 2xx is retransmitted by the owner.
     Accepted {
         until: Time,
@@ -34,14 +39,22 @@ pub(crate) enum ServerInvite {
 impl ServerInvite {
     /// Whether the INVITE still waits for its final response.
     pub(crate) fn is_pending(&self) -> bool {
-        matches!(self, ServerInvite::Proceeding)
+        matches!(self, ServerInvite::Proceeding { .. })
+    }
+
+    /// A 100 is ready, should nothing else be said by then.
+    pub(crate) fn try_later(&mut self, due: Time) {
+        if self.is_pending() {
+            let trying = Some(due);
+            *self = ServerInvite::Proceeding { trying };
+        }
     }
 
     /// We answer.
     pub(crate) fn respond(&mut self, now: Time, reliable: bool, status: u16) {
         if self.is_pending() {
             *self = match status {
-                0..=199 => ServerInvite::Proceeding,
+                0..=199 => ServerInvite::Proceeding { trying: None },
                 200..=299 => ServerInvite::Accepted { until: now + T1X64 },
                 _ => ServerInvite::Completed {
                     resend: (!reliable).then_some((now + T1, T1)),
@@ -56,7 +69,10 @@ impl ServerInvite {
         // "If a request retransmission is received while in the Proceeding state, the most recent provisional response
         // that was received from the TU MUST be passed to the transport layer"; Completed likewise. In Accepted "any
         // retransmissions of the INVITE … MUST NOT be passed to the TU" and nothing is sent.
-        matches!(self, ServerInvite::Proceeding | ServerInvite::Completed { .. })
+        matches!(
+            self,
+            ServerInvite::Proceeding { .. } | ServerInvite::Completed { .. }
+        )
     }
 
     /// An ACK for a failure; `false` if this machine had no use for it.
@@ -79,6 +95,10 @@ impl ServerInvite {
     /// `true`: send the last response once more.
     pub(crate) fn timeout(&mut self, now: Time) -> bool {
         match *self {
+            ServerInvite::Proceeding { trying: Some(at) } if at <= now => {
+                *self = ServerInvite::Proceeding { trying: None };
+                true
+            }
             ServerInvite::Accepted { until }
             | ServerInvite::Completed { until, .. }
             | ServerInvite::Confirmed { until }
@@ -105,7 +125,8 @@ impl ServerInvite {
 
     pub(crate) fn deadline(&self) -> Option<Time> {
         match *self {
-            ServerInvite::Proceeding | ServerInvite::Gone => None,
+            ServerInvite::Proceeding { trying } => trying,
+            ServerInvite::Gone => None,
             ServerInvite::Accepted { until } | ServerInvite::Confirmed { until } => Some(until),
             ServerInvite::Completed { resend, until } => Some(resend.map_or(until, |(at, _)| at.min(until))),
         }

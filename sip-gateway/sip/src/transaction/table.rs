@@ -191,7 +191,11 @@ impl Table {
 
     /// An INVITE opens a transaction.
     pub(crate) fn serve_invite(&mut self, key: &[u8], flow: Flow, owner: Owner) -> TxId {
-        self.insert_server(Machine::ServerInvite(ServerInvite::Proceeding, owner), key, flow)
+        self.insert_server(
+            Machine::ServerInvite(ServerInvite::Proceeding { trying: None }, owner),
+            key,
+            flow,
+        )
     }
 
     fn insert_server(&mut self, machine: Machine, key: &[u8], flow: Flow) -> TxId {
@@ -234,6 +238,17 @@ impl Table {
             Some(Machine::ServerInvite(m, _)) => m.is_pending(),
             Some(Machine::Server(m)) => *m == Server::Trying,
             _ => false,
+        }
+    }
+
+    /// Keeps a 100 that is sent when nothing else is until then, or when the INVITE comes once more.
+    pub(crate) fn try_later(&mut self, due: Time, id: TxId, trying: Bytes) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && let Machine::ServerInvite(m, _) = &mut entry.machine
+        {
+            m.try_later(due);
+            entry.message = trying;
+            self.reschedule(id);
         }
     }
 

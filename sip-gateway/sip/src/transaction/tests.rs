@@ -123,7 +123,7 @@ fn a_provisional_answer_slows_timer_e_and_a_final_one_starts_timer_k() {
 
 #[test]
 fn a_refused_invite_follows_timers_g_and_h_until_its_ack() {
-    let mut machine = ServerInvite::Proceeding;
+    let mut machine = ServerInvite::Proceeding { trying: None };
     machine.respond(at(0), false, 486);
     let seen = acts(&mut machine, ServerInvite::deadline, |m, now| {
         if m.timeout(now) { "resend" } else { "-" }
@@ -135,13 +135,13 @@ fn a_refused_invite_follows_timers_g_and_h_until_its_ack() {
             500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500, 32000
         ]
     );
-    let mut machine = ServerInvite::Proceeding;
+    let mut machine = ServerInvite::Proceeding { trying: None };
     machine.respond(at(0), false, 486);
     assert!(machine.ack(at(100), false) && machine.ack(at(200), false));
     assert_eq!(machine.deadline(), Some(at(5100)), "Timer I");
     assert!(!machine.timeout(at(5100)));
     assert_eq!(machine, ServerInvite::Gone);
-    let mut machine = ServerInvite::Proceeding;
+    let mut machine = ServerInvite::Proceeding { trying: None };
     machine.respond(at(0), true, 486);
     assert_eq!(machine.deadline(), Some(at(32_000)), "Timer H also runs over TCP");
     assert!(machine.ack(at(100), true));
@@ -149,8 +149,31 @@ fn a_refused_invite_follows_timers_g_and_h_until_its_ack() {
 }
 
 #[test]
+fn a_100_is_said_within_200_ms_and_only_where_nothing_better_is() {
+    let mut machine = ServerInvite::Proceeding { trying: None };
+    machine.try_later(at(150));
+    assert!(
+        machine.is_resent_on_request(),
+        "the INVITE once more asks for it at once"
+    );
+    assert_eq!(machine.deadline(), Some(at(150)));
+    assert!(!machine.timeout(at(149)));
+    assert!(machine.timeout(at(150)) && !machine.timeout(at(150)), "once");
+    assert_eq!((machine.is_pending(), machine.deadline()), (true, None));
+    for status in [180, 183, 200, 486] {
+        let mut machine = ServerInvite::Proceeding { trying: None };
+        machine.try_later(at(150));
+        machine.respond(at(10), false, status);
+        let said = machine.timeout(at(200));
+        assert!(!said, "a 100 after {status}");
+        machine.try_later(at(300));
+        assert_eq!(machine.is_pending(), status < 200, "{status} stands");
+    }
+}
+
+#[test]
 fn an_accepted_invite_absorbs_its_repetitions_until_timer_l() {
-    let mut machine = ServerInvite::Proceeding;
+    let mut machine = ServerInvite::Proceeding { trying: None };
     assert!(machine.is_resent_on_request());
     machine.respond(at(0), false, 180);
     assert!(machine.is_pending());

@@ -1,7 +1,9 @@
 //! Finding the Call-ID of a message without reading the message: what this costs, every message costs.
 
-/// How far it is searched for.
-const HEAD: usize = 4096;
+use memchr::memchr;
+
+use super::HEAD;
+
 /// The longest that is followed.
 const LONGEST: usize = 256;
 
@@ -9,7 +11,7 @@ const LONGEST: usize = 256;
 pub(super) fn of(message: &[u8]) -> Option<&[u8]> {
     let mut rest = &message[..message.len().min(HEAD)];
     loop {
-        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        let end = memchr(b'\n', rest)?;
         rest = &rest[end + 1..];
         let after_name = match rest {
             [b'C' | b'c', ..] if rest.len() > 7 && rest[..7].eq_ignore_ascii_case(b"call-id") => &rest[7..],
@@ -21,7 +23,7 @@ pub(super) fn of(message: &[u8]) -> Option<&[u8]> {
         let Some(value) = after_name.trim_ascii_start().strip_prefix(b":") else {
             continue;
         };
-        let end = value.iter().position(|byte| *byte == b'\n')?;
+        let end = memchr(b'\n', value)?;
         let value = value[..end].trim_ascii();
         return (!value.is_empty() && value.len() <= LONGEST).then_some(value);
     }

@@ -16,17 +16,22 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
+use memchr::memmem;
 use pronto_sip::Flow;
 use pronto_types::{CallId, OperatorId, Time};
 
 /// Messages kept of a trace's beginning, and as many of its end.
 const EACH_END: usize = 64;
+/// Messages of a short call: room for them is made at once.
+const SHORT: usize = 8;
 /// Legs of a call that are followed: one caller and those who were rung.
 const LEGS: usize = 32;
 /// INVITEs without a call that are kept at most.
 const ATTEMPTS: usize = 256;
 /// The part of the octets that they may hold.
 const ATTEMPTS_SHARE: usize = 4;
+/// How far a message is searched for what is looked at.
+const HEAD: usize = 4096;
 /// What a message costs beside its octets.
 const OVERHEAD: usize = 128;
 
@@ -125,6 +130,9 @@ impl Held {
         }
         self.octets += message.bytes.len();
         if self.first.len() < EACH_END {
+            if self.first.is_empty() {
+                self.first.reserve(SHORT);
+            }
             return self.first.push(message);
         }
         self.newest.push_back(message);
@@ -141,7 +149,7 @@ impl Held {
 #[derive(Debug)]
 pub struct Ring {
     limits: Limits,
-    held: BTreeMap<u64, Held>,
+    held: BTreeMap<u64, Box<Held>>,
     /// Trace and leg by Call-ID.
     dialogs: BTreeMap<Box<[u8]>, (u64, usize)>,
     calls: BTreeMap<CallId, u64>,
@@ -267,7 +275,7 @@ impl Ring {
     fn begin(&mut self) -> u64 {
         let order = self.next;
         self.next += 1;
-        self.held.insert(order, Held::default());
+        self.held.insert(order, Box::default());
         order
     }
 
@@ -357,6 +365,6 @@ fn summary(order: u64, held: &Held) -> Summary {
 fn status_of_invite(bytes: &[u8]) -> Option<u16> {
     let code = bytes.strip_prefix(b"SIP/2.0 ")?.get(..3)?;
     let status = std::str::from_utf8(code).ok()?.parse().ok()?;
-    let of_invite = || bytes.windows(9).take(4096).any(|window| window == b" INVITE\r\n");
+    let of_invite = || memmem::find(&bytes[..bytes.len().min(HEAD)], b" INVITE\r\n").is_some();
     (status >= 200 && of_invite()).then_some(status)
 }

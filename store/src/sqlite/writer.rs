@@ -15,6 +15,11 @@ const COMMIT_BYTES: usize = 4 << 20;
 /// Commands after which a commit begins though more is waiting.
 const COMMIT_COMMANDS: usize = 4_096;
 
+/// Commands in one commit from which on the next waits for [`BUSY`]: each commit costs the processor much the same.
+const MANY: usize = 8;
+/// How far the beginnings of two commits are apart at least, under load.
+const BUSY: Duration = Duration::from_millis(10);
+
 /// What the writer is asked.
 pub(super) enum Command {
     /// Write a batch.
@@ -72,9 +77,10 @@ impl Writer {
     /// Until the last sender is gone and everything received is written, or until a commit fails.
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
         let mut begun: Option<Instant> = None;
+        let mut apart = self.apart;
         while let Ok(first) = commands.recv() {
             // Asleep rather than listening: what comes meanwhile is not worth a wake-up each.
-            if let Some(rest) = begun.and_then(|begun| self.apart.checked_sub(begun.elapsed())) {
+            if let Some(rest) = begun.and_then(|begun| apart.checked_sub(begun.elapsed())) {
                 std::thread::sleep(rest);
             }
             begun = Some(Instant::now());
@@ -87,6 +93,11 @@ impl Writer {
                 }
                 gathered.push(next);
             }
+            apart = if gathered.len() < MANY || self.apart.is_zero() {
+                self.apart
+            } else {
+                self.apart.max(BUSY)
+            };
             if let Err(error) = self.commit(gathered) {
                 self.shared.failed.store(true, Ordering::Release);
                 tracing::error!(%error, "a commit failed: the store stops");

@@ -178,7 +178,7 @@ impl Media {
         sockets::raise_descriptor_limit(DESCRIPTORS + 2 * ports.free() as u64);
         let count = settings.threads.clamp(1, THREADS);
         // Pairs at rest are lent to one thread: the others must find enough.
-        let warm = warm::MOST.min(ports.free() / (4 * count));
+        let warm = warm::MOST.min(ports.free() / (2 * count));
         let ports = Arc::new(Mutex::new(ports));
         let routes = Arc::new(Mutex::new(Routes::new(count)));
         let on_event: Arc<dyn Fn(Event) + Send + Sync> = settings.on_event.into();

@@ -15,8 +15,8 @@ use super::sockets::Pair;
 const REST: Duration = Duration::from_secs(1);
 /// How long a pair is kept.
 const KEPT: Duration = Duration::from_secs(10);
-/// How many are kept: 1,000 calls begun in a second and their rest.
-pub(super) const MOST: usize = 2_048;
+/// How many are kept: 2,000 calls begun in a second and their rest.
+pub(super) const MOST: usize = 4_096;
 
 /// The pairs at rest, the longest unused first.
 #[derive(Debug)]

@@ -109,7 +109,7 @@ fn no_flood_of_invites_pushes_a_call_out_nor_holds_more_than_its_share() {
         assert!(ring.costs.attempts <= limit / 4 && ring.attempts.len() <= ATTEMPTS);
     }
     assert!(ring.read(Subject::Call(CallId(1))).is_some());
-    let held: usize = ring.held.values().map(Held::cost).sum();
+    let held: usize = ring.held.values().map(|held| held.cost()).sum();
     assert_eq!(held, ring.octets());
 }
 

@@ -291,7 +291,7 @@ fn null_octets_and_lone_line_breaks_are_refused_where_they_mean_something() {
     }
     both(
         "null in the Request-URI",
-        &options("").replace("sip:800@pronto.example SIP", "sip:8\00@pronto.example SIP"),
+        &options("").replace("sip:800@pronto.example SIP", "sip:8\x000@pronto.example SIP"),
         &[400],
     );
     both("null in a field of nobody's", &options("X: a\0b\n"), &[200]);

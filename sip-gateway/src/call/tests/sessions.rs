@@ -38,7 +38,9 @@ fn a_call_is_held_in_every_spelling_and_resumed() {
     let full = String::from_utf8(sdp::offer(&local()).to_vec()).unwrap();
     let address = format!("c=IN IP4 {}", local().address);
     let nowhere = (address.as_str(), "c=IN IP4 0.0.0.0");
-    let cases: [(&[(&str, &str)], &str, bool); 5] = [
+    /// Lines of the offer and what they become, a line of the answer, whether the caller is heard.
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, bool);
+    let cases: [Case<'_>; 5] = [
         (&[("a=sendrecv", "a=sendonly")], "a=recvonly", true),
         (&[("a=sendrecv", "a=inactive")], "a=inactive", false),
         (&[nowhere], "a=recvonly", true),

@@ -7,11 +7,9 @@
 //! The core's clock turns a millisecond a call, so that 32,000 ended calls linger, as at 1,000 calls a second.
 #![allow(clippy::expect_used, reason = "a bench that cannot measure stops")]
 
-use std::alloc::{GlobalAlloc, Layout};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -25,35 +23,9 @@ use pronto_types::{Language, Time};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
-/// The binary's allocator, and how many octets are held of it.
-struct Counted;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-
-/// Its sizes are an eighth of a power of two apart, and at least eight.
-fn rounded(size: usize) -> usize {
-    let step = (size.next_power_of_two() / 16).max(8);
-    size.div_ceil(step).max(1) * step
-}
-
-// SAFETY: every call is the wrapped allocator's own.
-#[allow(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
-unsafe impl GlobalAlloc for Counted {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.fetch_add(rounded(layout.size()), Ordering::Relaxed);
-        // SAFETY: as the caller promises.
-        unsafe { MiMalloc.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        HELD.fetch_sub(rounded(layout.size()), Ordering::Relaxed);
-        // SAFETY: as the caller promises.
-        unsafe { MiMalloc.dealloc(block, layout) }
-    }
-}
-
+/// The binary's allocator.
 #[global_allocator]
-static ALLOCATOR: Counted = Counted;
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const CALLS: u32 = 100_000;
 const TURN: Duration = Duration::from_millis(1);
@@ -227,37 +199,83 @@ fn cost() -> Duration {
     start.elapsed() / CALLS
 }
 
-/// Octets for a call that is up, and for a transaction that lingers.
-fn memory() -> (usize, usize) {
-    const UP: usize = 8_000;
-    let mut house = House::open(0);
-    let warm: Vec<String> = (0..100).map(|call| house.dial(call)).collect();
-    house.pass(LINGER);
-    let before = HELD.load(Ordering::Relaxed);
-    let first = u32::try_from(warm.len()).expect("few");
-    let tags: Vec<String> = (first..).take(UP).map(|call| house.dial(call)).collect();
-    // The INVITE's transaction is gone, the call is not.
-    house.pass(LINGER);
-    assert_eq!(house.gateway.sip_counts().transactions, 0);
-    let up = (HELD.load(Ordering::Relaxed) - before) / UP;
-    for (call, tag) in (first..).zip(&tags) {
-        house.hang_up(call, tag);
-    }
-    let bye = house.gateway.sip_counts().transactions;
-    let with = HELD.load(Ordering::Relaxed);
-    house.pass(LINGER);
-    assert_eq!(house.gateway.sip_counts().transactions, 0);
-    let lingering = (with - HELD.load(Ordering::Relaxed)) / bye;
-    (up, lingering)
+/// Octets of resident memory.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .expect("VmRSS");
+    let kibibytes: usize = line
+        .split_ascii_whitespace()
+        .nth(1)
+        .and_then(|n| n.parse().ok())
+        .expect("kB");
+    kibibytes << 10
 }
 
+/// Octets for a call that is up, its INVITE's transaction gone.
+fn of_a_call() -> usize {
+    const UP: u32 = 8_000;
+    let mut house = House::open(0);
+    // What is set up once, and in use again after it.
+    let tag = house.dial(UP);
+    house.hang_up(UP, &tag);
+    house.pass(LINGER);
+    let before = resident();
+    for call in 0..UP {
+        house.dial(call);
+        if call % 500 == 499 {
+            // The transactions of these are gone before the next are.
+            house.pass(LINGER);
+        }
+    }
+    let counts = house.gateway.sip_counts();
+    assert_eq!((counts.transactions, counts.dialogs), (0, UP as usize));
+    (resident() - before) / UP as usize
+}
+
+/// Octets for a transaction that lingers: of each call its INVITE's and its BYE's.
+fn of_a_transaction() -> usize {
+    let mut house = House::open(0);
+    let before = resident();
+    for call in 0..32_000 {
+        let tag = house.dial(call);
+        house.hang_up(call, &tag);
+    }
+    let lingering = house.gateway.sip_counts().transactions;
+    let octets = (resident() - before) / lingering;
+    assert_eq!(lingering, 64_000);
+    house.pass(LINGER);
+    let counts = house.gateway.sip_counts();
+    assert_eq!((counts.transactions, counts.dialogs), (0, 0), "none is left");
+    octets
+}
+
+/// Its name, how it is done, and of what it is.
+type Measurement = (&'static str, fn() -> usize, &'static str);
+
+/// A measurement of memory has a process of its own: nothing is free in it that something else needed.
+const MEASUREMENTS: [Measurement; 2] = [
+    ("call", of_a_call, "a call that is up"),
+    ("transaction", of_a_transaction, "a transaction that lingers"),
+];
+
 fn main() {
+    let wanted = std::env::args().nth(1).unwrap_or_default();
+    if let Some((_, measure, what)) = MEASUREMENTS.iter().find(|(name, ..)| *name == wanted) {
+        println!("{what}: {} octets, resident", measure());
+        return;
+    }
+    let own = std::env::current_exe().expect("Linux");
+    for (name, ..) in MEASUREMENTS {
+        let ended = std::process::Command::new(&own).arg(name).status();
+        assert!(ended.is_ok_and(|status| status.success()), "{name} was measured");
+    }
     let mut costs: Vec<Duration> = (0..3).map(|_| cost()).collect();
     costs.sort();
     println!(
         "a signalling call in the core: {:.1} µs (median of three)",
         costs[1].as_secs_f64() * 1e6
     );
-    let (up, lingering) = memory();
-    println!("a call that is up: {up} octets; a transaction that lingers after it: {lingering} octets");
 }

@@ -49,7 +49,6 @@ fn a_call_with_both_its_legs_is_drawn_and_captured_and_nobody_is_named_unasked()
     println!("{list}\n{drawn}");
     for rung in [
         "│── INVITE, SDP ───────────────▶│                               │\n",
-        "│◀── 100 Trying ────────────────│",
         "│◀── 200 OK, SDP ───────────────│",
         "│                               │── INVITE, SDP ───────────────▶│ 101\n",
         "│                               │◀── 200 OK, SDP ───────────────│ 101\n",

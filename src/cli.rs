@@ -118,7 +118,8 @@ impl Cli {
         let default = if matches!(self.command, Command::Demo(_)) {
             "error"
         } else {
-            "info"
+            // Ours are counted and bounded; a library's warnings are whatever a stranger's connection makes of them.
+            "error,pronto=info"
         };
         self.log.as_deref().unwrap_or(default)
     }
@@ -164,7 +165,7 @@ mod tests {
     fn each_command_takes_its_configuration() {
         let serve = parse("pronto serve").unwrap();
         assert_eq!(serve.command, Command::Serve(ServeArgs { config: None }));
-        assert_eq!(serve.log(), "info");
+        assert_eq!(serve.log(), "error,pronto=info");
         let gateway = parse("pronto gateway --config a.toml --log debug").unwrap();
         assert_eq!(
             gateway.command,

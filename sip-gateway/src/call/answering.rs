@@ -144,12 +144,16 @@ impl Gateway {
     /// write what happens at one time in one place.
     fn new_call_id(&mut self) -> CallId {
         const COUNTED: u64 = (1 << 24) - 1;
-        if self.next_call & COUNTED == 0 {
-            self.next_call = (self.rng.next_u64() & !COUNTED) + 1;
+        loop {
+            if self.next_call & COUNTED == 0 {
+                self.next_call = (self.rng.next_u64() & !COUNTED) + 1;
+            }
+            let id = CallId(self.next_call);
+            self.next_call = self.next_call.wrapping_add(1);
+            if !self.calls.contains_key(&id) {
+                return id;
+            }
         }
-        let id = CallId(self.next_call);
-        self.next_call += 1;
-        id
     }
 
     /// A call that was refused before it had a state of its own: its record all the same.

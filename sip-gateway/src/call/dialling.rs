@@ -270,8 +270,8 @@ impl Gateway {
         }
     }
 
-    /// One phone does not take it; the others may, and the refusal that weighs most is told, as in an offer. "If any of the
-    /// responses are 6xx … then the proxy MUST choose one of those" (RFC 3261 §16.7): it speaks for all. `local`: no answer
+    /// One phone does not take it; the others may, and the refusal that weighs most is told, as in an offer. A 6xx, where there
+    /// is one, is chosen before all others (RFC 3261 §16.7 step 6): it speaks for all. `local`: no answer
     /// came, the status is our own conclusion.
     fn peer_refused(
         &mut self,

@@ -162,7 +162,7 @@ impl Gateway {
                 }
                 sip::Event::Answered { sdp, .. } => self.operator_answered(now, call, leg, sdp),
                 sip::Event::Refused { status, local, .. } => {
-                    // "6xx: … all pending requests SHOULD be cancelled": the operator declines on one phone for all (§16.7).
+                    // A 6xx ends what is pending (§16.7 step 5): the operator declines on one phone for all.
                     let for_all = !local && status >= 600;
                     self.phone_failed(now, call, leg, refuse_reason(status, local), for_all);
                 }

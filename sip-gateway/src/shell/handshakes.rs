@@ -61,6 +61,10 @@ impl Bucket {
         self.at = self.at.max(now);
     }
 
+    fn has_one(&self) -> bool {
+        self.level >= 1_000_000
+    }
+
     fn take(&mut self) -> bool {
         let left = self.level.checked_sub(1_000_000);
         self.level = left.unwrap_or(self.level);
@@ -88,7 +92,8 @@ impl Handshakes {
         self.all.grow(now, ALL_BURST, ALL_PER_SECOND);
         // One reference is the table's own.
         let is_crowded = Arc::strong_count(&source.inside) > INSIDE;
-        if is_crowded || !source.bucket.take() || !self.all.take() {
+        // Who is refused for the others' sake keeps their own share.
+        if is_crowded || !source.bucket.has_one() || !self.all.take() || !source.bucket.take() {
             return None;
         }
         let _one = Arc::clone(&source.inside);
@@ -99,7 +104,11 @@ impl Handshakes {
         if self.by_source.len() < SOURCES || self.by_source.contains_key(&coming) {
             return;
         }
-        let oldest = self.by_source.iter().min_by_key(|(_, source)| source.bucket.at);
+        // One with handshakes under way only where all have some: it would come back with a full bucket.
+        let oldest = self
+            .by_source
+            .iter()
+            .min_by_key(|(_, source)| (Arc::strong_count(&source.inside) > 1, source.bucket.at));
         if let Some(oldest) = oldest.map(|(address, _)| *address) {
             self.by_source.remove(&oldest);
         }

@@ -4,6 +4,8 @@
 //! numbers that were dialled and for operators; any other header field loses its whole value. Two characters at the end
 //! of a number stay, as everywhere in this house. Digests and media keys are overwritten whatever was asked.
 
+use std::net::Ipv4Addr;
+
 use super::Traced;
 
 /// Header fields that name nobody.
@@ -376,17 +378,19 @@ fn digest_of(value: &mut [u8], numbers: bool, names: &Names) {
     }
 }
 
-/// Overwrites what looks like a number: so many digits, however they are set apart. An operator's name is shorter, or none.
+/// Overwrites what looks like a number: so many digits, however they are set apart (RFC 3966 §5.1.1, and escaped blanks), and
+/// no IPv4 address, which many a realm is. An operator's name is shorter, or none.
 fn digits(value: &mut [u8]) {
     let mut at = 0;
     while at < value.len() {
         let run = value[at..]
             .iter()
-            .take_while(|byte| byte.is_ascii_digit() || b"-() ".contains(byte))
+            .take_while(|byte| byte.is_ascii_digit() || b"-() ./+%".contains(byte))
             .count();
         let found = &mut value[at..at + run];
         let count = found.iter().filter(|byte| byte.is_ascii_digit()).count();
-        if count >= TELLING {
+        let address = std::str::from_utf8(found).is_ok_and(|text| text.trim().parse::<Ipv4Addr>().is_ok());
+        if count >= TELLING && !address {
             let shown = if count >= 6 { 2 } else { 0 };
             let digits = found.iter_mut().filter(|byte| byte.is_ascii_digit());
             digits.take(count - shown).for_each(|digit| *digit = b'x');

@@ -273,6 +273,16 @@ fn a_number_in_a_digest_is_overwritten_and_an_operators_name_is_not() {
         );
         assert_eq!(shown(&message, false), expected);
         assert_eq!(shown(&message, true), message, "asked for, all of it is shown");
+        for set_apart in [
+            "39.339.111.222",
+            "39/339/111222",
+            "39%20339%20111222",
+            "0039+339+111222",
+        ] {
+            let message =
+                format!("INVITE sip:800@h SIP/2.0\r\n{field}: Digest username=\"{set_apart}\"\r\n\r\n");
+            assert!(!shown(&message, false).contains("339"), "{set_apart}");
+        }
         for plain in [
             "username=\"101\"",
             "username=\"anna.b2\"",

@@ -15,10 +15,10 @@ const COMMIT_BYTES: usize = 4 << 20;
 /// Commands after which a commit begins though more is waiting.
 const COMMIT_COMMANDS: usize = 4_096;
 
-/// Commands in one commit from which on the next waits for [`BUSY`]: each commit costs the processor much the same.
+/// Commands in one commit from which on the next waits for [`UNDER_LOAD`]: each commit costs the processor much the same.
 const MANY: usize = 8;
 /// How far the beginnings of two commits are apart at least, under load.
-const BUSY: Duration = Duration::from_millis(10);
+const UNDER_LOAD: Duration = Duration::from_millis(10);
 
 /// What the writer is asked.
 pub(super) enum Command {
@@ -93,11 +93,7 @@ impl Writer {
                 }
                 gathered.push(next);
             }
-            apart = if gathered.len() < MANY || self.apart.is_zero() {
-                self.apart
-            } else {
-                self.apart.max(BUSY)
-            };
+            apart = pace(self.apart, gathered.len());
             if let Err(error) = self.commit(gathered) {
                 self.shared.failed.store(true, Ordering::Release);
                 tracing::error!(%error, "a commit failed: the store stops");
@@ -180,6 +176,15 @@ impl Writer {
     }
 }
 
+/// How far the next commit is to be from one of so many commands.
+fn pace(apart: Duration, commands: usize) -> Duration {
+    if commands < MANY || apart.is_zero() {
+        apart
+    } else {
+        apart.max(UNDER_LOAD)
+    }
+}
+
 /// The number of its last record, if it has one.
 fn write(transaction: &Transaction<'_>, batch: Batch) -> Result<Option<u64>, rusqlite::Error> {
     let mut last = None;
@@ -221,4 +226,26 @@ fn raise_epoch(transaction: &Transaction<'_>) -> Result<u64, rusqlite::Error> {
         [],
         |row| row.get(0).map(i64::cast_unsigned),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_are_further_apart_when_each_holds_many_commands() {
+        let short = Duration::from_millis(3);
+        assert_eq!(pace(short, MANY - 1), short);
+        assert_eq!(pace(short, MANY), UNDER_LOAD);
+        assert_eq!(
+            pace(UNDER_LOAD * 2, MANY),
+            UNDER_LOAD * 2,
+            "never nearer than asked for"
+        );
+        assert_eq!(
+            pace(Duration::ZERO, MANY),
+            Duration::ZERO,
+            "who asks for none has none"
+        );
+    }
 }

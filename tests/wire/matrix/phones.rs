@@ -139,7 +139,7 @@ const TAKEN: &[Item] = &[
 const NOBODY: &[Item] = &[
     Item::rung_twice("both_are_busy", WAITS, [IS_BUSY, IS_BUSY]).leaves(NOT_TAKEN),
     Item::rung_twice("busy_and_not_found", WAITS, [IS_BUSY, "< INVITE\n> 404\n< ACK"]).leaves(NOT_TAKEN),
-    // "6xx: … all pending requests SHOULD be cancelled" (§16.7): who declines on one phone declines on all.
+    // A 6xx ends what is pending (§16.7 step 5): who declines on one phone declines on all.
     Item::rung_twice(
         "declined_on_one",
         WAITS,

@@ -45,6 +45,11 @@ impl Endpoint {
             self.table
                 .respond(now, incoming.invite, status, bytes.clone(), &mut self.out);
             incoming.ringing = Some((status, bytes, now + REMIND));
+            if !sdp.is_empty() {
+                // Who hears us is served, though not charged: the invitation has not lapsed unheard, and its caller may
+                // CANCEL it at any time.
+                incoming.expires = None;
+            }
         }
         self.keep(leg, taken);
     }

@@ -202,7 +202,7 @@ fn unready(leg: &Leg, offers: bool) -> Option<Status> {
         ) => Some(Status::SERVER_INTERNAL_ERROR),
         // One that offers nothing refreshes the target: no offer is in its way.
         _ if !offers => None,
-        // "…and the UAS has not yet answered an offer of the peer's: 500" (RFC 3311 §5.2); a second INVITE before the first
+        // An offer of the peer's that is not answered yet: 500 (RFC 3311 §5.2); a second INVITE before the first
         // has its final response (§14.2).
         (State::Incoming(_), _) | (_, Renewal::Pending { .. }) => Some(Status::SERVER_INTERNAL_ERROR),
         // "A UAS that receives an INVITE on a dialog while an INVITE it had sent on that dialog is in progress MUST return a

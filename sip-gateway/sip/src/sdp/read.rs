@@ -57,17 +57,17 @@ pub(super) fn text(bytes: &[u8]) -> Result<std::borrow::Cow<'_, str>, SdpError> 
 }
 
 impl<'a> Session<'a> {
-    /// Reads the lines that must be there (§5: `v=`, `o=`, `s=`, at least one `t=`), the streams, and for each `c=`, `a=`.
+    /// Reads `v=0`, the streams, and for each `c=` and `a=`. Phones that leave `o=`, `s=` or `t=` out, which §5 asks for and
+    /// nobody here needs, are understood all the same.
     pub(super) fn read(text: &'a str) -> Result<Self, SdpError> {
         let mut lines = text
             .split('\n')
             .map(|line| line.strip_suffix('\r').unwrap_or(line))
             .enumerate()
-            .filter(|(_, line)| !line.is_empty());
+            .filter(|(_, line)| !line.trim_ascii().is_empty());
         if lines.next().is_none_or(|(_, line)| line.trim_end() != "v=0") {
             return Err(malformed("it does not begin with v=0"));
         }
-        let (mut origin, mut name, mut time) = (false, false, false);
         let mut session = Said::default();
         let mut streams: Vec<(Stream<'a>, Said<'a>)> = Vec::with_capacity(1);
         for (number, line) in lines {
@@ -81,9 +81,6 @@ impl<'a> Session<'a> {
                 "o" if value.split_ascii_whitespace().count() != 6 => {
                     return Err(malformed("o= has not six fields"));
                 }
-                "o" => origin = true,
-                "s" => name = true,
-                "t" => time = true,
                 "c" => {
                     said.connection.get_or_insert(address(value)?);
                 }
@@ -93,11 +90,6 @@ impl<'a> Session<'a> {
                 }
                 "m" => streams.push((Stream::of(value)?, Said::default())),
                 _ => {}
-            }
-        }
-        for (there, what) in [(origin, "o="), (name, "s="), (time, "t=")] {
-            if !there {
-                return Err(malformed(format!("{what} is missing")));
             }
         }
         let any = session.connection.is_some() || streams.iter().any(|(_, said)| said.connection.is_some());
@@ -124,7 +116,7 @@ fn address(value: &str) -> Result<&str, SdpError> {
 impl<'a> Said<'a> {
     /// `a=<attribute>` or `a=<attribute>:<value>` (§5.13); the first of a kind counts.
     fn attribute(&mut self, line: &'a str) {
-        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        let (name, value) = line.split_once(':').unwrap_or((line.trim_ascii_end(), ""));
         let direction = match name {
             "rtpmap" if self.maps.len() < MAX_FORMATS => return self.maps.extend(rtpmap(value)),
             "ptime" => {
@@ -150,15 +142,14 @@ impl<'a> Said<'a> {
 impl<'a> Stream<'a> {
     /// `m=<media> <port>[/<number of ports>] <proto> <fmt> …` (§5.14).
     fn of(value: &'a str) -> Result<Self, SdpError> {
-        let mut parts = value.splitn(4, ' ');
-        let (Some(media), Some(port), Some(proto), Some(formats)) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(malformed("m= has not four fields"));
-        };
-        if [media, proto, formats.trim()].contains(&"") {
-            return Err(malformed("m= has an empty field"));
-        }
+        let field = |rest: &'a str| rest.trim_ascii_start().split_once([' ', '\t']);
+        let parts = field(value).and_then(|(media, rest)| {
+            let (port, rest) = field(rest)?;
+            let (proto, formats) = field(rest)?;
+            let formats = formats.trim_ascii();
+            (!formats.is_empty()).then_some((media, port, proto, formats))
+        });
+        let (media, port, proto, formats) = parts.ok_or_else(|| malformed("m= has not four fields"))?;
         let first = port.split('/').next().unwrap_or(port);
         Ok(Stream {
             media,
@@ -180,7 +171,7 @@ impl<'a> Stream<'a> {
         let payload_types = || {
             self.formats
                 .split_ascii_whitespace()
-                .filter_map(|format| format.parse::<u8>().ok())
+                .filter_map(payload_type)
                 .take(MAX_FORMATS)
         };
         let is_event = |pt: &u8| {
@@ -228,7 +219,12 @@ impl<'a> Stream<'a> {
 fn rtpmap(value: &str) -> Option<(u8, &str)> {
     let (pt, name) = value.trim().split_once(' ')?;
     let name = name.trim();
-    Some((pt.parse().ok()?, name.strip_suffix("/1").unwrap_or(name)))
+    Some((payload_type(pt)?, name.strip_suffix("/1").unwrap_or(name)))
+}
+
+/// Seven bits in a packet (RFC 3550 §5.1).
+fn payload_type(text: &str) -> Option<u8> {
+    text.parse().ok().filter(|number| *number < 128)
 }
 
 /// The static payload types need no rtpmap (RFC 3551 §6). Names compare without case.

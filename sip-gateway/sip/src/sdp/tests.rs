@@ -221,18 +221,54 @@ proptest! {
             let text = String::from_utf8_lossy(&bytes);
             match Session::read(&text) {
                 Ok(ours) => {
-                    let ports = |session: &sdp_types::Session| session.medias.iter().map(|m| m.port).collect::<Vec<_>>();
-                    prop_assert_eq!(ours.streams.iter().map(|s| s.port).collect::<Vec<_>>(), ports(&session));
+                    prop_assert_eq!(ours.streams.len(), session.medias.len());
+                    for (ours, theirs) in ours.streams.iter().zip(&session.medias) {
+                        prop_assert_eq!((ours.media, ours.port, ours.proto), (theirs.media.as_str(), theirs.port, theirs.proto.as_str()));
+                        let address = theirs.connections.first().or(session.connection.as_ref());
+                        let address = address.and_then(|c| c.connection_address.split('/').next()?.parse().ok());
+                        prop_assert_eq!(ours.connection, address);
+                        let held = theirs.get_first_attribute_value("sendonly").is_some();
+                        prop_assert!(!held || ours.direction == Direction::SendOnly, "{}", text);
+                    }
                 }
-                // We ask for a little more: six fields of o=, a t=, fields that are not empty, an address.
+                // A stream that nobody can send to, and kinds of lines of several letters, are where we ask for more.
                 Err(SdpError::Malformed { reason }) => prop_assert!(
-                    ["field", "c=", "is missing", "is none", "v="].iter().any(|known| reason.contains(known)),
+                    reason == "a stream without c= line" || reason == "a second v=",
                     "{}: {}", reason, text
                 ),
                 Err(other) => prop_assert!(false, "{other:?}"),
             }
         }
     }
+}
+
+#[test]
+fn what_phones_leave_out_or_set_apart_is_understood() {
+    let end = "c=IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP 0\r\n";
+    for text in [
+        format!("v=0\r\n{end}"),
+        format!("v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\n{end}"),
+        format!("v=0 \r\ns= \r\n{end}\r\n \r\n"),
+        format!("v=0\r\n{end}a=x-unknown\r\na=x-unknown:1\r\nz=0 0\r\n").replace("\r\n", "\n"),
+        "v=0\r\nc=IN  IP4 192.0.2.1\r\nm=audio  4000 RTP/AVP  0 \r\n".to_owned(),
+    ] {
+        let (_, agreed) = answer(&LOCAL, text.as_bytes()).unwrap_or_else(|e| panic!("{text:?}: {e}"));
+        assert_eq!(agreed.remote, Some("192.0.2.1:4000".parse().unwrap()), "{text:?}");
+    }
+    let (_, agreed) = answered("m=audio 4000 RTP/AVP 0\na=sendonly \n");
+    assert_eq!(
+        agreed.direction,
+        Direction::RecvOnly,
+        "a blank after it is no reason to miss a hold"
+    );
+}
+
+#[test]
+fn a_payload_type_has_seven_bits() {
+    let none = session("m=audio 4000 RTP/AVP 200\na=rtpmap:200 PCMU/8000\n");
+    assert_eq!(answer(&LOCAL, &none), Err(SdpError::NoCommonCodec));
+    let (text, agreed) = answered("m=audio 4000 RTP/AVP 0 128\na=rtpmap:128 telephone-event/8000\n");
+    assert_eq!(agreed.telephone_event, None, "{text}");
 }
 
 #[test]
@@ -246,8 +282,6 @@ fn a_fault_is_named_with_its_place() {
         ("v=1\r\n".to_owned(), "it does not begin with v=0"),
         (format!("{begin}s=-\r\nnonsense\r\n"), "line 4 is none"),
         (format!("{begin}s=\rm=x\r\n"), "line 3 is none"),
-        (format!("{begin}t=0 0\r\n"), "s= is missing"),
-        (format!("{begin}s=-\r\n"), "t= is missing"),
         (
             format!("{begin}s=-\r\nt=0 0\r\nm=audio 70000 RTP/AVP 0\r\n"),
             "m= has a port that is none",

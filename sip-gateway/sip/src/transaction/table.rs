@@ -245,6 +245,7 @@ impl Table {
     pub(crate) fn try_later(&mut self, due: Time, id: TxId, trying: Bytes) {
         if let Some(entry) = self.entries.get_mut(&id)
             && let Machine::ServerInvite(m, _) = &mut entry.machine
+            && m.is_pending()
         {
             m.try_later(due);
             entry.message = trying;

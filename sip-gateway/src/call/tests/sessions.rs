@@ -69,7 +69,7 @@ fn a_call_is_held_in_every_spelling_and_resumed() {
     }
 }
 
-/// "…the offer … SHOULD … all of the media … the UA supports" (RFC 3261 §14.2 with §13.3.1.4): whatever was held before.
+/// Ours is then made as for a new call (RFC 3261 §14.2), whatever was held before.
 #[test]
 fn a_re_invite_without_an_offer_gets_a_full_one_also_while_the_call_is_held() {
     let mut house = House::open();

@@ -664,12 +664,25 @@ fn an_invitation_lives_no_longer_than_it_says() {
     let text = invite("e").replace("Contact", "Expires: 30\nContact");
     assert_eq!(raw.status(TRUNK, &text), 100);
     let (leg, now) = (raw.leg(), raw.now);
-    raw.endpoint.progress(now, leg, super::world::answer());
+    raw.endpoint.ring(now, leg);
     raw.drain();
     assert!(raw.pass(Duration::from_millis(29_900)).is_empty());
     let sent = raw.pass(Duration::from_millis(200));
     assert_eq!(sent.iter().map(|(_, t)| status(t)).collect::<Vec<_>>(), [487]);
     assert!(matches!(raw.events.last(), Some(Event::Cancelled { .. })));
+    // Who hears us already, unanswered in a queue, is not thrown out of it by the clock.
+    let mut raw = Raw::new();
+    raw.send(TRUNK, &text);
+    let (leg, now) = (raw.leg(), raw.now);
+    raw.endpoint.progress(now, leg, super::world::answer());
+    raw.drain();
+    let sent = raw.pass(Duration::from_secs(119));
+    assert!(sent.iter().all(|(_, t)| status(t) == 183), "the 183 again");
+    assert!(
+        !raw.events
+            .iter()
+            .any(|event| matches!(event, Event::Cancelled { .. }))
+    );
     // One that is answered in time is a call like any other.
     let mut raw = Raw::new();
     raw.send(TRUNK, &text);

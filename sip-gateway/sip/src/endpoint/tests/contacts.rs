@@ -142,7 +142,7 @@ fn each_contact_lives_as_long_as_it_says_else_as_expires_says_within_what_we_all
             3600,
         ),
         ("Contact: <sip:a@10.0.0.1>\nExpires: 4294967296\n", 3600),
-        // "Malformed values SHOULD be treated as equivalent to 3600" (§20.19), or as not there.
+        // Malformed values count as 3600 (§20.10), or as not there.
         ("Contact: <sip:a@10.0.0.1>;expires=soon\n", 300),
         ("Contact: <sip:a@10.0.0.1>;expires=-1\n", 300),
     ] {

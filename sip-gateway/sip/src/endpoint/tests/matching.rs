@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::raw::*;
 use super::world::ANSWER;
 use crate::endpoint::events::*;
+use crate::settings::Transport;
 
 fn cancelling(id: &str) -> String {
     request("CANCEL", "sip:800@pronto.example", id, 1, "")
@@ -49,7 +50,7 @@ fn a_cancel_is_its_invites_by_branch_call_id_number_and_tag() {
 fn a_cancel_needs_no_proof_and_names_an_extension_in_vain() {
     let mut raw = Raw::new();
     raw.send(TRUNK, &invite("c"));
-    // "The CANCEL request itself … MUST NOT … Require"; "a UAS … SHOULD NOT … challenge" it (§9.1, §22.1).
+    // A CANCEL has no business with Require (§9.1), and cannot be sent again with an answer to a challenge (§22.1).
     let text = cancelling("c").replace("Max-Forwards", "Require: dance\nMax-Forwards");
     assert_eq!(statuses(&raw.send(TRUNK, &text)), [200, 487]);
     assert_eq!(
@@ -224,4 +225,38 @@ fn a_call_hung_up_by_both_at_once_or_by_cancel_and_bye_is_over_once() {
     raw.pass(Duration::from_secs(64));
     let counts = raw.endpoint.counts();
     assert_eq!((counts.dialogs, counts.transactions), (0, 0));
+}
+
+/// "The server transaction MUST generate a 100 (Trying) response unless it knows that the TU will generate a provisional or final
+/// response within 200 ms" (§17.2.1): it waits, and then knows.
+#[test]
+fn a_100_waits_for_something_better_and_is_said_at_once_to_who_asks_again() {
+    let patient = || {
+        let mut settings = super::world::gateway_settings(Transport::Udp);
+        settings.trying = Duration::from_millis(150);
+        Raw::with(settings)
+    };
+    let milliseconds = Duration::from_millis;
+    let mut raw = patient();
+    assert!(raw.send(TRUNK, &invite("c")).is_empty());
+    assert!(raw.pass(milliseconds(149)).is_empty());
+    assert_eq!(statuses(&raw.pass(milliseconds(1))), [100], "in time");
+    assert!(raw.pass(milliseconds(2_000)).is_empty(), "once");
+
+    let mut raw = patient();
+    raw.send(TRUNK, &invite("c"));
+    assert_eq!(statuses(&raw.send(TRUNK, &invite("c"))), [100], "asked again");
+
+    let mut raw = patient();
+    raw.send(TRUNK, &invite("c"));
+    let (leg, now) = (raw.leg(), raw.now);
+    raw.endpoint.ring(now, leg);
+    assert_eq!(statuses(&raw.drain()), [180]);
+    assert!(raw.pass(milliseconds(2_000)).is_empty(), "no 100 after a 180");
+
+    let mut raw = patient();
+    raw.send(TRUNK, &invite("c"));
+    assert_eq!(statuses(&raw.send(TRUNK, &cancelling("c"))), [200, 487]);
+    let later = raw.pass(milliseconds(600));
+    assert!(later.iter().all(|(_, text)| status(text) == 487), "{later:?}");
 }

@@ -185,7 +185,7 @@ impl Default for ExpiresLimits {
 pub struct Limits {
     /// Transactions, lingering ones included. New calls are refused from half of it on: the other half is for the calls
     /// that are up, whose requests are refused, BYE excepted, only at the whole of it. Over UDP a short call leaves two that
-    /// linger for 32 seconds (64*T1): half of it is as many as 2,300 such calls a second leave. About 1.5 KiB each.
+    /// linger for 32 seconds (64*T1): half of it is as many as 2,300 such calls a second leave. About 1.2 KiB each.
     pub transactions: usize,
     /// Dialogs and attempts at one.
     pub dialogs: usize,

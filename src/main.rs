@@ -40,13 +40,7 @@ fn main() -> ExitCode {
         Command::Queue(half) => run(Config::load_without_secrets(&half.config), Halves::Queue),
         Command::Calls(arguments) => exit(calls::run(&arguments, look(std::io::stderr().is_terminal()))),
         Command::Trace(arguments) => exit(trace::run(&arguments, look(std::io::stderr().is_terminal()))),
-        Command::Report(command) => match report::run(&command, look(std::io::stderr().is_terminal())) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("pronto: {error}");
-                ExitCode::FAILURE
-            }
-        },
+        Command::Report(command) => exit(report::run(&command, look(std::io::stderr().is_terminal()))),
         Command::Forecast(arguments) => forecast_events(&arguments.events),
         Command::Staffing(arguments) => {
             exit(staffing::run(&arguments, look(std::io::stderr().is_terminal())))

@@ -63,6 +63,9 @@ pub struct StaffingArgs {
     pub patience: Option<Patience>,
 }
 
+/// No wait, talk or patience on the telephone is longer, and the sums stay short.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 /// What is said of the callers' patience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
@@ -73,8 +76,10 @@ pub enum Patience {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let found = parse_duration(text).filter(|found| !found.is_zero());
-    found.ok_or_else(|| format!("found `{text}`, expected a duration such as \"30s\", \"5m\" or \"1h30m\""))
+    let found = parse_duration(text).filter(|found| !found.is_zero() && *found <= LONGEST);
+    found.ok_or_else(|| {
+        format!("found `{text}`, expected a duration such as \"30s\", \"5m\" or \"1h30m\", of a day at most")
+    })
 }
 
 fn patience(text: &str) -> Result<Patience, String> {

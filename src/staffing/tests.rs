@@ -139,7 +139,7 @@ fn a_slip_says_what_was_expected() {
     for (option, expected) in [
         (
             "--within 20",
-            "found `20`, expected a duration such as \"30s\", \"5m\" or \"1h30m\"",
+            "found `20`, expected a duration such as \"30s\", \"5m\" or \"1h30m\", of a day at most",
         ),
         ("--patience never", "or `none`"),
         ("--service-level 120", "found `120`, expected 0 to 100 percent"),

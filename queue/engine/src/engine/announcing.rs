@@ -217,9 +217,10 @@ impl Engine {
         (!nothing && !old).then_some(saying)
     }
 
-    /// Whether the time at which the caller expects to be answered has moved by as much as the queue wants.
+    /// Whether the time at which the caller expects to be answered has moved by as much as the queue wants. Where a wait is not
+    /// known any more there is nothing to compare: what can be said, the position, is said.
     fn is_news(&self, wanted: Announcing, ticket: &Ticket, wait: Option<Promise>) -> bool {
-        if wanted.change.is_zero() || ticket.told.wait.is_none() {
+        if wanted.change.is_zero() || ticket.told.wait.is_none() || wait.is_none() {
             return true;
         }
         let end = |promise: Promise, at: Time| Some(at + promise.said()?.longest());

@@ -366,6 +366,21 @@ fn with_a_change_a_caller_is_told_again_only_news() {
 }
 
 #[test]
+fn a_wait_that_is_not_known_any_more_does_not_silence_the_position() {
+    let mut house = busy();
+    let mut wanted = configuration();
+    wanted.queues[0].announcing.change = secs(120);
+    wanted.queues[0].nobody_after = secs(3600);
+    house.input(Input::Configure(wanted));
+    house.join(2);
+    assert_eq!((house.told(), ranges(&house).len()), (vec![(2, Some(1))], 1));
+    house.set("ann", Wanted::SignedOut).unwrap();
+    house.hang_up(first(&house), 1);
+    house.wait(secs(60));
+    assert_eq!((house.told(), ranges(&house).len()), (vec![(2, Some(1))], 1));
+}
+
+#[test]
 fn a_wait_that_rises_is_told_with_the_reason() {
     // Ann talks on and on.
     let mut house = busy();

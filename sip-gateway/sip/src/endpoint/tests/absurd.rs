@@ -231,12 +231,9 @@ fn a_name_with_a_blank_before_its_colon_is_that_field_and_one_that_only_looks_li
         "Record-Route-Set: <sip:evil@192.0.2.66;lr>\n",
     ] {
         let text = with_body(&calling(field), "application/sdp", &sdp());
-        if field.starts_with("Cont\u{430}") || field.starts_with("Con%") {
-            // Neither is a token of the grammar in all its letters, or another name.
-            assert!(
-                [vec![100], vec![400]].contains(&over_udp(&crlf(&text))),
-                "{field}"
-            );
+        if !field.is_ascii() {
+            // No token of the grammar.
+            assert_eq!(over_udp(&crlf(&text)), [400], "{field}");
             continue;
         }
         assert_eq!(contacts(&text), ours, "{field}");

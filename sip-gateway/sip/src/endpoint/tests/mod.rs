@@ -16,4 +16,5 @@ mod rules;
 mod torture;
 mod transports;
 mod updates;
+mod values;
 mod world;

@@ -195,8 +195,8 @@ mod tests {
     #[test]
     fn a_long_silence_is_passed_in_no_time() {
         let mut week = Week::default();
-        for now in [0.0, 1e12, -5.0, 1e15] {
-            week.pass(now);
+        for time in [0.0, 1e12, -5.0, 1e15] {
+            week.pass(time);
         }
         let passed: f64 = week.hours.iter().map(|hour| hour.passed).sum();
         assert!(passed > 168.0 && passed < 168.0 * 5.0, "{passed}");

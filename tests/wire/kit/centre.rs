@@ -514,7 +514,7 @@ impl Plan {
         let mut toml = format!(
             "[sip]\nlisten = [\"udp:{centre}:5060\", \"tcp:{centre}:5060\"{sockets}]\ndomain = \"{DOMAIN}\"\ndrain = \"{drain}\"\ndigest = {digest}\nqualify = \"{qualify}\"\n{tls}\
              [[sip.trunk]]\nname = \"carrier\"\nallow = [\"{net}/26\"]\n{budget}\
-             [media]\nlisten = \"{centre}\"\nports = [20000, 22999]\n\
+             [media]\nlisten = \"{centre}\"\nports = [20000, 29999]\n\
              [grpc]\nlisten = \"{centre}:50051\"\n[metrics]\nlisten = \"{centre}:9090\"\n[store]\npath = \"var\"\n\
              [gateway]\nqueue = \"http://{centre}:50051\"\nlisten = \"{centre}:50052\"\nmetrics = \"{centre}:9091\"\n\
              [queue_service]\ngrace = \"{grace}\"\n",

@@ -81,6 +81,8 @@ struct Mailbox {
     roused: AtomicBool,
     /// Commands it has not taken yet.
     waiting: AtomicUsize,
+    /// One of them cannot wait until the thread wakes by itself.
+    urgent: AtomicBool,
     counters: Mutex<Counters>,
 }
 
@@ -177,8 +179,9 @@ impl Media {
         }
         sockets::raise_descriptor_limit(DESCRIPTORS + 2 * ports.free() as u64);
         let count = settings.threads.clamp(1, THREADS);
-        // Pairs at rest are lent to one thread: the others must find enough.
-        let warm = warm::MOST.min(ports.free() / (2 * count));
+        // Pairs at rest are lent to one thread: the others, if there are, must find enough.
+        let lent = if count == 1 { 1 } else { 2 * count };
+        let warm = warm::MOST.min(ports.free() / lent);
         let ports = Arc::new(Mutex::new(ports));
         let routes = Arc::new(Mutex::new(Routes::new(count)));
         let on_event: Arc<dyn Fn(Event) + Send + Sync> = settings.on_event.into();
@@ -195,6 +198,7 @@ impl Media {
                 wake: Wake::new()?,
                 roused: AtomicBool::new(false),
                 waiting: AtomicUsize::new(0),
+                urgent: AtomicBool::new(false),
                 counters: Mutex::default(),
             });
             let worker = Worker::new(thread::Parts {
@@ -232,10 +236,11 @@ impl Media {
         posted
     }
 
-    /// Lets the threads look at what was posted: one wake-up for each that has something.
+    /// Lets the threads look at what was posted: one wake-up for each that has something. For a leg to be closed no thread is
+    /// woken: it wakes within 20 ms for that leg's next packet, and closes it first.
     pub fn rouse(&self) {
         for Thread { mailbox, .. } in &self.threads {
-            if mailbox.waiting.load(Ordering::Acquire) > 0 && !mailbox.roused.swap(true, Ordering::AcqRel) {
+            if mailbox.urgent.load(Ordering::Acquire) && !mailbox.roused.swap(true, Ordering::AcqRel) {
                 mailbox.wake.wake();
             }
         }
@@ -298,6 +303,7 @@ impl Media {
     fn hand_over(&self, thread: usize, command: Command, limit: usize) -> Result<(), CommandError> {
         let thread = self.threads.get(thread).ok_or(CommandError::Stopped)?;
         let mailbox = &thread.mailbox;
+        let is_urgent = !matches!(command, Command::Close { .. });
         if mailbox.waiting.fetch_add(1, Ordering::AcqRel) >= limit {
             mailbox.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(CommandError::Full);
@@ -307,6 +313,9 @@ impl Media {
             mailbox.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(CommandError::Stopped);
         };
+        if is_urgent {
+            mailbox.urgent.store(true, Ordering::Release);
+        }
         Ok(())
     }
 

@@ -29,6 +29,8 @@ const READ_EVERY: usize = 5;
 const CATCH_UP: i64 = 3 * SLOTS as i64;
 /// A slot that begins this late is counted.
 const LATE: Duration = Duration::from_millis(5);
+/// Commands carried out before a slot that is due: they take half a millisecond.
+const IN_ANY_CASE: usize = 64;
 /// Packets read from one socket in one go: what a flood on one port may take from the others.
 const ROUNDS: usize = 64;
 /// Ports tried for one leg when others hold them.
@@ -175,8 +177,9 @@ impl Worker {
         let mut ready = Ready::new();
         let mut datagram = [0; DATAGRAM];
         loop {
-            self.turn();
+            self.set_out();
             let told = self.obey();
+            self.turn();
             self.hand_on();
             if !told {
                 return;
@@ -198,12 +201,18 @@ impl Worker {
         (now.since(self.clock.start).as_micros() / SLOT.as_micros()) as i64
     }
 
+    /// Without legs the wheel stands still: it begins anew with the first.
+    fn set_out(&mut self) {
+        if self.shard.legs() == 0 {
+            self.next = self.slot_at(self.clock.now()) + 1;
+        }
+    }
+
     /// Turns the wheel to now.
     fn turn(&mut self) {
         let now = self.clock.now();
         let current = self.slot_at(now);
         if self.shard.legs() == 0 {
-            self.next = current + 1;
             return;
         }
         let skipped = left_out(current - self.next);
@@ -232,10 +241,12 @@ impl Worker {
         self.next_tick().is_some_and(|at| self.clock.now() >= at)
     }
 
-    /// Takes commands, as long as the wheel can wait. False when there is nobody to give any.
+    /// Takes commands: some in any case, so that no leg sends once more that is to be closed, and more as long as the wheel
+    /// can wait. False when there is nobody to give any.
     fn obey(&mut self) -> bool {
         self.mailbox.roused.store(false, Ordering::Release);
-        loop {
+        self.mailbox.urgent.store(false, Ordering::Release);
+        for taken in 1.. {
             let command = match self.inbox.try_recv() {
                 Ok(command) => command,
                 Err(TryRecvError::Empty) => return true,
@@ -247,13 +258,14 @@ impl Worker {
                 Command::Close { leg } => self.close(leg),
                 command => self.shard.command(self.clock.now(), command),
             }
-            if self.slot_is_due() {
+            if taken >= IN_ANY_CASE && self.slot_is_due() {
                 // The rest is looked at after the slot: do not sleep over it.
                 self.mailbox.roused.store(true, Ordering::Release);
                 self.mailbox.wake.wake();
-                return true;
+                break;
             }
         }
+        true
     }
 
     fn open(&mut self, leg: LegId, seed: u64) {

@@ -263,6 +263,12 @@ fn check_syntax(flow: Flow, message: &Message) -> Result<Request<'_>, Fault> {
             NameAddr::parse(contact?).ok_or(Fault::syntax("Malformed Contact"))?;
         }
     }
+    if method == Method::Invite {
+        // The dialog's requests would go another way than the peer's, or nowhere (§12.1.1).
+        for route in message.list(HeaderName::RecordRoute) {
+            NameAddr::parse(route?).ok_or(Fault::syntax("Malformed Record-Route"))?;
+        }
+    }
     // A list that does not end cannot be said to have been understood.
     let (vias, required) = (HeaderName::Via, HeaderName::Require);
     for item in message.list(vias).skip(1).chain(message.list(required)) {

@@ -246,8 +246,9 @@ impl Message {
         let space = value.iter().position(|b| text::is_space(*b)).ok_or(malformed)?;
         let cseq = number(&value[..space])
             .and_then(|n| u32::try_from(n).ok())
+            .filter(|n| *n < 1 << 31)
             .ok_or(malformed)?;
-        // "The sequence number value MUST be expressible as a 32-bit unsigned integer" (§8.1.1.5).
+        // "The sequence number value MUST be expressible as a 32-bit unsigned integer and MUST be less than 2**31" (§8.1.1.5).
         Ok((cseq, trim(&value[space..])))
     }
 

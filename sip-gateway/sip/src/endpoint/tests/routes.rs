@@ -175,16 +175,12 @@ fn only_what_refreshes_the_target_moves_it() {
 }
 
 #[test]
-fn a_path_longer_than_any_is_cut_and_no_entry_of_it_that_is_none_is_followed() {
+fn a_path_longer_than_any_is_cut() {
     let mut raw = Raw::new();
     let path: String = (0..40)
         .map(|n| format!("Record-Route: <sip:p{n}.example;lr>\n"))
         .collect();
-    called_with(
-        &mut raw,
-        &format!("Record-Route: \"nobody\"\n{path}"),
-        "<sip:c@127.0.0.2:5070>",
-    );
+    called_with(&mut raw, &path, "<sip:c@127.0.0.2:5070>");
     let leg = raw.leg();
     let text = bye(&mut raw, leg);
     let routes = headers(&text, "Route");
@@ -193,4 +189,18 @@ fn a_path_longer_than_any_is_cut_and_no_entry_of_it_that_is_none_is_followed() {
         (16, "<sip:p0.example;lr>"),
         "{routes:?}"
     );
+}
+
+#[test]
+fn a_path_that_cannot_be_followed_makes_no_call() {
+    for path in [
+        "\"nobody\"",
+        "<sip:p.example;lr>, nobody",
+        "<sip:p.example;lr>,<>",
+        "<sip:p.example;lr",
+    ] {
+        let mut raw = Raw::new();
+        let text = invite("call").replace("Contact", &format!("Record-Route: {path}\nContact"));
+        assert_eq!(raw.status(TRUNK, &text), 400, "{path}");
+    }
 }

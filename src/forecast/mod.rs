@@ -1,7 +1,8 @@
 //! `pronto forecast --events -`: the very estimator of the engine, fed one event a line, answering one line for each
 //! caller who has to wait.
 //!
-//! The first line is `{"ev":"meta","nq":…,"agents":[{"agent":…,"skills":[…]}]}`; then events with `"t"` in seconds:
+//! The first line is `{"ev":"meta","nq":…,"agents":[{"agent":…,"skills":[…]}]}`, with `"queues":[{"talk_s":…,"ring_s":…,
+//! "wrap_up_s":…}]` if it is known what calls of each queue take on average; then events with `"t"` in seconds:
 //!
 //! | `ev` | members | event |
 //! |---|---|---|
@@ -21,6 +22,7 @@ mod json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, Write};
+use std::time::Duration;
 
 use json::Json;
 use pronto_forecast::{AwayReason, Configuration, Event, Forecaster, QueueHints, Skills, Wait};
@@ -134,7 +136,11 @@ impl Reading {
         for index in 0..count as u32 {
             let name = QueueName::new(&format!("q{index}")).map_err(|fault| fault.to_string())?;
             self.queues.insert(index.to_string(), name.clone());
-            configuration.queues.push(QueueHints::new(name));
+            let told = match meta.member("queues") {
+                Some(Json::List(queues)) => queues.get(index as usize),
+                _ => None,
+            };
+            configuration.queues.push(hints(name, told)?);
         }
         for (index, agent) in agents.iter().enumerate() {
             let operator = OperatorId::new(&format!("a{index}")).map_err(|fault| fault.to_string())?;
@@ -254,6 +260,30 @@ impl Reading {
     }
 }
 
+/// What is known of a queue before anything was seen; what is not told is as of a queue of which nothing is known.
+fn hints(name: QueueName, told: Option<&Json>) -> Result<QueueHints, String> {
+    let mut hints = QueueHints::new(name);
+    let Some(told) = told else {
+        return Ok(hints);
+    };
+    for (member, hint) in [
+        ("talk_s", &mut hints.talk),
+        ("ring_s", &mut hints.ring),
+        ("wrap_up_s", &mut hints.wrap_up),
+    ] {
+        if told.member(member).is_some() {
+            let (seconds, _) = number(told, member)?;
+            if !(0.0..=86_400.0).contains(&seconds) {
+                return Err(format!(
+                    "\"{member}\": found {seconds}, expected 0 to 86400 seconds"
+                ));
+            }
+            *hint = Duration::from_secs_f64(seconds);
+        }
+    }
+    Ok(hints)
+}
+
 fn told(value: Option<&Json>) -> String {
     value.map_or_else(|| "nothing".to_owned(), Json::to_string)
 }
@@ -331,6 +361,32 @@ mod tests {
         };
         assert!((100.0..400.0).contains(&value("mean_s")), "{answers}");
         assert!(value("p50_s") <= value("p80_s") && value("p80_s") <= value("p90_s"));
+    }
+
+    #[test]
+    fn what_is_known_of_a_queue_before_anything_was_seen_counts() {
+        let told = |queues: &str| {
+            let meta = META.replace("\"agents\"", &format!("\"queues\":{queues},\"agents\""));
+            let events = "{\"t\":10,\"ev\":\"agent_available\",\"agent\":7}\n\
+                {\"t\":20,\"ev\":\"entered\",\"call\":1,\"q\":0,\"queued\":false}\n\
+                {\"t\":20,\"ev\":\"offered\",\"call\":1,\"agent\":7,\"q\":0}\n\
+                {\"t\":30,\"ev\":\"entered\",\"call\":2,\"q\":0,\"queued\":true}\n";
+            read(&format!("{meta}{events}"))
+        };
+        let mean = |(answers, faults, _): (String, String, Faults)| {
+            let answer = Json::read(answers.trim()).unwrap();
+            assert_eq!(faults, "");
+            number(&answer, "mean_s").unwrap().0
+        };
+        let short = mean(told("[{\"talk_s\":60,\"wrap_up_s\":0}]"));
+        let long = mean(told("[{\"talk_s\":1200}]"));
+        assert!(short < 150.0 && long > 800.0, "{short} {long}");
+        let (_, faults, bad) = told("[{\"talk_s\":-1}]");
+        assert!(
+            faults.starts_with("line 1: \"talk_s\": found -1, expected 0 to 86400 seconds"),
+            "{faults}"
+        );
+        assert!(bad > 0);
     }
 
     #[test]

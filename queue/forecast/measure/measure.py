@@ -62,6 +62,7 @@ def exact(events, truth, patience):
 
 
 def announced(meta, events):
+    """What BINARY says of each caller who has to wait: call -> (mean, P50, P90)."""
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
         for line in (dict(ev="meta", **meta), *(dict(t=round(t, 3), ev=kind, **event) for t, kind, event in events)):
             file.write(json.dumps(line) + "\n")
@@ -149,4 +150,5 @@ def main():
         file.write(picture(*drawn))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -45,6 +45,8 @@ const HOLDS: f64 = 0.2;
 pub(crate) struct Promise {
     pub(crate) twin: Option<Moments>,
     pub(crate) recursion: Moments,
+    /// How far the time that all of it consists of was in doubt: a squared relative deviation.
+    pub(crate) doubt: f64,
     /// The mixture, before step 2.
     pub(crate) mixture: f64,
     /// The law after step 2, and the scores of its quantiles.
@@ -57,8 +59,14 @@ impl Promise {
     /// line after a rush says the same again and again: the outcomes of one wait's length, about as many as the departures it
     /// consists of, tell as much as one. The squared relative deviation is one over that number (1/(n+1) when they are Poisson).
     fn news(&self) -> f64 {
-        let law = self.recursion;
-        (law.variance / (law.mean * law.mean).max(1e-6)).min(1.0)
+        self.certainty() * relative(self.recursion).min(1.0)
+    }
+
+    /// How much of the spread of the outcome is chance, and not doubt of what talks take. What is missed for that reason tells of
+    /// the talks, and is forgotten with the doubt: it must not be made good here as well.
+    fn certainty(&self) -> f64 {
+        let chance = relative(self.recursion).max(1e-6);
+        chance / (chance + self.doubt)
     }
 }
 
@@ -133,6 +141,11 @@ impl Default for Point {
     }
 }
 
+/// The squared relative deviation.
+fn relative(law: Moments) -> f64 {
+    law.variance / (law.mean * law.mean).max(1e-6)
+}
+
 /// Between which grid points, and how far.
 fn place(value: f64) -> (usize, f64) {
     let place = (value.max(1.0).ln() / RATIO.ln()).min((POINTS - 1) as f64 - 1e-9);
@@ -145,15 +158,16 @@ impl Calibration {
         !self.failed
     }
 
-    /// The calibrated forecast.
-    pub(crate) fn promise(&self, twin: Option<Moments>, recursion: Moments) -> Promise {
+    /// The calibrated forecast; `doubt` as of [`Moments::doubted`].
+    pub(crate) fn promise(&self, twin: Option<Moments>, recursion: Moments, doubt: f64) -> Promise {
         let (mixture, variance) = self.mix(twin, recursion);
         let mean = self.expected(mixture);
         let scale = mean / mixture.max(1e-3);
         let law = Moments {
             mean,
             variance: variance * scale * scale,
-        };
+        }
+        .doubted(doubt);
         let (low, share) = place(mixture);
         let mut scores = [0.0; 3];
         for (index, score) in scores.iter_mut().enumerate() {
@@ -163,6 +177,7 @@ impl Calibration {
         Promise {
             twin,
             recursion,
+            doubt,
             mixture,
             law,
             scores,
@@ -178,7 +193,6 @@ impl Calibration {
         let mixture = share * self.twin.freed(twin.mean) + (1.0 - share) * plain;
         // A variance out of few runs is itself uncertain; that of the recursion is steady, and what it misses on average the
         // scores make good.
-        let relative = |law: Moments| law.variance / (law.mean * law.mean).max(1e-6);
         let spread = (relative(twin) * relative(recursion)).sqrt();
         let mixture = mixture.max(0.5);
         (mixture, spread * mixture * mixture)
@@ -267,7 +281,7 @@ impl Point {
         self.news = self.news * fade + news;
         self.outcomes = self.outcomes * (1.0 - weight * (1.0 - FADE)) + weight;
         let came = promise.law.score_of(wait);
-        let step = weight * (0.7 / (self.outcomes + 40.0)).max(STEP);
+        let step = promise.certainty() * weight * (0.7 / (self.outcomes + 40.0)).max(STEP);
         for (index, score) in self.scores.iter_mut().enumerate() {
             let miss = f64::from(u8::from(came > promise.scores[index])) - EXCEEDED[index];
             *score = (*score + step / DENSITY[index] * miss).clamp(-4.0, 6.0);
@@ -293,7 +307,7 @@ mod tests {
         let (mut over, mut late) = (0, 0);
         for round in 0..30_000 {
             let half = 20.0 + 100.0 * dice.unit();
-            let promise = calibration.promise(None, law(half));
+            let promise = calibration.promise(None, law(half), 0.0);
             let wait = 2.0 * half * (0.4 + 0.6 * dice.exponential());
             if round >= 20_000 {
                 over += u32::from(wait > promise.law.at_score(promise.scores[2]));
@@ -306,7 +320,7 @@ mod tests {
             (4800..=5200).contains(&late),
             "P50 exceeded {late} times in 10000"
         );
-        let doubled = calibration.promise(None, law(80.0)).law.mean;
+        let doubled = calibration.promise(None, law(80.0), 0.0).law.mean;
         assert!((doubled / 160.0 - 1.0).abs() < 0.06, "{doubled}");
     }
 
@@ -316,7 +330,7 @@ mod tests {
         let mut told = Vec::new();
         for (factor, rounds) in [(1.0, 2000), (6.0, 60), (6.0, 6000)] {
             for _ in 0..rounds {
-                let promise = calibration.promise(None, law(60.0 + 60.0 * dice.unit()));
+                let promise = calibration.promise(None, law(60.0 + 60.0 * dice.unit()), 0.0);
                 let wait = factor * promise.recursion.mean * (0.5 + 0.5 * dice.exponential());
                 calibration.came(&promise, wait);
             }
@@ -330,10 +344,10 @@ mod tests {
         let (mut calibration, mut dice) = (Calibration::default(), Dice::new(2));
         for _ in 0..3000 {
             let wait = 20.0 + 100.0 * dice.unit();
-            let promise = calibration.promise(Some(law(wait)), law(20.0 + 100.0 * dice.unit()));
+            let promise = calibration.promise(Some(law(wait)), law(20.0 + 100.0 * dice.unit()), 0.0);
             calibration.came(&promise, wait);
         }
-        let promise = calibration.promise(Some(law(100.0)), law(40.0));
+        let promise = calibration.promise(Some(law(100.0)), law(40.0), 0.0);
         assert!((promise.law.mean - 100.0).abs() < 6.0, "{}", promise.law.mean);
     }
 
@@ -342,11 +356,14 @@ mod tests {
         let (mut calibration, mut dice) = (Calibration::default(), Dice::new(3));
         for _ in 0..500 {
             // Outcomes that say nothing, or the opposite.
-            let promise = calibration.promise(None, law(1.0 + 400.0 * dice.unit()));
+            let promise = calibration.promise(None, law(1.0 + 400.0 * dice.unit()), 0.0);
             calibration.came(&promise, 300.0 * dice.unit());
             let mut before = 0.0;
             for step in 0..300 {
-                let mean = calibration.promise(None, law(0.5 * 1.03f64.powi(step))).law.mean;
+                let mean = calibration
+                    .promise(None, law(0.5 * 1.03f64.powi(step)), 0.0)
+                    .law
+                    .mean;
                 assert!(mean >= before, "{mean} after {before}");
                 before = mean;
             }

@@ -74,7 +74,7 @@ mod tests {
             variance: 1.0,
         };
         let ghost = |joined: f64| Ghost {
-            promise: Calibration::default().promise(None, law),
+            promise: Calibration::default().promise(None, law, 0.0),
             class: 0,
             joined,
             left: joined + 10.0,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::dice::Dice;
 
 /// How many durations are kept.
-const KEPT: usize = 1500;
+pub(crate) const KEPT: usize = 1500;
 
 /// The last durations of one kind, in seconds, and what to believe before there are any.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,7 +13,10 @@ pub(crate) struct Law {
     recent: VecDeque<f32>,
     sorted: Vec<f32>,
     sum: f64,
+    squares: f64,
     believed: f64,
+    /// The belief weighs as much as so many durations.
+    weight: f64,
 }
 
 /// What is left of a duration that has gone on for a while, ready to be drawn from often.
@@ -30,12 +33,15 @@ pub(crate) struct Rest {
 const ENOUGH: usize = 12;
 
 impl Law {
-    pub(crate) fn believed(mean: f64) -> Self {
+    /// A mean that weighs as much as `weight` durations.
+    pub(crate) fn believed(mean: f64, weight: f64) -> Self {
         Law {
             recent: VecDeque::new(),
             sorted: Vec::new(),
             sum: 0.0,
+            squares: 0.0,
             believed: mean.clamp(0.1, 86_400.0),
+            weight,
         }
     }
 
@@ -47,16 +53,41 @@ impl Law {
             let at = self.sorted.partition_point(|&kept| kept < oldest);
             self.sorted.remove(at);
             self.sum -= f64::from(oldest);
+            self.squares -= f64::from(oldest).powi(2);
         }
         self.recent.push_back(duration);
         let at = self.sorted.partition_point(|&kept| kept < duration);
         self.sorted.insert(at, duration);
         self.sum += f64::from(duration);
+        self.squares += f64::from(duration).powi(2);
     }
 
-    /// The belief weighs as much as ten durations.
+    /// Of what was seen and what was believed.
     pub(crate) fn mean(&self) -> f64 {
-        (self.sum + 10.0 * self.believed) / (self.sorted.len() as f64 + 10.0)
+        (self.sum + self.weight * self.believed) / (self.count() + self.weight)
+    }
+
+    /// How many durations are kept.
+    pub(crate) fn count(&self) -> f64 {
+        self.sorted.len() as f64
+    }
+
+    /// The variance over the squared mean, believed to be that of an exponential law: as if ten durations had shown it.
+    pub(crate) fn squared_deviation(&self) -> f64 {
+        let Some(mean) = self.seen().filter(|mean| *mean > 0.0) else {
+            return 1.0;
+        };
+        let count = self.count();
+        let seen = (self.squares / count / (mean * mean) - 1.0).clamp(0.0, 10.0);
+        (seen * count + 10.0) / (count + 10.0)
+    }
+
+    /// The mean of what is drawn.
+    pub(crate) fn drawn_mean(&self) -> f64 {
+        match self.seen() {
+            Some(seen) if self.sorted.len() >= ENOUGH => seen.max(0.1),
+            _ => self.mean(),
+        }
     }
 
     /// The mean of what was seen.
@@ -115,7 +146,7 @@ mod tests {
     use super::*;
 
     fn exponential() -> Law {
-        let (mut law, mut dice) = (Law::believed(1.0), Dice::new(3));
+        let (mut law, mut dice) = (Law::believed(1.0, 10.0), Dice::new(3));
         for _ in 0..2 * KEPT {
             law.add(200.0 * dice.exponential());
         }
@@ -142,7 +173,7 @@ mod tests {
 
     #[test]
     fn before_anything_was_seen_the_belief_holds() {
-        let (law, mut dice) = (Law::believed(300.0), Dice::new(5));
+        let (law, mut dice) = (Law::believed(300.0, 10.0), Dice::new(5));
         let mean = (0..20_000).map(|_| law.draw(&mut dice)).sum::<f64>() / 20_000.0;
         assert!((mean / 300.0 - 1.0).abs() < 0.03, "{mean}");
         assert_eq!(law.mean(), 300.0);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::belief::PRIOR;
 use crate::event::QueueHints;
 use crate::hazard::Hazard;
 use crate::law::Law;
@@ -49,11 +50,11 @@ pub struct Habits {
 
 impl Learned {
     pub(crate) fn from(hints: &QueueHints) -> Self {
-        let law = |mean: Duration| Law::believed(mean.as_secs_f64());
+        let law = |mean: Duration, weight: f64| Law::believed(mean.as_secs_f64(), weight);
         Learned {
-            ring: law(hints.ring),
-            talk: law(hints.talk),
-            wrap_up: law(hints.wrap_up),
+            ring: law(hints.ring, 10.0),
+            talk: law(hints.talk, PRIOR),
+            wrap_up: law(hints.wrap_up, 10.0),
             hazard: Hazard::default(),
             throughput: Throughput::default(),
             arrivals: Arrivals::default(),
@@ -73,9 +74,9 @@ impl Learned {
         }
     }
 
-    /// From the offer until the operator can take the next call, on average.
-    pub(crate) fn cycle(&self) -> f64 {
-        (self.ring.mean() + self.talk.mean() + self.wrap_up.mean()).max(1.0)
+    /// From the offer until the operator can take the next call, on average, where a talk takes so long.
+    pub(crate) fn cycle(&self, talk: f64) -> f64 {
+        (self.ring.mean() + talk + self.wrap_up.mean()).max(1.0)
     }
 }
 
@@ -180,7 +181,7 @@ impl Default for Pauses {
         Pauses {
             count: 0.0,
             seconds: 36_000.0,
-            length: Law::believed(300.0),
+            length: Law::believed(300.0, 10.0),
         }
     }
 }

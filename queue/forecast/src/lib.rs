@@ -17,6 +17,7 @@
 //! configured hints carry the forecast.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod belief;
 mod calibration;
 mod dice;
 mod event;
@@ -40,6 +41,7 @@ use std::collections::BTreeSet;
 
 use pronto_types::{QueueName, TicketId, Time};
 
+use belief::Belief;
 use calibration::{Calibration, Promise};
 pub use event::{AwayReason, Configuration, Event, QueueHints, Skills};
 use floor::{Floor, Place, Rank, seconds};
@@ -165,8 +167,8 @@ impl Forecaster {
         }
         if line.signed_in == 0 {
             // Only who is known to come can be waited for.
-            let law = self.twin(now).offer(queue, rank)?;
-            return Some(Wait::of(law.plus(ring), NORMAL));
+            let law = self.twin(now, queue).offer(queue, rank)?.plus(ring);
+            return Some(Wait::of(law.doubted(self.talk(now, queue).doubt), NORMAL));
         }
         let promise = self.promise(now, queue, rank);
         Some(Wait::of(promise.law, promise.scores))
@@ -174,36 +176,47 @@ impl Forecaster {
 
     fn promise(&self, now: f64, queue: usize, rank: Rank) -> Promise {
         let ring = self.ring(queue, 0.0);
-        let twin = self.twin(now).offer(queue, rank);
-        let recursion = self.recursion(now, queue, rank);
+        let twin = self.twin(now, queue).offer(queue, rank);
+        let talk = self.talk(now, queue);
+        let recursion = self.recursion(now, queue, rank, talk);
         let calibration = &self.calibrations[queue][class(rank.0)];
-        calibration.promise(twin.map(|law| law.plus(ring)), recursion.plus(ring))
+        calibration.promise(twin.map(|law| law.plus(ring)), recursion.plus(ring), talk.doubt)
     }
 
-    fn twin(&self, now: f64) -> Twin<'_> {
+    fn talk(&self, now: f64, queue: usize) -> Belief {
+        Belief::of(&self.floor, &self.learned[queue], queue, now)
+    }
+
+    /// For the callers of a queue.
+    fn twin(&self, now: f64, queue: usize) -> Twin<'_> {
+        let mut stretched = vec![1.0; self.learned.len()];
+        for &member in &self.floor.family(queue).queues {
+            stretched[member] = self.talk(now, member).scale(&self.learned[member].talk);
+        }
         Twin {
             floor: &self.floor,
             learned: &self.learned,
             pauses: &self.pauses,
+            stretched,
             now,
             seed: self.events,
         }
     }
 
-    fn recursion(&self, now: f64, queue: usize, rank: Rank) -> Moments {
+    fn recursion(&self, now: f64, queue: usize, rank: Rank, talk: Belief) -> Moments {
         let ages = self
             .floor
             .ahead(queue, rank)
             .map(|rank| (now - seconds(rank.1)).max(0.0));
         let hazard = &self.learned[queue].hazard;
-        recursion::recursion(ages, self.rate(queue, class(rank.0)), hazard)
+        recursion::recursion(ages, self.rate(queue, class(rank.0), talk), hazard)
     }
 
     /// Callers of a class served a second, as things stand.
-    fn rate(&self, queue: usize, class: usize) -> f64 {
+    fn rate(&self, queue: usize, class: usize, talk: Belief) -> f64 {
         let (line, learned) = (&self.floor.queues[queue], &self.learned[queue]);
         let shared = self.floor.family(queue).queues.len() > 1;
-        let rate = learned.throughput.rate(learned.cycle(), shared) * line.present.max(1) as f64;
+        let rate = learned.throughput.rate(learned.cycle(talk.mean), shared) * line.present.max(1) as f64;
         (rate - learned.arrivals.above(class)).max(rate / 4.0)
     }
 
@@ -219,4 +232,4 @@ impl Forecaster {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

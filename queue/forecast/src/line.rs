@@ -23,15 +23,18 @@ impl Forecaster {
         };
         let now = seconds(now).max(self.now);
         let (line, hazard) = (&self.floor.queues[queue], &self.learned[queue].hazard);
-        let (ring, twin) = (self.ring(queue, 0.0), self.twin(now));
+        let (ring, twin) = (self.ring(queue, 0.0), self.twin(now, queue));
+        let talk = self.talk(now, queue);
         if line.signed_in == 0 {
             let each = line.waiting.iter();
-            let law = each.filter_map(|(rank, ticket)| Some((*ticket, twin.offer(queue, *rank)?.plus(ring))));
+            let law = each.filter_map(|(rank, ticket)| {
+                Some((*ticket, twin.offer(queue, *rank)?.plus(ring).doubted(talk.doubt)))
+            });
             return law.map(|(ticket, law)| (ticket, Wait::of(law, NORMAL))).collect();
         }
         let offers = twin.line(queue);
         let mut passages: [Passage; CLASSES] =
-            std::array::from_fn(|class| Passage::new(self.rate(queue, class)));
+            std::array::from_fn(|class| Passage::new(self.rate(queue, class, talk)));
         let mut found = Vec::with_capacity(line.waiting.len());
         let mut before: [Option<Wait>; CLASSES] = [None; CLASSES];
         for (place, (rank, ticket)) in line.waiting.iter().enumerate() {
@@ -42,7 +45,8 @@ impl Forecaster {
             } else {
                 let twin = offers.get(place).copied().flatten();
                 let calibration = &self.calibrations[queue][class];
-                let promise = calibration.promise(twin.map(|law| law.plus(ring)), recursion.plus(ring));
+                let promise =
+                    calibration.promise(twin.map(|law| law.plus(ring)), recursion.plus(ring), talk.doubt);
                 Wait::of(promise.law, promise.scores)
             };
             let wait = before[class].map_or(wait, |before| wait.at_least(before));

@@ -35,6 +35,8 @@ pub(crate) struct Twin<'a> {
     pub(crate) floor: &'a Floor,
     pub(crate) learned: &'a [Learned],
     pub(crate) pauses: &'a Pauses,
+    /// By queue, what talks drawn are stretched by.
+    pub(crate) stretched: Vec<f64>,
     pub(crate) now: f64,
     pub(crate) seed: u64,
 }
@@ -76,6 +78,8 @@ enum Start {
 /// The part of the floor that matters to one caller.
 struct Stage<'a> {
     queues: Vec<&'a Learned>,
+    /// By queue, what talks drawn are stretched by.
+    stretched: Vec<f64>,
     /// Per queue and class, seconds from now at which those ahead joined (negative); the caller is the last of theirs.
     lines: Vec<Vec<f64>>,
     actors: Vec<Actor>,
@@ -171,6 +175,7 @@ impl Twin<'_> {
         let family = self.floor.family(queue);
         let mut stage = Stage {
             queues: Vec::new(),
+            stretched: Vec::new(),
             lines: Vec::new(),
             actors: Vec::new(),
             streams: Vec::new(),
@@ -200,6 +205,7 @@ impl Twin<'_> {
             }
             local.insert(member, index);
             stage.queues.push(learned);
+            stage.stretched.push(self.stretched[member]);
             stage.lines.append(&mut lines);
             let streams = rates.into_iter().enumerate().filter(|&(_, rate)| rate > 0.0);
             stage
@@ -255,7 +261,9 @@ impl Twin<'_> {
                             },
                             (Some(answered), None) => Start::Talking {
                                 of: cycle.queue,
-                                rest: laws.talk.rest((self.now - answered) / speed),
+                                rest: laws
+                                    .talk
+                                    .rest((self.now - answered) / (speed * self.stretched[cycle.queue])),
                             },
                             (None, None) => Start::Ringing {
                                 queue: local.get(&cycle.queue).copied().unwrap_or(first),
@@ -410,12 +418,12 @@ impl<'a> Play<'a> {
         match actor.start {
             Start::Ready => 0.0,
             Start::Ringing { queue } => {
-                let talk = laws(queue).talk.draw(dice) * actor.speed;
+                let talk = laws(queue).talk.draw(dice) * actor.speed * self.stage.stretched[queue];
                 self.rings[queue] * unit + talk + laws(queue).wrap_up.draw(dice)
             }
             Start::Talking { of, rest } => {
                 let laws = &twin.learned[of];
-                laws.talk.draw_rest(rest, unit) * actor.speed + laws.wrap_up.draw(dice)
+                laws.talk.draw_rest(rest, unit) * actor.speed * twin.stretched[of] + laws.wrap_up.draw(dice)
             }
             Start::WrappingUp { of, rest } => twin.learned[of].wrap_up.draw_rest(rest, unit),
             Start::Paused { rest } => twin.pauses.length.draw_rest(rest, unit),
@@ -462,7 +470,8 @@ impl<'a> Play<'a> {
     }
 
     fn serve(&mut self, at: f64, who: usize, queue: usize, dice: &mut Dice) {
-        let (laws, speed) = (self.stage.queues[queue], self.stage.actors[who].speed);
+        let laws = self.stage.queues[queue];
+        let speed = self.stage.actors[who].speed * self.stage.stretched[queue];
         let cycle = self.rings[queue] + laws.talk.draw(dice) * speed + laws.wrap_up.draw(dice);
         self.plan(at + cycle, who);
     }

@@ -36,6 +36,14 @@ impl Moments {
         }
     }
 
+    /// As it is where the time that all of it consists of is itself known only so far: a squared relative deviation.
+    pub(crate) fn doubted(self, doubt: f64) -> Moments {
+        Moments {
+            mean: self.mean,
+            variance: self.variance + doubt * self.mean * self.mean,
+        }
+    }
+
     /// One ninth of the squared coefficient of variation: the `b` of Wilson & Hilferty 1931, by which
     /// `(W/mean)^(1/3)` of a gamma variable is nearly normal with mean `1−b` and variance `b`.
     fn spread(self) -> f64 {

@@ -94,7 +94,7 @@ proptest! {
         for (forecast, came) in outcomes {
             let law = crate::wait::Moments { mean: forecast, variance: forecast * forecast / 3.0 };
             for learner in [&mut here, &mut more] {
-                let promise = learner.calibrations[0][0].promise(None, law);
+                let promise = learner.calibrations[0][0].promise(None, law, 0.0);
                 learner.calibrations[0][0].came(&promise, came);
             }
         }

@@ -21,7 +21,7 @@ use pronto_types::{AnnouncementId, GatewayName, QueueName, TicketId, Time, WaitR
 use super::{Engine, Fault};
 use crate::Announcing;
 use crate::fact::{Fact, NoteReason};
-use crate::state::{Place, Rank, Ticket};
+use crate::state::{Place, Ticket};
 
 /// So many who are told at once are forecast as lines.
 const CROWD: usize = 16;
@@ -79,11 +79,9 @@ impl Agenda {
 impl Engine {
     /// Tells whoever is due: after the offers, as who is offered is not told.
     pub(super) fn announce_all(&mut self) {
-        let untold = self.untold();
-        let due = self.agenda.due.range(..=(self.now, TicketId(u64::MAX)));
-        let due = due.map(|(_, ticket)| *ticket);
+        let untold = self.newly_untold();
         let mut crowd = Crowd {
-            waits: self.waits(&untold.iter().copied().chain(due).collect::<Vec<_>>()),
+            waits: self.waits(&untold.iter().copied().chain(self.due()).collect::<Vec<_>>()),
             ..Crowd::default()
         };
         for ticket in untold {
@@ -94,6 +92,12 @@ impl Engine {
             self.announce(ticket, &mut crowd);
             self.schedule(ticket);
         }
+    }
+
+    /// Whose time has come.
+    pub(super) fn due(&self) -> impl Iterator<Item = TicketId> {
+        let due = self.agenda.due.range(..=(self.now, TicketId(u64::MAX)));
+        due.map(|(_, ticket)| *ticket)
     }
 
     /// The waits of a crowd that is to be told at once, of whole lines: forecast one by one they would cost its square.
@@ -108,39 +112,15 @@ impl Engine {
             .collect()
     }
 
-    /// Who waits in step, has never been told anything and should have been, longest waiting first at each gateway; but for
-    /// those to whom nothing could be said, who wait for their next time.
-    pub(super) fn untold(&self) -> Vec<TicketId> {
-        let mut found = Vec::new();
-        for (gateway, queues) in &self.state.index.untold {
-            if !self.may_be_told(gateway) {
-                continue;
-            }
-            let mut ranks: Vec<Rank> = Vec::new();
-            for (queue, untold) in queues {
-                let Some(wanted) = self.announcing(queue) else {
-                    continue;
-                };
-                let due = untold
-                    .iter()
-                    .take_while(|rank| rank.joined_at + wanted.first <= self.now);
-                ranks.extend(due.filter(|rank| !self.mute.contains(&rank.ticket)));
-            }
-            ranks.sort_unstable();
-            found.extend(ranks.into_iter().map(|rank| rank.ticket));
-        }
-        found
-    }
-
     /// What the callers of a queue are told; `None`: nothing.
-    fn announcing(&self, queue: &QueueName) -> Option<Announcing> {
+    pub(super) fn announcing(&self, queue: &QueueName) -> Option<Announcing> {
         let queue = self.state.queues.get(queue)?;
         Some(queue.settings.announcing).filter(Announcing::speaks)
     }
 
     /// Callers of a gateway that is away hear nothing; and while a restarted engine settles it knows neither who is
     /// before them nor who serves them.
-    fn may_be_told(&self, gateway: &GatewayName) -> bool {
+    pub(super) fn may_be_told(&self, gateway: &GatewayName) -> bool {
         self.state.settling.is_none() && self.state.in_step(gateway)
     }
 
@@ -277,6 +257,7 @@ impl Engine {
     /// After a change of what is wanted, or at the beginning.
     pub(super) fn schedule_all(&mut self) {
         self.mute.clear();
+        self.look_at_all();
         self.agenda = self.agenda_anew();
     }
 

@@ -10,6 +10,7 @@ mod matching;
 mod operators;
 #[cfg(test)]
 mod tests;
+mod untold;
 mod views;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -23,6 +24,7 @@ use crate::fault::{Fault, Switch};
 use crate::state::{Phase, State, Timer};
 use crate::{Configuration, ConfigurationError};
 use announcing::Agenda;
+use untold::Untold;
 
 /// Who gets the next call. See the crate's page for the contract.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +36,7 @@ pub struct Engine {
     agenda: Agenda,
     /// Who was never told anything because nothing could be said, until their next time.
     mute: BTreeSet<TicketId>,
+    untold: Untold,
     facts: VecDeque<Recorded>,
     effects: VecDeque<Output>,
 }
@@ -161,6 +164,7 @@ impl Engine {
             cause: self.cause.clone(),
             fact,
         };
+        self.note_waiting(&recorded.fact);
         self.state.apply(&recorded);
         self.unschedule(&recorded.fact);
         self.facts.push_back(recorded);

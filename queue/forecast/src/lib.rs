@@ -69,6 +69,8 @@ pub struct Forecaster {
     now: f64,
     /// Events seen: the seed of the twin.
     events: u64,
+    /// Whether the twin is left out wherever there is the recursion.
+    without_twin: bool,
 }
 
 /// No field ever holds a NaN: times are integers made seconds, and what is learned is bounded away from 0/0.
@@ -159,6 +161,13 @@ impl Forecaster {
         2 * long > talks
     }
 
+    /// The same by the recursion alone: to see what the twin costs, and what it is worth.
+    #[must_use]
+    pub fn without_twin(mut self) -> Self {
+        self.without_twin = true;
+        self
+    }
+
     fn wait_of(&self, now: f64, queue: usize, rank: Rank) -> Option<Wait> {
         let line = self.floor.queues.get(queue)?;
         let ring = self.ring(queue, 0.0);
@@ -176,8 +185,8 @@ impl Forecaster {
 
     fn promise(&self, now: f64, queue: usize, rank: Rank) -> Promise {
         let ring = self.ring(queue, 0.0);
-        let twin = self.twin(now, queue).offer(queue, rank);
-        let talk = self.talk(now, queue);
+        let twin = (!self.without_twin).then(|| self.twin(now, queue).offer(queue, rank));
+        let (twin, talk) = (twin.flatten(), self.talk(now, queue));
         let recursion = self.recursion(now, queue, rank, talk);
         let calibration = &self.calibrations[queue][class(rank.0)];
         calibration.promise(twin.map(|law| law.plus(ring)), recursion.plus(ring), talk.doubt)

@@ -32,7 +32,11 @@ impl Forecaster {
             });
             return law.map(|(ticket, law)| (ticket, Wait::of(law, NORMAL))).collect();
         }
-        let offers = twin.line(queue);
+        let offers = if self.without_twin {
+            Vec::new()
+        } else {
+            twin.line(queue)
+        };
         let mut passages: [Passage; CLASSES] =
             std::array::from_fn(|class| Passage::new(self.rate(queue, class, talk)));
         let mut found = Vec::with_capacity(line.waiting.len());

@@ -4,6 +4,7 @@
 //! Each hour is taken for itself, as if its callers came evenly and the hour went on for ever: right where talks are short
 //! against an hour. What is too little known is refused, or said to be missing, rather than guessed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,9 @@ const TALKS: u64 = 30;
 const HANG_UPS: u64 = 10;
 /// Fewer callers than these say too little of the week.
 const CALLERS: u64 = 50;
+/// A smaller share of callers than this is nobody, and is printed as 0.0 %: as long as callers come and hang up by chance, no
+/// number of operators makes it nothing at all.
+const NOBODY: f64 = 0.0005;
 /// Hours of a week.
 const HOURS: usize = 168;
 const HOUR: i64 = 3_600_000_000;
@@ -43,13 +47,13 @@ pub struct StaffingArgs {
     /// The queue; needs not be named if `--arrivals` and `--handling` are given, or if there is but one
     #[arg(long, value_name = "QUEUE")]
     pub queue: Option<String>,
-    /// The share of callers answered in time, in percent
+    /// The share of callers answered in time, in percent; 100: all but one in two thousand
     #[arg(long, value_name = "PERCENT", default_value_t = 80.0, value_parser = percent)]
     pub service_level: f64,
     /// In time: within so long
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
     pub within: Duration,
-    /// At most so many hang up, in percent
+    /// At most so many hang up, in percent; 0: fewer than one in two thousand
     #[arg(long, value_name = "PERCENT", default_value_t = 100.0, value_parser = percent)]
     pub max_abandonment: f64,
     /// Callers an hour, instead of those of the ledger
@@ -122,7 +126,11 @@ fn text(arguments: &StaffingArgs, look: Look) -> Result<String, CallsError> {
         None
     } else {
         let (store, zone) = place(arguments.config.as_deref(), arguments.store.as_deref(), look)?;
-        Some(Taught::of(&store, &zone, arguments.queue.as_deref())?)
+        let wanted = Wanted {
+            queue: arguments.queue.as_deref(),
+            habits: arguments.handling.is_none() || arguments.patience.is_none(),
+        };
+        Some(Taught::of(&store, &zone, &wanted)?)
     };
     sheet(arguments, taught.as_ref()).map_err(CallsError::Staffing)
 }
@@ -145,9 +153,8 @@ impl Arrivals {
         self.callers.iter().map(|&callers| u64::from(callers)).sum()
     }
 
-    /// Of joinings between the first fact and the last: the hours those lie in are not whole.
-    fn of(joined: &[Time], (first, last): (Time, Time), zone: &TimeZone) -> Self {
-        let hour = |time: Time| time.as_micros().div_euclid(HOUR);
+    /// Of joinings by whole hours since the epoch, between the first fact and the last: the hours those lie in are not whole.
+    fn of(joined: &BTreeMap<i64, u32>, (first, last): (Time, Time), zone: &TimeZone) -> Self {
         let (begin, end) = (hour(first) + 1, hour(last));
         let of_week = |hour: i64| when::hour_of_week(Time::from_micros(hour.saturating_mul(HOUR)), zone);
         let mut week = Arrivals {
@@ -156,54 +163,74 @@ impl Arrivals {
         };
         for whole in begin..end {
             week.passed[of_week(whole)] += 1;
-        }
-        let whole = joined.iter().map(|&at| hour(at));
-        for joined in whole.filter(|joined| (begin..end).contains(joined)) {
-            week.callers[of_week(joined)] += 1;
+            week.callers[of_week(whole)] += joined.get(&whole).copied().unwrap_or(0);
         }
         week
     }
 }
 
+fn hour(time: Time) -> i64 {
+    time.as_micros().div_euclid(HOUR)
+}
+
+/// What of the ledger is asked for.
+struct Wanted<'a> {
+    /// None: the only one there is.
+    queue: Option<&'a str>,
+    /// How long calls take and callers wait: the whole ledger has to be folded for it.
+    habits: bool,
+}
+
 impl Taught {
-    fn of(store: &Path, zone: &TimeZone, queue: Option<&str>) -> Result<Self, CallsError> {
+    fn of(store: &Path, zone: &TimeZone, wanted: &Wanted<'_>) -> Result<Self, CallsError> {
+        let named = wanted.queue.map(QueueName::new).transpose();
+        let named = named.map_err(|error| CallsError::Queue(error.to_string()))?;
         let ledger = present(LedgerReader::open(store)).map_err(CallsError::OpenLedger)?;
         let ledger = ledger.ok_or_else(|| CallsError::Absent(store.to_owned()))?;
-        let (mut state, mut span, mut all) = (State::default(), None, Vec::new());
+        let (mut state, mut span, mut joined) = (State::default(), None, BTreeMap::new());
+        let mut names = BTreeSet::new();
         for fact in ledger.facts() {
             let recorded = fact?;
             let (first, _) = span.unwrap_or((recorded.at, recorded.at));
             span = Some((first, recorded.at));
-            if let Fact::Joined {
-                queue,
-                joined_at,
-                regained: None,
-                ..
-            } = &recorded.fact
-            {
-                all.push((queue.clone(), *joined_at));
-            }
-            state.apply(&recorded);
-        }
-        let names = || state.queue_names().cloned();
-        let queue = match queue {
-            Some(text) => QueueName::new(text).map_err(|error| CallsError::Queue(error.to_string()))?,
-            None => match names().collect::<Vec<_>>().as_slice() {
-                [only] => only.clone(),
-                many => {
-                    let many: Vec<&str> = many.iter().map(QueueName::as_str).collect();
-                    let expected = format!("`--queue` with one of {}", many.join(", "));
-                    return Err(CallsError::Staffing(format!(
-                        "no queue is named: expected {expected}"
-                    )));
+            match &recorded.fact {
+                Fact::Configured(configuration) => {
+                    names = configuration
+                        .queues
+                        .iter()
+                        .map(|queue| queue.name.clone())
+                        .collect();
                 }
-            },
+                Fact::Joined {
+                    queue,
+                    joined_at,
+                    regained: None,
+                    ..
+                } if named.as_ref().is_none_or(|named| named == queue) => {
+                    *joined.entry(hour(*joined_at)).or_default() += 1;
+                }
+                _ => {}
+            }
+            if wanted.habits {
+                state.apply(&recorded);
+            }
+        }
+        let queue = match (named, names.len()) {
+            (Some(named), _) if names.contains(&named) => named,
+            (Some(named), _) => return Err(unknown(&named, &names)),
+            (None, 1) => names
+                .into_iter()
+                .next()
+                .ok_or_else(|| CallsError::Absent(store.to_owned()))?,
+            (None, _) => {
+                let many: Vec<&str> = names.iter().map(QueueName::as_str).collect();
+                let expected = format!("`--queue` with one of {}", many.join(", "));
+                return Err(CallsError::Staffing(format!(
+                    "no queue is named: expected {expected}"
+                )));
+            }
         };
-        let Some(habits) = state.habits(&queue) else {
-            return Err(unknown(&queue, &names().collect()));
-        };
-        all.retain(|(of, _)| *of == queue);
-        let joined: Vec<Time> = all.into_iter().map(|(_, at)| at).collect();
+        let habits = state.habits(&queue).unwrap_or_default();
         let week = Arrivals::of(&joined, span.unwrap_or_default(), zone);
         Ok(Taught { queue, habits, week })
     }
@@ -212,9 +239,9 @@ impl Taught {
 /// The whole sheet, or what is missing.
 fn sheet(arguments: &StaffingArgs, taught: Option<&Taught>) -> Result<String, String> {
     let target = Target {
-        share: arguments.service_level / 100.0,
+        share: (arguments.service_level / 100.0).min(1.0 - NOBODY),
         within: arguments.within.as_secs_f64(),
-        hang_ups: arguments.max_abandonment / 100.0,
+        hang_ups: (arguments.max_abandonment / 100.0).max(NOBODY),
     };
     let mut text = String::new();
     let mut say = |line: String| text.push_str(&(line + "\n"));

@@ -31,8 +31,16 @@ fn taught(talks: u64, hang_ups: u64, joined: &[Time]) -> Taught {
             hang_ups,
             patience: Some(secs(120)),
         },
-        week: Arrivals::of(joined, span, &TimeZone::UTC),
+        week: Arrivals::of(&by_hour_joined(joined), span, &TimeZone::UTC),
     }
+}
+
+fn by_hour_joined(joined: &[Time]) -> BTreeMap<i64, u32> {
+    let mut hours = BTreeMap::new();
+    for &at in joined {
+        *hours.entry(hour(at)).or_default() += 1;
+    }
+    hours
 }
 
 const MONDAY: i64 = 1_793_577_600;
@@ -100,6 +108,42 @@ fn each_hour_of_the_week_has_its_operators_and_the_sheet_says_what_it_rests_on()
 }
 
 #[test]
+fn nobody_hangs_up_where_fewer_than_one_in_two_thousand_do() {
+    let operators = |line: &str| {
+        let sheet = text(&typed(line), Look::Plain).unwrap();
+        let row: Vec<String> = sheet
+            .lines()
+            .last()
+            .unwrap()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+        (row[2].parse::<u32>().unwrap(), row[3].clone(), row[5].clone())
+    };
+    let load = "--arrivals 240 --handling 4m --patience 2m";
+    let load_of = Load {
+        arrivals: 240.0 / 3600.0,
+        handling: 240.0,
+        patience: Some(120.0),
+    };
+    let hang_ups = |operators: u32| load_of.served_by(operators, 20.0).unwrap().hang_ups;
+    let (needed, _, told) = operators(&format!("{load} --service-level 0 --max-abandonment 0"));
+    assert_eq!(told, "0.0");
+    assert!(hang_ups(needed) <= 0.0005 && hang_ups(needed - 1) > 0.0005);
+    // 16 erlangs: not many more than the load.
+    assert!((20..32).contains(&needed), "{needed}");
+    // A smaller bound is the same, a greater one is what it says.
+    let (tiny, ..) = operators(&format!("{load} --service-level 0 --max-abandonment 0.01"));
+    let (loose, ..) = operators(&format!("{load} --service-level 0 --max-abandonment 1"));
+    assert_eq!(tiny, needed);
+    assert!(hang_ups(loose) <= 0.01 && hang_ups(loose - 1) > 0.01);
+    // All in time, likewise.
+    let (all, in_time, _) = operators(&format!("{load} --service-level 100"));
+    assert_eq!(in_time, "100.0");
+    assert!(load_of.served_by(all - 1, 20.0).unwrap().in_time < 0.9995);
+}
+
+#[test]
 fn too_little_is_refused_and_said() {
     let arguments = typed("");
     let refused = |taught: Taught| sheet(&arguments, Some(&taught)).unwrap_err();
@@ -125,7 +169,11 @@ fn hours_are_those_of_the_centre_and_only_whole_ones_count() {
     // From Monday 08:30 to 11:30 in Rome: nine and ten are whole.
     let (first, last) = (MONDAY + 7 * 3600 + 1800, MONDAY + 10 * 3600 + 1800);
     let joined: Vec<Time> = (first..last).step_by(60).map(Time::from_secs).collect();
-    let week = Arrivals::of(&joined, (Time::from_secs(first), Time::from_secs(last)), &rome);
+    let week = Arrivals::of(
+        &by_hour_joined(&joined),
+        (Time::from_secs(first), Time::from_secs(last)),
+        &rome,
+    );
     assert_eq!(
         (week.passed[8], week.passed[9], week.passed[10], week.passed[11]),
         (0, 1, 1, 0)

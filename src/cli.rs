@@ -80,8 +80,14 @@ pub struct HalfArgs {
 #[derive(Debug, Clone, Args, PartialEq, Eq)]
 pub struct ForecastArgs {
     /// The events, one JSON object a line; `-` is the standard input
-    #[arg(long, value_name = "FILE")]
-    pub events: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "ledger")]
+    pub events: Option<PathBuf>,
+    /// Instead the ledger in the folder of a store: each caller who had to wait, the forecast, and what came
+    #[arg(long, value_name = "DIR", conflicts_with = "events")]
+    pub ledger: Option<PathBuf>,
+    /// Print the ledger's events, for another estimator
+    #[arg(long, requires = "ledger", conflicts_with = "events")]
+    pub print_events: bool,
 }
 
 /// What can be done with a configuration.
@@ -176,8 +182,15 @@ mod tests {
         let forecast = parse("pronto forecast --events -").unwrap();
         assert_eq!(
             forecast.command,
-            Command::Forecast(ForecastArgs { events: "-".into() })
+            Command::Forecast(ForecastArgs {
+                events: Some("-".into()),
+                ledger: None,
+                print_events: false
+            })
         );
+        for wrong in ["", "--events - --ledger var", "--events - --print-events"] {
+            assert!(parse(&format!("pronto forecast {wrong}")).is_err(), "{wrong}");
+        }
         assert_eq!(gateway.log(), "debug");
         assert_eq!(parse("pronto demo").unwrap().log(), "error");
         let check = parse("pronto config check").unwrap();

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use pronto::cli::{Cli, Command, ConfigCommand, PromptsCommand};
+use pronto::calls::CallsError;
+use pronto::cli::{Cli, Command, ConfigCommand, ForecastArgs, PromptsCommand};
 use pronto::config::{Config, Look, Report};
 use pronto::serve::{self, Halves};
 use pronto::{calls, demo, diagnose, forecast, prompts, report, staffing, trace};
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
         Command::Calls(arguments) => exit(calls::run(&arguments, look(std::io::stderr().is_terminal()))),
         Command::Trace(arguments) => exit(trace::run(&arguments, look(std::io::stderr().is_terminal()))),
         Command::Report(command) => exit(report::run(&command, look(std::io::stderr().is_terminal()))),
-        Command::Forecast(arguments) => forecast_events(&arguments.events),
+        Command::Forecast(arguments) => forecast(&arguments),
         Command::Staffing(arguments) => {
             exit(staffing::run(&arguments, look(std::io::stderr().is_terminal())))
         }
@@ -84,6 +85,18 @@ fn run(config: Result<Config, Report>, halves: Halves) -> ExitCode {
             eprintln!("pronto: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn forecast(arguments: &ForecastArgs) -> ExitCode {
+    let Some(store) = &arguments.ledger else {
+        return forecast_events(arguments.events.as_deref().unwrap_or(Path::new("-")));
+    };
+    let out = std::io::BufWriter::new(std::io::stdout().lock());
+    match forecast::replay(store, arguments.print_events, out) {
+        // Whoever reads us has seen enough.
+        Err(CallsError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        done => exit(done),
     }
 }
 

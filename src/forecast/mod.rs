@@ -15,9 +15,12 @@
 //! | `end` | | the last line |
 //!
 //! The answer `{"call_id","mean_s","p50_s","p80_s","p90_s"}` is the wait until answered, in seconds; `null` where
-//! nothing is known. A line that cannot be used is reported, with its number, and passed over.
+//! nothing is known. `pronto forecast --ledger DIR` ([`replay`]) answers the same lines of a ledger, with what came. A line that cannot be used is reported, with its number, and passed over.
 
+mod export;
+pub(crate) mod history;
 mod json;
+mod ledger;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,6 +28,7 @@ use std::io::{self, BufRead, Write};
 use std::time::Duration;
 
 use json::Json;
+pub use ledger::replay;
 use pronto_forecast::{AwayReason, Configuration, Event, Forecaster, QueueHints, Skills, Wait};
 use pronto_types::{OperatorId, QueueName, TicketId, Time};
 

@@ -10,11 +10,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use pronto_engine::{Fact, Recorded, State, Wait};
-use pronto_types::{QueueName, TicketId, Time};
+use pronto_engine::{Fact, Wait};
+use pronto_types::QueueName;
 
 use crate::calls::read::unknown;
 use crate::calls::{CallsError, Span, when};
+use crate::forecast::history::{Delayed, History};
 
 /// Forecasts of one queue and day, scored.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -92,78 +93,42 @@ pub(super) type Scores = BTreeMap<(QueueName, String), Score>;
 /// Plays the ledger of a store.
 pub(super) fn read(store: &Path, wanted: &Span, zone: &TimeZone) -> Result<Scores, CallsError> {
     let ledger = super::ledger(store)?;
-    let (mut replay, mut queues) = (Replay::default(), BTreeSet::new());
+    let (mut history, mut queues, mut scores) = (History::default(), BTreeSet::new(), Scores::new());
     for fact in ledger.facts() {
         let recorded = fact?;
         if let Fact::Configured(configuration) = &recorded.fact {
             queues.extend(configuration.queues.iter().map(|queue| queue.name.clone()));
         }
-        replay.take(&recorded, wanted, zone);
+        if let Some(waited) = history.take(&recorded)
+            && let Some(score) = of(&mut scores, &waited.caller, wanted, zone)
+            && let Some(forecast) = waited.caller.forecast
+        {
+            if waited.tells() {
+                score.answered(forecast, waited.wait);
+            } else {
+                score.left(forecast, waited.wait);
+            }
+        }
+    }
+    for caller in history.waiting() {
+        of(&mut scores, caller, wanted, zone);
     }
     match &wanted.queue {
         Some(queue) if !queues.contains(queue) => Err(unknown(queue, &queues)),
-        _ => Ok(replay.scores),
+        _ => Ok(scores),
     }
 }
 
-#[derive(Default)]
-struct Replay {
-    state: State,
-    waiting: BTreeMap<TicketId, Waiting>,
-    scores: Scores,
-}
-
-struct Waiting {
-    place: (QueueName, String),
-    joined: Time,
-    wait: Option<Wait>,
-}
-
-impl Replay {
-    fn take(&mut self, recorded: &Recorded, wanted: &Span, zone: &TimeZone) {
-        self.state.apply(recorded);
-        match &recorded.fact {
-            Fact::Joined {
-                ticket,
-                queue,
-                joined_at,
-                regained: None,
-                ..
-            } if self.state.is_delayed(*ticket) && wanted.takes(recorded.at, queue) => {
-                let waiting = Waiting {
-                    place: (queue.clone(), when::day(recorded.at, zone)),
-                    joined: *joined_at,
-                    wait: self.state.forecast(recorded.at, *ticket),
-                };
-                let score = self.scores.entry(waiting.place.clone()).or_default();
-                score.delayed += 1;
-                score.unknown += u64::from(waiting.wait.is_none());
-                self.waiting.insert(*ticket, waiting);
-            }
-            Fact::Answered {
-                ticket, answered_at, ..
-            } => self.over(*ticket, *answered_at, true),
-            Fact::Left { ticket, .. }
-            | Fact::Exited { ticket, .. }
-            | Fact::Moved { ticket }
-            | Fact::Lost { ticket, .. } => self.over(*ticket, recorded.at, false),
-            _ => {}
-        }
+/// The score of a caller's queue and day, who is counted there, if they are wanted.
+fn of<'a>(scores: &'a mut Scores, caller: &Delayed, wanted: &Span, zone: &TimeZone) -> Option<&'a mut Score> {
+    if !wanted.takes(caller.at, &caller.queue) {
+        return None;
     }
-
-    fn over(&mut self, ticket: TicketId, at: Time, answered: bool) {
-        let Some(Waiting { place, joined, wait }) = self.waiting.remove(&ticket) else {
-            return;
-        };
-        if let (Some(wait), Some(score)) = (wait, self.scores.get_mut(&place)) {
-            let came = at.since(joined);
-            if answered {
-                score.answered(wait, came);
-            } else {
-                score.left(wait, came);
-            }
-        }
-    }
+    let place = (caller.queue.clone(), when::day(caller.at, zone));
+    let score = scores.entry(place).or_default();
+    score.delayed += 1;
+    score.unknown += u64::from(caller.forecast.is_none());
+    Some(score)
 }
 
 pub(super) fn table(scores: &Scores) -> String {

@@ -168,6 +168,11 @@ impl Drop for Told {
 /// Plays a day and holds everything against the rules.
 pub(crate) fn play(plan: Plan) -> Totals {
     let _seed = Told(plan);
+    totals(played(plan), plan)
+}
+
+/// The world after a day.
+pub(crate) fn played(plan: Plan) -> World {
     let mut dice = ChaCha12Rng::seed_from_u64(plan.seed);
     let mut world = build(plan);
     world.open();
@@ -185,7 +190,7 @@ pub(crate) fn play(plan: Plan) -> Totals {
     }
     world.run_until(closing + CLOSING + Duration::from_secs(700));
     world.check_fold();
-    totals(world, plan)
+    world
 }
 
 fn totals(mut world: World, plan: Plan) -> Totals {

@@ -8,6 +8,7 @@
 )]
 
 mod day;
+mod forecasts;
 mod gateway;
 mod media;
 mod net;

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use pronto_engine::{Configuration, Engine, Gate, Input, Output, Recorded};
+use pronto_engine::{Configuration, Engine, Fact, Gate, Input, Output, Recorded, Wait};
 use pronto_types::link::Directive;
-use pronto_types::{GatewayName, Time};
+use pronto_types::{GatewayName, TicketId, Time};
 use rand_chacha::ChaCha12Rng;
 
 use crate::net::between;
@@ -40,6 +40,8 @@ pub(crate) struct QueueNode {
     pub(crate) sessions: BTreeMap<GatewayName, (u64, u64)>,
     pub(crate) restarts: u32,
     pub(crate) checked: u64,
+    /// What the engine forecast for who found nobody ready, when they joined.
+    pub(crate) forecasts: BTreeMap<TicketId, Option<Wait>>,
 }
 
 impl QueueNode {
@@ -54,6 +56,7 @@ impl QueueNode {
             sessions: BTreeMap::new(),
             restarts: 0,
             checked: 0,
+            forecasts: BTreeMap::new(),
         }
     }
 
@@ -100,6 +103,27 @@ impl QueueNode {
         [commit, engine].into_iter().flatten().min()
     }
 
+    /// If all that happened is that a caller joined who found nobody ready, the engine can be asked as it was then.
+    fn note_forecast(&mut self, before: usize) {
+        let [first, rest @ ..] = &self.log[before..] else {
+            return;
+        };
+        if let (
+            Fact::Joined {
+                ticket,
+                regained: None,
+                ..
+            },
+            Some(engine),
+        ) = (&first.fact, &self.engine)
+            && rest.iter().all(|it| matches!(it.fact, Fact::Announced { .. }))
+            && engine.state().is_delayed(*ticket)
+        {
+            let forecast = engine.state().forecast(first.at, *ticket);
+            self.forecasts.insert(*ticket, forecast);
+        }
+    }
+
     /// Takes what the engine decided to the store, and returns what the store lets out.
     pub(crate) fn drain(&mut self, now: Time, dice: &mut ChaCha12Rng) -> Vec<(GatewayName, u64, Down)> {
         let Some(engine) = &mut self.engine else {
@@ -111,6 +135,7 @@ impl QueueNode {
                 self.log.push(recorded);
             }
         }
+        self.note_forecast(before);
         if self.log.len() > before {
             let delay = between(dice, Duration::from_micros(100), Duration::from_millis(4));
             let earliest = self.commits.back().map_or(Time::ZERO, |commit| commit.at);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use pronto_types::link::{CallOutcome, Hearing, Origin, Promise, RecordingFlaw};
+use pronto_types::link::{CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw};
 use pronto_types::{AnnouncementId, CallId, GatewayName, Language, OperatorId, QueueName, TicketId, Time};
 
 use crate::fact::Fact;
@@ -150,6 +150,32 @@ impl TicketOutcome {
         TicketOutcome::Lost,
         TicketOutcome::TurnedAway,
     ];
+
+    /// Which ticket a fact ended otherwise than by a talk, and how.
+    pub fn of(fact: &Fact) -> Option<(TicketId, TicketOutcome)> {
+        Some(match fact {
+            Fact::Left { ticket, reason } => {
+                let outcome = match reason {
+                    LeaveReason::Abandoned => TicketOutcome::Abandoned,
+                    LeaveReason::Key => TicketOutcome::Exited,
+                    LeaveReason::TimedOut => TicketOutcome::TimedOut,
+                    LeaveReason::Failed => TicketOutcome::Lost,
+                };
+                (*ticket, outcome)
+            }
+            Fact::Exited { ticket, reason } => {
+                let outcome = match reason {
+                    ExitReason::TimedOut => TicketOutcome::TimedOut,
+                    ExitReason::Nobody => TicketOutcome::Exited,
+                    ExitReason::Failed => TicketOutcome::Removed,
+                };
+                (*ticket, outcome)
+            }
+            Fact::Moved { ticket } => (*ticket, TicketOutcome::Moved),
+            Fact::Lost { ticket, .. } => (*ticket, TicketOutcome::Lost),
+            _ => return None,
+        })
+    }
 
     /// How it is written.
     pub fn name(self) -> &'static str {

@@ -1,6 +1,6 @@
 //! What the facts say of one ticket.
 
-use pronto_types::link::{ExitReason, LeaveReason, RefuseReason};
+use pronto_types::link::RefuseReason;
 use pronto_types::{AnnouncementId, Language, Time};
 
 use super::record::{AnnouncementRecord, TicketOutcome, TicketRecord};
@@ -75,25 +75,6 @@ impl TicketRecord {
                 ..
             } => {}
             Fact::Refused { .. } | Fact::Expired { .. } => self.refused = self.refused.saturating_add(1),
-            Fact::Left { reason, .. } => self.over(
-                at,
-                match reason {
-                    LeaveReason::Abandoned => TicketOutcome::Abandoned,
-                    LeaveReason::Key => TicketOutcome::Exited,
-                    LeaveReason::TimedOut => TicketOutcome::TimedOut,
-                    LeaveReason::Failed => TicketOutcome::Lost,
-                },
-            ),
-            Fact::Exited { reason, .. } => self.over(
-                at,
-                match reason {
-                    ExitReason::TimedOut => TicketOutcome::TimedOut,
-                    ExitReason::Nobody => TicketOutcome::Exited,
-                    ExitReason::Failed => TicketOutcome::Removed,
-                },
-            ),
-            Fact::Moved { .. } => self.over(at, TicketOutcome::Moved),
-            Fact::Lost { .. } => self.over(at, TicketOutcome::Lost),
             Fact::Answered {
                 operator,
                 answered_at,
@@ -110,7 +91,11 @@ impl TicketRecord {
                 self.talked = self.answered.map(|answered| ended_at.since(answered));
                 self.over(*ended_at, TicketOutcome::Answered);
             }
-            _ => {}
+            fact => {
+                if let Some((_, outcome)) = TicketOutcome::of(fact) {
+                    self.over(at, outcome);
+                }
+            }
         }
     }
 

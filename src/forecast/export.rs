@@ -1,0 +1,276 @@
+//! `pronto forecast --ledger DIR --print-events`: a ledger as the events of the line protocol, so that any other estimator
+//! can be held against its history.
+//!
+//! The protocol says less than a ledger: who serves what does not change (said is the last configuration that names them), an
+//! offer that came to nothing is left out, and whoever leaves the line otherwise than by hanging up is `abandoned` too.
+//! Calls are named by their ticket, queues and operators by number; `"t"` is in seconds from the midnight, UTC, before the
+//! first fact.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::io::Write;
+
+use pronto_engine::records::TicketOutcome;
+use pronto_engine::{Configuration, Fact, Recorded};
+use pronto_types::{OfferId, OperatorId, QueueName, TicketId, Time};
+
+use super::history::History;
+use super::ledger::Ledger;
+use crate::calls::CallsError;
+
+const DAY: i64 = 86_400_000_000;
+
+/// Writes the ledger's events.
+///
+/// # Errors
+/// [`CallsError`]: it cannot be read, or the events cannot be written.
+pub(super) fn events(ledger: &Ledger, out: &mut impl Write) -> Result<(), CallsError> {
+    let mut cast = Cast::default();
+    for fact in ledger.facts() {
+        cast.take(&fact?);
+    }
+    out.write_all(cast.meta().as_bytes())
+        .map_err(CallsError::Output)?;
+    let mut stage = Stage::default();
+    for fact in ledger.facts() {
+        let recorded = fact?;
+        if recorded.seq > cast.last {
+            break;
+        }
+        let lines = stage.play(&recorded, &cast);
+        out.write_all(lines.as_bytes()).map_err(CallsError::Output)?;
+    }
+    out.write_all(b"{\"ev\":\"end\"}\n").map_err(CallsError::Output)
+}
+
+/// Who plays in it, and which offers were answered: known from a first reading.
+#[derive(Default)]
+struct Cast {
+    queues: Vec<(QueueName, String)>,
+    operators: Vec<(OperatorId, Vec<QueueName>)>,
+    answered: BTreeSet<OfferId>,
+    midnight: Option<i64>,
+    /// The last fact there was: a ledger grows.
+    last: u64,
+}
+
+impl Cast {
+    fn take(&mut self, recorded: &Recorded) {
+        let at = recorded.at.as_micros();
+        self.midnight.get_or_insert(at - at.rem_euclid(DAY));
+        self.last = recorded.seq;
+        match &recorded.fact {
+            Fact::Configured(configuration) => self.configured(configuration),
+            Fact::Answered { offer, .. } => {
+                self.answered.insert(*offer);
+            }
+            _ => {}
+        }
+    }
+
+    fn configured(&mut self, configuration: &Configuration) {
+        for queue in &configuration.queues {
+            let hints = format!(
+                "{{\"name\":\"{}\",\"talk_s\":{},\"wrap_up_s\":{}}}",
+                queue.name,
+                queue.talk.as_secs_f64(),
+                queue.wrap_up.as_secs_f64()
+            );
+            match self.queues.iter_mut().find(|known| known.0 == queue.name) {
+                Some(known) => known.1 = hints,
+                None => self.queues.push((queue.name.clone(), hints)),
+            }
+        }
+        for operator in &configuration.operators {
+            let skills = operator.queues.clone();
+            match self.operators.iter_mut().find(|known| known.0 == operator.id) {
+                Some(known) => known.1 = skills,
+                None => self.operators.push((operator.id.clone(), skills)),
+            }
+        }
+    }
+
+    fn queue(&self, name: &QueueName) -> Option<usize> {
+        self.queues.iter().position(|known| known.0 == *name)
+    }
+
+    fn operator(&self, id: &OperatorId) -> Option<usize> {
+        self.operators.iter().position(|known| known.0 == *id)
+    }
+
+    fn meta(&self) -> String {
+        let agents = self.operators.iter().enumerate().map(|(number, (_, skills))| {
+            let skills = skills.iter().filter_map(|name| self.queue(name));
+            let skills: Vec<String> = skills.map(|queue| queue.to_string()).collect();
+            format!("{{\"agent\":{number},\"skills\":[{}]}}", skills.join(","))
+        });
+        let (agents, queues): (Vec<String>, Vec<&str>) = (
+            agents.collect(),
+            self.queues.iter().map(|it| it.1.as_str()).collect(),
+        );
+        format!(
+            "{{\"ev\":\"meta\",\"nq\":{},\"np\":1,\"agents\":[{}],\"queues\":[{}]}}\n",
+            self.queues.len(),
+            agents.join(","),
+            queues.join(",")
+        )
+    }
+}
+
+/// Where a call is, in the events written so far.
+struct Known {
+    queue: usize,
+    /// With which operator, and whether they talk.
+    with: Option<(usize, bool)>,
+}
+
+/// The events as they come.
+#[derive(Default)]
+struct Stage {
+    history: History,
+    calls: BTreeMap<TicketId, Known>,
+    /// Of an offer that was answered, whose call it was.
+    offers: BTreeMap<OfferId, TicketId>,
+}
+
+impl Stage {
+    /// The lines of a fact.
+    fn play(&mut self, recorded: &Recorded, cast: &Cast) -> String {
+        self.history.take(recorded);
+        let mut lines = Lines {
+            at: recorded.at,
+            midnight: cast.midnight.unwrap_or_default(),
+            text: String::new(),
+        };
+        match &recorded.fact {
+            Fact::Joined { ticket, queue, .. } => self.joined(&mut lines, *ticket, cast.queue(queue)),
+            Fact::Offered { ticket, operator, .. } => {
+                let offer = OfferId(recorded.seq);
+                if cast.answered.contains(&offer) {
+                    self.offers.insert(offer, *ticket);
+                    self.offered(&mut lines, *ticket, cast.operator(operator));
+                }
+            }
+            Fact::Answered {
+                offer,
+                ticket,
+                operator,
+                ..
+            } => {
+                self.offers.insert(*offer, *ticket);
+                self.offered(&mut lines, *ticket, cast.operator(operator));
+                self.answered(&mut lines, *ticket);
+            }
+            Fact::TalkEnded { offer, .. } => {
+                if let Some(ticket) = self.offers.remove(offer) {
+                    self.over(&mut lines, ticket);
+                }
+            }
+            Fact::Ready { operator, .. } => agent(&mut lines, "agent_available", cast.operator(operator), ""),
+            Fact::Paused { operator, .. } => {
+                let reason = ",\"reason\":\"break\"";
+                agent(&mut lines, "agent_unavailable", cast.operator(operator), reason);
+            }
+            Fact::SignedOut { operator, .. } => {
+                let reason = ",\"reason\":\"logout\"";
+                agent(&mut lines, "agent_unavailable", cast.operator(operator), reason);
+            }
+            fact => {
+                if let Some((ticket, _)) = TicketOutcome::of(fact) {
+                    self.over(&mut lines, ticket);
+                }
+            }
+        }
+        lines.text
+    }
+
+    fn joined(&mut self, lines: &mut Lines, ticket: TicketId, queue: Option<usize>) {
+        let Some(queue) = queue else { return };
+        let queued = self.history.is_delayed(ticket);
+        lines.call(
+            "entered",
+            ticket,
+            queue,
+            format_args!(",\"prio\":0,\"queued\":{queued}"),
+        );
+        self.calls.insert(ticket, Known { queue, with: None });
+    }
+
+    /// Once, whichever of the offers it was that was answered.
+    fn offered(&mut self, lines: &mut Lines, ticket: TicketId, operator: Option<usize>) {
+        let (Some(call), Some(operator)) = (self.calls.get_mut(&ticket), operator) else {
+            return;
+        };
+        if call.with.is_none() {
+            call.with = Some((operator, false));
+            lines.call(
+                "offered",
+                ticket,
+                call.queue,
+                format_args!(",\"agent\":{operator}"),
+            );
+        }
+    }
+
+    fn answered(&mut self, lines: &mut Lines, ticket: TicketId) {
+        if let Some(call) = self.calls.get_mut(&ticket)
+            && let Some((operator, talks @ false)) = &mut call.with
+        {
+            *talks = true;
+            lines.call(
+                "answered",
+                ticket,
+                call.queue,
+                format_args!(",\"agent\":{operator}"),
+            );
+        }
+    }
+
+    fn over(&mut self, lines: &mut Lines, ticket: TicketId) {
+        let Some(call) = self.calls.remove(&ticket) else {
+            return;
+        };
+        match call.with {
+            Some((operator, true)) => {
+                lines.call(
+                    "completed",
+                    ticket,
+                    call.queue,
+                    format_args!(",\"agent\":{operator}"),
+                );
+            }
+            _ => lines.call("abandoned", ticket, call.queue, format_args!("")),
+        }
+    }
+}
+
+/// The lines of one moment.
+struct Lines {
+    at: Time,
+    midnight: i64,
+    text: String,
+}
+
+impl Lines {
+    fn seconds(&self) -> f64 {
+        (self.at.as_micros() - self.midnight) as f64 / 1e6
+    }
+
+    fn call(&mut self, event: &str, ticket: TicketId, queue: usize, rest: std::fmt::Arguments<'_>) {
+        let at = self.seconds();
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            self.text,
+            "{{\"t\":{at:.6},\"ev\":\"{event}\",\"call\":\"{ticket}\",\"q\":{queue}{rest}}}"
+        );
+    }
+}
+
+fn agent(lines: &mut Lines, event: &str, operator: Option<usize>, rest: &str) {
+    let Some(operator) = operator else { return };
+    let at = lines.seconds();
+    let _ = writeln!(
+        lines.text,
+        "{{\"t\":{at:.6},\"ev\":\"{event}\",\"agent\":{operator}{rest}}}"
+    );
+}

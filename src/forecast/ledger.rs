@@ -1,0 +1,78 @@
+//! `pronto forecast --ledger DIR`: the ledger of a store through the very estimator of the engine, a line for each caller who
+//! found nobody ready: the forecast as `--events` answers it, and what came.
+//!
+//! ```text
+//! call_id              the ticket, as `pronto calls` names it
+//! mean_s … p90_s       the forecast at the joining; null: unknown
+//! call, wait, scored   again the ticket; the seconds until the outcome; whether they are the wait that was forecast: the
+//!                      caller was answered, and the forecast was not unknown
+//! queue, joined        its name; RFC 3339, UTC
+//! outcome              answered, abandoned, timed-out, exited, moved, removed, lost; null: still waiting, wait null
+//! ```
+//! In the order in which the waits ended. A scorer of the protocol reads the file as predictions and as truth. Nobody's number
+//! is in it: the ledger has none.
+
+use std::io::Write;
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use pronto_engine::Recorded;
+use pronto_queue::{LedgerReader, ReadError};
+
+use super::history::{Delayed, History, Waited};
+use super::{answer, export};
+use crate::calls::read::present;
+use crate::calls::{CallsError, when};
+
+/// A ledger that is read from its first fact.
+pub(super) struct Ledger(LedgerReader);
+
+impl Ledger {
+    fn open(store: &Path) -> Result<Self, CallsError> {
+        let ledger = present(LedgerReader::open(store)).map_err(CallsError::OpenLedger)?;
+        ledger
+            .map(Ledger)
+            .ok_or_else(|| CallsError::Absent(store.to_owned()))
+    }
+
+    pub(super) fn facts(&self) -> impl Iterator<Item = Result<Recorded, ReadError>> {
+        self.0.facts()
+    }
+}
+
+/// Writes the forecasts of a ledger, or its events.
+///
+/// # Errors
+/// [`CallsError`]: there is no ledger, it cannot be read, or the lines cannot be written.
+pub fn replay(store: &Path, print_events: bool, mut out: impl Write) -> Result<(), CallsError> {
+    let ledger = Ledger::open(store)?;
+    if print_events {
+        return export::events(&ledger, &mut out);
+    }
+    let mut history = History::default();
+    for fact in ledger.facts() {
+        if let Some(waited) = history.take(&fact?) {
+            let text = line(&waited.caller, Some(&waited));
+            out.write_all(text.as_bytes()).map_err(CallsError::Output)?;
+        }
+    }
+    for caller in history.waiting() {
+        out.write_all(line(caller, None).as_bytes())
+            .map_err(CallsError::Output)?;
+    }
+    out.flush().map_err(CallsError::Output)
+}
+
+fn line(caller: &Delayed, end: Option<&Waited>) -> String {
+    let id = format!("\"{}\"", caller.ticket);
+    let mut line = answer(&id, caller.forecast);
+    let scored = end.is_some_and(Waited::tells) && caller.forecast.is_some();
+    let wait = end.map_or("null".to_owned(), |end| format!("{:.3}", end.wait.as_secs_f64()));
+    let outcome = end.map_or("null".to_owned(), |end| format!("\"{}\"", end.outcome));
+    let joined = when::rfc3339(caller.joined, &TimeZone::UTC);
+    line.truncate(line.len() - "}\n".len());
+    line + &format!(
+        ",\"call\":{id},\"wait\":{wait},\"scored\":{scored},\"queue\":\"{}\",\"joined\":\"{joined}\",\"outcome\":{outcome}}}\n",
+        caller.queue
+    )
+}

@@ -10,6 +10,13 @@ const MAX_STREAMS: usize = 32;
 /// The most formats, and names for them, looked at in one stream.
 const MAX_FORMATS: usize = 64;
 
+const DIRECTIONS: [Direction; 4] = [
+    Direction::SendRecv,
+    Direction::SendOnly,
+    Direction::RecvOnly,
+    Direction::Inactive,
+];
+
 /// A description.
 pub(super) struct Session<'a> {
     pub(super) streams: Vec<Stream<'a>>,
@@ -114,22 +121,19 @@ fn address(value: &str) -> Result<&str, SdpError> {
 }
 
 impl<'a> Said<'a> {
-    /// `a=<attribute>` or `a=<attribute>:<value>` (§5.13); the first of a kind counts.
+    /// `a=<attribute>` or `a=<attribute>:<value>` (§5.13), in any case of letters; the first of a kind counts.
     fn attribute(&mut self, line: &'a str) {
         let (name, value) = line.split_once(':').unwrap_or((line.trim_ascii_end(), ""));
-        let direction = match name {
-            "rtpmap" if self.maps.len() < MAX_FORMATS => return self.maps.extend(rtpmap(value)),
-            "ptime" => {
-                self.ptime.get_or_insert(value);
-                return;
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        if is("rtpmap") {
+            if self.maps.len() < MAX_FORMATS {
+                self.maps.extend(rtpmap(value));
             }
-            "sendrecv" => Direction::SendRecv,
-            "sendonly" => Direction::SendOnly,
-            "recvonly" => Direction::RecvOnly,
-            "inactive" => Direction::Inactive,
-            _ => return,
-        };
-        self.direction.get_or_insert(direction);
+        } else if is("ptime") {
+            self.ptime.get_or_insert(value);
+        } else if let Some(direction) = DIRECTIONS.into_iter().find(|d| is(d.as_str())) {
+            self.direction.get_or_insert(direction);
+        }
     }
 
     /// What rtpmap calls a payload type.

@@ -115,8 +115,7 @@ fn what_may_not_stand_in_a_request_uri_is_stripped() {
 #[test]
 fn every_answer_that_makes_a_dialog_carries_route_contact_and_one_tag() {
     let mut raw = Raw::new();
-    let path =
-        "Record-Route: <sip:127.0.0.2:5099;lr;token=\"a, b\">\nRecord-Route: \"B\" <sip:far.example;lr>\n";
+    let path = "Record-Route: \"a, b\" <sip:127.0.0.2:5099;lr>\nRecord-Route: \"B\" <sip:far.example;lr>\n";
     let text = invite("call").replace("Contact", &format!("{path}Contact"));
     raw.send(TRUNK, &text);
     let (leg, now) = (raw.leg(), raw.now);

@@ -10,7 +10,7 @@ mod session;
 pub mod speak;
 
 pub use flow::{Flow, Problem};
-pub use session::{DigitCount, Input, Outcome, Output, PlayId, Session, WayOut, Wish, WishId};
+pub use session::{DigitCount, Input, LookId, Outcome, Output, PlayId, Session, WayOut, Wish, WishId};
 
 /// The flow of the built-in centre: a menu in front of the queues `support` and `sales`.
 pub const BUILTIN_FLOW: &str = include_str!("../flows/builtin.toml");

@@ -8,14 +8,17 @@ use pronto_types::link::{
     RefuseReason, RiseReason,
 };
 use pronto_types::{
-    AnnouncementId, CallId, GatewayName, InvalidName, Language, OfferId, OperatorId, PhoneNumber, QueueName,
-    TicketId,
+    AnnouncementId, CallId, Forecast, GatewayName, InvalidName, Language, OfferId, OperatorId, PhoneNumber,
+    QueueName, TicketId,
 };
 
 use crate::v1::{self, entry, gateway_message, queue_message};
 
 /// The longest text of a field, in characters: a dialled number, a trunk's name.
 const TEXT: usize = 64;
+
+/// The most queues of a hello's `forecasts`: as many as the engine takes into a configuration.
+const FORECASTS: usize = 1000;
 
 /// A message that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,14 +54,17 @@ pub struct Hello {
     pub epoch: u64,
     /// The number of its newest entry.
     pub last: u64,
+    /// The queues whose forecasts it wants to be told.
+    pub forecasts: Vec<QueueName>,
 }
 
 /// The first message up.
-pub fn hello(gateway: &GatewayName, epoch: u64, last: u64) -> v1::GatewayMessage {
+pub fn hello(gateway: &GatewayName, epoch: u64, last: u64, forecasts: &[QueueName]) -> v1::GatewayMessage {
     let hello = v1::Hello {
         gateway: gateway.to_string(),
         epoch,
         last,
+        forecasts: forecasts.iter().map(QueueName::to_string).collect(),
     };
     v1::GatewayMessage {
         message: Some(gateway_message::Message::Hello(hello)),
@@ -68,15 +74,20 @@ pub fn hello(gateway: &GatewayName, epoch: u64, last: u64) -> v1::GatewayMessage
 /// Understands a hello.
 ///
 /// # Errors
-/// [`WireError`]: the name is no name, or the epoch is 0.
+/// [`WireError`]: a name is no name, there are too many, or the epoch is 0.
 pub fn hello_from_wire(hello: v1::Hello) -> Result<Hello, WireError> {
     if hello.epoch == 0 {
         return Err(WireError::Invalid("epoch"));
     }
+    if hello.forecasts.len() > FORECASTS {
+        return Err(WireError::Invalid("forecasts"));
+    }
+    let forecasts = hello.forecasts.iter().map(|name| QueueName::new(name));
     Ok(Hello {
         gateway: GatewayName::new(&hello.gateway)?,
         epoch: hello.epoch,
         last: hello.last,
+        forecasts: forecasts.collect::<Result<_, _>>()?,
     })
 }
 
@@ -385,6 +396,12 @@ pub fn directive(directive: &Directive) -> v1::QueueMessage {
             ticket: ticket.0,
             reason: exit_to_wire(*reason).into(),
         }),
+        Directive::Forecast { queue, wait } => queue_message::Message::Forecast(v1::QueueForecast {
+            queue: queue.to_string(),
+            p50: wait.map(|wait| duration(wait.p50)),
+            p80: wait.map(|wait| duration(wait.p80)),
+            p90: wait.map(|wait| duration(wait.p90)),
+        }),
         Directive::Rejoin { ticket } => queue_message::Message::Rejoin(v1::Rejoin { ticket: ticket.0 }),
     };
     v1::QueueMessage {
@@ -425,6 +442,7 @@ pub fn directive_from_wire(message: v1::QueueMessage) -> Result<Directive, WireE
             ticket: TicketId(id(exit.ticket, "ticket")?),
             reason: exit_from_wire(exit.reason())?,
         },
+        queue_message::Message::Forecast(forecast) => forecast_from_wire(&forecast)?,
         queue_message::Message::Rejoin(rejoin) => Directive::Rejoin {
             ticket: TicketId(id(rejoin.ticket, "ticket")?),
         },
@@ -432,6 +450,19 @@ pub fn directive_from_wire(message: v1::QueueMessage) -> Result<Directive, WireE
             return Err(WireError::Invalid("message"));
         }
     })
+}
+
+fn forecast_from_wire(forecast: &v1::QueueForecast) -> Result<Directive, WireError> {
+    let wait = match (forecast.p50, forecast.p80, forecast.p90) {
+        (None, None, None) => None,
+        (p50, p80, p90) => Some(Forecast {
+            p50: duration_from_wire(p50.ok_or(WireError::Missing("p50"))?, "p50")?,
+            p80: duration_from_wire(p80.ok_or(WireError::Missing("p80"))?, "p80")?,
+            p90: duration_from_wire(p90.ok_or(WireError::Missing("p90"))?, "p90")?,
+        }),
+    };
+    let queue = QueueName::new(&forecast.queue)?;
+    Ok(Directive::Forecast { queue, wait })
 }
 
 fn promise_from_wire(

@@ -9,8 +9,8 @@ use futures::StreamExt;
 use pronto_proto::link as wire;
 use pronto_proto::v1::gateways_client::GatewaysClient;
 use pronto_proto::v1::{GatewayMessage, QueueMessage, queue_message};
-use pronto_types::GatewayName;
 use pronto_types::link::Directive;
+use pronto_types::{GatewayName, QueueName};
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 use tokio::sync::mpsc;
@@ -56,6 +56,8 @@ pub struct Identity {
     pub epoch: u64,
     /// The number of the newest journal entry.
     pub last: Arc<AtomicU64>,
+    /// The queues whose forecasts the flows ask for.
+    pub forecasts: Vec<QueueName>,
 }
 
 /// Keeps the link up until the control plane is gone. `report` hands an event to the control plane and is false
@@ -118,6 +120,7 @@ where
             &identity.gateway,
             identity.epoch,
             identity.last.load(Ordering::Relaxed),
+            &identity.forecasts,
         ))
         .await
         .is_err()

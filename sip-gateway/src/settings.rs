@@ -1,6 +1,6 @@
 //! What the gateway is told at start: its numbers, what it plays, its limits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -30,6 +30,14 @@ pub struct Settings {
     pub recorded: BTreeMap<QueueName, Option<Arc<str>>>,
     /// Calls at once; the next INVITE gets 503 with Retry-After.
     pub max_calls: usize,
+}
+
+impl Settings {
+    /// The queues whose forecasts the flows ask for.
+    pub fn forecasts(&self) -> BTreeSet<QueueName> {
+        let asked = self.numbers.values().flat_map(|number| number.flow.forecasts());
+        asked.map(|(queue, _)| queue.clone()).collect()
+    }
 }
 
 /// A number somebody can dial.

@@ -136,7 +136,7 @@ fn check(flow: &Flow, languages: &[Language], queues: &[Queue], library: &Librar
         };
         problems.push(warning);
     });
-    for (name, span) in flow.queues() {
+    for (name, span) in flow.queues().chain(flow.forecasts()) {
         let name = name.as_str();
         if queues.iter().all(|queue| queue.name.as_str() != name) {
             let names = || queues.iter().map(|queue| queue.name.as_str());

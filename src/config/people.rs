@@ -6,7 +6,7 @@ use pronto_types::{OperatorId, QueueName, Secret};
 
 use super::Environment;
 use super::duration::show;
-use super::nearest::quoted;
+use super::nearest::{one_of, quoted};
 use super::problem::{Problem, Problems};
 use super::recording;
 use super::section::{Section, Table, Text, Wrong};
@@ -62,7 +62,7 @@ pub(super) fn read_queues(
             "longest-idle" => Ok(Strategy::LongestIdle),
             other => Err(Wrong::unknown(other, ["longest-idle"])),
         });
-        let announce = section.parsed("announce", "what a waiting caller is told", |text| {
+        let announce = section.parsed("announce", &one_of(Announce::ALL.map(|(name, _)| name)), |text| {
             let known = Announce::ALL.into_iter().find(|(name, _)| *name == text);
             known
                 .map(|(_, announce)| announce)

@@ -81,12 +81,32 @@ say = [\"welcome\"]
 nekst = \"support\"
 ";
 
-/// The page of a text, errors or warnings, with the three flows above beside it. A leading line break is not part
+const ASKING: &str = "\
+start = \"how-long\"
+[how-long]
+forecast = \"suport\"
+limit = \"10 min\"
+longer = \"menu\"
+next = \"support\"
+[menu]
+menu = [\"main-menu\", { forecast = \"sails\" }]
+keys = { 1 = \"support\" }
+[support]
+queue = \"support\"
+";
+
+/// The page of a text, errors or warnings, with the flows above beside it. A leading line break is not part
 /// of either.
 #[track_caller]
 fn assert_page(text: &str, page: &str) {
     let folder = Folder::new();
-    for (name, flow) in [("support", SUPPORT), ("misspelt", MISSPELT), ("broken", BROKEN)] {
+    for (name, flow) in [
+        ("support", SUPPORT),
+        ("misspelt", MISSPELT),
+        ("broken", BROKEN),
+        ("asking", ASKING),
+        ("asked", &ASKING.replace("10 min", "10m")),
+    ] {
         folder.write(&format!("flows/{name}.toml"), flow);
     }
     let text = text.strip_prefix('\n').unwrap_or(text);

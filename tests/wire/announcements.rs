@@ -51,7 +51,7 @@ fn books(directory: &Path) -> Books {
 }
 
 /// The clips of an announcement, as the telephone hears them.
-fn words(announcement: &Announcement) -> Vec<Vec<i16>> {
+pub(crate) fn words(announcement: &Announcement) -> Vec<Vec<i16>> {
     let names = announcement.clips(Language::Italian);
     names.iter().map(|name| clip(&format!("it/{name}"))).collect()
 }

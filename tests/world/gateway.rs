@@ -1,6 +1,6 @@
 //! A gateway of a world: the real core around modelled media, with the books a sceptic keeps on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use pronto_gateway::{Gateway, Input, Output, Settings};
 use pronto_media::Event as MediaEvent;
 use pronto_sip as sip;
 use pronto_types::link::Event;
-use pronto_types::{CallId, GatewayName, Time};
+use pronto_types::{CallId, GatewayName, QueueName, Time};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
@@ -97,6 +97,11 @@ impl GatewayNode {
         let mut open = Unfinished::default();
         self.journal.iter().for_each(|event| open.see(event));
         self.input(now, Input::Recovered(open.calls()))
+    }
+
+    /// The queues whose forecasts its flows ask for.
+    pub(crate) fn forecasts(&self) -> BTreeSet<QueueName> {
+        self.settings.forecasts()
     }
 
     /// The process is killed.

@@ -403,11 +403,18 @@ impl World {
         self.queue.input(
             self.now,
             engine::Input::Attached {
-                gateway: name,
+                gateway: name.clone(),
                 epoch,
                 last,
             },
         );
+        let queues = self.gateways[gateway].forecasts();
+        let follow = engine::Input::Follow {
+            gateway: name,
+            epoch,
+            queues,
+        };
+        self.queue.input(self.now, follow);
         self.release();
     }
 

@@ -6,7 +6,7 @@ use super::problem::{Problem, Problems, quoted};
 use super::read::Draft;
 use super::{Kind, QueueExits, StateIndex, Then};
 
-/// Loops in which no caller has a say: states that only talk, and queues that refuse to one another. A loop with
+/// Loops in which no caller has a say: states that only talk or compare, and queues that refuse to one another. A loop with
 /// a menu in it ends by the session's own limits.
 pub(super) fn loops(drafts: &[Draft], problems: &mut Problems) {
     let kinds: Vec<Option<&Kind>> = drafts
@@ -18,9 +18,10 @@ pub(super) fn loops(drafts: &[Draft], problems: &mut Problems) {
             then: Then::Next(next),
             ..
         }) => vec![next.0],
+        Some(kind @ Kind::Forecast { .. }) => successors(kind),
         _ => Vec::new(),
     };
-    report(drafts, talking, "these states only talk", problems);
+    report(drafts, talking, |_| true, "these states only talk", problems);
     let refusing = |at: usize| match kinds[at] {
         Some(Kind::Queue {
             exits: QueueExits { nobody, failed, .. },
@@ -30,17 +31,26 @@ pub(super) fn loops(drafts: &[Draft], problems: &mut Problems) {
             .flatten()
             .map(|next| next.0)
             .collect(),
+        Some(kind @ Kind::Forecast { .. }) => successors(kind),
         _ => Vec::new(),
     };
     report(
         drafts,
         refusing,
+        // Those without a queue have been reported.
+        |at| matches!(kinds[at], Some(Kind::Queue { .. })),
         "these queues send a caller they refuse to one another, without a word",
         problems,
     );
 }
 
-fn report(drafts: &[Draft], next: impl Fn(usize) -> Vec<usize>, what: &str, problems: &mut Problems) {
+fn report(
+    drafts: &[Draft],
+    next: impl Fn(usize) -> Vec<usize>,
+    counts: impl Fn(usize) -> bool,
+    what: &str,
+    problems: &mut Problems,
+) {
     let mut reported = BTreeSet::new();
     for (at, draft) in drafts.iter().enumerate() {
         let reached = reach(at, &next);
@@ -51,6 +61,9 @@ fn report(drafts: &[Draft], next: impl Fn(usize) -> Vec<usize>, what: &str, prob
             .into_iter()
             .filter(|&other| reach(other, &next).contains(&at))
             .collect();
+        if !within.iter().any(|&at| counts(at)) {
+            continue;
+        }
         let states = within.iter().filter_map(|&other| drafts[other].state.as_ref());
         let names: Vec<String> = states.map(|state| quoted(&state.name)).collect();
         let found = format!("a loop of {}", names.join(", "));
@@ -108,6 +121,7 @@ fn successors(kind: &Kind) -> Vec<usize> {
             then: Then::HangUp, ..
         }
         | Kind::HangUp => Vec::new(),
+        Kind::Forecast { exits, .. } => vec![exits.longer, exits.unknown, exits.next],
         Kind::Menu { keys, exits, .. } => keys
             .targets()
             .chain([exits.noinput, exits.nomatch].into_iter().flatten())

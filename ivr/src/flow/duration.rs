@@ -27,6 +27,18 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     }
 }
 
+/// A duration as people write it: whole in its largest unit that divides it.
+pub(super) fn show_duration(duration: Duration) -> String {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let whole = UNITS
+        .iter()
+        .find(|(_, unit)| millis >= *unit && millis % unit == 0);
+    whole.map_or_else(
+        || "0s".to_owned(),
+        |(name, unit)| format!("{}{name}", millis / unit),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -61,6 +73,13 @@ mod tests {
                 millis.map(Duration::from_millis),
                 "{text:?}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_shown_reads_as_it_was() {
+        for text in ["100ms", "1s", "90s", "10m", "24h", "1500ms", "0s"] {
+            assert_eq!(show_duration(parse_duration(text).unwrap()), text);
         }
     }
 

@@ -21,7 +21,17 @@
 //! next = "bye"
 //! [bye]
 //! hangup = true
+//! [how-long]                        # a forecast: goes on by the wait of who would join the queue now; says nothing
+//! forecast = "support"
+//! limit = "10m"
+//! quantile = "p80"                  # which wait is compared: half wait no longer (p50), eight of ten (omitted), nine (p90)
+//! longer = "sorry"                  # above the limit
+//! unknown = "support"               # no forecast: nobody signed in, waits do not come as forecast, queue away; omitted: `next`
+//! next = "support"
 //! ```
+//!
+//! Among the prompts of a say or a menu `{ forecast = "support" }` says that wait: `menu = ["for-support", { forecast =
+//! "support" }, "for-sales", { forecast = "sales" }]`. One that is not known, or longer than can be said, is left out.
 //!
 //! A key cuts the prompts of a say or menu state (`bargein`, true where not written), except the last words of a
 //! call: a say state that hangs up is heard out, unless it says `bargein = true`. Where `bargein = false`, keys
@@ -45,7 +55,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pronto_types::{Digit, QueueName};
+use pronto_types::{Digit, Quantile, QueueName};
 
 pub use duration::parse_duration;
 pub use problem::Problem;
@@ -58,6 +68,8 @@ pub const MOST_STATES: usize = 500;
 pub const MOST_PROMPTS: usize = 32;
 /// A menu's `timeout` where none is written.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The shortest and the longest `limit` of a forecast.
+pub const LIMITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(24 * 3600)];
 /// The shortest and the longest `timeout` of a menu.
 pub const TIMEOUTS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(600)];
 
@@ -98,6 +110,14 @@ impl Flow {
     pub fn queues(&self) -> impl Iterator<Item = (&QueueName, Range<usize>)> {
         self.mentions
             .queues
+            .iter()
+            .map(|(name, span)| (name, span.clone()))
+    }
+
+    /// Each queue whose forecast the flow asks for and where, as [`Flow::queues`].
+    pub fn forecasts(&self) -> impl Iterator<Item = (&QueueName, Range<usize>)> {
+        self.mentions
+            .forecasts
             .iter()
             .map(|(name, span)| (name, span.clone()))
     }
@@ -151,11 +171,23 @@ pub(crate) enum Kind {
         way_out: Option<Arc<str>>,
         exits: QueueExits,
     },
+    Forecast {
+        queue: QueueName,
+        quantile: Quantile,
+        limit: Duration,
+        exits: ForecastExits,
+    },
     HangUp,
 }
 
-/// What is said in one go; shared with the outputs that say it.
-pub(crate) type Prompts = Arc<[Arc<str>]>;
+/// What is said in one go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Prompts {
+    /// Shared with the outputs that say them.
+    pub(crate) names: Arc<[Arc<str>]>,
+    /// The forecasts said among them, in order: before which name, by its place, and of which queue.
+    pub(crate) forecasts: Arc<[(usize, QueueName)]>,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Then {
@@ -175,6 +207,13 @@ pub(crate) struct QueueExits {
     pub(crate) nobody: Option<StateIndex>,
     pub(crate) failed: Option<StateIndex>,
     pub(crate) ended: Option<StateIndex>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ForecastExits {
+    pub(crate) longer: StateIndex,
+    pub(crate) unknown: StateIndex,
+    pub(crate) next: StateIndex,
 }
 
 /// Where each key of the keypad leads.
@@ -207,4 +246,5 @@ impl Keys {
 struct Mentions {
     prompts: Vec<(Arc<str>, Range<usize>)>,
     queues: Vec<(QueueName, Range<usize>)>,
+    forecasts: Vec<(QueueName, Range<usize>)>,
 }

@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use pronto_types::Quantile;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problems, one_of, quoted};
 use super::values::{NAME, is_name};
 use super::{
-    DEFAULT_TIMEOUT, Flow, Keys, Kind, MOST_BYTES, MOST_STATES, Mentions, MenuExits, Problem, QueueExits,
-    State, StateIndex, Then, check,
+    DEFAULT_TIMEOUT, Flow, ForecastExits, Keys, Kind, LIMITS, MOST_BYTES, MOST_STATES, Mentions, MenuExits,
+    Problem, QueueExits, State, StateIndex, TIMEOUTS, Then, check,
 };
 
 /// The keys that say what a state is, each with all the keys of such a state.
-const KINDS: [(&str, &[&str]); 3] = [
+const KINDS: [(&str, &[&str]); 4] = [
     ("say", &["say", "next", "hangup", "bargein"]),
     (
         "menu",
@@ -33,6 +34,10 @@ const KINDS: [(&str, &[&str]); 3] = [
             "failed",
             "ended",
         ],
+    ),
+    (
+        "forecast",
+        &["forecast", "limit", "quantile", "longer", "unknown", "next"],
     ),
 ];
 
@@ -161,6 +166,7 @@ impl<'a> Reader<'a> {
                 let warnings = check::unreachable(&drafts, start);
                 self.mentions.prompts.sort_by_key(|(_, span)| span.start);
                 self.mentions.queues.sort_by_key(|(_, span)| span.start);
+                self.mentions.forecasts.sort_by_key(|(_, span)| span.start);
                 Ok(Flow {
                     states,
                     start,
@@ -199,7 +205,8 @@ impl<'a> Reader<'a> {
                 match *key {
                     "say" => self.say(section),
                     "menu" => self.menu(section),
-                    _ => self.queue(section),
+                    "queue" => self.queue(section),
+                    _ => self.forecast(section),
                 }
             }
             (None, _) => self.bare(section),
@@ -211,9 +218,9 @@ impl<'a> Reader<'a> {
         .filter(|_| legal)
     }
 
-    /// A state without `say`, `menu` or `queue`: all it may do is hang up.
+    /// A state of no kind: all it may do is hang up.
     fn bare(&mut self, section: Section<'a>) -> Option<Kind> {
-        const EXPECTED: [&str; 4] = ["say", "menu", "queue", "hangup"];
+        const EXPECTED: [&str; 5] = ["say", "menu", "queue", "forecast", "hangup"];
         let known = |name: &str| KINDS.iter().any(|(_, keys)| keys.contains(&name));
         let strangers: Vec<_> = section
             .entries
@@ -240,9 +247,13 @@ impl<'a> Reader<'a> {
             }
             Some(Some(false)) | None => {
                 let message = format!("state {} does nothing", quoted(section.name));
-                let problem = Problem::new(section.head.span(), message, "no `say`, `menu` or `queue`");
+                let problem = Problem::new(
+                    section.head.span(),
+                    message,
+                    "no `say`, `menu`, `queue` or `forecast`",
+                );
                 self.problems
-                    .push(problem.expected("one of `say`, `menu`, `queue`, or `hangup = true`"));
+                    .push(problem.expected("one of `say`, `menu`, `queue`, `forecast`, or `hangup = true`"));
                 None
             }
         }
@@ -290,6 +301,14 @@ impl<'a> Reader<'a> {
 
     fn menu(&mut self, section: Section<'a>) -> Option<Kind> {
         let prompts = section.get("menu").and_then(|value| self.prompts(value));
+        if prompts.as_ref().is_some_and(|prompts| prompts.names.is_empty()) {
+            let message = format!(
+                "menu {} says nothing while the wait is not known",
+                quoted(section.name)
+            );
+            let problem = Problem::new(self.key_span(section, "menu"), message, "forecasts alone");
+            self.problems.push(problem.expected("a prompt beside them"));
+        }
         let keys = match section.get("keys") {
             Some(value) => self.keys(value),
             None => self.no_keys(section.head.span(), section.name),
@@ -300,9 +319,9 @@ impl<'a> Reader<'a> {
             }
             keys => keys,
         };
-        let timeout = section
-            .get("timeout")
-            .map_or(Some(DEFAULT_TIMEOUT), |value| self.timeout(value));
+        let timeout = section.get("timeout").map_or(Some(DEFAULT_TIMEOUT), |value| {
+            self.duration(value, "timeout", TIMEOUTS)
+        });
         let noinput = self.exit(section, "noinput");
         let nomatch = self.exit(section, "nomatch");
         let bargein = section
@@ -351,6 +370,42 @@ impl<'a> Reader<'a> {
             way_out: way_out?,
             exits,
         })
+    }
+
+    fn forecast(&mut self, section: Section<'a>) -> Option<Kind> {
+        let queue = section.get("forecast").and_then(|value| self.forecast_of(value));
+        let limit = self.needed(section, "limit", "`limit = \"10m\"`");
+        let limit = limit.and_then(|value| self.duration(value, "limit", LIMITS));
+        let quantile = section
+            .get("quantile")
+            .map_or(Some(Quantile::default()), |value| self.quantile(value));
+        let [longer, next] = ["longer", "next"].map(|exit| {
+            let value = self.needed(section, exit, "the name of a state: \"…\"")?;
+            self.target(value)
+        });
+        let unknown = self.exit(section, "unknown");
+        let exits = ForecastExits {
+            longer: longer?,
+            unknown: unknown?.or(next)?,
+            next: next?,
+        };
+        Some(Kind::Forecast {
+            queue: queue?,
+            quantile: quantile?,
+            limit: limit?,
+            exits,
+        })
+    }
+
+    /// What a state cannot do without.
+    fn needed(&mut self, section: Section<'a>, key: &str, expected: &str) -> Option<&'a Value<'a>> {
+        let value = section.get(key);
+        if value.is_none() {
+            let message = format!("state {} needs `{key}`", quoted(section.name));
+            let problem = Problem::new(section.head.span(), message, format!("no `{key}`"));
+            self.problems.push(problem.expected(expected));
+        }
+        value
     }
 
     /// The prompt that says what the keys of a queue lead to.

@@ -1,5 +1,7 @@
 //! Flows as people write them, right and wrong.
 
+mod forecasts;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -162,7 +164,7 @@ fn a_wrong_name_shows_where_it_stands_and_what_was_meant() {
     );
     assert_eq!(
         problem("menu =", "meun ="),
-        "meun | a state has no `meun` | `meun` | one of `say`, `menu`, `queue`, `hangup` | menu"
+        "meun | a state has no `meun` | `meun` | one of `say`, `menu`, `queue`, `forecast`, `hangup` | menu"
     );
     assert_eq!(
         problem("start = \"main\"", "strat = \"main\"\nstart = \"main\""),
@@ -260,7 +262,7 @@ fn durations_and_names_are_bounded() {
 fn a_state_does_one_thing_and_leads_somewhere() {
     assert_eq!(
         problem("queue = \"support\"", ""),
-        "support | state `support` does nothing | no `say`, `menu` or `queue` | one of `say`, `menu`, `queue`, or \
+        "support | state `support` does nothing | no `say`, `menu`, `queue` or `forecast` | one of `say`, `menu`, `queue`, `forecast`, or \
          `hangup = true` | -"
     );
     assert_eq!(
@@ -269,7 +271,7 @@ fn a_state_does_one_thing_and_leads_somewhere() {
     );
     assert_eq!(
         problem("hangup = true", "hangup = false"),
-        "bye | state `bye` does nothing | no `say`, `menu` or `queue` | one of `say`, `menu`, `queue`, or \
+        "bye | state `bye` does nothing | no `say`, `menu`, `queue` or `forecast` | one of `say`, `menu`, `queue`, `forecast`, or \
          `hangup = true` | -"
     );
     assert_eq!(

@@ -4,12 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pronto_types::{Digit, QueueName};
-use toml::de::DeValue;
+use pronto_types::{Digit, Quantile, QueueName};
+use toml::de::{DeTable, DeValue};
 
-use super::problem::quoted;
+use super::duration::show_duration;
+use super::problem::{one_of, quoted};
 use super::read::{Reader, Value};
-use super::{Keys, MOST_PROMPTS, Problem, Prompts, StateIndex, TIMEOUTS, parse_duration};
+use super::{Keys, MOST_PROMPTS, Problem, Prompts, StateIndex, parse_duration};
+
+const QUANTILES: [(&str, Quantile); 3] = [
+    ("p50", Quantile::P50),
+    ("p80", Quantile::P80),
+    ("p90", Quantile::P90),
+];
 
 const KEYPAD: &str = "one key of the keypad: 0 to 9, \"*\", \"#\", A to D";
 /// What a name is, for people.
@@ -79,18 +86,70 @@ impl<'a> Reader<'a> {
                 .push(Problem::new(value.span(), message, items.len().to_string()).expected(EXPECTED));
             return None;
         }
-        let mut names = Some(Vec::with_capacity(items.len()));
+        let (mut names, mut forecasts, mut sound) = (Vec::with_capacity(items.len()), Vec::new(), true);
         for item in items.iter() {
-            match (self.name(item, "a prompt"), &mut names) {
-                (Some(name), Some(names)) => {
-                    let name: Arc<str> = name.into();
-                    self.mentions.prompts.push((Arc::clone(&name), item.span()));
-                    names.push(name);
-                }
-                _ => names = None,
+            match item.get_ref() {
+                DeValue::Table(entries) => match self.forecast_said(item, entries) {
+                    Some(queue) => forecasts.push((names.len(), queue)),
+                    None => sound = false,
+                },
+                _ => match self.name(item, "a prompt") {
+                    Some(name) => {
+                        let name: Arc<str> = name.into();
+                        self.mentions.prompts.push((Arc::clone(&name), item.span()));
+                        names.push(name);
+                    }
+                    None => sound = false,
+                },
             }
         }
-        names.map(Into::into)
+        sound.then(|| Prompts {
+            names: names.into(),
+            forecasts: forecasts.into(),
+        })
+    }
+
+    /// `{ forecast = "…" }` among the prompts.
+    fn forecast_said(&mut self, item: &'a Value<'a>, entries: &'a DeTable<'a>) -> Option<QueueName> {
+        const EXPECTED: &str = "`{ forecast = \"…\" }`";
+        for (key, _) in entries {
+            let name: &str = key.get_ref();
+            if name != "forecast" {
+                let message = format!("what is said has no {}", quoted(name));
+                let problem = Problem::new(key.span(), message, quoted(name));
+                self.problems
+                    .push(problem.expected(EXPECTED).nearest(name, ["forecast"]));
+                return None;
+            }
+        }
+        match entries.iter().next() {
+            Some((_, value)) => self.forecast_of(value),
+            None => {
+                let problem = Problem::new(item.span(), "this says nothing", "an empty table");
+                self.problems.push(problem.expected(EXPECTED));
+                None
+            }
+        }
+    }
+
+    /// The queue whose forecast is asked for.
+    pub(super) fn forecast_of(&mut self, value: &'a Value<'a>) -> Option<QueueName> {
+        let name = QueueName::new(self.name(value, "a queue")?).ok()?;
+        self.mentions.forecasts.push((name.clone(), value.span()));
+        Some(name)
+    }
+
+    pub(super) fn quantile(&mut self, value: &'a Value<'a>) -> Option<Quantile> {
+        let names = QUANTILES.map(|(name, _)| name);
+        let text = self.text(value, || one_of(names))?;
+        let known = QUANTILES.into_iter().find(|(name, _)| *name == text);
+        if known.is_none() {
+            let message = format!("there is no quantile {}", quoted(text));
+            let problem = Problem::new(value.span(), message, quoted(text));
+            self.problems
+                .push(problem.expected(one_of(names)).nearest(text, names));
+        }
+        known.map(|(_, quantile)| quantile)
     }
 
     pub(super) fn queue_name(&mut self, value: &'a Value<'a>) -> Option<QueueName> {
@@ -111,16 +170,21 @@ impl<'a> Reader<'a> {
         Some(name)
     }
 
-    pub(super) fn timeout(&mut self, value: &'a Value<'a>) -> Option<Duration> {
+    pub(super) fn duration(
+        &mut self,
+        value: &'a Value<'a>,
+        of: &str,
+        bounds: [Duration; 2],
+    ) -> Option<Duration> {
         let expected = || "a duration: \"5s\", \"1m30s\", \"500ms\"".to_owned();
         let text = self.text(value, expected)?;
-        let timeout = parse_duration(text);
-        let problem = match timeout {
-            Some(timeout) if timeout < TIMEOUTS[0] || timeout > TIMEOUTS[1] => {
-                Problem::new(value.span(), "this timeout is out of bounds", quoted(text))
-                    .expected("\"100ms\" to \"10m\"")
+        let problem = match parse_duration(text) {
+            Some(duration) if duration < bounds[0] || duration > bounds[1] => {
+                let [low, high] = bounds.map(show_duration);
+                Problem::new(value.span(), format!("this {of} is out of bounds"), quoted(text))
+                    .expected(format!("\"{low}\" to \"{high}\""))
             }
-            Some(timeout) => return Some(timeout),
+            Some(duration) => return Some(duration),
             None => Problem::new(
                 value.span(),
                 format!("{} is not a duration", quoted(text)),

@@ -1,8 +1,9 @@
 //! What goes into a session and what comes out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pronto_types::{Digit, QueueName};
+use pronto_types::{Digit, Forecast, QueueName};
 
 /// One thing being played, numbered within its session from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,6 +12,10 @@ pub struct PlayId(pub u64);
 /// One wish, numbered within its session from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WishId(pub u64);
+
+/// One look at the forecasts, numbered within its session from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LookId(pub u64);
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +32,13 @@ pub enum Input {
         wish: WishId,
         /// What became of it.
         outcome: Outcome,
+    },
+    /// What is known of the forecasts asked for. Of a look that is over: ignored.
+    Found {
+        /// Which look.
+        look: LookId,
+        /// Those that are known.
+        forecasts: BTreeMap<QueueName, Forecast>,
     },
     /// The caller is gone: no output follows, and those not yet taken are dropped.
     HungUp,
@@ -57,6 +69,14 @@ pub enum Output {
     },
     /// Cut the audio of the current play now.
     Stop,
+    /// Say what the forecasts of these queues are, by [`Input::Found`]: within 500 ms, or none is known. Nothing is played
+    /// meanwhile.
+    LookUp {
+        /// The number of this look.
+        look: LookId,
+        /// Of which queues, each once.
+        queues: Arc<[QueueName]>,
+    },
     /// Something beyond the caller's ears and keys.
     Wish(Wish),
     /// The flow is over: hang up. Nothing follows.

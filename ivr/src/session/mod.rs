@@ -10,6 +10,8 @@
 //!                                  its target, nomatch
 //! ```
 //!
+//! Prompts with forecasts among them, and states that branch by one, are preceded by `Asking` (see there).
+//!
 //! Digits (invariant 9: none is lost). A digit goes at once to the menu or queue the caller is in; before the
 //! first menu, and where `bargein = false`, it waits in one buffer, and the following menus and queues take from
 //! it in order. Prompts that a waiting digit would cut are not started. See [`DigitCount`].
@@ -21,6 +23,7 @@
 //! its `noinput` and `nomatch` lead in between; and after [`MOST_STATES`] states without such a key the session
 //! ends. Both endings say `goodbye` first.
 
+mod asking;
 mod contract;
 mod digits;
 #[cfg(test)]
@@ -28,14 +31,14 @@ mod tests;
 #[cfg(test)]
 mod worlds;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pronto_types::{Digit, Time};
+use pronto_types::{Digit, Language, Time};
 
-use crate::flow::{Flow, Kind, Prompts, StateIndex, Then};
-pub use contract::{Input, Outcome, Output, PlayId, WayOut, Wish, WishId};
+use crate::flow::{Flow, Kind, StateIndex, Then};
+pub use contract::{Input, LookId, Outcome, Output, PlayId, WayOut, Wish, WishId};
 pub use digits::DigitCount;
 use digits::Digits;
 
@@ -55,6 +58,11 @@ const LONGEST_PLAY: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 enum State {
     Created,
+    Asking {
+        at: StateIndex,
+        look: LookId,
+        until: Time,
+    },
     Saying {
         at: StateIndex,
         play: PlayId,
@@ -97,6 +105,8 @@ enum Step {
 #[derive(Debug)]
 pub struct Session {
     flow: Arc<Flow>,
+    /// In which forecasts are said.
+    language: Language,
     state: State,
     digits: Digits,
     outputs: VecDeque<Output>,
@@ -106,15 +116,17 @@ pub struct Session {
     entered: u16,
     plays: u64,
     wishes: u64,
+    looks: u64,
 }
 
 impl Session {
     /// A session that waits for [`Input::Start`].
-    pub fn new(flow: Arc<Flow>) -> Self {
+    pub fn new(flow: Arc<Flow>, language: Language) -> Self {
         let misses = vec![0; flow.len()].into_boxed_slice();
         let (digits, outputs) = (Digits::default(), VecDeque::new());
         Self {
             flow,
+            language,
             state: State::Created,
             digits,
             outputs,
@@ -122,6 +134,7 @@ impl Session {
             entered: 0,
             plays: 0,
             wishes: 0,
+            looks: 0,
         }
     }
 
@@ -146,6 +159,10 @@ impl Session {
                 self.concluded(now, at, outcome);
             }
             (_, Input::Outcome { .. }) => {}
+            (&State::Asking { at, look, .. }, Input::Found { look: of, forecasts }) if look == of => {
+                self.found(now, at, &forecasts);
+            }
+            (_, Input::Found { .. }) => {}
         }
     }
 
@@ -162,6 +179,7 @@ impl Session {
                 let step = self.missed(at, exits.noinput);
                 self.go(now, step);
             }
+            State::Asking { at, .. } => self.found(now, at, &BTreeMap::new()),
             State::Saying { .. } | State::Prompting { .. } | State::Parting { .. } => {
                 self.outputs.push_back(Output::Stop);
                 self.played(now);
@@ -178,7 +196,8 @@ impl Session {
     /// When [`Session::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Time> {
         match self.state {
-            State::Saying { until, .. }
+            State::Asking { until, .. }
+            | State::Saying { until, .. }
             | State::Prompting { until, .. }
             | State::Listening { until, .. }
             | State::Parting { until, .. } => Some(until),
@@ -190,7 +209,8 @@ impl Session {
     pub fn state_name(&self) -> &str {
         match self.state {
             State::Created => "(created)",
-            State::Saying { at, .. }
+            State::Asking { at, .. }
+            | State::Saying { at, .. }
             | State::Prompting { at, .. }
             | State::Listening { at, .. }
             | State::Queued { at, .. } => &self.flow.state(at).name,
@@ -223,7 +243,7 @@ impl Session {
                 ..
             } => Some(WayOut::Prompt(Arc::clone(prompt))),
             Kind::Queue { keys, .. } => keys.first().map(WayOut::Key),
-            Kind::Say { .. } | Kind::Menu { .. } | Kind::HangUp => None,
+            Kind::Say { .. } | Kind::Menu { .. } | Kind::Forecast { .. } | Kind::HangUp => None,
         }
     }
 
@@ -237,13 +257,14 @@ impl Session {
         }
         let (at, playing) = match self.state {
             State::Saying { at, .. } | State::Prompting { at, .. } => (at, true),
-            State::Listening { at, .. } | State::Queued { at, .. } => (at, false),
+            State::Asking { at, .. } | State::Listening { at, .. } | State::Queued { at, .. } => (at, false),
             State::Created | State::Parting { .. } | State::Over => return,
         };
         let flow = Arc::clone(&self.flow);
+        let asking = matches!(self.state, State::Asking { .. });
         let step = match &flow.state(at).kind {
-            Kind::Say { bargein: false, .. } | Kind::HangUp => return,
-            Kind::Menu { bargein: false, .. } if playing => return,
+            Kind::Say { bargein: false, .. } | Kind::Forecast { .. } | Kind::HangUp => return,
+            Kind::Menu { bargein: false, .. } if playing || asking => return,
             Kind::Say { then, .. } => then.step(),
             Kind::Menu { .. } => self.choose(at),
             Kind::Queue { .. } => match self.key_out(at) {
@@ -266,7 +287,7 @@ impl Session {
         let step = match self.state {
             State::Saying { at, .. } => match &flow.state(at).kind {
                 Kind::Say { then, .. } => then.step(),
-                Kind::Menu { .. } | Kind::Queue { .. } | Kind::HangUp => return,
+                _ => return,
             },
             State::Prompting { at, .. } => match &flow.state(at).kind {
                 Kind::Menu { .. } if self.digits.waiting() => self.choose(at),
@@ -274,10 +295,14 @@ impl Session {
                     at,
                     until: now + *timeout,
                 }),
-                Kind::Say { .. } | Kind::Queue { .. } | Kind::HangUp => return,
+                _ => return,
             },
             State::Parting { .. } => Step::HangUp,
-            State::Created | State::Listening { .. } | State::Queued { .. } | State::Over => return,
+            State::Created
+            | State::Asking { .. }
+            | State::Listening { .. }
+            | State::Queued { .. }
+            | State::Over => return,
         };
         self.go(now, step);
     }
@@ -327,15 +352,10 @@ impl Session {
             Kind::Say {
                 bargein: true, then, ..
             } if self.digits.waiting() => then.step(),
-            Kind::Say { prompts, .. } => {
-                let (play, until) = self.play(now, Arc::clone(prompts));
-                Step::Rest(State::Saying { at, play, until })
-            }
+            Kind::Say { prompts, .. } => self.say(now, at, prompts),
             Kind::Menu { bargein: true, .. } if self.digits.waiting() => self.choose(at),
-            Kind::Menu { prompts, .. } => {
-                let (play, until) = self.play(now, Arc::clone(prompts));
-                Step::Rest(State::Prompting { at, play, until })
-            }
+            Kind::Menu { prompts, .. } => self.say(now, at, prompts),
+            Kind::Forecast { queue, .. } => self.look_up(now, at, [queue.clone()].into()),
             Kind::Queue { queue, .. } => match self.key_out(at) {
                 // Pressed before they got there, by someone who knows the way: no place is taken at all.
                 Some(target) => Step::Go(target),
@@ -400,7 +420,7 @@ impl Session {
         }
     }
 
-    fn play(&mut self, now: Time, prompts: Prompts) -> (PlayId, Time) {
+    fn play(&mut self, now: Time, prompts: Arc<[Arc<str>]>) -> (PlayId, Time) {
         self.plays += 1;
         let play = PlayId(self.plays);
         self.outputs.push_back(Output::Play { play, prompts });

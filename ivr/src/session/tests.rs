@@ -1,12 +1,16 @@
 //! Tables of what is pressed and heard when. A line is `seconds input > outputs`; see [`Script`].
 
+mod forecasts;
+
 use super::*;
+use pronto_types::{Forecast, QueueName};
+
 use crate::BUILTIN_FLOW;
 
 /// Plays a table against a session and compares every line.
 ///
-/// Inputs: `start`, `key K`, `heard PLAY`, `tick` (a deadline), `WISH OUTCOME`, `gone`. Outputs: `play PLAY NAMES`,
-/// `stop`, `enqueue WISH QUEUE`, `leave`, `hangup`.
+/// Inputs: `start`, `key K`, `found LOOK FORECASTS`, `heard PLAY`, `tick` (a deadline), `WISH OUTCOME`, `gone`. Outputs: `play PLAY NAMES`,
+/// `stop`, `look LOOK QUEUES`, `enqueue WISH QUEUE`, `leave`, `hangup`.
 struct Script {
     session: Session,
     keys: u64,
@@ -16,7 +20,7 @@ impl Script {
     fn new(flow: &str) -> Self {
         let flow = Flow::parse(flow).unwrap_or_else(|problems| panic!("{problems:#?}"));
         Self {
-            session: Session::new(Arc::new(flow)),
+            session: Session::new(Arc::new(flow), Language::English),
             keys: 0,
         }
     }
@@ -48,6 +52,7 @@ impl Script {
             }
             "heard" => Input::PlayFinished(PlayId(of.parse().unwrap())),
             "gone" => Input::HungUp,
+            "found" => found(of),
             "tick" => return self.session.handle_timeout(now),
             wish => Input::Outcome {
                 wish: WishId(wish.parse().unwrap()),
@@ -64,6 +69,20 @@ impl Script {
     }
 }
 
+/// `LOOK QUEUE=P50-P80-P90 …`, in minutes.
+fn found(of: &str) -> Input {
+    let mut words = of.split(' ');
+    let look = LookId(words.next().unwrap().parse().unwrap());
+    let forecasts = words.map(|word| {
+        let (queue, waits) = word.split_once('=').unwrap();
+        let waits: Vec<u64> = waits.split('-').map(|wait| wait.parse().unwrap()).collect();
+        let [p50, p80, p90] = [0, 1, 2].map(|at| Duration::from_secs(60 * waits[at]));
+        (QueueName::new(queue).unwrap(), Forecast { p50, p80, p90 })
+    });
+    let forecasts = forecasts.collect();
+    Input::Found { look, forecasts }
+}
+
 fn shown(output: &Output) -> String {
     match output {
         Output::Play { play, prompts } => {
@@ -72,6 +91,10 @@ fn shown(output: &Output) -> String {
         }
         Output::Stop => "stop".to_owned(),
         Output::Wish(Wish::Enqueue { wish, queue }) => format!("enqueue {} {queue}", wish.0),
+        Output::LookUp { look, queues } => {
+            let names: Vec<&str> = queues.iter().map(QueueName::as_str).collect();
+            format!("look {} {}", look.0, names.join("+"))
+        }
         Output::Wish(Wish::LeaveQueue) => "leave".to_owned(),
         Output::HangUp => "hangup".to_owned(),
     }
@@ -406,7 +429,7 @@ fn a_caller_who_hangs_up_hears_and_wishes_nothing_more() {
         let session = Script::new(BUILTIN_FLOW).runs(table);
         assert!(session.is_over() && session.poll_timeout().is_none());
     }
-    let mut session = Session::new(Arc::new(Flow::parse(BUILTIN_FLOW).unwrap()));
+    let mut session = Session::new(Arc::new(Flow::parse(BUILTIN_FLOW).unwrap()), Language::English);
     session.handle_input(Time::ZERO, Input::Start);
     session.handle_input(Time::ZERO, Input::HungUp);
     assert_eq!(session.poll_output(), None, "what was not taken is dropped");
@@ -461,7 +484,7 @@ fn thirty_two_digits_wait_and_the_next_is_counted() {
 #[test]
 fn a_queue_that_always_refuses_is_not_asked_for_ever() {
     let flow = "start = \"q\"\n[q]\nqueue = \"support\"\nfailed = \"s\"\n[s]\nsay = [\"x\"]\nnext = \"q\"";
-    let mut session = Session::new(Arc::new(Flow::parse(flow).unwrap()));
+    let mut session = Session::new(Arc::new(Flow::parse(flow).unwrap()), Language::English);
     session.handle_input(Time::ZERO, Input::Start);
     let mut asked = 0;
     while let Some(output) = session.poll_output() {

@@ -1,5 +1,6 @@
 //! Any flow, any caller: what must hold all the same.
 
+use pronto_types::{Forecast, QueueName};
 use proptest::prelude::*;
 
 use super::*;
@@ -7,7 +8,7 @@ use super::*;
 /// A random flow as text, so that reading is tried as well. Only those without endless loops come through.
 fn flows() -> impl Strategy<Value = Arc<Flow>> {
     let state = (
-        0..4_u8,
+        0..5_u8,
         prop::collection::vec((0..16_u8, any::<prop::sample::Index>()), 1..5),
         any::<[u16; 6]>(),
     );
@@ -38,8 +39,15 @@ fn flows() -> impl Strategy<Value = Arc<Flow>> {
                     "say = [\"p{at}\"]\nnext = \"s{}\"\n{bargein}",
                     usize::from(dice[0]) % count
                 ),
+                4 => format!(
+                    "forecast = \"q{at}\"\nlimit = \"5m\"\nlonger = \"s{}\"\nnext = \"s{}\"\n{}",
+                    usize::from(dice[0]) % count,
+                    usize::from(dice[1]) % count,
+                    exit("unknown", dice[2])
+                ),
                 1 | 2 => format!(
-                    "menu = [\"p{at}\"]\nkeys = {{ {} }}\ntimeout = \"1s\"\n{bargein}{}{}",
+                    "menu = [\"p{at}\"{}]\nkeys = {{ {} }}\ntimeout = \"1s\"\n{bargein}{}{}",
+                    ["", ", { forecast = \"q\" }"][usize::from(dice[0]) % 2],
                     keys.join(", "),
                     exit("noinput", dice[1]),
                     exit("nomatch", dice[2])
@@ -76,6 +84,7 @@ enum Event {
     Digit(u8),
     Heard { stale: u64 },
     Outcome { stale: u64, outcome: Outcome },
+    Found { stale: u64, minutes: u64 },
     Tick { early: bool },
     HungUp,
 }
@@ -92,6 +101,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         6 => (0..16_u8).prop_map(Event::Digit),
         5 => stale.clone().prop_map(|stale| Event::Heard { stale }),
         4 => (stale, outcome).prop_map(|(stale, outcome)| Event::Outcome { stale, outcome }),
+        4 => (prop_oneof![4 => Just(0), 1 => 1..3_u64], 0..10_u64)
+            .prop_map(|(stale, minutes)| Event::Found { stale, minutes }),
         4 => prop::bool::weighted(0.2).prop_map(|early| Event::Tick { early }),
         1 => Just(Event::Start),
     ];
@@ -110,6 +121,8 @@ struct World {
     play: u64,
     playing: bool,
     wish: u64,
+    look: u64,
+    asking: bool,
     queued: bool,
     over: bool,
     pressed: u64,
@@ -137,6 +150,21 @@ impl World {
                 self.queued &= stale != 0;
                 let wish = WishId(self.wish.saturating_sub(stale));
                 session.handle_input(self.now, Input::Outcome { wish, outcome });
+            }
+            Event::Found { stale, minutes } => {
+                self.asking &= stale != 0;
+                let wait = Duration::from_secs(60 * minutes);
+                let forecast = Forecast {
+                    p50: wait,
+                    p80: wait,
+                    p90: wait,
+                };
+                let queues = ["q", "q0", "q1", "q2"].map(|name| QueueName::new(name).unwrap());
+                let input = Input::Found {
+                    look: LookId(self.look.saturating_sub(stale)),
+                    forecasts: queues.into_iter().map(|queue| (queue, forecast)).collect(),
+                };
+                session.handle_input(self.now, input);
             }
             Event::Tick { early } => {
                 let due = session.poll_timeout().unwrap_or(self.now);
@@ -168,7 +196,13 @@ impl World {
 
     fn output(&mut self, output: Output) {
         match output {
+            Output::LookUp { look, queues } => {
+                assert!(!self.queued && !self.playing && !queues.is_empty());
+                assert_eq!(look.0, self.look + 1);
+                (self.look, self.asking) = (look.0, true);
+            }
             Output::Play { play, prompts } => {
+                self.asking = false;
                 assert!(
                     !self.playing,
                     "a play begins only when the last has ended or was cut"
@@ -184,6 +218,7 @@ impl World {
             }
             Output::Wish(Wish::Enqueue { wish, .. }) => {
                 assert!(!self.queued && !self.playing);
+                self.asking = false;
                 assert_eq!(wish.0, self.wish + 1);
                 (self.wish, self.queued) = (wish.0, true);
             }
@@ -210,7 +245,7 @@ impl World {
         assert_eq!(pressed, matched + nomatch + waiting + refused);
         assert!(waiting <= 32);
         assert_eq!(session.is_over(), self.over);
-        let begun = self.play + self.wish > 0;
+        let begun = self.play + self.wish + self.look > 0;
         if begun && !self.over {
             // Whoever is on the line is heard, served or given a deadline: nobody is stuck.
             assert!(
@@ -219,7 +254,7 @@ impl World {
                 session.state_name()
             );
             assert!(
-                waiting == 0 || self.playing,
+                waiting == 0 || self.playing || self.asking,
                 "who listens, or waits in a queue, has no digit left over"
             );
         } else {
@@ -233,7 +268,7 @@ proptest! {
 
     #[test]
     fn any_caller_in_any_flow_is_accounted_for(flow in flows(), events in events()) {
-        let (mut session, mut world) = (Session::new(flow), World::default());
+        let (mut session, mut world) = (Session::new(flow, Language::English), World::default());
         for event in &events {
             world.step(&mut session, event);
         }
@@ -241,7 +276,7 @@ proptest! {
 
     #[test]
     fn a_caller_who_never_presses_a_key_is_let_go(flow in flows(), outcomes in prop::collection::vec(0..4_u8, 1..20)) {
-        let (mut session, mut world) = (Session::new(flow), World::default());
+        let (mut session, mut world) = (Session::new(flow, Language::English), World::default());
         world.step(&mut session, &Event::Start);
         for round in 0..400_usize {
             if world.over {
@@ -254,6 +289,10 @@ proptest! {
                 _ => Outcome::Ended,
             };
             let event = match (world.queued, world.playing) {
+                _ if world.asking && round % 2 == 0 => Event::Found {
+                    stale: 0,
+                    minutes: 7,
+                },
                 (true, _) => Event::Outcome { stale: 0, outcome },
                 (_, true) => Event::Heard { stale: 0 },
                 _ => Event::Tick { early: false },
@@ -279,7 +318,7 @@ proptest! {
         for last in 0..3 {
             source.push_str(&format!("[m{}_{last}]\nqueue = \"q{last}\"\n", keys.len()));
         }
-        let mut session = Session::new(Arc::new(Flow::parse(&source).unwrap()));
+        let mut session = Session::new(Arc::new(Flow::parse(&source).unwrap()), Language::English);
         let mut world = World::default();
         for (at, (key, gap)) in keys.iter().zip(&gaps).enumerate() {
             if at == usize::from(gaps[11]) {

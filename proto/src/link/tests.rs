@@ -113,6 +113,10 @@ fn endings(call: CallId, ticket: TicketId, offer: OfferId) -> Vec<Event> {
     events
 }
 
+fn queue(name: &str) -> QueueName {
+    QueueName::new(name).unwrap()
+}
+
 fn directives() -> Vec<Directive> {
     let (ticket, offer) = (TicketId(5), OfferId(9));
     let mut directives = vec![
@@ -126,6 +130,18 @@ fn directives() -> Vec<Directive> {
         },
         Directive::Withdraw { offer },
         Directive::Rejoin { ticket },
+        Directive::Forecast {
+            queue: queue("sales"),
+            wait: None,
+        },
+        Directive::Forecast {
+            queue: queue("sales"),
+            wait: Some(Forecast {
+                p50: Duration::from_secs(60),
+                p80: Duration::from_millis(90_500),
+                p90: Duration::from_secs(120),
+            }),
+        },
     ];
     let promise = Promise {
         p50: Duration::from_millis(90_500),
@@ -184,7 +200,7 @@ fn every_directive_survives_the_wire() {
 #[test]
 fn a_hello_survives_and_an_epoch_of_zero_does_not() {
     let gateway = GatewayName::new("gw1").unwrap();
-    let message = travelled(&hello(&gateway, 3, 812));
+    let message = travelled(&hello(&gateway, 3, 812, &[queue("support")]));
     let Some(gateway_message::Message::Hello(wire)) = message.message else {
         panic!("no hello")
     };
@@ -193,9 +209,22 @@ fn a_hello_survives_and_an_epoch_of_zero_does_not() {
         Ok(Hello {
             gateway,
             epoch: 3,
-            last: 812
+            last: 812,
+            forecasts: vec![queue("support")],
         })
     );
+    let forecasts = vec!["a b".to_owned()];
+    let nameless = v1::Hello {
+        forecasts,
+        ..wire.clone()
+    };
+    assert!(matches!(hello_from_wire(nameless), Err(WireError::Name(_))));
+    let forecasts = vec!["a".to_owned(); 1001];
+    let many = v1::Hello {
+        forecasts,
+        ..wire.clone()
+    };
+    assert_eq!(hello_from_wire(many), Err(WireError::Invalid("forecasts")));
     assert_eq!(
         hello_from_wire(v1::Hello { epoch: 0, ..wire }),
         Err(WireError::Invalid("epoch"))

@@ -14,4 +14,4 @@ pub use id::{AnnouncementId, CallId, GatewayName, InvalidName, OfferId, Operator
 pub use language::Language;
 pub use personal::{PhoneNumber, Secret};
 pub use time::Time;
-pub use wait::{MOST_MINUTES, WaitRange, is_figure};
+pub use wait::{Forecast, MOST_MINUTES, Quantile, WaitRange, is_figure};

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::{
-    AnnouncementId, CallId, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId, WaitRange,
+    AnnouncementId, CallId, Forecast, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId,
+    WaitRange,
 };
 
 /// One line of a gateway's journal: something the gateway saw.
@@ -267,6 +268,13 @@ pub enum Directive {
         ticket: TicketId,
         /// By which exit.
         reason: ExitReason,
+    },
+    /// How long a caller would wait who joined the queue now.
+    Forecast {
+        /// Which queue.
+        queue: QueueName,
+        /// `None`: it is not known.
+        wait: Option<Forecast>,
     },
     /// The ticket was ended as lost while the gateway was away: join again if the caller is still there.
     Rejoin {

@@ -18,6 +18,45 @@ pub fn is_figure(minutes: u16) -> bool {
     FIGURES.contains(&minutes)
 }
 
+/// The wait of a caller who would join a queue now, until an operator answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forecast {
+    /// Half of such callers wait no longer.
+    pub p50: Duration,
+    /// Eight of ten such callers wait no longer.
+    pub p80: Duration,
+    /// Nine of ten such callers wait no longer.
+    pub p90: Duration,
+}
+
+/// Which of a forecast's waits is meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Quantile {
+    /// That of half of the callers.
+    P50,
+    /// That of eight of ten.
+    #[default]
+    P80,
+    /// That of nine of ten.
+    P90,
+}
+
+impl Forecast {
+    /// One of its waits.
+    pub const fn at(self, quantile: Quantile) -> Duration {
+        match quantile {
+            Quantile::P50 => self.p50,
+            Quantile::P80 => self.p80,
+            Quantile::P90 => self.p90,
+        }
+    }
+
+    /// As it is told; `None`: longer than can be said.
+    pub fn said(self) -> Option<WaitRange> {
+        WaitRange::from_quantiles(self.p50, self.p90)
+    }
+}
+
 /// From so many to so many whole minutes, 1 to [`MOST_MINUTES`], the first never above the second. One to one is less
 /// than a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,9 +1,10 @@
 //! What goes into the engine and what comes out.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pronto_types::link::{Directive, Event};
-use pronto_types::{GatewayName, OperatorId};
+use pronto_types::{GatewayName, OperatorId, QueueName};
 
 use crate::fact::{CallerKey, Recorded};
 use crate::{Configuration, ConfigurationError};
@@ -29,6 +30,16 @@ pub enum Input {
         epoch: u64,
         /// The number of its newest entry (`Hello.last`): nothing is offered to it before they are here.
         last: u64,
+    },
+    /// An attached gateway wants to be told the forecasts of these queues: at once, and as they change.
+    /// To be said after each `Attached`.
+    Follow {
+        /// Which.
+        gateway: GatewayName,
+        /// Its process. Of one that was refused: ignored.
+        epoch: u64,
+        /// The queues; one that is not configured is not known.
+        queues: BTreeSet<QueueName>,
     },
     /// The link is down.
     Detached {

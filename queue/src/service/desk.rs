@@ -2,7 +2,7 @@
 
 use pronto_engine::Engine;
 use pronto_proto::link as wire;
-use pronto_types::{GatewayName, Time};
+use pronto_types::{GatewayName, QueueName, Time};
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
 
@@ -19,6 +19,8 @@ pub(super) enum Ask {
         candidate: Candidate,
         /// `Hello.last`.
         last: u64,
+        /// `Hello.forecasts`.
+        forecasts: Vec<QueueName>,
     },
     /// A gateway reports.
     Entry {

@@ -76,7 +76,12 @@ async fn run(
     down: mpsc::Sender<Down>,
     answer: oneshot::Sender<Result<(), Status>>,
 ) {
-    let Hello { gateway, epoch, last } = hello;
+    let Hello {
+        gateway,
+        epoch,
+        last,
+        forecasts,
+    } = hello;
     let (end, mut ended) = oneshot::channel();
     let (verdict, judged) = oneshot::channel();
     let candidate = Candidate {
@@ -86,7 +91,12 @@ async fn run(
         end,
         verdict,
     };
-    if !desk.tell(Ask::Attach { candidate, last }).await {
+    let attach = Ask::Attach {
+        candidate,
+        last,
+        forecasts,
+    };
+    if !desk.tell(attach).await {
         let _ = answer.send(Err(status::unavailable()));
         return;
     }

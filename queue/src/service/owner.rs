@@ -134,10 +134,25 @@ impl Owner {
 
     fn answer(&mut self, ask: Ask) -> Result<(), StopError> {
         match ask {
-            Ask::Attach { candidate, last } => {
+            Ask::Attach {
+                candidate,
+                last,
+                forecasts,
+            } => {
                 let (gateway, epoch) = (candidate.gateway.clone(), candidate.epoch);
                 self.links.greet(candidate);
-                self.take(Input::Attached { gateway, epoch, last })
+                let attached = Input::Attached {
+                    gateway: gateway.clone(),
+                    epoch,
+                    last,
+                };
+                self.take(attached)?;
+                let queues = forecasts.into_iter().collect();
+                self.take(Input::Follow {
+                    gateway,
+                    epoch,
+                    queues,
+                })
             }
             Ask::Entry {
                 gateway,

@@ -126,7 +126,7 @@ impl Gateway {
                 silent: None,
                 playing: None,
             },
-            flow: ivr::Session::new(Arc::clone(&number.flow)),
+            flow: ivr::Session::new(Arc::clone(&number.flow), number.language),
             place,
             answer: number.answer,
             started: false,
@@ -346,6 +346,7 @@ impl Gateway {
                         leg: call.caller.media,
                     });
                 }
+                ivr::Output::LookUp { look, queues } => self.look_up(now, call, look, &queues),
                 ivr::Output::Wish(ivr::Wish::Enqueue { wish, queue }) => self.enqueue(now, call, wish, queue),
                 ivr::Output::Wish(ivr::Wish::LeaveQueue) => self.leave_by_key(now, call),
                 ivr::Output::HangUp => self.end_call(now, call, CallOutcome::Completed),

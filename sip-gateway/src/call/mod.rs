@@ -15,6 +15,7 @@ mod announcing;
 mod answering;
 mod dialling;
 mod ending;
+mod forecasts;
 mod negotiate;
 mod offering;
 mod parting;
@@ -34,7 +35,7 @@ use pronto_media as media;
 use pronto_recordings::{Kept, Talk};
 use pronto_sip as sip;
 use pronto_types::link::{Directive, Event};
-use pronto_types::{CallId, OfferId, OperatorId, TicketId, Time};
+use pronto_types::{CallId, Forecast, OfferId, OperatorId, QueueName, TicketId, Time};
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 
@@ -151,6 +152,10 @@ pub struct Gateway {
     timers: BTreeSet<(Time, CallId)>,
     next_call: u64,
     next_media_leg: u64,
+    /// The queues whose forecasts flows ask for.
+    asked: BTreeSet<QueueName>,
+    /// Those that are known, and when they were told.
+    forecasts: BTreeMap<QueueName, (Forecast, Time)>,
     draining: bool,
     /// What the queue claimed to have, where that cannot be.
     broken: Option<u64>,
@@ -164,6 +169,8 @@ impl Gateway {
     /// A gateway with no calls. `rng` is seeded by the operating system in production, by the test in worlds.
     pub fn new(settings: Arc<Settings>, sip: sip::Endpoint, rng: ChaCha12Rng) -> Self {
         Gateway {
+            asked: settings.forecasts(),
+            forecasts: BTreeMap::new(),
             settings,
             sip,
             rng,
@@ -204,7 +211,10 @@ impl Gateway {
                 let joined = self.journal.attached(have);
                 self.known(now, joined);
             }
-            Input::Detached => self.journal.detached(),
+            Input::Detached => {
+                self.forecasts.clear();
+                self.journal.detached();
+            }
             Input::Acknowledged { number } => {
                 let joined = self.journal.acknowledge(number);
                 self.known(now, joined);

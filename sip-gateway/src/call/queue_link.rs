@@ -63,6 +63,7 @@ impl Gateway {
             Directive::Exit { ticket, reason } => {
                 self.with_ticket(now, ticket, |gateway, call| gateway.exit(now, call, reason));
             }
+            Directive::Forecast { queue, wait } => self.forecast(now, queue, wait),
             Directive::Rejoin { ticket } => {
                 self.with_ticket(now, ticket, |gateway, call| gateway.rejoin(now, call, ticket));
             }

@@ -17,6 +17,7 @@ use crate::settings::{Answer, Number, Prompts};
 
 mod announcing;
 mod dialling;
+mod forecasts;
 mod ringing;
 mod sessions;
 mod unanswered;

@@ -189,12 +189,14 @@ impl GatewayShell {
         let mut endpoint = pronto_sip::Endpoint::new(sip, dice()?);
         let (bindings, saved) = bindings::Bindings::open(&settings.store, endpoint.bindings_version());
         endpoint.restore_bindings(clock.now(), &saved);
+        let forecasts = settings.calls.forecasts().into_iter().collect();
         let core = Gateway::new(Arc::new(settings.calls), endpoint, dice()?);
         let last = Arc::new(AtomicU64::new(0));
         let identity = link::Identity {
             gateway: settings.name,
             epoch: opened.epoch,
             last: Arc::clone(&last),
+            forecasts,
         };
         let to_control = inner;
         let report = move |event| {

@@ -37,6 +37,26 @@ operators
 }
 
 #[test]
+fn the_example_that_goes_by_the_wait_is_right() {
+    let folder = Folder::new();
+    folder.write(
+        "flows/by-wait.toml",
+        include_str!("../../../examples/flows/by-wait.toml"),
+    );
+    let text =
+        include_str!("../../../examples/pronto.toml").replace("flows/support.toml", "flows/by-wait.toml");
+    let file = folder.write("pronto.toml", &text);
+    let config = Config::load_without_secrets(&file).unwrap_or_else(|report| panic!("{report}"));
+    assert!(config.warnings.is_empty(), "{}", config.warnings);
+    assert!(
+        config
+            .numbers
+            .iter()
+            .all(|number| number.flow.forecasts().count() == 2)
+    );
+}
+
+#[test]
 fn a_check_says_how_many_mistakes_there_are_and_a_file_that_is_not_there_is_one() {
     let folder = Folder::new();
     let path = folder.write("pronto.toml", "[sip]\nlisen = []\ndrain = 1\n");

@@ -194,3 +194,67 @@ name = "support"
 "#,
     );
 }
+
+#[test]
+fn a_flow_asks_for_the_forecasts_of_queues_there_are() {
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+
+[[number]]
+dial = "800"
+flow = "flows/asked.toml"
+language = "it"
+"#,
+        r#"
+  × there is no queue `suport`
+   ╭─[flows/asked.toml:3:12]
+ 2 │ [how-long]
+ 3 │ forecast = "suport"
+   ·            ────┬───
+   ·                ╰── found `suport`
+ 4 │ limit = "10m"
+   ╰────
+  help: expected `support`
+
+  × there is no queue `sails`
+   ╭─[flows/asked.toml:8:35]
+ 7 │ [menu]
+ 8 │ menu = ["main-menu", { forecast = "sails" }]
+   ·                                   ───┬───
+   ·                                      ╰── found `sails`
+ 9 │ keys = { 1 = "support" }
+   ╰────
+  help: expected `support`
+
+"#,
+    );
+}
+
+#[test]
+fn a_forecast_has_a_limit_that_is_a_duration() {
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+
+[[number]]
+dial = "800"
+flow = "flows/asking.toml"
+language = "it"
+"#,
+        r#"
+  × `10 min` is not a duration
+   ╭─[flows/asking.toml:4:9]
+ 3 │ forecast = "suport"
+ 4 │ limit = "10 min"
+   ·         ────┬───
+   ·             ╰── found `10 min`
+ 5 │ longer = "menu"
+   ╰────
+  help: expected a duration: "5s", "1m30s", "500ms"
+
+"#,
+    );
+}

@@ -276,3 +276,128 @@ queues = ["support"]
 "#,
     );
 }
+
+#[test]
+fn what_is_announced_is_one_of_four_things() {
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+announce = "waits"
+"#,
+        r#"
+  × `announce` in [[queue]] is `waits`
+   ╭─[pronto.toml:3:12]
+ 2 │ name = "support"
+ 3 │ announce = "waits"
+   ·            ───┬───
+   ·               ╰── found `waits`
+   ╰────
+  help: expected one of `both`, `wait`, `position`, `nothing`; did you mean `wait`?
+
+"#,
+    );
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+announce = false
+announce_every = 60
+"#,
+        r#"
+  × `announce` in [[queue]] is true or false
+   ╭─[pronto.toml:3:12]
+ 2 │ name = "support"
+ 3 │ announce = false
+   ·            ──┬──
+   ·              ╰── found true or false
+ 4 │ announce_every = 60
+   ╰────
+  help: expected one of `both`, `wait`, `position`, `nothing`
+
+  × `announce_every` in [[queue]] is a whole number
+   ╭─[pronto.toml:4:18]
+ 3 │ announce = false
+ 4 │ announce_every = 60
+   ·                  ─┬
+   ·                   ╰── found a whole number
+   ╰────
+  help: expected a duration such as "30s", "5m", "1h30m" or "500ms"; did you mean `"60s"`?
+
+"#,
+    );
+}
+
+#[test]
+fn announcements_that_could_never_be_made_are_shown() {
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+announce = "position"
+announce_change = "2 minutes"
+announce_first = "25h"
+"#,
+        r#"
+  × `announce_change` in [[queue]] is `2 minutes`
+   ╭─[pronto.toml:4:19]
+ 3 │ announce = "position"
+ 4 │ announce_change = "2 minutes"
+   ·                   ─────┬─────
+   ·                        ╰── found `2 minutes`
+ 5 │ announce_first = "25h"
+   ╰────
+  help: expected a duration such as "30s", "5m", "1h30m" or "500ms"
+
+  × `announce_change` compares waits, and no wait is told
+   ╭─[pronto.toml:4:19]
+ 3 │ announce = "position"
+ 4 │ announce_change = "2 minutes"
+   ·                   ─────┬─────
+   ·                        ╰── found `announce` without the wait
+ 5 │ announce_first = "25h"
+   ╰────
+  help: expected `announce = "wait"` or `"both"` beside it
+
+  × `announce_first` in [[queue]] is `25h`
+   ╭─[pronto.toml:5:18]
+ 4 │ announce_change = "2 minutes"
+ 5 │ announce_first = "25h"
+   ·                  ──┬──
+   ·                    ╰── found `25h`
+   ╰────
+  help: expected at least 0s and at most 24h
+
+"#,
+    );
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+announce_change = "-1m"
+announce = "nothing"
+"#,
+        r#"
+  × `announce_change` in [[queue]] is `-1m`
+   ╭─[pronto.toml:3:19]
+ 2 │ name = "support"
+ 3 │ announce_change = "-1m"
+   ·                   ──┬──
+   ·                     ╰── found `-1m`
+ 4 │ announce = "nothing"
+   ╰────
+  help: expected a duration such as "30s", "5m", "1h30m" or "500ms"
+
+  × `announce_change` compares waits, and no wait is told
+   ╭─[pronto.toml:3:19]
+ 2 │ name = "support"
+ 3 │ announce_change = "-1m"
+   ·                   ──┬──
+   ·                     ╰── found `announce` without the wait
+ 4 │ announce = "nothing"
+   ╰────
+  help: expected `announce = "wait"` or `"both"` beside it
+
+"#,
+    );
+}

@@ -62,6 +62,32 @@ ended = "bye"
 hangup = true
 "#;
 
+/// Straight to how long it takes, then by that: more than an hour is never forecast of an empty queue.
+const ASKING: &str = r#"
+start = "main"
+[main]
+menu = ["main-menu", { forecast = "support" }]
+keys = { 1 = "how-long", 2 = "never-so-long" }
+[how-long]
+forecast = "support"
+limit = "1h"
+longer = "sorry"
+unknown = "sorry"
+next = "goodbye"
+[never-so-long]
+forecast = "support"
+limit = "1s"
+longer = "sorry"
+unknown = "goodbye"
+next = "goodbye"
+[goodbye]
+say = ["goodbye"]
+hangup = true
+[sorry]
+say = ["all-busy"]
+hangup = true
+"#;
+
 /// A few words, and the end.
 const WORDS: &str = r#"
 start = "words"
@@ -74,6 +100,8 @@ hangup = true
 pub(crate) const ITALIAN: &str = "800";
 pub(crate) const ENGLISH: &str = "801";
 pub(crate) const STRAIGHT: &str = "810";
+/// A menu that says the wait of `support`; 1 and 2 lead on by it.
+pub(crate) const FORECAST: &str = "850";
 pub(crate) const BRIEF: &str = "820";
 /// Answered when an operator answers: the menu, and a few words.
 pub(crate) const EARLY: &str = "830";
@@ -161,7 +189,12 @@ impl Centre {
     pub(crate) fn open(plan: &Plan) -> Centre {
         let ground = Ground::take();
         let directory = ground.directory();
-        for (name, text) in [("menu", MENU), ("direct", DIRECT), ("words", WORDS)] {
+        for (name, text) in [
+            ("menu", MENU),
+            ("direct", DIRECT),
+            ("words", WORDS),
+            ("asking", ASKING),
+        ] {
             fs::write(directory.join(name).with_extension("toml"), text)
                 .expect("the test's directory is writable");
         }
@@ -567,6 +600,7 @@ fn numbers() -> String {
         (ENGLISH, "menu", "en", "at-once"),
         (STRAIGHT, "direct", "it", "at-once"),
         (BRIEF, "words", "it", "at-once"),
+        (FORECAST, "asking", "it", "at-once"),
         (EARLY, "menu", "it", "on-operator"),
         (EARLY_WORDS, "words", "it", "on-operator"),
     ] {

@@ -8,6 +8,7 @@ mod grants;
 mod links;
 mod matching;
 mod operators;
+mod outlook;
 #[cfg(test)]
 mod tests;
 mod untold;
@@ -24,6 +25,7 @@ use crate::fault::{Fault, Switch};
 use crate::state::{Phase, State, Timer};
 use crate::{Configuration, ConfigurationError};
 use announcing::Agenda;
+use outlook::Outlook;
 use untold::Untold;
 
 /// Who gets the next call. See the crate's page for the contract.
@@ -37,6 +39,7 @@ pub struct Engine {
     /// Who was never told anything because nothing could be said, until their next time.
     mute: BTreeSet<TicketId>,
     untold: Untold,
+    outlook: Outlook,
     facts: VecDeque<Recorded>,
     effects: VecDeque<Output>,
 }
@@ -81,6 +84,11 @@ impl Engine {
             Input::Configure(configuration) => self.configure(configuration),
             Input::Started => self.start(),
             Input::Attached { gateway, epoch, last } => self.attach(gateway, epoch, last),
+            Input::Follow {
+                gateway,
+                epoch,
+                queues,
+            } => self.follow(gateway, epoch, queues),
             Input::Detached { gateway, epoch } => self.detach(&gateway, epoch),
             Input::Entry {
                 gateway,
@@ -128,7 +136,10 @@ impl Engine {
     /// When to call [`Engine::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Time> {
         let deadline = self.state.index.timers.first().map(|(at, _)| *at);
-        [deadline, self.agenda.first()].into_iter().flatten().min()
+        [deadline, self.agenda.first(), self.outlook_due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The newest fact folded or recorded; 0 before the first.
@@ -189,7 +200,7 @@ impl Engine {
         }
     }
 
-    /// What follows from any change: deadlines that have passed, then new offers, then announcements.
+    /// What follows from any change: deadlines that have passed, then new offers, then announcements, then the outlook.
     fn conclude(&mut self) {
         while let Some((at, timer)) = self.state.index.timers.first().cloned()
             && at <= self.now
@@ -204,6 +215,7 @@ impl Engine {
         }
         self.match_all();
         self.announce_all();
+        self.tell_outlook();
     }
 
     fn fire(&mut self, at: Time, timer: Timer) {

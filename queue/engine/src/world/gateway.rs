@@ -273,6 +273,8 @@ impl SimGateway {
                     self.end_call(now, call);
                 }
             }
+            // No flow asks in this world.
+            Directive::Forecast { .. } => {}
             Directive::Rejoin { ticket } => {
                 let Some(call) = self.waiting(ticket) else {
                     return Ok(());

@@ -17,6 +17,7 @@ fn hello_with(gateway: &str, epoch: u64) -> GatewayMessage {
         gateway: gateway.to_owned(),
         epoch,
         last: 0,
+        forecasts: Vec::new(),
     };
     GatewayMessage {
         message: Some(gateway_message::Message::Hello(hello)),
@@ -136,7 +137,7 @@ async fn a_bad_entry_ends_the_link_with_an_invalid_argument() {
     let again = TestGateway::attach(&house.channel, "gw1", 1, 2).await.unwrap();
     assert_eq!(again.have, 2, "what came before it is kept");
     again
-        .send(wire::hello(&GatewayName::new("gw1").unwrap(), 1, 2))
+        .send(wire::hello(&GatewayName::new("gw1").unwrap(), 1, 2, &[]))
         .await;
     let mut again = again;
     assert_eq!(again.end().await.code(), Code::InvalidArgument, "a second hello");

@@ -177,7 +177,7 @@ pub(super) struct TestGateway {
 impl TestGateway {
     /// Says hello and waits for the welcome. `last` is the number of the newest entry so far.
     pub(super) async fn attach(channel: &Channel, name: &str, epoch: u64, last: u64) -> Result<Self, Status> {
-        let hello = wire::hello(&GatewayName::new(name).unwrap(), epoch, last);
+        let hello = wire::hello(&GatewayName::new(name).unwrap(), epoch, last, &[]);
         let (up, mut down) = open(channel, hello).await?;
         let have = match within(down.message()).await?.and_then(|message| message.message) {
             Some(queue_message::Message::Welcome(welcome)) => welcome.have,

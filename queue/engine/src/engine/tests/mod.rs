@@ -7,6 +7,7 @@ mod grants;
 mod hostile;
 mod links;
 mod operators;
+mod outlook;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,0 +1,108 @@
+//! The forecasts that gateways follow.
+
+use pronto_types::Forecast;
+
+use super::*;
+
+impl House {
+    fn follow(&mut self, gateway: &str, epoch: u64, queues: &[&str]) {
+        let queues = queues.iter().map(|queue| QueueName::new(queue).unwrap());
+        self.input(Input::Follow {
+            gateway: name(gateway),
+            epoch,
+            queues: queues.collect(),
+        });
+    }
+
+    /// The forecasts told since the last look.
+    fn forecasts(&mut self) -> Vec<(String, Option<Forecast>)> {
+        let forecast = |directive| match directive {
+            Directive::Forecast { queue, wait } => Some((queue.to_string(), wait)),
+            _ => None,
+        };
+        self.taken().into_iter().filter_map(forecast).collect()
+    }
+}
+
+#[test]
+fn a_gateway_is_told_at_once_then_as_things_happen_and_every_five_seconds() {
+    let mut house = House::with(&["ann"]);
+    house.wait(secs(60));
+    assert_eq!(house.forecasts(), [], "nobody asked");
+    house.follow("gw1", 1, &["support"]);
+    let told = house.forecasts();
+    let [(queue, Some(free))] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(
+        (queue.as_str(), free.p90 < secs(60)),
+        ("support", true),
+        "{free:?}"
+    );
+    house.wait(Duration::from_millis(4_999));
+    assert_eq!(house.forecasts(), [], "nothing has happened");
+    house.wait(Duration::from_millis(1));
+    assert_eq!(house.forecasts().len(), 1);
+    for ticket in 1..=5 {
+        house.join(ticket);
+    }
+    assert_eq!(house.forecasts(), [], "not more often than once a second");
+    house.wait(secs(1));
+    let told = house.forecasts();
+    let [(_, Some(busy))] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert!(busy.p50 > free.p90, "{busy:?} {free:?}");
+    let view = house.engine.forecast(house.now, &support()).unwrap();
+    let Some(wait) = view.wait else { panic!("{view:?}") };
+    assert!(
+        wait.p50.abs_diff(busy.p50) < secs(5),
+        "what `Callers.Forecast` says"
+    );
+}
+
+#[test]
+fn where_nobody_could_answer_nothing_is_known() {
+    let mut house = House::empty();
+    house.follow("gw1", 1, &["support", "kitchen"]);
+    house.wait(secs(1));
+    let mut told = house.forecasts();
+    told.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(told, [("kitchen".to_owned(), None), ("support".to_owned(), None)]);
+}
+
+#[test]
+fn many_queues_are_told_one_at_a_time_and_each_in_its_turn() {
+    let mut house = House::with(&["ann"]);
+    let names: Vec<String> = (0..1000).map(|n| format!("q{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    house.follow("gw1", 1, &names);
+    assert_eq!(house.forecasts().len(), 1);
+    house.wait(Duration::from_millis(9_990));
+    let told: std::collections::BTreeSet<String> =
+        house.forecasts().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(told.len(), 999);
+    assert_eq!(
+        house.engine.poll_timeout(),
+        Some(house.now + Duration::from_millis(10))
+    );
+}
+
+#[test]
+fn a_gateway_that_is_away_or_of_another_process_is_told_nothing() {
+    let mut house = House::with(&["ann"]);
+    house.follow("gw1", 2, &["support"]);
+    house.wait(secs(10));
+    assert_eq!(house.forecasts(), [], "that process was never taken");
+    house.follow("gw1", 1, &["support"]);
+    assert_eq!(house.forecasts().len(), 1);
+    house.detach("gw1");
+    house.wait(secs(10));
+    assert_eq!(house.forecasts(), []);
+    house.attach("gw1", 1);
+    house.follow("gw1", 1, &["support"]);
+    assert_eq!(house.forecasts().len(), 1, "back, and told at once");
+    house.follow("gw1", 1, &[]);
+    house.wait(secs(60));
+    assert_eq!(house.forecasts(), [], "it wants nothing any more");
+}

@@ -145,7 +145,8 @@ def main():
             if drawn is None or name.startswith("b3") and not drawn[0].startswith("b3"):
                 drawn = (name, rows)
     with open(os.path.join(A.out, "table.md"), "w") as file:
-        file.write(f"RRASE, geometric mean over seeds {A.seeds}; red in announced.svg: later than the P90.\n\n" + table(results))
+        floor = f" (floor: {A.floor} callers of each)" if int(A.floor) else ""
+        file.write(f"RRASE, geometric mean over seeds {A.seeds}{floor}; red in announced.svg: later than the P90.\n\n" + table(results))
     with open(os.path.join(A.out, "announced.svg"), "w") as file:
         file.write(picture(*drawn))
 

@@ -38,6 +38,10 @@ pub(crate) fn engine(config: &Config) -> engine::Configuration {
             change: queue.announce_change,
         },
         talk: queue.talk,
+        overflow: queue.overflow.as_ref().map(|overflow| engine::Overflow {
+            to: overflow.to.clone(),
+            wait: overflow.wait,
+        }),
     };
     let operator = |operator: &Operator| engine::OperatorSettings {
         id: operator.id.clone(),

@@ -100,8 +100,11 @@ fn queue_line(config: &Config, queue: &Queue) -> String {
     let (ring, max_wait) = (show(queue.ring), show(queue.max_wait));
     let strategy = queue.strategy;
     let announces = announces(queue);
+    let overflow = queue.overflow.as_ref().map_or_else(String::new, |overflow| {
+        format!(", above {} to {}", show(overflow.wait), overflow.to)
+    });
     format!(
-        "  {} ({strategy}, ring {ring}, max wait {max_wait}, {announces}) → {}",
+        "  {} ({strategy}, ring {ring}, max wait {max_wait}, {announces}{overflow}) → {}",
         queue.name,
         listed(&operators)
     )

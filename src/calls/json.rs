@@ -10,7 +10,8 @@
 //! duration, digits     seconds from the answer to the end; keys pressed; null: going on, or the gateway was killed
 //! tickets              the places it had: ticket, queue, joined, waited, outcome (answered, abandoned, timed-out,
 //!                      exited, moved, removed, lost, turned-away; null: not over), ended, operator, answered, talked,
-//!                      offered, rang, refused (counts), regained (the lost ticket it continues)
+//!                      offered, rang, refused (counts), regained (the lost ticket it continues),
+//!                      overflowed (the queue before, in which it took too long)
 //!   announcements      what the caller was told: at, position, p50, p90 (seconds still to wait; null: not spoken),
 //!                      heard (whole, cut; null: unknown), came (seconds until the wait was over: the promise kept
 //!                      or broken where the ticket was answered)
@@ -77,6 +78,7 @@ fn ticket(record: &TicketRecord, show: &Show) -> String {
     object.raw("rang", Some(record.rang));
     object.raw("refused", Some(record.refused));
     object.text("regained", record.regained);
+    object.text("overflowed", record.overflowed.as_ref());
     let made: Vec<String> = record
         .announcements
         .iter()

@@ -166,7 +166,7 @@ fn a_call_is_one_line_of_json_with_stable_names() {
         r#""caller":"…67","language":"it","outcome":"completed","duration":91.250,"digits":1,"#,
         r#""tickets":[{"ticket":"0000000000000aa0","queue":"support","joined":"2026-11-24T18:00:05.000+01:00","#,
         r#""waited":20.000,"outcome":"answered","ended":"2026-11-24T18:01:30.000+01:00","operator":"101","#,
-        r#""answered":"2026-11-24T18:00:25.000+01:00","talked":65.000,"offered":1,"rang":1,"refused":0,"regained":null,"#,
+        r#""answered":"2026-11-24T18:00:25.000+01:00","talked":65.000,"offered":1,"rang":1,"refused":0,"regained":null,"overflowed":null,"#,
         r#""announcements":[],"recording":null}],"#,
         r#""tickets_left_out":0}"#
     );

@@ -16,6 +16,7 @@ mod generated;
 mod mask;
 pub(crate) mod nearest;
 mod numbers;
+mod overflow;
 mod people;
 mod problem;
 mod read;
@@ -38,8 +39,8 @@ pub use dial::normalise_dialled;
 pub use generated::generated_passwords;
 pub use report::{Look, Report};
 pub use settings::{
-    Announce, Answer, Config, Credential, Digest, Gateway, Listen, Media, Number, Operator, Queue, SignIn,
-    Sip, Strategy, Tls, Transport, Trunk,
+    Announce, Answer, Config, Credential, Digest, Gateway, Listen, Media, Number, Operator, Overflow, Queue,
+    SignIn, Sip, Strategy, Tls, Transport, Trunk,
 };
 
 /// How `password_env` is looked up; `None` leaves it to the half that meets phones.

@@ -8,9 +8,9 @@ use super::Environment;
 use super::duration::show;
 use super::nearest::{one_of, quoted};
 use super::problem::{Problem, Problems};
-use super::recording;
 use super::section::{Section, Table, Text, Wrong};
 use super::settings::{Announce, Credential, Operator, Queue, SignIn, Strategy};
+use super::{overflow, recording};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -36,6 +36,7 @@ pub(super) fn default_queue(name: QueueName) -> Queue {
         announce_every: 60 * SECOND,
         announce_change: Duration::ZERO,
         talk: 240 * SECOND,
+        overflow: None,
         record: false,
         consent: None,
     }
@@ -48,6 +49,7 @@ pub(super) fn read_queues(
 ) -> (Vec<Queue>, Vec<recording::Written>) {
     let mut queues: Vec<Queue> = Vec::with_capacity(tables.len());
     let mut written = Vec::with_capacity(tables.len());
+    let mut overflows = Vec::new();
     for table in tables {
         let mut section = Section::new("[[queue]]", table, problems);
         let name = section.required("name", NAME, |text| {
@@ -69,6 +71,7 @@ pub(super) fn read_queues(
                 .ok_or_else(|| Wrong::unknown(text, Announce::ALL.map(|(name, _)| name)))
         });
         let recorded = recording::read(&mut section);
+        let (overflow, to) = overflow::read(&mut section).unzip();
         // Without a name the rest is still checked, and nobody ever sees the stand-in.
         let default = default_queue(name.clone().unwrap_or_else(nameless));
         let queue = Queue {
@@ -88,6 +91,7 @@ pub(super) fn read_queues(
                 Duration::ZERO..=DAY,
             ),
             talk: section.duration("talk", default.talk, SECOND..=DAY),
+            overflow,
             record: recorded.record,
             consent: recorded
                 .consent
@@ -97,9 +101,11 @@ pub(super) fn read_queues(
         };
         check_announcements(&mut section, &queue);
         section.finish();
+        overflows.extend(to.map(|to| (queue.name.clone(), to)));
         queues.extend(name.map(|_| queue));
         written.push(recorded);
     }
+    overflow::check(&overflows, &queues, problems);
     (queues, written)
 }
 

@@ -155,9 +155,11 @@ fn warn(
     }
     for (queue, place) in queues.iter().zip(places) {
         let name = &queue.name;
-        if !numbers
-            .iter()
-            .any(|number| number.flow.queues().any(|(used, _)| used == name))
+        let reached = |queue: &Queue| queue.overflow.as_ref().is_some_and(|it| it.to == *name);
+        if !queues.iter().any(reached)
+            && !numbers
+                .iter()
+                .any(|number| number.flow.queues().any(|(used, _)| used == name))
         {
             let message = format!("no flow leads to the queue `{name}`");
             problems.push(Problem::warning(

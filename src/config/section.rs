@@ -29,7 +29,7 @@ impl<'t> Table<'t> {
         }
     }
 
-    fn new(entries: &'t DeTable<'t>, span: Range<usize>) -> Self {
+    pub(super) fn new(entries: &'t DeTable<'t>, span: Range<usize>) -> Self {
         Self {
             entries,
             span: (span.start, span.end),

@@ -272,11 +272,22 @@ pub struct Queue {
     pub announce_change: Duration,
     /// `talk`: what a talk lasts on average, believed until talks have been seen. Default `4m`, `1s` to `24h`.
     pub talk: Duration,
+    /// `overflow`: where callers go on waiting if it takes too long. Default: nowhere.
+    pub overflow: Option<Overflow>,
     /// `record`: whether talks are recorded, below `recordings` in the store's folder. Default `false`.
     pub record: bool,
     /// `consent`: the prompt that tells callers so before they take a place; only who heard it is recorded. Without it
     /// they are recorded untold, which is warned of.
     pub consent: Option<Arc<str>>,
+}
+
+/// `overflow` of `[[queue]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overflow {
+    /// `to`: another queue, where they are clearly served sooner.
+    pub to: QueueName,
+    /// `wait`: from a wait still to come that eight of ten callers would not exceed. `1s` to `24h`.
+    pub wait: Duration,
 }
 
 /// What a waiting caller is told.

@@ -175,6 +175,10 @@ impl Stage {
                 let reason = ",\"reason\":\"logout\"";
                 agent(&mut lines, "agent_unavailable", cast.operator(operator), reason);
             }
+            Fact::Overflowed { ticket, to, .. } => {
+                self.over(&mut lines, *ticket);
+                self.joined(&mut lines, *ticket, cast.queue(to));
+            }
             fact => {
                 if let Some((ticket, _)) = TicketOutcome::of(fact) {
                     self.over(&mut lines, ticket);

@@ -8,18 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pronto_engine::records::{CallRecords, TicketOutcome, Written};
-use pronto_engine::{Configuration, EndedCounts, Fact, OperatorSettings, QueueSettings, SignIn};
+use pronto_engine::{Configuration, EndedCounts, Fact, OperatorSettings, Overflow, QueueSettings, SignIn};
 use pronto_gateway::{Answer, Number, Prompts, Settings};
 use pronto_ivr::Flow;
 use pronto_media::Clip;
 use pronto_sip as sip;
-use pronto_types::link::Event;
+use pronto_types::link::{CallOutcome, Event};
 use pronto_types::{CallId, Language, OperatorId, QueueName, Secret, Time};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
 use crate::gateway::GatewayNode;
 use crate::net::{Wire, between, exponential};
+use crate::overflows;
 use crate::phone::{Act, Habits, Person, Phone};
 use crate::queue::QueueNode;
 use crate::spoken::{self, Said};
@@ -43,7 +44,38 @@ pub(crate) struct Plan {
     pub(crate) gateway_crashes: u32,
     /// Everybody hangs up at the moment somebody else answers or hangs up, within ±50 ms.
     pub(crate) races: bool,
+    /// Menus say waits, the flow goes on by them, and who waits too long in one queue goes on in the other.
+    pub(crate) by_wait: bool,
 }
+
+/// Two choices, each with its wait; too long a wait for support is told at once.
+const BY_WAIT: &str = r#"
+start = "main"
+[main]
+menu = ["main-menu", { forecast = "support" }, "welcome", { forecast = "sales" }]
+keys = { 1 = "how-long", 2 = "sales", 0 = "how-long" }
+noinput = "how-long"
+nomatch = "main"
+[how-long]
+forecast = "support"
+limit = "12m"
+longer = "sorry"
+unknown = "support"
+next = "support"
+[support]
+queue = "support"
+keys = { 9 = "main" }
+ended = "goodbye"
+[sales]
+queue = "sales"
+keys = { 9 = "main" }
+[sorry]
+say = ["all-busy"]
+hangup = true
+[goodbye]
+say = ["goodbye"]
+hangup = true
+"#;
 
 impl Plan {
     /// The day of the acceptance: 8 h, 10 operators, about 110 callers an hour.
@@ -58,6 +90,20 @@ impl Plan {
             queue_restarts: 2,
             gateway_crashes: 0,
             races: false,
+            by_wait: false,
+        }
+    }
+
+    /// Three hours with too few operators for support, some for sales.
+    pub(crate) fn crowded(seed: u64) -> Self {
+        Plan {
+            hours: 3,
+            operators: 6,
+            callers_an_hour: 110.0,
+            gateways: 2,
+            link_losses: 4,
+            by_wait: true,
+            ..Plan::working_day(seed)
         }
     }
 
@@ -73,6 +119,7 @@ impl Plan {
             queue_restarts: 6,
             gateway_crashes: 2,
             races: false,
+            by_wait: false,
         }
     }
 
@@ -88,6 +135,7 @@ impl Plan {
             queue_restarts: 1,
             gateway_crashes: 0,
             races: true,
+            by_wait: false,
         }
     }
 }
@@ -107,6 +155,10 @@ pub(crate) struct Totals {
     pub(crate) queue_restarts: u32,
     pub(crate) gateway_crashes: u32,
     pub(crate) said: Said,
+    /// Who went on waiting in another queue.
+    pub(crate) overflows: u64,
+    /// Calls that the flow ended without a place in a queue.
+    pub(crate) turned: u64,
     pub(crate) facts: u64,
     pub(crate) steps: u64,
     /// A digest of the sequence of facts.
@@ -120,7 +172,7 @@ impl fmt::Display for Totals {
         write!(
             f,
             "seed {}: {} callers, {} calls, {} records; {} joined = {} answered + {} abandoned + {} timed out + {} exited \
-             + {} moved + {} removed + {} lost; {} talks, {} RONA; {} announced ({} with a wait, {} whole, {} cut); {} link losses, {} queue restarts, {} gateway crashes; \
+             + {} moved + {} removed + {} lost; {} talks, {} RONA; {} announced ({} with a wait, {} whole, {} cut); {} overflowed, {} turned; {} link losses, {} queue restarts, {} gateway crashes; \
              {} facts, {} steps, history {:016x}",
             self.plan.seed,
             self.arrived,
@@ -140,6 +192,8 @@ impl fmt::Display for Totals {
             self.said.waits,
             self.said.whole,
             self.said.cut,
+            self.overflows,
+            self.turned,
             self.link_losses,
             self.queue_restarts,
             self.gateway_crashes,
@@ -218,6 +272,8 @@ fn totals(mut world: World, plan: Plan) -> Totals {
     if world.broken.is_none() {
         world.broken = wrong;
     }
+    let (overflows, wrong) = overflows::judge(&world.queue.log);
+    world.broken = world.broken.or(wrong);
     if world.broken.is_none() {
         let mut left = world.leftovers();
         if open > 0 {
@@ -251,11 +307,28 @@ fn totals(mut world: World, plan: Plan) -> Totals {
         queue_restarts: world.queue.restarts,
         gateway_crashes: world.gateway_crashes,
         said,
+        overflows,
+        turned: turned(&world),
         facts: world.queue.log.len() as u64,
         steps: world.steps,
         history: history(&world),
         broken: world.broken,
     }
+}
+
+/// Calls that the flow ended before they had a place.
+fn turned(world: &World) -> u64 {
+    let mut records = CallRecords::default();
+    let written = world
+        .queue
+        .log
+        .iter()
+        .flat_map(|recorded| records.apply(recorded));
+    let turned = written.filter(|written| match written {
+        Written::Call(call) => call.outcome == Some(CallOutcome::Completed) && call.tickets.is_empty(),
+        Written::Recording { .. } => false,
+    });
+    turned.count() as u64
 }
 
 /// A digest (FNV-1a) of the encoded facts, in order.
@@ -357,13 +430,19 @@ fn build(plan: Plan) -> World {
         } else {
             Duration::from_secs(30)
         },
+        overflow: plan.by_wait.then(|| Overflow {
+            to: names()[usize::from(name == names()[0])].clone(),
+            wait: Duration::from_secs(180),
+        }),
         ..QueueSettings::new(name)
     });
     let operators = (0..plan.operators).map(|index| OperatorSettings {
         id: operator(index),
-        // Every third serves sales alone, the others both.
+        // Every third serves sales alone, the others both; or, where one queue helps the other, two sales and the rest support.
         queues: if index % 3 == 2 {
             names()[1..].to_vec()
+        } else if plan.by_wait {
+            names()[..1].to_vec()
         } else {
             names().to_vec()
         },
@@ -380,7 +459,7 @@ fn build(plan: Plan) -> World {
         GatewayNode::new(
             gateway_name(index.into()),
             address,
-            calls(),
+            calls(plan),
             endpoint(plan, address),
             seed,
         )
@@ -394,8 +473,13 @@ fn build(plan: Plan) -> World {
     )
 }
 
-fn calls() -> Settings {
-    let flow = Arc::new(Flow::parse(pronto_ivr::BUILTIN_FLOW).expect("the built-in flow is sound"));
+fn calls(plan: Plan) -> Settings {
+    let source = if plan.by_wait {
+        BY_WAIT
+    } else {
+        pronto_ivr::BUILTIN_FLOW
+    };
+    let flow = Arc::new(Flow::parse(source).expect("the flow is sound"));
     let mut prompts = Prompts::default();
     for (name, seconds) in [("welcome", 3), ("main-menu", 8), ("all-busy", 4), ("goodbye", 2)] {
         prompts.insert(

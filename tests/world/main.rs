@@ -12,6 +12,7 @@ mod forecasts;
 mod gateway;
 mod media;
 mod net;
+mod overflows;
 mod phone;
 mod queue;
 mod spoken;
@@ -78,6 +79,19 @@ fn an_hour_in_which_everything_breaks_breaks_no_invariant() {
 }
 
 #[test]
+fn a_crowded_day_in_which_flows_and_queues_go_by_the_wait_breaks_no_invariant() {
+    let (mut overflows, mut turned) = (0, 0);
+    for seed in 1..=3 {
+        let totals = play(Plan::crowded(seed));
+        must_hold(&totals);
+        overflows += totals.overflows;
+        turned += totals.turned;
+    }
+    assert!(overflows >= 50, "{overflows} overflowed");
+    assert!(turned >= 20, "{turned} were told at once that it takes too long");
+}
+
+#[test]
 fn races_of_answers_cancels_and_hang_ups_leave_nothing_behind() {
     for seed in 1..=5 {
         let totals = play(Plan::races(seed));
@@ -100,4 +114,5 @@ fn replay() {
     must_hold(&play(Plan::working_day(seed)));
     must_hold(&play(Plan::bad_hour(seed)));
     must_hold(&play(Plan::races(seed)));
+    must_hold(&play(Plan::crowded(seed)));
 }

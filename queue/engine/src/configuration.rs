@@ -87,6 +87,17 @@ pub struct QueueSettings {
     pub announcing: Announcing,
     /// What a talk is believed to last before any was seen.
     pub talk: Duration,
+    /// Where callers go on waiting if it takes too long here; `None`: nowhere.
+    pub overflow: Option<Overflow>,
+}
+
+/// Where callers go on waiting if it takes too long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overflow {
+    /// In this queue, where they are clearly served sooner.
+    pub to: QueueName,
+    /// From a wait still to come that eight of ten callers would not exceed.
+    pub wait: Duration,
 }
 
 /// What a waiting caller is told, and when.
@@ -139,6 +150,7 @@ impl QueueSettings {
             nobody_after: Duration::from_secs(30),
             announcing: Announcing::default(),
             talk: Duration::from_secs(240),
+            overflow: None,
         }
     }
 }
@@ -188,6 +200,12 @@ pub enum ConfigurationError {
     /// An operator's queue that does not exist.
     #[error("operator `{0}` serves queue `{1}`, which does not exist")]
     UnknownQueue(OperatorId, QueueName),
+    /// A queue to overflow to that does not exist.
+    #[error("queue `{0}` overflows to queue `{1}`, which does not exist")]
+    UnknownOverflow(QueueName, QueueName),
+    /// A queue that overflows to itself.
+    #[error("queue `{0}` overflows to itself")]
+    OverflowToItself(QueueName),
     /// An operator's queue named twice.
     #[error("operator `{0}` serves queue `{1}` twice")]
     RepeatedQueue(OperatorId, QueueName),
@@ -209,6 +227,17 @@ impl Configuration {
         for queue in &self.queues {
             if !queues.insert(&queue.name) {
                 return Err(ConfigurationError::DuplicateQueue(queue.name.clone()));
+            }
+        }
+        for QueueSettings { name, overflow, .. } in &self.queues {
+            let Some(Overflow { to, .. }) = overflow else {
+                continue;
+            };
+            if to == name {
+                return Err(ConfigurationError::OverflowToItself(name.clone()));
+            }
+            if !queues.contains(to) {
+                return Err(ConfigurationError::UnknownOverflow(name.clone(), to.clone()));
             }
         }
         let mut operators = BTreeSet::new();
@@ -276,6 +305,19 @@ mod tests {
         );
         let repeated = with(&|it| it.operators.push(operator("102", &["support", "support"])));
         assert_eq!(repeated, "operator `102` serves queue `support` twice");
+        let overflow = |to: &str| {
+            Some(Overflow {
+                to: queue(to),
+                wait: Duration::from_secs(600),
+            })
+        };
+        let unknown = with(&|it| it.queues[0].overflow = overflow("sales"));
+        assert_eq!(
+            unknown,
+            "queue `support` overflows to queue `sales`, which does not exist"
+        );
+        let itself = with(&|it| it.queues[0].overflow = overflow("support"));
+        assert_eq!(itself, "queue `support` overflows to itself");
         let many = with(&|it| it.operators = vec![operator("101", &[]); limits::OPERATORS + 1]);
         assert_eq!(many, "10001 operators: expected at most 10000");
         let many = with(&|it| it.queues = vec![it.queues[0].clone(); limits::QUEUES + 1]);

@@ -11,7 +11,7 @@ use pronto_types::link::{
     CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason, RiseReason,
 };
 use pronto_types::{
-    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+    AnnouncementId, CallId, Forecast, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
 };
 
 use crate::Configuration;
@@ -167,6 +167,20 @@ pub enum Fact {
     Moved {
         /// The place left behind.
         ticket: TicketId,
+    },
+    /// A waiting contact goes on waiting in another queue, behind those who wait there: it would take too long here, and there
+    /// it is clearly sooner. Once for each contact; place kept, seniority not.
+    Overflowed {
+        /// The place.
+        ticket: TicketId,
+        /// The queue left behind.
+        queue: QueueName,
+        /// The queue it is in from here on.
+        to: QueueName,
+        /// How long it would still have waited here.
+        here: Forecast,
+        /// How long it will wait there.
+        there: Forecast,
     },
     /// The ticket ended with its gateway.
     Lost {

@@ -48,12 +48,14 @@ pub enum Fault {
     RisenFigureAnnounced,
     /// A gateway that is gone takes its operators' own calls along, though it may come back with them.
     GoneEndsOwnCalls,
+    /// Who came from another queue may be sent on again.
+    OverflowsAgain,
 }
 
 impl Fault {
     /// All of them.
     #[cfg(feature = "faults")]
-    pub const ALL: [Fault; 20] = [
+    pub const ALL: [Fault; 21] = [
         Fault::NoSettling,
         Fault::NoCatchUp,
         Fault::OfferBeforeDurable,
@@ -74,6 +76,7 @@ impl Fault {
         Fault::LastComeFirstServed,
         Fault::RisenFigureAnnounced,
         Fault::GoneEndsOwnCalls,
+        Fault::OverflowsAgain,
     ];
 }
 

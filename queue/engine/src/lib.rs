@@ -36,7 +36,8 @@ mod world;
 
 pub use api::{Input, Output, Refusal, RequestId, SetOperatorError, Wanted};
 pub use configuration::{
-    Announcing, Configuration, ConfigurationError, OperatorSettings, QueueSettings, SignIn, Strategy, limits,
+    Announcing, Configuration, ConfigurationError, OperatorSettings, Overflow, QueueSettings, SignIn,
+    Strategy, limits,
 };
 pub use engine::Engine;
 pub use fact::{

@@ -62,7 +62,7 @@ pub struct EndedCounts {
     pub timed_out: u64,
     /// By a key, or because nobody was there.
     pub exited: u64,
-    /// Went to another queue.
+    /// Went to another queue: joined there, or overflowed.
     pub moved: u64,
     /// Were called back. Always 0 so far: callbacks are not offered yet.
     pub called_back: u64,

@@ -1,6 +1,6 @@
 //! The table of facts: which field of the engine's is which field of the message. Both directions are made from it.
 
-use pronto_engine::{Announcing, Configuration, Fact, OperatorSettings, QueueSettings};
+use pronto_engine::{Announcing, Configuration, Fact, OperatorSettings, Overflow, QueueSettings};
 use pronto_proto::link::duration;
 use pronto_proto::v1::fact::{self, configured};
 
@@ -8,12 +8,13 @@ use super::LedgerError;
 use super::wire::{Wire, lasting};
 
 /// One line a fact: the fields that go by [`Wire`] under the same name; then `times`, whose name on the wire ends in
-/// their unit; `lengths` of time; and `counts`, which may be 0.
+/// their unit; `lengths` of time; `counts`, which may be 0; and `needs`, messages that must be there.
 macro_rules! facts {
     ($($Fact:ident { $($field:ident),* }
         $(times { $($time:ident = $micros:ident),* })?
         $(lengths { $($length:ident),* })?
-        $(counts { $($count:ident),* })?;)*) => {
+        $(counts { $($count:ident),* })?
+        $(needs { $($need:ident),* })?;)*) => {
         /// A fact for the wire.
         pub(super) fn to_wire(fact: &Fact) -> fact::Fact {
             match fact {
@@ -24,11 +25,13 @@ macro_rules! facts {
                     $($($time,)*)?
                     $($($length,)*)?
                     $($($count,)*)?
+                    $($($need,)*)?
                 } => fact::Fact::$Fact(fact::$Fact {
                     $($field: $field.to_wire(),)*
                     $($($micros: $time.to_wire(),)*)?
                     $($($length: Some(duration(*$length)),)*)?
                     $($($count: *$count,)*)?
+                    $($($need: Some($need.to_wire()),)*)?
                 }),)*
             }
         }
@@ -43,6 +46,7 @@ macro_rules! facts {
                     $($($time: Wire::from_wire(wire.$micros, name!($Fact, $time))?,)*)?
                     $($($length: length!(wire.$length, name!($Fact, $length)),)*)?
                     $($($count: wire.$count,)*)?
+                    $($($need: needed(wire.$need, name!($Fact, $need))?,)*)?
                 },)*
             })
         }
@@ -85,6 +89,7 @@ facts! {
     Lost { ticket, reason };
     Forgotten { ticket };
     Skipped { ticket, reason };
+    Overflowed { ticket, queue, to } needs { here, there };
 
     Offered { ticket, operator, queue, gateway }
         times { valid_until = valid_until_micros }
@@ -111,6 +116,10 @@ facts! {
     Announced { ticket, position, wait, rise };
     Heard { announcement, ticket, how };
     Recorded { call, ticket, file, flaw } lengths { duration };
+}
+
+fn needed<T: Wire>(form: Option<T::Form>, field: &'static str) -> Result<T, LedgerError> {
+    T::from_wire(form.ok_or(LedgerError::Missing(field))?, field)
 }
 
 fn configuration_to_wire(configuration: &Configuration) -> fact::Configured {
@@ -161,6 +170,7 @@ fn queue_to_wire(queue: &QueueSettings) -> configured::QueueSettings {
         nobody_after,
         announcing,
         talk,
+        overflow,
     } = queue;
     configured::QueueSettings {
         name: name.to_wire(),
@@ -177,6 +187,10 @@ fn queue_to_wire(queue: &QueueSettings) -> configured::QueueSettings {
         announce_first: Some(duration(announcing.first)),
         announce_change: Some(duration(announcing.change)),
         talk: Some(duration(*talk)),
+        overflow: overflow.as_ref().map(|overflow| configured::Overflow {
+            to: overflow.to.to_wire(),
+            wait: Some(duration(overflow.wait)),
+        }),
     }
 }
 
@@ -198,6 +212,14 @@ fn queue_from_wire(wire: configured::QueueSettings) -> Result<QueueSettings, Led
             change: length!(wire.announce_change, name!(QueueSettings, announce_change)),
         },
         talk: length!(wire.talk, name!(QueueSettings, talk)),
+        overflow: wire.overflow.map(overflow_from_wire).transpose()?,
+    })
+}
+
+fn overflow_from_wire(wire: configured::Overflow) -> Result<Overflow, LedgerError> {
+    Ok(Overflow {
+        to: Wire::from_wire(wire.to, name!(Overflow, to))?,
+        wait: length!(wire.wait, name!(Overflow, wait)),
     })
 }
 

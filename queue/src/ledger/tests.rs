@@ -160,6 +160,7 @@ fn a_ledger_of_version_1_is_read_as_it_was() {
             ..pronto_engine::Announcing::default()
         };
         queue.talk = Duration::from_secs(240);
+        queue.overflow = None;
     }
     assert!(matches!(
         facts[0],

@@ -12,7 +12,7 @@ use pronto_types::link::{
     CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason, RiseReason,
 };
 use pronto_types::{
-    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+    AnnouncementId, CallId, Forecast, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
 };
 
 use super::LedgerError;
@@ -100,6 +100,23 @@ impl Wire for Promise {
         Ok(Promise {
             p50: lasting(form.p50.map(|it| (it.seconds, it.nanos)), "Promise.p50")?,
             p90: lasting(form.p90.map(|it| (it.seconds, it.nanos)), "Promise.p90")?,
+        })
+    }
+}
+
+impl Wire for Forecast {
+    type Form = fact::Forecast;
+
+    fn to_wire(&self) -> fact::Forecast {
+        let [p50, p80, p90] = [self.p50, self.p80, self.p90].map(|wait| Some(duration(wait)));
+        fact::Forecast { p50, p80, p90 }
+    }
+
+    fn from_wire(form: fact::Forecast, _: &'static str) -> Result<Self, LedgerError> {
+        Ok(Forecast {
+            p50: lasting(form.p50.map(|it| (it.seconds, it.nanos)), "Forecast.p50")?,
+            p80: lasting(form.p80.map(|it| (it.seconds, it.nanos)), "Forecast.p80")?,
+            p90: lasting(form.p90.map(|it| (it.seconds, it.nanos)), "Forecast.p90")?,
         })
     }
 }

@@ -41,6 +41,10 @@ impl Meters {
         );
         describe_counter!("pronto_queue_joined_total", "Tickets ever given");
         describe_counter!("pronto_queue_ended_total", "Tickets that are over, by reason");
+        describe_counter!(
+            "pronto_overflows_total",
+            "Callers who went on waiting in another queue because it took too long"
+        );
         describe_gauge!("pronto_operators", "Operators, by state");
         describe_gauge!("pronto_links", "Gateways attached");
         describe_counter!("pronto_offers_total", "Offers, by what became of them");
@@ -69,6 +73,10 @@ impl Meters {
         counter!("pronto_ledger_facts_total").increment(1);
         if let Some(result) = offer_result(fact) {
             counter!("pronto_offers_total", "result" => result).increment(1);
+        }
+        if let Fact::Overflowed { queue, to, .. } = fact {
+            let (queue, to) = (queue.to_string(), to.to_string());
+            counter!("pronto_overflows_total", "queue" => queue, "to" => to).increment(1);
         }
         if let Fact::Heard { ticket, how, .. } = fact
             && let Some(queue) = engine.queue_of(*ticket)

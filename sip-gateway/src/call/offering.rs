@@ -11,7 +11,7 @@ use rand::Rng;
 
 use super::Gateway;
 use super::negotiate::Stream;
-use super::state::{Call, Forked, Phone, Place, RingPhase, Ringing, Silence, Talk};
+use super::state::{Call, Forked, Phone, Place, RingPhase, Ringing, Silence, Talk, Ticket};
 use crate::trace::Peer;
 
 /// A grant as it came down the link.
@@ -71,7 +71,11 @@ impl Gateway {
         if self.sip.bindings(&grant.operator).next().is_none() {
             return refuse(self, RefuseReason::Unreachable);
         }
-        let ticket = ticket.clone();
+        // The queue may have let the caller wait on in another queue than the flow named.
+        let ticket = Ticket {
+            queue: grant.queue.clone(),
+            ..ticket.clone()
+        };
         let media = self.open_media(call.id);
         self.offers.insert(grant.offer, call.id);
         self.engage(&grant.operator);

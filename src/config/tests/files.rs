@@ -43,8 +43,9 @@ fn the_example_that_goes_by_the_wait_is_right() {
         "flows/by-wait.toml",
         include_str!("../../../examples/flows/by-wait.toml"),
     );
-    let text =
-        include_str!("../../../examples/pronto.toml").replace("flows/support.toml", "flows/by-wait.toml");
+    let text = include_str!("../../../examples/pronto.toml")
+        .replace("flows/support.toml", "flows/by-wait.toml")
+        .replace("# overflow =", "overflow =");
     let file = folder.write("pronto.toml", &text);
     let config = Config::load_without_secrets(&file).unwrap_or_else(|report| panic!("{report}"));
     assert!(config.warnings.is_empty(), "{}", config.warnings);
@@ -54,6 +55,7 @@ fn the_example_that_goes_by_the_wait_is_right() {
             .iter()
             .all(|number| number.flow.forecasts().count() == 2)
     );
+    assert_eq!(config.queues[0].overflow.as_ref().unwrap().to.as_str(), "sales");
 }
 
 #[test]

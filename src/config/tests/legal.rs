@@ -64,12 +64,15 @@ announce_first = "7s"
 announce_every = "45s"
 announce_change = "2m"
 talk = "90s"
+overflow = { to = "sales", wait = "8m" }
 record = true
 consent = "goodbye"
+[[queue]]
+name = "sales"
 [[operator]]
 id = "101"
 password = "correct horse"
-queues = ["support"]
+queues = ["support", "sales"]
 digest = ["sha-512-256"]
 sign_in = "registration"
 [[operator]]
@@ -175,6 +178,13 @@ fn every_key_of_numbers_queues_and_operators_arrives() {
     );
     assert_eq!(queue.announce, Announce::Wait);
     assert_eq!(queue.limit, 12);
+    let overflow = queue.overflow.as_ref().unwrap();
+    assert_eq!(
+        (overflow.to.as_str(), overflow.wait),
+        ("sales", Duration::from_secs(480))
+    );
+    let summary = crate::diagnose::summary(&config);
+    assert!(summary.contains(", above 8m to sales) → "), "{summary}");
     assert_eq!((queue.record, queue.consent.as_deref()), (true, Some("goodbye")));
     let [one, two, three] = config.operators.as_slice() else {
         panic!("three operators")
@@ -188,7 +198,7 @@ fn every_key_of_numbers_queues_and_operators_arrives() {
     assert!(matches!(two.credential, Credential::Ha1(_)));
     assert_eq!(secret(&two.credential), "0123456789abcdef0123456789abcdef");
     assert_eq!(secret(&three.credential), "correct horse");
-    assert_eq!(one.queues, std::slice::from_ref(&queue.name));
+    assert_eq!(one.queues[0], queue.name);
     assert_eq!(one.sign_in, SignIn::Registration);
 }
 

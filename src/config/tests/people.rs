@@ -401,3 +401,80 @@ announce = "nothing"
 "#,
     );
 }
+
+#[test]
+fn an_overflow_leads_to_another_queue_and_says_when() {
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+overflow = { to = "sails", wait = "10m" }
+
+[[queue]]
+name = "sales"
+overflow = { to = "sales", wait = "10 min" }
+"#,
+        r#"
+  × there is no queue `sails`
+   ╭─[pronto.toml:3:19]
+ 2 │ name = "support"
+ 3 │ overflow = { to = "sails", wait = "10m" }
+   ·                   ───┬───
+   ·                      ╰── found `sails`
+ 4 │
+   ╰────
+  help: expected `sales`
+
+  × the queue `sales` overflows to itself
+   ╭─[pronto.toml:7:19]
+ 6 │ name = "sales"
+ 7 │ overflow = { to = "sales", wait = "10 min" }
+   ·                   ───┬───
+   ·                      ╰── found `sales`
+   ╰────
+  help: expected `support`
+
+  × `wait` in `overflow` is `10 min`
+   ╭─[pronto.toml:7:35]
+ 6 │ name = "sales"
+ 7 │ overflow = { to = "sales", wait = "10 min" }
+   ·                                   ────┬───
+   ·                                       ╰── found `10 min`
+   ╰────
+  help: expected a duration such as "30s", "5m", "1h30m" or "500ms"
+
+"#,
+    );
+    assert_page(
+        r#"
+[[queue]]
+name = "support"
+overflow = { to = "sales" }
+
+[[queue]]
+name = "sales"
+overflow = "support"
+"#,
+        r#"
+  × `overflow` needs `wait`
+   ╭─[pronto.toml:3:12]
+ 2 │ name = "support"
+ 3 │ overflow = { to = "sales" }
+   ·            ────────┬───────
+   ·                    ╰── found no `wait`
+ 4 │
+   ╰────
+  help: expected a duration: how long is too long
+
+  × `overflow` in [[queue]] is a text
+   ╭─[pronto.toml:7:12]
+ 6 │ name = "sales"
+ 7 │ overflow = "support"
+   ·            ────┬────
+   ·                ╰── found a text
+   ╰────
+  help: expected `{ to = "…", wait = "10m" }`
+
+"#,
+    );
+}

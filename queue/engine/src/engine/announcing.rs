@@ -132,7 +132,7 @@ impl Engine {
             return;
         };
         let first = ticket.told.at.is_none();
-        let early = first && ticket.joined_at + wanted.first > self.now;
+        let early = first && ticket.ranked_at + wanted.first > self.now;
         if early || !matches!(ticket.place, Place::Waiting { .. }) || !self.may_be_told(&ticket.gateway) {
             return;
         }
@@ -279,7 +279,7 @@ impl Engine {
         let (since, every) = match ticket.told.at {
             Some(told) => (told, wanted.every),
             None => {
-                let first = ticket.joined_at + wanted.first;
+                let first = ticket.ranked_at + wanted.first;
                 if first > self.now {
                     return Some(first);
                 }

@@ -176,6 +176,7 @@ impl Engine {
             caller_key,
             gateway,
         } = new;
+        let queue = self.stands_in(regained).unwrap_or(queue);
         let Some(max_wait) = self.room_in(&queue, regained.is_some()) else {
             self.record(Fact::TurnedAway {
                 ticket,
@@ -212,6 +213,14 @@ impl Engine {
         }
         // Who regained a place has been told of it before.
         self.schedule(ticket);
+        self.overflow_at_joining(ticket);
+    }
+
+    /// Where the lost ticket stood, if its gateway does not know: it had gone on waiting in another queue.
+    fn stands_in(&self, regained: Option<TicketId>) -> Option<QueueName> {
+        let old = self.state.tickets.get(&regained?)?;
+        let elsewhere = old.overflowed && self.state.open_queue(&old.queue).is_some();
+        elsewhere.then(|| old.queue.clone())
     }
 
     /// When they joined, first. A regained place has the age of the first joining; where the engine remembers
@@ -231,7 +240,7 @@ impl Engine {
     }
 
     /// The queue's `max_wait`, if it takes one more. Who had a place already does not count against the limit.
-    fn room_in(&self, queue: &QueueName, regained: bool) -> Option<Duration> {
+    pub(super) fn room_in(&self, queue: &QueueName, regained: bool) -> Option<Duration> {
         let open = self.state.open_queue(queue)?;
         let held = self
             .state

@@ -80,8 +80,9 @@ impl Engine {
         };
         let ring = settings.ring;
         let validity = (ring + self.state.configuration.ring_margin).max(MIN_VALIDITY);
-        let waited = self.now.since(rank.joined_at);
         let ticket = rank.ticket;
+        let joined = self.state.tickets.get(&ticket).map(|it| it.joined_at);
+        let waited = joined.map_or(Duration::ZERO, |joined| self.now.since(joined));
         let seq = self.record(Fact::Offered {
             ticket,
             operator: operator.clone(),

@@ -9,6 +9,7 @@ mod links;
 mod matching;
 mod operators;
 mod outlook;
+mod overflow;
 #[cfg(test)]
 mod tests;
 mod untold;
@@ -26,6 +27,7 @@ use crate::state::{Phase, State, Timer};
 use crate::{Configuration, ConfigurationError};
 use announcing::Agenda;
 use outlook::Outlook;
+use overflow::Overflows;
 use untold::Untold;
 
 /// Who gets the next call. See the crate's page for the contract.
@@ -40,6 +42,7 @@ pub struct Engine {
     mute: BTreeSet<TicketId>,
     untold: Untold,
     outlook: Outlook,
+    overflows: Overflows,
     facts: VecDeque<Recorded>,
     effects: VecDeque<Output>,
 }
@@ -65,6 +68,7 @@ impl Engine {
             self.state.apply(&recorded);
         }
         self.now = self.state.last_at;
+        self.overflows = Overflows::of(&self.state.configuration);
         self.schedule_all();
         self
     }
@@ -136,10 +140,8 @@ impl Engine {
     /// When to call [`Engine::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Time> {
         let deadline = self.state.index.timers.first().map(|(at, _)| *at);
-        [deadline, self.agenda.first(), self.outlook_due()]
-            .into_iter()
-            .flatten()
-            .min()
+        let own = [self.agenda.first(), self.outlook_due(), self.overflow_due()];
+        [deadline].into_iter().chain(own).flatten().min()
     }
 
     /// The newest fact folded or recorded; 0 before the first.
@@ -200,7 +202,7 @@ impl Engine {
         }
     }
 
-    /// What follows from any change: deadlines that have passed, then new offers, then announcements, then the outlook.
+    /// What follows from any change: deadlines that have passed, then who waits elsewhere, then new offers, then announcements, then the outlook.
     fn conclude(&mut self) {
         while let Some((at, timer)) = self.state.index.timers.first().cloned()
             && at <= self.now
@@ -213,6 +215,7 @@ impl Engine {
         if self.state.settling.is_some() && self.state.all_in_step() {
             self.record(Fact::Settled);
         }
+        self.overflow_all();
         self.match_all();
         self.announce_all();
         self.tell_outlook();
@@ -242,6 +245,7 @@ impl Engine {
             self.refuse_configuration(error);
             return;
         }
+        self.overflows = Overflows::of(&configuration);
         self.record(Fact::Configured(configuration));
         self.schedule_all();
         self.sign_out_removed();

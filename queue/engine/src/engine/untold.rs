@@ -1,7 +1,7 @@
 //! Who waits and has never been told anything, found from what changed: thousands of callers to whom nothing can be said
 //! must cost nothing at an event that is not about them.
 //!
-//! A caller can have become one to tell in four ways, and no other: the ticket began or came back to wait (a fact), its
+//! A caller can have become one to tell in four ways, and no other: the ticket began or came back to wait, or waits in another queue (a fact), its
 //! gateway came in step, what is wanted changed, or its first time has come, which the agenda knows.
 
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ impl Engine {
     /// A fact is about to be applied; who a grant was for is forgotten with its end.
     pub(super) fn note_waiting(&mut self, fact: &Fact) {
         let ticket = match fact {
-            Fact::Joined { ticket, .. } => Some(*ticket),
+            Fact::Joined { ticket, .. } | Fact::Overflowed { ticket, .. } => Some(*ticket),
             Fact::Refused { offer, .. } | Fact::Expired { offer } => {
                 self.state.grants.get(offer).map(|grant| grant.parties.ticket)
             }
@@ -87,6 +87,6 @@ impl Engine {
             return None;
         }
         let wanted = self.announcing(&ticket.queue)?;
-        (ticket.joined_at + wanted.first <= self.now).then(|| (&ticket.gateway, ticket.rank(id)))
+        (ticket.ranked_at + wanted.first <= self.now).then(|| (&ticket.gateway, ticket.rank(id)))
     }
 }

@@ -35,7 +35,9 @@ impl Engine {
         view.offered = standing.offered;
         view.connected = standing.connected;
         let heads = standing.pools.values().filter_map(|pool| pool.waiting.first());
-        view.longest_since = heads.map(|rank| rank.joined_at).min();
+        view.longest_since = heads
+            .filter_map(|rank| Some(self.state.tickets.get(&rank.ticket)?.joined_at))
+            .min();
         view.operators_ready = standing.ready;
         view.operators_signed_in = standing.signed_in;
         Some(view)

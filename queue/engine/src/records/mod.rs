@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use pronto_types::link::CallOutcome;
-use pronto_types::{CallId, GatewayName, OfferId, TicketId, Time};
+use pronto_types::{CallId, GatewayName, OfferId, QueueName, TicketId, Time};
 
 use crate::fact::{Cause, Fact, Recorded};
 use crate::limits;
@@ -104,6 +104,7 @@ impl CallRecords {
             | Fact::Heard { ticket, .. }
             | Fact::Answered { ticket, .. }
             | Fact::Reconnected { ticket } => self.told(*ticket, seq, at, fact),
+            Fact::Overflowed { ticket, to, .. } => self.overflow(*ticket, at, to),
             Fact::CallEnded { .. }
             | Fact::GatewaySuperseded { .. }
             | Fact::Recorded { .. }
@@ -263,6 +264,21 @@ impl CallRecords {
         self.tickets.insert(ticket, call);
     }
 
+    fn overflow(&mut self, ticket: TicketId, at: Time, to: &QueueName) {
+        let open = self.tickets.get(&ticket).and_then(|call| self.open.get_mut(call));
+        let Some(Open { record, .. }) = open else { return };
+        let mut tickets = record.tickets.iter_mut().rev();
+        let Some(place) = tickets.find(|place| place.ticket == ticket) else {
+            return;
+        };
+        let next = place.overflow(at, to);
+        if record.tickets.len() < limits::TICKETS_OF_CALL {
+            record.tickets.push(next);
+        } else {
+            record.left_out += 1;
+        }
+    }
+
     fn offer(&mut self, offer: OfferId, ticket: TicketId, at: Time, fact: &Fact) {
         let open = self.tickets.get(&ticket).and_then(|call| self.open.get_mut(call));
         let Some(open) = open else { return };
@@ -285,7 +301,7 @@ impl CallRecords {
                 recording,
             });
         };
-        let mut tickets = open.record.tickets.iter_mut();
+        let mut tickets = open.record.tickets.iter_mut().rev();
         if let Some(record) = tickets.find(|record| record.ticket == ticket) {
             record.recording = Some(recording);
         }

@@ -66,6 +66,8 @@ pub struct TicketRecord {
     pub refused: u32,
     /// The lost ticket it continues.
     pub regained: Option<TicketId>,
+    /// The queue in which it took too long: the same ticket, in the record before. `waited` counts from the first joining.
+    pub overflowed: Option<QueueName>,
     /// What the caller was told while waiting.
     pub announcements: Vec<AnnouncementRecord>,
     /// The talk, to be listened to.
@@ -128,7 +130,7 @@ pub enum TicketOutcome {
     TimedOut,
     /// By a key, or because nobody was there.
     Exited,
-    /// Joined again elsewhere.
+    /// Joined again elsewhere, or went on waiting there.
     Moved,
     /// The queue was removed.
     Removed,
@@ -171,7 +173,7 @@ impl TicketOutcome {
                 };
                 (*ticket, outcome)
             }
-            Fact::Moved { ticket } => (*ticket, TicketOutcome::Moved),
+            Fact::Moved { ticket } | Fact::Overflowed { ticket, .. } => (*ticket, TicketOutcome::Moved),
             Fact::Lost { ticket, .. } => (*ticket, TicketOutcome::Lost),
             _ => return None,
         })

@@ -1,7 +1,7 @@
 //! What the facts say of one ticket.
 
 use pronto_types::link::RefuseReason;
-use pronto_types::{AnnouncementId, Language, Time};
+use pronto_types::{AnnouncementId, Language, QueueName, Time};
 
 use super::record::{AnnouncementRecord, TicketOutcome, TicketRecord};
 use crate::fact::Fact;
@@ -24,6 +24,7 @@ impl TicketRecord {
             rang: 0,
             refused: 0,
             regained,
+            overflowed: None,
             announcements: Vec::new(),
             recording: None,
         };
@@ -45,6 +46,23 @@ impl TicketRecord {
                 Some((record, None))
             }
             _ => None,
+        }
+    }
+
+    /// The record of the place in another queue in which it goes on waiting.
+    pub(super) fn overflow(&mut self, at: Time, to: &QueueName) -> Self {
+        self.over(at, TicketOutcome::Moved);
+        TicketRecord {
+            queue: to.clone(),
+            waited: None,
+            outcome: None,
+            ended: None,
+            offered: 0,
+            rang: 0,
+            refused: 0,
+            overflowed: Some(self.queue.clone()),
+            announcements: Vec::new(),
+            ..self.clone()
         }
     }
 

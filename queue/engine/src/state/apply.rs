@@ -31,6 +31,7 @@ impl State {
         if let Some(event) = event {
             self.learn(recorded.at, event);
         }
+        self.learn_overflow(recorded);
         self.keep_books(recorded);
         if let (Fact::CallEnded { call, .. }, Some(cause)) = (&recorded.fact, &recorded.cause) {
             self.forget_call(&cause.gateway, *call);
@@ -79,6 +80,7 @@ impl State {
             Fact::Left { .. }
             | Fact::Exited { .. }
             | Fact::Moved { .. }
+            | Fact::Overflowed { .. }
             | Fact::Lost { .. }
             | Fact::Forgotten { .. }
             | Fact::Skipped { .. } => self.apply_ticket(seq, at, fact),
@@ -110,7 +112,7 @@ impl State {
         self.set_settling(settle_until);
         if self.fault.is(Fault::RestartForgetsSeniority) {
             for ticket in self.tickets.values_mut() {
-                ticket.joined_at = Time::ZERO;
+                ticket.ranked_at = Time::ZERO;
                 ticket.order = u64::MAX - ticket.order;
             }
             self.index = Index::of(self);
@@ -271,14 +273,18 @@ impl State {
             } => {
                 // Who regains a place stands where the lost ticket stood, and remembers what they were told.
                 let old = regained.and_then(|old| self.tickets.get(&old));
-                let first = old.map(|old| old.order);
+                let stood = old.filter(|old| old.queue == *queue);
                 let new = Ticket {
                     call: *call,
                     queue: queue.clone(),
                     gateway: gateway.clone(),
                     language: *language,
                     joined_at: *joined_at,
-                    order: first.unwrap_or(seq),
+                    ranked_at: stood
+                        .filter(|old| old.overflowed)
+                        .map_or(*joined_at, |old| old.ranked_at),
+                    order: stood.map_or(seq, |old| old.order),
+                    overflowed: old.is_some_and(|old| old.overflowed),
                     deadline: *deadline,
                     caller_key: *caller_key,
                     place: Place::Waiting {
@@ -302,7 +308,9 @@ impl State {
                     gateway: gateway.clone(),
                     language: Language::default(),
                     joined_at: Time::ZERO,
+                    ranked_at: Time::ZERO,
                     order: seq,
+                    overflowed: false,
                     deadline: Time::MAX,
                     caller_key: None,
                     place: Place::TurnedAway { closed: seq },
@@ -338,6 +346,7 @@ impl State {
                 self.count_end(*ticket, |ended| &mut ended.moved);
                 self.remove_ticket(*ticket);
             }
+            Fact::Overflowed { ticket, to, .. } => self.apply_overflowed(seq, at, *ticket, to),
             Fact::Lost { ticket, reason } => self.apply_lost(seq, at, *ticket, *reason),
             Fact::Forgotten { ticket } => self.remove_ticket(*ticket),
             Fact::Skipped { ticket, .. } => self.change_ticket(*ticket, |it| {
@@ -351,6 +360,36 @@ impl State {
             _ => {}
         }
         self.limit_closed();
+    }
+
+    /// What they were told stays told; why a wait rises is found in what changes in the new queue.
+    fn apply_overflowed(&mut self, seq: u64, at: Time, id: TicketId, to: &QueueName) {
+        let known = self.tickets.get(&id);
+        let Some(mut ticket) = known
+            .filter(|it| matches!(it.place, Place::Waiting { .. }))
+            .cloned()
+        else {
+            return;
+        };
+        self.count_end(id, |ended| &mut ended.moved);
+        self.remove_ticket(id);
+        ticket.queue = to.clone();
+        (ticket.ranked_at, ticket.order, ticket.overflowed) = (at, seq, true);
+        ticket.place = Place::Waiting {
+            since: seq,
+            skipped: false,
+            overtaken: false,
+        };
+        if let Some(queue) = self.queues.get_mut(to) {
+            queue.joined += 1;
+        }
+        self.index.ticket_in(id, &ticket);
+        self.tickets.insert(id, ticket);
+        self.retime_nobody(to);
+        let standing = self.as_it_stands(id);
+        if let Some(ticket) = self.tickets.get_mut(&id) {
+            ticket.told.standing = standing;
+        }
     }
 
     fn apply_lost(&mut self, seq: u64, at: Time, id: TicketId, reason: LostReason) {

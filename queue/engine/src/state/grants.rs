@@ -205,7 +205,7 @@ impl State {
                     overtaken: false,
                 };
                 if to_the_back {
-                    (it.joined_at, it.order) = (at, seq);
+                    (it.ranked_at, it.order) = (at, seq);
                 }
             });
         }

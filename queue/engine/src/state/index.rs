@@ -10,10 +10,10 @@ use pronto_types::{CallId, GatewayName, OfferId, OperatorId, QueueName, TicketId
 use super::ranking::Ranking;
 use super::{Gateway, Grant, Link, Operator, OperatorState, Phase, Place, Queue, State, Ticket};
 
-/// Seniority: who joined first is first; at the same moment, whose joining was recorded first.
+/// Seniority in a queue: who joined it first is first; at the same moment, whose joining was recorded first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank {
-    pub(crate) joined_at: Time,
+    pub(crate) ranked_at: Time,
     pub(crate) order: u64,
     pub(crate) ticket: TicketId,
 }

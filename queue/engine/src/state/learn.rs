@@ -7,7 +7,7 @@ use pronto_types::link::LeaveReason;
 
 use super::{OperatorState, Place, State};
 use crate::Configuration;
-use crate::fact::Fact;
+use crate::fact::{Fact, Recorded};
 
 impl State {
     /// The event in a fact that has not been applied yet: who a grant is between is forgotten with its end.
@@ -56,6 +56,21 @@ impl State {
             },
             _ => return None,
         })
+    }
+
+    /// Who goes on waiting elsewhere ends here, which says nothing of their patience, and joins there.
+    pub(super) fn learn_overflow(&mut self, recorded: &Recorded) {
+        let (at, Fact::Overflowed { ticket, to, .. }) = (recorded.at, &recorded.fact) else {
+            return;
+        };
+        self.learn(at, Event::Ended { ticket: *ticket });
+        let joined = Event::Joined {
+            ticket: *ticket,
+            queue: to.clone(),
+            priority: 0,
+            joined_at: at,
+        };
+        self.learn(at, joined);
     }
 
     fn event_of_grant(&self, fact: &Fact) -> Option<Event> {

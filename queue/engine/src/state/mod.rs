@@ -97,9 +97,14 @@ pub(crate) struct Ticket {
     pub(crate) queue: QueueName,
     pub(crate) gateway: GatewayName,
     pub(crate) language: Language,
+    /// When they joined (first).
     pub(crate) joined_at: Time,
-    /// Among those who joined at the same moment: the sequence of the (first) joining.
+    /// Seniority in the queue: that moment, or when they overflowed into it.
+    pub(crate) ranked_at: Time,
+    /// Among those of the same seniority: the sequence of the fact.
     pub(crate) order: u64,
+    /// Came from another queue, where it took too long.
+    pub(crate) overflowed: bool,
     pub(crate) deadline: Time,
     pub(crate) caller_key: Option<CallerKey>,
     pub(crate) place: Place,
@@ -341,7 +346,7 @@ impl Ticket {
     /// Its seniority.
     pub(crate) fn rank(&self, id: TicketId) -> Rank {
         Rank {
-            joined_at: self.joined_at,
+            ranked_at: self.ranked_at,
             order: self.order,
             ticket: id,
         }

@@ -84,7 +84,7 @@ mod tests {
 
     fn rank(n: u64) -> Rank {
         Rank {
-            joined_at: Time::from_micros((n / 7) as i64),
+            ranked_at: Time::from_micros((n / 7) as i64),
             order: n % 7,
             ticket: TicketId(n),
         }

@@ -21,7 +21,7 @@ use pronto_types::link::{Directive, Event};
 use pronto_types::{AnnouncementId, OperatorId, QueueName, TicketId, Time};
 
 use crate::fact::Recorded;
-use crate::{Configuration, Engine, Gate, OperatorSettings, Output, QueueSettings, SignIn, State};
+use crate::{Configuration, Engine, Gate, OperatorSettings, Output, Overflow, QueueSettings, SignIn, State};
 use dice::Dice;
 use gateway::{Later, SimGateway};
 use oracle::Oracle;
@@ -126,6 +126,7 @@ struct Totals {
     reconnected: u64,
     skips: u64,
     expiries: u64,
+    overflows: u64,
     heard_whole: u64,
     heard_cut: u64,
 }
@@ -134,6 +135,10 @@ fn configuration() -> Configuration {
     let queue = |name: &str| QueueSettings {
         ring: gateway::RING,
         max_wait: Duration::from_secs(240),
+        overflow: Some(Overflow {
+            to: QueueName::new(if name == "sales" { "support" } else { "sales" }).unwrap(),
+            wait: Duration::from_secs(60),
+        }),
         ..QueueSettings::new(QueueName::new(name).unwrap())
     };
     let queues = vec![queue("sales"), queue("support")];
@@ -262,6 +267,7 @@ impl World {
             reconnected: self.oracle.reconnected,
             skips: self.oracle.skips,
             expiries: self.oracle.expiries,
+            overflows: self.oracle.overflows,
             heard_whole: self.oracle.spoken.whole,
             heard_cut: self.oracle.spoken.cut,
         })

@@ -23,6 +23,8 @@ struct Waiter {
     joined: Time,
     waiting: bool,
     skipped: bool,
+    /// Came from another queue, and joined this one then.
+    overflowed: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -48,6 +50,7 @@ pub(super) struct Oracle {
     pub(super) reconnected: u64,
     pub(super) skips: u64,
     pub(super) expiries: u64,
+    pub(super) overflows: u64,
     pub(super) spoken: Spoken,
 }
 
@@ -100,10 +103,16 @@ impl Oracle {
                     ));
                 }
                 let (queue, gateway) = (queue.clone(), gateway.clone());
+                let stood = regained
+                    .and_then(|old| self.lost.get(&old))
+                    .filter(|it| it.overflowed);
                 let waiter = Waiter {
+                    joined: stood
+                        .filter(|it| it.queue == queue)
+                        .map_or(joined, |it| it.joined),
+                    overflowed: stood.is_some(),
                     queue,
                     gateway,
-                    joined,
                     waiting: true,
                     skipped: false,
                 };
@@ -151,6 +160,7 @@ impl Oracle {
                 self.spoken.ended(*ticket);
                 self.tickets.remove(ticket);
             }
+            Fact::Overflowed { .. } => self.overflow(recorded)?,
             Fact::Exited { ticket, .. } => self.close(*ticket),
             Fact::Announced {
                 ticket,
@@ -177,6 +187,38 @@ impl Oracle {
             }
             _ => return self.observe_grant(recorded),
         }
+        Ok(())
+    }
+
+    /// Whether a caller may go on waiting elsewhere, by what the fact says and the configuration wants: once, and only where
+    /// it is sooner.
+    fn overflow(&mut self, recorded: &Recorded) -> Result<(), String> {
+        let Fact::Overflowed {
+            ticket,
+            queue,
+            to,
+            here,
+            there,
+        } = &recorded.fact
+        else {
+            return Ok(());
+        };
+        self.overflows += 1;
+        let settings = self.configuration.queues.iter().find(|it| it.name == *queue);
+        let wanted = settings.and_then(|it| it.overflow.as_ref());
+        let right = wanted.is_some_and(|it| it.to == *to && here.p80 > it.wait);
+        if !right || there.p80 >= here.p80 || self.settling.is_some() {
+            return Err(format!("{recorded:?} is not what {wanted:?} wants"));
+        }
+        let Some(waiter) = self.tickets.get_mut(ticket) else {
+            return Err(format!("{ticket:?} overflowed, who is not there"));
+        };
+        let waits = waiter.waiting && waiter.queue == *queue && !waiter.overflowed;
+        if !waits || self.away.get(&waiter.gateway) != Some(&Time::MAX) {
+            return Err(format!("{ticket:?} overflowed, and is {waiter:?}"));
+        }
+        waiter.queue = to.clone();
+        (waiter.joined, waiter.overflowed, waiter.skipped) = (recorded.at, true, false);
         Ok(())
     }
 

@@ -24,6 +24,7 @@ fn ten_seeds_of_troubles_break_no_invariant() {
         all.reconnected += totals.reconnected;
         all.skips += totals.skips;
         all.expiries += totals.expiries;
+        all.overflows += totals.overflows;
         all.heard_whole += totals.heard_whole;
         all.heard_cut += totals.heard_cut;
     }
@@ -35,6 +36,7 @@ fn ten_seeds_of_troubles_break_no_invariant() {
         ("reconnected", all.reconnected),
         ("skips", all.skips),
         ("expiries", all.expiries),
+        ("overflows", all.overflows),
         ("heard to the end", all.heard_whole),
         ("cut", all.heard_cut),
     ] {

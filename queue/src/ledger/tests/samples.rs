@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use pronto_engine::{
-    Announcing, CallerKey, Cause, Configuration, Fact, LostReason, NoteReason, OperatorSettings, PauseReason,
-    QueueSettings, Recorded, SignIn, SignOutReason, SkipReason, Strategy, UnreachableReason, Wanted,
-    WithdrawReason,
+    Announcing, CallerKey, Cause, Configuration, Fact, LostReason, NoteReason, OperatorSettings, Overflow,
+    PauseReason, QueueSettings, Recorded, SignIn, SignOutReason, SkipReason, Strategy, UnreachableReason,
+    Wanted, WithdrawReason,
 };
 use pronto_types::link::{
     CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason, RiseReason,
 };
 use pronto_types::{
-    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+    AnnouncementId, CallId, Forecast, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
 };
 
 use crate::ledger::wire::Wire;
@@ -64,6 +64,10 @@ pub(super) fn configuration() -> Configuration {
                     change: millis(12),
                 },
                 talk: millis(13),
+                overflow: Some(Overflow {
+                    to: queue(),
+                    wait: millis(14),
+                }),
             },
         ],
         operators: vec![
@@ -137,6 +141,11 @@ pub(super) fn house() -> Vec<Fact> {
     facts
 }
 
+fn forecast(seconds: u64) -> Forecast {
+    let [p50, p80, p90] = [0, 1, 2].map(|more| Duration::from_secs(seconds + more));
+    Forecast { p50, p80, p90 }
+}
+
 /// The tickets.
 pub(super) fn places() -> Vec<Fact> {
     let (ticket, call) = (TICKET, CALL);
@@ -149,6 +158,13 @@ pub(super) fn places() -> Vec<Fact> {
         },
         Fact::Moved { ticket },
         Fact::Forgotten { ticket },
+        Fact::Overflowed {
+            ticket,
+            queue: queue(),
+            to: QueueName::new("sales").unwrap(),
+            here: forecast(3),
+            there: forecast(0),
+        },
     ];
     for (language, caller_key, regained) in [
         (Language::Italian, None, None),

@@ -212,3 +212,34 @@ fn without_consent_there_is_no_delay_and_without_record_no_recording() {
         );
     }
 }
+
+#[test]
+fn whom_the_queue_let_wait_on_in_another_is_recorded_by_the_rules_of_that_one() {
+    for (recorded, consent, begun) in [
+        ("sales", None, 1),
+        ("sales", Some("recorded"), 0),
+        ("support", None, 0),
+    ] {
+        let mut settings = settings();
+        let consent = consent.map(Arc::from);
+        settings
+            .recorded
+            .insert(QueueName::new(recorded).unwrap(), consent);
+        let mut house = House::open_with(settings);
+        let (_, ticket) = house.wait_in_queue();
+        house.say(Input::Directive(Directive::Offer {
+            offer: OfferId(7),
+            ticket,
+            operator: operator(),
+            ring: secs(15),
+            queue: QueueName::new("sales").unwrap(),
+            waited: secs(3),
+        }));
+        let (ringing, now) = (house.ringing(), house.now);
+        house.phones[OPERATOR]
+            .1
+            .answer(now, ringing, sdp::offer(&local()));
+        house.settle();
+        assert_eq!(house.recordings_begun().len(), begun, "{recorded}");
+    }
+}

@@ -8,6 +8,7 @@ mod hostile;
 mod links;
 mod operators;
 mod outlook;
+mod overflow;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,17 +1,18 @@
 //! How long talks of a queue take, from the first minute on: what is configured, drawn towards what is seen, and how far
 //! that is to be doubted.
 //!
-//! The talks of a new centre that have ended are its short ones. So those that go on count too: of exponential talks,
-//! censored, the rate has a gamma law (Gelman et al., *Bayesian Data Analysis*, §2.6): with a prior worth `a` talks of the
-//! configured mean m, after d ended talks and T seconds of talking in all, ended or not, the mean is believed to be
-//! (a·m + T)/(a + d), with a squared relative deviation of 1/(a + d), or as many times that as talks are more spread than
-//! exponential ones.
+//! The talks of a new centre that have ended are its short ones. So those that go on count too. Of exponential talks, of
+//! which d ended in T seconds of talking in all, ended or not, the likelihood of a mean m is m⁻ᵈ·e^(−T/m) (a censored sample;
+//! Lawless, *Statistical Models and Methods for Lifetime Data*, §4.1); talks more spread than exponential ones tell as much
+//! less. The configured mean c is believed as far as ln m is normal about ln c with variance 1/`PRIOR`: wrong by a factor of two
+//! is nothing strange, and one of twenty is forgotten after a few talks. Believed is the most likely m, and doubted as far as
+//! the curvature there says (Laplace's approximation).
 
 use crate::floor::Floor;
 use crate::law::{KEPT, Law};
 use crate::learned::Learned;
 
-/// The configured mean weighs as much as this many talks: one wrong by a factor of two lies well within the doubt.
+/// One over the variance of the logarithm of the configured mean: it weighs as much as this many talks.
 pub(crate) const PRIOR: f64 = 3.0;
 
 /// Up to so many ended talks those that go on count in full; from there on ever less, since of the talks that ended before
@@ -38,10 +39,27 @@ impl Belief {
             0.0
         };
         let talk = &learned.talk;
-        let known = PRIOR + talk.count();
+        let spread = talk.squared_deviation().max(1.0);
+        let (ended, seconds) = (talk.count() / spread, (talk.total() + going_on) / spread);
+        Belief::likeliest(learned.configured, ended, seconds)
+    }
+
+    /// After so many ended talks and so many seconds of talking: where PRIOR·ln(m/c) + d = T/m. The left side rises with m and the
+    /// right side falls, so that Newton's steps on ln m, none greater than one, end there.
+    fn likeliest(configured: f64, ended: f64, seconds: f64) -> Belief {
+        let mut log = ((seconds + PRIOR * configured) / (ended + PRIOR)).ln();
+        for _ in 0..30 {
+            let told = seconds * (-log).exp();
+            let step = (PRIOR * (log - configured.ln()) + ended - told) / (PRIOR + told);
+            log -= step.clamp(-1.0, 1.0);
+            if step.abs() < 1e-9 {
+                break;
+            }
+        }
+        let mean = log.exp();
         Belief {
-            mean: talk.mean() + going_on / known,
-            doubt: talk.squared_deviation().max(1.0) / known,
+            mean,
+            doubt: 1.0 / (PRIOR + seconds / mean),
         }
     }
 

@@ -67,6 +67,11 @@ impl Law {
         (self.sum + self.weight * self.believed) / (self.count() + self.weight)
     }
 
+    /// Of the durations that are kept, in seconds.
+    pub(crate) fn total(&self) -> f64 {
+        self.sum.max(0.0)
+    }
+
     /// How many durations are kept.
     pub(crate) fn count(&self) -> f64 {
         self.sorted.len() as f64

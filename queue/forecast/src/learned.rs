@@ -23,6 +23,8 @@ pub(crate) struct Learned {
     pub(crate) ring: Law,
     /// From the answer to the end of the talk.
     pub(crate) talk: Law,
+    /// The configured mean of a talk, in seconds.
+    pub(crate) configured: f64,
     /// From the end of the talk until the operator can take the next call.
     pub(crate) wrap_up: Law,
     pub(crate) hazard: Hazard,
@@ -54,6 +56,7 @@ impl Learned {
         Learned {
             ring: law(hints.ring, 10.0),
             talk: law(hints.talk, PRIOR),
+            configured: hints.talk.as_secs_f64().clamp(0.1, 86_400.0),
             wrap_up: law(hints.wrap_up, 10.0),
             hazard: Hazard::default(),
             throughput: Throughput::default(),

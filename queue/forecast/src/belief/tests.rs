@@ -197,13 +197,34 @@ fn talks_that_go_on_for_long_are_believed_before_one_has_ended() {
         Belief::of(&centre.forecaster.floor, &centre.forecaster.learned[0], 0, now)
     };
     let before = belief(&centre, 0.0);
-    let doubt = 1.0 / PRIOR;
-    assert_eq!(before, Belief { mean: 60.0, doubt });
+    assert!((before.mean - 60.0).abs() < 1e-6 && (before.doubt - 1.0 / PRIOR).abs() < 1e-9);
     centre.until(1.0);
-    // One talk began at 0 and goes on: three of 60 s believed, and 600 s more without another end.
+    // One talk began at 0 and goes on: 600 s without an end, where 60 s were believed.
     let after = belief(&centre, 600.0);
-    let mean = (PRIOR * 60.0 + 600.0) / PRIOR;
-    assert_eq!(after, Belief { mean, doubt });
+    let balance = PRIOR * (after.mean / 60.0).ln() - 600.0 / after.mean;
+    assert!(after.mean > 150.0 && balance.abs() < 1e-6, "{after:?}");
+    assert!(after.doubt < before.doubt);
+}
+
+#[test]
+fn a_configuration_that_is_far_off_is_forgotten_after_a_few_talks() {
+    // Twenty talks of 5 s where four minutes were configured, and the other way round.
+    let short = Belief::likeliest(240.0, 20.0, 100.0);
+    assert!((5.0..12.0).contains(&short.mean), "{short:?}");
+    let long = Belief::likeliest(5.0, 20.0, 4800.0);
+    assert!((140.0..240.0).contains(&long.mean), "{long:?}");
+    let none = Belief::likeliest(240.0, 0.0, 0.0);
+    assert!((none.mean - 240.0).abs() < 1e-6, "{none:?}");
+    for (ended, seconds) in [(1500.0, 1e-3), (0.0, 1e9), (1500.0, 1.3e8)] {
+        for configured in [0.1, 86_400.0] {
+            let wild = Belief::likeliest(configured, ended, seconds);
+            let balance = PRIOR * (wild.mean / configured).ln() + ended - seconds / wild.mean;
+            assert!(
+                balance.abs() < 1e-3 * (1.0 + ended),
+                "{configured} {ended} {seconds}: {wild:?}"
+            );
+        }
+    }
 }
 
 #[test]

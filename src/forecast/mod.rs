@@ -15,7 +15,8 @@
 //! | `end` | | the last line |
 //!
 //! The answer `{"call_id","mean_s","p50_s","p80_s","p90_s"}` is the wait until answered, in seconds; `null` where
-//! nothing is known. `pronto forecast --ledger DIR` ([`replay`]) answers the same lines of a ledger, with what came. A line that cannot be used is reported, with its number, and passed over.
+//! nothing is known. `pronto forecast --ledger DIR` ([`replay`]) answers the same lines of a ledger, with what came. A line
+//! that cannot be used is reported, with its number, and passed over.
 
 mod export;
 pub(crate) mod history;

@@ -246,8 +246,8 @@ impl Media {
         }
     }
 
-    /// Hands a command to the thread that has its leg, which looks at it when it is roused or has packets to send. Does not block. Commands of one leg, and of legs of one group, are
-    /// carried out in this order.
+    /// Hands a command to the thread that has its leg, which looks at it when it is roused or has packets to send. Does not
+    /// block. Commands of one leg, and of legs of one group, are carried out in this order.
     ///
     /// # Errors
     /// See [`CommandError`]; a command for a leg that is not open is counted and is no error.

@@ -29,7 +29,7 @@ const READ_EVERY: usize = 5;
 const CATCH_UP: i64 = 3 * SLOTS as i64;
 /// A slot that begins this late is counted.
 const LATE: Duration = Duration::from_millis(5);
-/// Commands carried out before a slot that is due: they take half a millisecond.
+/// Commands carried out before a slot that is due: about half a millisecond's, or two where each binds a new pair.
 const IN_ANY_CASE: usize = 64;
 /// Packets read from one socket in one go: what a flood on one port may take from the others.
 const ROUNDS: usize = 64;

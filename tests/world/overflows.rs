@@ -48,6 +48,13 @@ pub(crate) fn judge(log: &[Recorded]) -> (u64, Option<String>) {
                     wrong.get_or_insert(format!("fact {seq}: {fact:?}, who stood in {stood:?}"));
                 }
             }
+            // Once they have overflowed, and to where they came from; `went` keeps them from going again.
+            Fact::SentBack { ticket, queue, to } => {
+                let stood = queues.insert(*ticket, to.clone());
+                if !went.contains(ticket) || stood.as_ref() != Some(queue) {
+                    wrong.get_or_insert(format!("fact {seq}: {fact:?}, who stood in {stood:?}"));
+                }
+            }
             _ => {}
         }
     }

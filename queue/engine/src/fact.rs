@@ -182,6 +182,16 @@ pub enum Fact {
         /// How long it will wait there.
         there: Forecast,
     },
+    /// Nobody is signed in any more in the queue to which a waiting contact had overflowed, or the queue is gone: it is back
+    /// in the queue it came from, with the seniority it had there. It does not overflow again.
+    SentBack {
+        /// The place.
+        ticket: TicketId,
+        /// The queue that nobody serves.
+        queue: QueueName,
+        /// The queue it is in from here on.
+        to: QueueName,
+    },
     /// The ticket ended with its gateway.
     Lost {
         /// The place.

@@ -90,6 +90,7 @@ facts! {
     Forgotten { ticket };
     Skipped { ticket, reason };
     Overflowed { ticket, queue, to } needs { here, there };
+    SentBack { ticket, queue, to };
 
     Offered { ticket, operator, queue, gateway }
         times { valid_until = valid_until_micros }

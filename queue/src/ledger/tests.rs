@@ -9,11 +9,11 @@ use pronto_engine::{
 use pronto_types::link::{
     CallOutcome, ExitReason, Hearing, LeaveReason, Promise, RecordingFlaw, RefuseReason, RiseReason,
 };
-use pronto_types::{AnnouncementId, Language, TicketId, Time};
+use pronto_types::{AnnouncementId, Forecast, Language, QueueName, TicketId, Time};
 use proptest::prelude::*;
 
 use self::samples::{
-    CALL, configuration, every, gateway, grants, ledger, operator, people, places, queue, time,
+    CALL, TICKET, configuration, every, gateway, grants, ledger, operator, people, places, queue, time,
 };
 use super::*;
 
@@ -70,6 +70,32 @@ fn every_number_of_the_contract_is_a_reason_and_nothing_else_is() {
     numbered::<SignIn>(1);
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn there_and_back() -> [Fact; 2] {
+    let sales = QueueName::new("sales").unwrap();
+    let [here, there] = [900, 60].map(|p80| Forecast {
+        p50: Duration::from_secs(p80 / 2),
+        p80: Duration::from_secs(p80),
+        p90: Duration::from_secs(p80 * 2),
+    });
+    let overflowed = Fact::Overflowed {
+        ticket: TICKET,
+        queue: queue(),
+        to: sales.clone(),
+        here,
+        there,
+    };
+    let sent_back = Fact::SentBack {
+        ticket: TICKET,
+        queue: sales,
+        to: queue(),
+    };
+    [overflowed, sent_back]
+}
+
 /// What lies in the ledgers of others does not change: if this fails, either the change of the contract is a mistake,
 /// or `VERSION` is to be raised and the older form still to be read.
 #[test]
@@ -119,6 +145,7 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
         ticket: TicketId(0x0123_4567_89ab_cdef),
         how: Hearing::Cut,
     };
+    let [overflowed, sent_back] = there_and_back();
     let golden = include_str!("golden.hex").lines();
     let facts = [
         (Some(cause), joined),
@@ -127,17 +154,14 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
         (None, recorded),
         (None, announced),
         (None, heard),
+        (None, overflowed),
+        (None, sent_back),
     ];
     let mut written = Vec::new();
     for (seq, (cause, fact)) in (810..).zip(facts) {
         let at = time();
         let recorded = Recorded { seq, at, cause, fact };
-        written.push(
-            encode(&recorded)
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>(),
-        );
+        written.push(hex(&encode(&recorded)));
     }
     assert_eq!(written, golden.collect::<Vec<_>>(), "{written:#?}");
 }
@@ -175,6 +199,15 @@ fn a_ledger_of_version_1_is_read_as_it_was() {
     assert_eq!(silent_too.fact, facts[2]);
     let missing = decode(VERSION, &golden[2]);
     assert_eq!(missing, Err(LedgerError::Missing("QueueSettings.announce_first")));
+}
+
+/// Version 6 added a fact and changed none.
+#[test]
+fn a_ledger_of_version_5_is_read_as_one_of_today() {
+    for recorded in ledger() {
+        let bytes = encode(&recorded);
+        assert_eq!(decode(5, &bytes), Ok(recorded));
+    }
 }
 
 #[test]

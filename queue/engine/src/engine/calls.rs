@@ -194,7 +194,11 @@ impl Engine {
             return;
         };
         let joined_at = self.seniority(&gateway, at, regained);
-        let deadline = joined_at + max_wait;
+        // In another queue `max_wait` counts as it did before, not by that queue's.
+        let old = regained.and_then(|old| self.state.tickets.get(&old));
+        let deadline = old
+            .filter(|old| old.overflowed)
+            .map_or(joined_at + max_wait, |old| old.deadline);
         let joined = Fact::Joined {
             ticket,
             call,
@@ -208,7 +212,7 @@ impl Engine {
         };
         self.record(joined);
         if self.is_deserted(&queue) {
-            self.exit(ticket, ExitReason::Nobody);
+            self.leave_queue(ticket, ExitReason::Nobody);
             return;
         }
         // Who regained a place has been told of it before.
@@ -342,13 +346,13 @@ impl Engine {
                 reason: LostReason::Grace,
             });
         } else if self.state.open_queue(&known.queue).is_none() {
-            self.exit(ticket, ExitReason::Failed);
+            self.leave_queue(ticket, ExitReason::Failed);
         }
     }
 
     /// Nobody is signed in, and has not been for `nobody_after`, or ever: there is nobody to wait for. Sooner after the
     /// last sign-out a caller waits for what is left of that time, like those who were there before.
-    fn is_deserted(&self, queue: &QueueName) -> bool {
+    pub(super) fn is_deserted(&self, queue: &QueueName) -> bool {
         let standing = self.state.index.queues.get(queue);
         let staffed = standing.is_some_and(|it| it.signed_in > 0);
         let known = self.state.queues.get(queue);
@@ -356,10 +360,10 @@ impl Engine {
         !staffed && since.is_none_or(|over| over <= self.now)
     }
 
-    /// Nobody has been signed in for too long: all who wait are sent on.
+    /// Nobody has been signed in for too long: all who wait are sent back or on.
     pub(super) fn nobody_left(&mut self, queue: &QueueName) {
         for ticket in self.waiting_in(queue) {
-            self.exit(ticket, ExitReason::Nobody);
+            self.leave_queue(ticket, ExitReason::Nobody);
         }
     }
 
@@ -368,7 +372,7 @@ impl Engine {
         let removed: Vec<QueueName> = removed.map(|(name, _)| name.clone()).collect();
         for queue in removed {
             for ticket in self.waiting_in(&queue) {
-                self.exit(ticket, ExitReason::Failed);
+                self.leave_queue(ticket, ExitReason::Failed);
             }
         }
     }

@@ -28,7 +28,9 @@ impl Engine {
     /// A fact is about to be applied; who a grant was for is forgotten with its end.
     pub(super) fn note_waiting(&mut self, fact: &Fact) {
         let ticket = match fact {
-            Fact::Joined { ticket, .. } | Fact::Overflowed { ticket, .. } => Some(*ticket),
+            Fact::Joined { ticket, .. } | Fact::Overflowed { ticket, .. } | Fact::SentBack { ticket, .. } => {
+                Some(*ticket)
+            }
             Fact::Refused { offer, .. } | Fact::Expired { offer } => {
                 self.state.grants.get(offer).map(|grant| grant.parties.ticket)
             }

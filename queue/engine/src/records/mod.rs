@@ -104,7 +104,9 @@ impl CallRecords {
             | Fact::Heard { ticket, .. }
             | Fact::Answered { ticket, .. }
             | Fact::Reconnected { ticket } => self.told(*ticket, seq, at, fact),
-            Fact::Overflowed { ticket, to, .. } => self.overflow(*ticket, at, to),
+            Fact::Overflowed { ticket, to, .. } | Fact::SentBack { ticket, to, .. } => {
+                self.overflow(*ticket, at, to)
+            }
             Fact::CallEnded { .. }
             | Fact::GatewaySuperseded { .. }
             | Fact::Recorded { .. }

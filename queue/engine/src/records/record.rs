@@ -173,7 +173,9 @@ impl TicketOutcome {
                 };
                 (*ticket, outcome)
             }
-            Fact::Moved { ticket } | Fact::Overflowed { ticket, .. } => (*ticket, TicketOutcome::Moved),
+            Fact::Moved { ticket } | Fact::Overflowed { ticket, .. } | Fact::SentBack { ticket, .. } => {
+                (*ticket, TicketOutcome::Moved)
+            }
             Fact::Lost { ticket, .. } => (*ticket, TicketOutcome::Lost),
             _ => return None,
         })

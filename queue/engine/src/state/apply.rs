@@ -81,6 +81,7 @@ impl State {
             | Fact::Exited { .. }
             | Fact::Moved { .. }
             | Fact::Overflowed { .. }
+            | Fact::SentBack { .. }
             | Fact::Lost { .. }
             | Fact::Forgotten { .. }
             | Fact::Skipped { .. } => self.apply_ticket(seq, at, fact),
@@ -273,18 +274,20 @@ impl State {
             } => {
                 // Who regains a place stands where the lost ticket stood, and remembers what they were told.
                 let old = regained.and_then(|old| self.tickets.get(&old));
-                let stood = old.filter(|old| old.queue == *queue);
+                let (ranked_at, order) =
+                    old.map_or((*joined_at, seq), |old| old.regained_in(queue, *joined_at, seq));
                 let new = Ticket {
                     call: *call,
                     queue: queue.clone(),
                     gateway: gateway.clone(),
                     language: *language,
                     joined_at: *joined_at,
-                    ranked_at: stood
-                        .filter(|old| old.overflowed)
-                        .map_or(*joined_at, |old| old.ranked_at),
-                    order: stood.map_or(seq, |old| old.order),
+                    ranked_at,
+                    order,
                     overflowed: old.is_some_and(|old| old.overflowed),
+                    home: old
+                        .and_then(|old| old.home.clone())
+                        .filter(|home| home.queue != *queue),
                     deadline: *deadline,
                     caller_key: *caller_key,
                     place: Place::Waiting {
@@ -311,6 +314,7 @@ impl State {
                     ranked_at: Time::ZERO,
                     order: seq,
                     overflowed: false,
+                    home: None,
                     deadline: Time::MAX,
                     caller_key: None,
                     place: Place::TurnedAway { closed: seq },
@@ -347,6 +351,7 @@ impl State {
                 self.remove_ticket(*ticket);
             }
             Fact::Overflowed { ticket, to, .. } => self.apply_overflowed(seq, at, *ticket, to),
+            Fact::SentBack { ticket, to, .. } => self.apply_sent_back(seq, *ticket, to),
             Fact::Lost { ticket, reason } => self.apply_lost(seq, at, *ticket, *reason),
             Fact::Forgotten { ticket } => self.remove_ticket(*ticket),
             Fact::Skipped { ticket, .. } => self.change_ticket(*ticket, |it| {
@@ -360,36 +365,6 @@ impl State {
             _ => {}
         }
         self.limit_closed();
-    }
-
-    /// What they were told stays told; why a wait rises is found in what changes in the new queue.
-    fn apply_overflowed(&mut self, seq: u64, at: Time, id: TicketId, to: &QueueName) {
-        let known = self.tickets.get(&id);
-        let Some(mut ticket) = known
-            .filter(|it| matches!(it.place, Place::Waiting { .. }))
-            .cloned()
-        else {
-            return;
-        };
-        self.count_end(id, |ended| &mut ended.moved);
-        self.remove_ticket(id);
-        ticket.queue = to.clone();
-        (ticket.ranked_at, ticket.order, ticket.overflowed) = (at, seq, true);
-        ticket.place = Place::Waiting {
-            since: seq,
-            skipped: false,
-            overtaken: false,
-        };
-        if let Some(queue) = self.queues.get_mut(to) {
-            queue.joined += 1;
-        }
-        self.index.ticket_in(id, &ticket);
-        self.tickets.insert(id, ticket);
-        self.retime_nobody(to);
-        let standing = self.as_it_stands(id);
-        if let Some(ticket) = self.tickets.get_mut(&id) {
-            ticket.told.standing = standing;
-        }
     }
 
     fn apply_lost(&mut self, seq: u64, at: Time, id: TicketId, reason: LostReason) {

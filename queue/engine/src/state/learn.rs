@@ -7,7 +7,7 @@ use pronto_types::link::LeaveReason;
 
 use super::{OperatorState, Place, State};
 use crate::Configuration;
-use crate::fact::{Fact, Recorded};
+use crate::fact::Fact;
 
 impl State {
     /// The event in a fact that has not been applied yet: who a grant is between is forgotten with its end.
@@ -18,13 +18,19 @@ impl State {
                 ticket,
                 queue,
                 joined_at,
+                regained,
                 ..
-            } => Event::Joined {
-                ticket: *ticket,
-                queue: queue.clone(),
-                priority: 0,
-                joined_at: *joined_at,
-            },
+            } => {
+                // Where they stand, which for a place regained in another queue is not when they joined.
+                let old = regained.and_then(|old| self.tickets.get(&old));
+                let rank = old.map(|old| old.regained_in(queue, *joined_at, 0));
+                Event::Joined {
+                    ticket: *ticket,
+                    queue: queue.clone(),
+                    priority: 0,
+                    joined_at: rank.map_or(*joined_at, |(ranked_at, _)| ranked_at),
+                }
+            }
             Fact::Left {
                 ticket,
                 reason: LeaveReason::Abandoned,
@@ -56,21 +62,6 @@ impl State {
             },
             _ => return None,
         })
-    }
-
-    /// Who goes on waiting elsewhere ends here, which says nothing of their patience, and joins there.
-    pub(super) fn learn_overflow(&mut self, recorded: &Recorded) {
-        let (at, Fact::Overflowed { ticket, to, .. }) = (recorded.at, &recorded.fact) else {
-            return;
-        };
-        self.learn(at, Event::Ended { ticket: *ticket });
-        let joined = Event::Joined {
-            ticket: *ticket,
-            queue: to.clone(),
-            priority: 0,
-            joined_at: at,
-        };
-        self.learn(at, joined);
     }
 
     fn event_of_grant(&self, fact: &Fact) -> Option<Event> {

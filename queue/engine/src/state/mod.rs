@@ -5,6 +5,7 @@ mod change;
 mod grants;
 mod index;
 mod learn;
+mod overflow;
 mod ranking;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,12 +104,23 @@ pub(crate) struct Ticket {
     pub(crate) ranked_at: Time,
     /// Among those of the same seniority: the sequence of the fact.
     pub(crate) order: u64,
-    /// Came from another queue, where it took too long.
+    /// Went to another queue, as it took too long in the first; perhaps it is back.
     pub(crate) overflowed: bool,
+    /// The queue it came from, while it is in another.
+    pub(crate) home: Option<Home>,
     pub(crate) deadline: Time,
     pub(crate) caller_key: Option<CallerKey>,
     pub(crate) place: Place,
     pub(crate) told: Told,
+}
+
+/// Where a ticket stood before it went to another queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Home {
+    pub(crate) queue: QueueName,
+    /// Its seniority there.
+    pub(crate) ranked_at: Time,
+    pub(crate) order: u64,
 }
 
 /// What a caller was told.

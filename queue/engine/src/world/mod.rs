@@ -127,6 +127,7 @@ struct Totals {
     skips: u64,
     expiries: u64,
     overflows: u64,
+    sent_back: u64,
     heard_whole: u64,
     heard_cut: u64,
 }
@@ -268,6 +269,7 @@ impl World {
             skips: self.oracle.skips,
             expiries: self.oracle.expiries,
             overflows: self.oracle.overflows,
+            sent_back: self.oracle.sent_back,
             heard_whole: self.oracle.spoken.whole,
             heard_cut: self.oracle.spoken.cut,
         })
@@ -281,6 +283,7 @@ impl World {
         let mut facts = 0;
         while let Some(output) = engine.poll_output() {
             if let Some(recorded) = self.gate.push(output) {
+                self.oracle.judge_turn(&recorded, &self.shadow)?;
                 self.shadow.apply(&recorded);
                 self.oracle.observe(&recorded, &self.truth)?;
                 self.books.keep(&recorded)?;

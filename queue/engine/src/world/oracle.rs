@@ -10,6 +10,8 @@ use pronto_types::{AnnouncementId, CallId, GatewayName, OfferId, OperatorId, Que
 use crate::fact::{Fact, Recorded};
 use crate::{Configuration, LostReason};
 
+mod overflow;
+
 use super::spoken::{Spoken, judge_position};
 
 /// Clocks of different gateways, and the network between, may disagree by this much about who came first.
@@ -23,8 +25,17 @@ struct Waiter {
     joined: Time,
     waiting: bool,
     skipped: bool,
-    /// Came from another queue, and joined this one then.
+    /// Has gone to another queue, and joined it then; perhaps is back.
     overflowed: bool,
+    /// The queue they came from, and when they joined it.
+    home: Option<(QueueName, Time)>,
+}
+
+impl Waiter {
+    /// Their home, for who regains the place in `queue`.
+    fn home_from(&self, queue: &QueueName) -> Option<(QueueName, Time)> {
+        self.home.clone().filter(|(home, _)| home != queue)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -36,6 +47,7 @@ pub(super) struct Oracle {
     past: BTreeMap<OfferId, (OperatorId, QueueName)>,
     talks: BTreeMap<OfferId, (TicketId, OperatorId, QueueName)>,
     not_before: BTreeMap<OperatorId, Time>,
+    signed_in: BTreeSet<OperatorId>,
     lost_talks: BTreeMap<TicketId, (OfferId, OperatorId, QueueName)>,
     away: BTreeMap<GatewayName, Time>,
     gone: BTreeSet<GatewayName>,
@@ -51,6 +63,7 @@ pub(super) struct Oracle {
     pub(super) skips: u64,
     pub(super) expiries: u64,
     pub(super) overflows: u64,
+    pub(super) sent_back: u64,
     pub(super) spoken: Spoken,
 }
 
@@ -111,6 +124,7 @@ impl Oracle {
                         .filter(|it| it.queue == queue)
                         .map_or(joined, |it| it.joined),
                     overflowed: stood.is_some(),
+                    home: stood.and_then(|it| it.home_from(&queue)),
                     queue,
                     gateway,
                     waiting: true,
@@ -161,6 +175,7 @@ impl Oracle {
                 self.tickets.remove(ticket);
             }
             Fact::Overflowed { .. } => self.overflow(recorded)?,
+            Fact::SentBack { .. } => self.send_back(recorded)?,
             Fact::Exited { ticket, .. } => self.close(*ticket),
             Fact::Announced {
                 ticket,
@@ -187,38 +202,6 @@ impl Oracle {
             }
             _ => return self.observe_grant(recorded),
         }
-        Ok(())
-    }
-
-    /// Whether a caller may go on waiting elsewhere, by what the fact says and the configuration wants: once, and only where
-    /// it is sooner.
-    fn overflow(&mut self, recorded: &Recorded) -> Result<(), String> {
-        let Fact::Overflowed {
-            ticket,
-            queue,
-            to,
-            here,
-            there,
-        } = &recorded.fact
-        else {
-            return Ok(());
-        };
-        self.overflows += 1;
-        let settings = self.configuration.queues.iter().find(|it| it.name == *queue);
-        let wanted = settings.and_then(|it| it.overflow.as_ref());
-        let right = wanted.is_some_and(|it| it.to == *to && here.p80 > it.wait);
-        if !right || there.p80 >= here.p80 || self.settling.is_some() {
-            return Err(format!("{recorded:?} is not what {wanted:?} wants"));
-        }
-        let Some(waiter) = self.tickets.get_mut(ticket) else {
-            return Err(format!("{ticket:?} overflowed, who is not there"));
-        };
-        let waits = waiter.waiting && waiter.queue == *queue && !waiter.overflowed;
-        if !waits || self.away.get(&waiter.gateway) != Some(&Time::MAX) {
-            return Err(format!("{ticket:?} overflowed, and is {waiter:?}"));
-        }
-        waiter.queue = to.clone();
-        (waiter.joined, waiter.overflowed, waiter.skipped) = (recorded.at, true, false);
         Ok(())
     }
 
@@ -292,6 +275,10 @@ impl Oracle {
             }
             Fact::SignedIn { operator } => {
                 self.not_before.remove(operator);
+                self.signed_in.insert(operator.clone());
+            }
+            Fact::SignedOut { operator, .. } => {
+                self.signed_in.remove(operator);
             }
             _ => {}
         }
@@ -434,7 +421,13 @@ impl Oracle {
             .filter(|(_, it)| it.waiting && it.queue == *queue)
         {
             let here = other.gateway == served.gateway;
-            if here && other.joined < served.joined {
+            // When somebody came from another queue is known by the queue's clock, and an entry may be on its way then.
+            let clocks = if other.overflowed || served.overflowed {
+                SKEW
+            } else {
+                Duration::ZERO
+            };
+            if here && other.joined + clocks < served.joined {
                 return Err(format!("{id:?} was overtaken by {ticket:?} at the same gateway"));
             }
             if !here && other.joined + SKEW < served.joined && !other.skipped {

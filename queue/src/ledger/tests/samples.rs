@@ -165,6 +165,11 @@ pub(super) fn places() -> Vec<Fact> {
             here: forecast(3),
             there: forecast(0),
         },
+        Fact::SentBack {
+            ticket,
+            queue: QueueName::new("sales").unwrap(),
+            to: queue(),
+        },
     ];
     for (language, caller_key, regained) in [
         (Language::Italian, None, None),

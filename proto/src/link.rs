@@ -29,6 +29,16 @@ pub enum WireError {
     /// A field holds what it may not.
     #[error("`{0}` is not valid")]
     Invalid(&'static str),
+    /// A list is longer than it may be.
+    #[error("`{field}`: found {found}, expected at most {limit}")]
+    TooMany {
+        /// Which.
+        field: &'static str,
+        /// How many it holds.
+        found: usize,
+        /// How many it may hold.
+        limit: usize,
+    },
     /// A name is no name.
     #[error(transparent)]
     Name(#[from] InvalidName),
@@ -80,7 +90,11 @@ pub fn hello_from_wire(hello: v1::Hello) -> Result<Hello, WireError> {
         return Err(WireError::Invalid("epoch"));
     }
     if hello.forecasts.len() > FORECASTS {
-        return Err(WireError::Invalid("forecasts"));
+        return Err(WireError::TooMany {
+            field: "forecasts",
+            found: hello.forecasts.len(),
+            limit: FORECASTS,
+        });
     }
     let forecasts = hello.forecasts.iter().map(|name| QueueName::new(name));
     Ok(Hello {

@@ -224,7 +224,8 @@ fn a_hello_survives_and_an_epoch_of_zero_does_not() {
         forecasts,
         ..wire.clone()
     };
-    assert_eq!(hello_from_wire(many), Err(WireError::Invalid("forecasts")));
+    let refused = hello_from_wire(many).unwrap_err().to_string();
+    assert_eq!(refused, "`forecasts`: found 1001, expected at most 1000");
     assert_eq!(
         hello_from_wire(v1::Hello { epoch: 0, ..wire }),
         Err(WireError::Invalid("epoch"))

@@ -5,6 +5,8 @@
 //!   Joined ─► Announced ─► Heard (whole) ─┬─ Answered ────────────► closed: came so long after it was said
 //!                 └ cut, or never heard: nothing was promised     └─ Left, Exited … ─► closed: not answered until then
 //! ```
+//!
+//! A caller who goes on waiting in another queue was promised by each what was said there: overflow closes nothing.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -24,7 +26,7 @@ pub(crate) const DAY: i64 = 86_400_000_000;
 /// A promise and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
-    /// In which queue.
+    /// In which queue it was said; the caller may have gone on waiting in another.
     pub queue: QueueName,
     /// When it was said.
     pub at: Time,
@@ -119,9 +121,26 @@ pub struct Promises {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Told {
-    queue: QueueName,
-    unheard: VecDeque<(AnnouncementId, Time, Promise)>,
-    heard: Vec<(Time, Promise)>,
+    /// Where the caller waits, from which fact on: more than one after an overflow.
+    places: Vec<(u64, QueueName)>,
+    unheard: VecDeque<Said>,
+    heard: Vec<Said>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Said {
+    announcement: AnnouncementId,
+    at: Time,
+    promise: Promise,
+}
+
+impl Told {
+    /// Where it was said.
+    fn queue(&self, announcement: AnnouncementId) -> Option<&QueueName> {
+        let mut places = self.places.iter().rev();
+        let place = places.find(|(since, _)| *since <= announcement.0)?;
+        Some(&place.1)
+    }
 }
 
 impl Promises {
@@ -130,7 +149,13 @@ impl Promises {
         let Recorded { seq, at, fact, .. } = recorded;
         match fact {
             Fact::Joined { ticket, queue, .. } => {
-                self.join(*ticket, queue);
+                self.join(*seq, *ticket, queue);
+                Vec::new()
+            }
+            Fact::Overflowed { ticket, to, .. } | Fact::SentBack { ticket, to, .. } => {
+                if let Some(told) = self.waiting.get_mut(ticket) {
+                    told.places.push((*seq, to.clone()));
+                }
                 Vec::new()
             }
             Fact::Announced {
@@ -160,9 +185,14 @@ impl Promises {
         }
     }
 
-    fn join(&mut self, ticket: TicketId, queue: &QueueName) {
+    /// In which queue a caller who still waits was told something.
+    pub fn queue_of(&self, ticket: TicketId, announcement: AnnouncementId) -> Option<&QueueName> {
+        self.waiting.get(&ticket)?.queue(announcement)
+    }
+
+    fn join(&mut self, seq: u64, ticket: TicketId, queue: &QueueName) {
         let told = Told {
-            queue: queue.clone(),
+            places: vec![(seq, queue.clone())],
             unheard: VecDeque::new(),
             heard: Vec::new(),
         };
@@ -172,9 +202,13 @@ impl Promises {
         }
     }
 
-    fn announced(&mut self, announcement: AnnouncementId, ticket: TicketId, at: Time, wait: Promise) {
+    fn announced(&mut self, announcement: AnnouncementId, ticket: TicketId, at: Time, promise: Promise) {
         if let Some(told) = self.waiting.get_mut(&ticket) {
-            told.unheard.push_back((announcement, at, wait));
+            told.unheard.push_back(Said {
+                announcement,
+                at,
+                promise,
+            });
             if told.unheard.len() > limits::UNHEARD {
                 told.unheard.pop_front();
             }
@@ -185,14 +219,15 @@ impl Promises {
         let Some(told) = self.waiting.get_mut(&ticket) else {
             return;
         };
-        let Some(place) = told.unheard.iter().position(|it| it.0 == announcement) else {
+        let unheard = &mut told.unheard;
+        let Some(place) = unheard.iter().position(|it| it.announcement == announcement) else {
             return;
         };
-        if let Some((_, at, wait)) = told.unheard.remove(place)
+        if let Some(said) = unheard.remove(place)
             && how == Hearing::Whole
             && told.heard.len() < limits::ANNOUNCEMENTS_OF_TICKET
         {
-            told.heard.push((at, wait));
+            told.heard.push(said);
         }
     }
 
@@ -200,12 +235,14 @@ impl Promises {
         let Some(told) = self.waiting.remove(&ticket) else {
             return Vec::new();
         };
-        let closed = told.heard.into_iter().map(|(said, promise)| Closed {
-            queue: told.queue.clone(),
-            at: said,
-            promise,
-            came: at.since(said),
-            answered,
+        let closed = told.heard.iter().filter_map(|said| {
+            Some(Closed {
+                queue: told.queue(said.announcement)?.clone(),
+                at: said.at,
+                promise: said.promise,
+                came: at.since(said.at),
+                answered,
+            })
         });
         closed.collect()
     }

@@ -78,8 +78,12 @@ impl Meters {
             let (queue, to) = (queue.to_string(), to.to_string());
             counter!("pronto_overflows_total", "queue" => queue, "to" => to).increment(1);
         }
-        if let Fact::Heard { ticket, how, .. } = fact
-            && let Some(queue) = engine.queue_of(*ticket)
+        if let Fact::Heard {
+            announcement,
+            ticket,
+            how,
+        } = fact
+            && let Some(queue) = engine.queue_of_announcement(*ticket, *announcement)
         {
             let how = match how {
                 Hearing::Whole => "whole",

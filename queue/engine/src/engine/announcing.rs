@@ -296,7 +296,8 @@ impl Engine {
         Some(since + Duration::from_micros(u64::try_from(after).unwrap_or(u64::MAX)))
     }
 
-    /// A fact was recorded: who does not wait any more is not due.
+    /// A fact was recorded: who does not wait any more is not due, and of who waits elsewhere now there may be something to
+    /// say at once.
     pub(super) fn unschedule(&mut self, fact: &Fact) {
         if let Fact::Left { ticket, .. }
         | Fact::Exited { ticket, .. }
@@ -305,6 +306,9 @@ impl Engine {
         | Fact::Answered { ticket, .. } = fact
         {
             self.agenda.set(*ticket, None);
+            self.mute.remove(ticket);
+        }
+        if let Fact::Overflowed { ticket, .. } | Fact::SentBack { ticket, .. } = fact {
             self.mute.remove(ticket);
         }
     }

@@ -130,6 +130,7 @@ impl Engine {
         self.record(Fact::GatewayGone {
             gateway: gateway.clone(),
         });
+        self.outlook_forgets(&gateway);
         for ticket in self.state.tickets_of(&gateway) {
             self.lose(ticket, LostReason::Grace);
         }
@@ -194,6 +195,7 @@ impl Engine {
     /// may be heard twice, and a gateway that knows nothing of the ticket or the grant ignores it: nothing tells
     /// whether an exit arrived, so it is said at each return until the call ends or joins again.
     pub(super) fn say_again(&mut self, gateway: &GatewayName) {
+        self.outlook_anew(gateway);
         if self.fault().is(Fault::NothingSaidAgain) {
             return;
         }

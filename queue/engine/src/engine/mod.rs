@@ -247,6 +247,7 @@ impl Engine {
         }
         self.overflows = Overflows::of(&configuration);
         self.record(Fact::Configured(configuration));
+        self.outlook_configured();
         self.schedule_all();
         self.sign_out_removed();
         self.close_removed_queues();

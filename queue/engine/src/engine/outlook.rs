@@ -11,6 +11,7 @@ use pronto_types::link::Directive;
 use pronto_types::{Forecast, GatewayName, QueueName, Time};
 
 use super::Engine;
+use super::overflow::forecast;
 
 /// No forecast is told more often.
 const BUSY: Duration = Duration::from_secs(1);
@@ -33,7 +34,7 @@ struct Turn {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outlook {
     wanted: BTreeMap<GatewayName, BTreeSet<QueueName>>,
-    /// Each queue that anybody wants, the one told longest ago first.
+    /// Each configured queue that anybody wants, the one told longest ago first.
     turns: VecDeque<Turn>,
     /// When a forecast was told last.
     told: Option<Time>,
@@ -49,17 +50,14 @@ impl Outlook {
     }
 
     /// These come first.
-    fn follow(&mut self, gateway: GatewayName, queues: BTreeSet<QueueName>) {
+    fn come_first(&mut self, queues: BTreeSet<QueueName>) {
         self.turns.retain(|turn| !queues.contains(&turn.queue));
-        for queue in &queues {
+        for queue in queues {
             self.turns.push_front(Turn {
-                queue: queue.clone(),
+                queue,
                 told: None,
                 seen: 0,
             });
-        }
-        if !queues.is_empty() {
-            self.wanted.insert(gateway, queues);
         }
     }
 
@@ -81,8 +79,37 @@ impl Engine {
         let known = self.state.gateways.get(&gateway);
         if known.is_some_and(|it| it.epoch == epoch) {
             self.outlook.forget(&gateway);
-            self.outlook.follow(gateway, queues);
+            if !queues.is_empty() {
+                self.outlook.wanted.insert(gateway.clone(), queues);
+            }
+            self.outlook_anew(&gateway);
         }
+    }
+
+    /// The gateway wants to be told, or came in step: what was its turn before passed it by.
+    pub(super) fn outlook_anew(&mut self, gateway: &GatewayName) {
+        let wanted = self.outlook.wanted.get(gateway).into_iter().flatten();
+        let queues = wanted.filter(|queue| self.state.open_queue(queue).is_some());
+        let queues = queues.cloned().collect();
+        self.outlook.come_first(queues);
+    }
+
+    /// The gateway is gone: should it come back, it says again what it wants.
+    pub(super) fn outlook_forgets(&mut self, gateway: &GatewayName) {
+        self.outlook.forget(gateway);
+    }
+
+    /// Other queues are configured: of those that are not, nothing is told.
+    pub(super) fn outlook_configured(&mut self) {
+        let outlook = &mut self.outlook;
+        outlook
+            .turns
+            .retain(|turn| self.state.open_queue(&turn.queue).is_some());
+        let known: BTreeSet<&QueueName> = outlook.turns.iter().map(|turn| &turn.queue).collect();
+        let wanted = outlook.wanted.values().flatten();
+        let new = wanted.filter(|queue| !known.contains(queue) && self.state.open_queue(queue).is_some());
+        let new = new.cloned().collect();
+        self.outlook.come_first(new);
     }
 
     /// When the next forecast is to be told. Gateways that are not in step are told nothing, and while a restarted engine
@@ -101,13 +128,7 @@ impl Engine {
         let Some(Turn { queue, .. }) = self.outlook.turns.pop_front() else {
             return;
         };
-        let wait = self.outlook_of(&queue);
-        let wanted = self.outlook.wanted.iter();
-        let followers: Vec<GatewayName> = wanted
-            .filter(|(_, queues)| queues.contains(&queue))
-            .map(|(gateway, _)| gateway.clone())
-            .collect();
-        for gateway in followers {
+        for (gateway, wait) in self.outlook_of(&queue) {
             let queue = queue.clone();
             self.direct(&gateway, Directive::Forecast { queue, wait });
         }
@@ -119,14 +140,21 @@ impl Engine {
         });
     }
 
-    /// `None`: nobody is there who could answer, or waits of the queue do not come as they are forecast.
-    fn outlook_of(&self, queue: &QueueName) -> Option<Forecast> {
-        let view = self.forecast(self.now, queue).filter(|view| view.reliable)?;
-        let wait = view.wait?;
-        Some(Forecast {
-            p50: wait.p50,
-            p80: wait.p80,
-            p90: wait.p90,
-        })
+    /// What each gateway that wants it is told: the wait in the queue, or in the one to which it overflows at once if the
+    /// gateway has an operator there. `None`: nobody is there who could answer, or waits of the queue do not come as they are
+    /// forecast.
+    fn outlook_of(&self, queue: &QueueName) -> Vec<(GatewayName, Option<Forecast>)> {
+        let here = self.state.forecaster.joining(self.now, queue);
+        let here = here.filter(|_| self.reliable(queue));
+        let there = here.and_then(|here| self.sooner_at_joining(self.now, queue, here));
+        let at = |gateway: &GatewayName| {
+            let sooner = there.filter(|(to, _)| self.is_served_at(to, gateway));
+            sooner.map(|(_, wait)| wait).or(here).map(forecast)
+        };
+        let wanted = self.outlook.wanted.iter();
+        let followers = wanted.filter(|(_, queues)| queues.contains(queue));
+        followers
+            .map(|(gateway, _)| (gateway.clone(), at(gateway)))
+            .collect()
     }
 }

@@ -126,7 +126,7 @@ impl Engine {
     /// of the queues do not come as they are forecast.
     fn way(&self, queue: &QueueName, overflow: &Overflow) -> Option<BTreeSet<GatewayName>> {
         let to = &overflow.to;
-        let open = self.room_in(to, false).is_some() && self.reliable(queue) && self.reliable(to);
+        let open = self.may_lead(queue, to);
         let pools = &self.state.index.queues.get(queue).filter(|_| open)?.pools;
         let at_work = |operator: &&Operator| operator.queues.contains(to) && is_at_work(operator);
         let operators = self.state.operators.values().filter(at_work);
@@ -137,6 +137,34 @@ impl Engine {
         });
         let gateways: BTreeSet<GatewayName> = usable.cloned().collect();
         (!gateways.is_empty()).then_some(gateways)
+    }
+
+    /// Whether the queue takes one more from here, and waits of both come as they are forecast.
+    fn may_lead(&self, queue: &QueueName, to: &QueueName) -> bool {
+        self.room_in(to, false).is_some() && self.reliable(queue) && self.reliable(to)
+    }
+
+    /// Where a caller would go on waiting at once who joined the queue now, and for how long, their gateway having an
+    /// operator there; the wait here is `here`.
+    pub(super) fn sooner_at_joining(
+        &self,
+        now: Time,
+        queue: &QueueName,
+        here: Wait,
+    ) -> Option<(&QueueName, Wait)> {
+        let mut queues = self.overflows.queues.iter();
+        let (_, overflow) = queues.find(|(from, _)| from == queue)?;
+        let open = self.state.settling.is_none() && self.may_lead(queue, &overflow.to);
+        let there = self.state.forecaster.joining(now, &overflow.to);
+        let there = there.filter(|there| open && is_worth_it(here, *there, overflow));
+        there.map(|there| (&overflow.to, there))
+    }
+
+    pub(super) fn is_served_at(&self, queue: &QueueName, gateway: &GatewayName) -> bool {
+        self.state.operators.values().any(|operator| {
+            let works = operator.queues.contains(queue) && is_at_work(operator);
+            works && operator.presences.contains_key(gateway)
+        })
     }
 
     /// Whether the caller is among those who could go: waits at one of these gateways, and for the first time.
@@ -242,7 +270,7 @@ fn is_worth_it(here: Wait, there: Wait, overflow: &Overflow) -> bool {
     here.p80 > overflow.wait && there.p80.saturating_add(gain) <= here.p80
 }
 
-fn forecast(wait: Wait) -> Forecast {
+pub(super) fn forecast(wait: Wait) -> Forecast {
     Forecast {
         p50: wait.p50,
         p80: wait.p80,

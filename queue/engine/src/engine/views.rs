@@ -1,6 +1,6 @@
 //! What the engine shows of itself.
 
-use pronto_types::{OperatorId, QueueName, TicketId, Time};
+use pronto_types::{AnnouncementId, OperatorId, QueueName, TicketId, Time};
 
 use super::Engine;
 use crate::promises::{Book, DAY};
@@ -48,13 +48,20 @@ impl Engine {
         self.state.queues.keys().filter_map(|name| self.queue(name))
     }
 
-    /// How a caller would stand who joined a configured queue now.
+    /// How a caller would stand who joined a configured queue now: in the queue to which it overflows, where they would go on
+    /// waiting at once.
     pub fn forecast(&self, now: Time, name: &QueueName) -> Option<ForecastView> {
         self.state.open_queue(name)?;
-        let waiting = self.state.index.queues.get(name).map_or(0, |it| it.waiting);
+        let now = now.max(self.now);
+        let here = self.state.forecaster.joining(now, name);
+        let there = here.and_then(|here| self.sooner_at_joining(now, name, here));
+        let gateways = || self.state.gateways.keys().filter(|it| self.state.in_step(it));
+        let there = there.filter(|(to, _)| gateways().any(|gateway| self.is_served_at(to, gateway)));
+        let (queue, wait) = there.map_or((name, here), |(to, wait)| (to, Some(wait)));
+        let waiting = self.state.index.queues.get(queue).map_or(0, |it| it.waiting);
         Some(ForecastView {
             position: u32::try_from(waiting).unwrap_or(u32::MAX).saturating_add(1),
-            wait: self.state.forecaster.joining(now.max(self.now), name),
+            wait,
             reliable: self.reliable(name),
         })
     }
@@ -78,6 +85,16 @@ impl Engine {
     /// In which queue a ticket is, or was as long as it is remembered.
     pub fn queue_of(&self, ticket: TicketId) -> Option<&QueueName> {
         self.state.tickets.get(&ticket).map(|it| &it.queue)
+    }
+
+    /// In which queue a ticket was told something; of one that does not wait any more, in which it was last.
+    pub fn queue_of_announcement(
+        &self,
+        ticket: TicketId,
+        announcement: AnnouncementId,
+    ) -> Option<&QueueName> {
+        let told = self.state.promises.queue_of(ticket, announcement);
+        told.or_else(|| self.queue_of(ticket))
     }
 
     /// One configured operator, now.

@@ -221,12 +221,13 @@ impl CallRecords {
             let Some(mut record) = self.close(*call) else {
                 continue;
             };
-            for ticket in record
-                .tickets
-                .iter_mut()
-                .filter(|ticket| ticket.outcome.is_none())
-            {
-                ticket.over(at, TicketOutcome::Lost);
+            for ticket in &mut record.tickets {
+                if ticket.outcome.is_none() {
+                    ticket.over(at, TicketOutcome::Lost);
+                } else if ticket.announcements.iter().any(|made| made.came.is_none()) {
+                    // The caller had gone on waiting in another queue.
+                    ticket.close_promises(at);
+                }
             }
             over.push(CallRecord {
                 ended: Some(at),
@@ -314,9 +315,25 @@ impl CallRecords {
         let Some(open) = self.tickets.get(&ticket).and_then(|call| self.open.get_mut(call)) else {
             return;
         };
-        let mut tickets = open.record.tickets.iter_mut().rev();
-        if let Some(record) = tickets.find(|record| record.ticket == ticket) {
-            record.told(seq, at, fact);
+        let mut places = open.record.tickets.iter_mut().rev();
+        let mut places = places.by_ref().filter(|record| record.ticket == ticket);
+        let Some(record) = places.next() else { return };
+        record.told(seq, at, fact);
+        let end = match fact {
+            Fact::Answered { answered_at, .. } => Some(*answered_at),
+            fact => TicketOutcome::of(fact).and(record.ended.filter(|_| record.answered.is_none())),
+        };
+        // What was said before the caller went on waiting in another queue is heard, kept and broken after it as well.
+        for before in places {
+            if let Fact::Heard {
+                announcement, how, ..
+            } = fact
+            {
+                before.heard(*announcement, *how);
+            }
+            if let Some(end) = end {
+                before.close_promises(end);
+            }
         }
     }
 }

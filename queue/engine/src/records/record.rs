@@ -87,8 +87,8 @@ pub struct AnnouncementRecord {
     pub wait: Option<Promise>,
     /// `None`: nobody knows, or it is being heard.
     pub heard: Option<Hearing>,
-    /// How much longer the caller waited, until the operator answered or the ticket was over otherwise. `None`: still
-    /// waiting. Only that of an answered ticket is the wait that was promised.
+    /// How much longer the caller waited, in another queue too if they went on waiting there, until the operator answered or
+    /// the ticket was over otherwise. `None`: still waiting. Only that of an answered ticket is the wait that was promised.
     pub came: Option<Duration>,
 }
 

@@ -1,6 +1,6 @@
 //! What the facts say of one ticket.
 
-use pronto_types::link::RefuseReason;
+use pronto_types::link::{Hearing, RefuseReason};
 use pronto_types::{AnnouncementId, Language, QueueName, Time};
 
 use super::record::{AnnouncementRecord, TicketOutcome, TicketRecord};
@@ -49,9 +49,10 @@ impl TicketRecord {
         }
     }
 
-    /// The record of the place in another queue in which it goes on waiting.
+    /// The record of the place in another queue in which it goes on waiting. What was said in this one stays said.
     pub(super) fn overflow(&mut self, at: Time, to: &QueueName) -> Self {
-        self.over(at, TicketOutcome::Moved);
+        (self.outcome, self.ended) = (Some(TicketOutcome::Moved), Some(at));
+        self.waited = Some(at.since(self.joined));
         TicketRecord {
             queue: to.clone(),
             waited: None,
@@ -80,12 +81,7 @@ impl TicketRecord {
             }),
             Fact::Heard {
                 announcement, how, ..
-            } => {
-                let mut made = self.announcements.iter_mut().rev();
-                if let Some(known) = made.find(|known| known.announcement == *announcement) {
-                    known.heard = Some(*how);
-                }
-            }
+            } => self.heard(*announcement, *how),
             Fact::Offered { .. } => self.offered = self.offered.saturating_add(1),
             Fact::Ringing { .. } => self.rang = self.rang.saturating_add(1),
             Fact::Refused {
@@ -127,6 +123,14 @@ impl TicketRecord {
         }
     }
 
+    /// So much of it was heard, if it was made in this place.
+    pub(super) fn heard(&mut self, announcement: AnnouncementId, how: Hearing) {
+        let mut made = self.announcements.iter_mut().rev();
+        if let Some(known) = made.find(|known| known.announcement == announcement) {
+            known.heard = Some(how);
+        }
+    }
+
     fn announced(&mut self, made: AnnouncementRecord) {
         if self.announcements.len() < limits::ANNOUNCEMENTS_OF_TICKET {
             self.announcements.push(made);
@@ -134,7 +138,7 @@ impl TicketRecord {
     }
 
     /// What was said is held against what came.
-    fn close_promises(&mut self, at: Time) {
+    pub(super) fn close_promises(&mut self, at: Time) {
         for made in &mut self.announcements {
             made.came = Some(at.since(made.at));
         }

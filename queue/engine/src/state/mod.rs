@@ -147,6 +147,20 @@ pub(crate) struct AsTold {
     pub(crate) ahead: usize,
 }
 
+impl AsTold {
+    /// What this comes to in another queue: by what it has become worse here since the caller was told, it is worse there.
+    fn elsewhere(self, here: AsTold, there: AsTold) -> Self {
+        let [gone, before] = [
+            self.operators.saturating_sub(here.operators),
+            here.ahead.saturating_sub(self.ahead),
+        ];
+        AsTold {
+            operators: there.operators + gone,
+            ahead: there.ahead.saturating_sub(before),
+        }
+    }
+}
+
 /// Where a ticket stands. The last three are *closed*: ended by the engine, remembered because their gateway may
 /// not know.
 #[derive(Clone, Debug, PartialEq, Eq)]

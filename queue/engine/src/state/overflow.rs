@@ -28,7 +28,7 @@ impl State {
         });
     }
 
-    /// What they were told stays told; why a wait rises is found in what changes in the new queue.
+    /// What they were told stays told; why a wait rises is found in what has changed here since, and then there.
     fn wait_on(&mut self, id: TicketId, seq: u64, to: &QueueName, rank: impl FnOnce(&mut Ticket)) {
         let known = self.tickets.get(&id);
         let Some(mut ticket) = known
@@ -37,6 +37,7 @@ impl State {
         else {
             return;
         };
+        let here = self.as_it_stands(id);
         self.count_end(id, |ended| &mut ended.moved);
         self.remove_ticket(id);
         rank(&mut ticket);
@@ -52,9 +53,9 @@ impl State {
         self.index.ticket_in(id, &ticket);
         self.tickets.insert(id, ticket);
         self.retime_nobody(to);
-        let standing = self.as_it_stands(id);
+        let there = self.as_it_stands(id);
         if let Some(ticket) = self.tickets.get_mut(&id) {
-            ticket.told.standing = standing;
+            ticket.told.standing = ticket.told.standing.elsewhere(here, there);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Who would wait too long in `support`, where `ann` is busy, goes on waiting in `sales`, which `cal` serves.
 
 mod back;
+mod told;
 
 use super::*;
 use crate::Overflow;

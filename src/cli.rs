@@ -85,7 +85,7 @@ pub struct ForecastArgs {
     /// Instead the ledger in the folder of a store: each caller who had to wait, the forecast, and what came
     #[arg(long, value_name = "DIR", conflicts_with = "events")]
     pub ledger: Option<PathBuf>,
-    /// Print the ledger's events, for another estimator
+    /// Print the ledger's events, for another estimator; a wait in another queue after an overflow is a call by itself, `ID/2`
     #[arg(long, requires = "ledger", conflicts_with = "events")]
     pub print_events: bool,
 }

@@ -3,7 +3,8 @@
 //!
 //! The protocol says less than a ledger: who serves what does not change (said is the last configuration that names them), an
 //! offer that came to nothing is left out, and whoever leaves the line otherwise than by hanging up is `abandoned` too.
-//! Calls are named by their ticket, queues and operators by number; `"t"` is in seconds from the midnight, UTC, before the
+//! Calls are named by their ticket (the wait of who went on waiting in another queue is a call by itself, `TICKET/2` and so on:
+//! the one before was `abandoned`), queues and operators by number; `"t"` is in seconds from the midnight, UTC, before the
 //! first fact.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use pronto_engine::records::TicketOutcome;
 use pronto_engine::{Configuration, Fact, Recorded};
 use pronto_types::{OfferId, OperatorId, QueueName, TicketId, Time};
 
-use super::history::History;
+use super::history::{History, named};
 use super::ledger::Ledger;
 use crate::calls::CallsError;
 
@@ -120,6 +121,7 @@ impl Cast {
 /// Where a call is, in the events written so far.
 struct Known {
     queue: usize,
+    name: String,
     /// With which operator, and whether they talk.
     with: Option<(usize, bool)>,
 }
@@ -175,7 +177,7 @@ impl Stage {
                 let reason = ",\"reason\":\"logout\"";
                 agent(&mut lines, "agent_unavailable", cast.operator(operator), reason);
             }
-            Fact::Overflowed { ticket, to, .. } => {
+            Fact::Overflowed { ticket, to, .. } | Fact::SentBack { ticket, to, .. } => {
                 self.over(&mut lines, *ticket);
                 self.joined(&mut lines, *ticket, cast.queue(to));
             }
@@ -191,13 +193,13 @@ impl Stage {
     fn joined(&mut self, lines: &mut Lines, ticket: TicketId, queue: Option<usize>) {
         let Some(queue) = queue else { return };
         let queued = self.history.is_delayed(ticket);
-        lines.call(
-            "entered",
-            ticket,
+        let call = Known {
             queue,
-            format_args!(",\"prio\":0,\"queued\":{queued}"),
-        );
-        self.calls.insert(ticket, Known { queue, with: None });
+            name: named(ticket, self.history.turn(ticket)),
+            with: None,
+        };
+        lines.call("entered", &call, format_args!(",\"prio\":0,\"queued\":{queued}"));
+        self.calls.insert(ticket, call);
     }
 
     /// Once, whichever of the offers it was that was answered.
@@ -207,26 +209,16 @@ impl Stage {
         };
         if call.with.is_none() {
             call.with = Some((operator, false));
-            lines.call(
-                "offered",
-                ticket,
-                call.queue,
-                format_args!(",\"agent\":{operator}"),
-            );
+            lines.call("offered", call, format_args!(",\"agent\":{operator}"));
         }
     }
 
     fn answered(&mut self, lines: &mut Lines, ticket: TicketId) {
         if let Some(call) = self.calls.get_mut(&ticket)
-            && let Some((operator, talks @ false)) = &mut call.with
+            && let Some((operator, false)) = call.with
         {
-            *talks = true;
-            lines.call(
-                "answered",
-                ticket,
-                call.queue,
-                format_args!(",\"agent\":{operator}"),
-            );
+            call.with = Some((operator, true));
+            lines.call("answered", call, format_args!(",\"agent\":{operator}"));
         }
     }
 
@@ -235,15 +227,8 @@ impl Stage {
             return;
         };
         match call.with {
-            Some((operator, true)) => {
-                lines.call(
-                    "completed",
-                    ticket,
-                    call.queue,
-                    format_args!(",\"agent\":{operator}"),
-                );
-            }
-            _ => lines.call("abandoned", ticket, call.queue, format_args!("")),
+            Some((operator, true)) => lines.call("completed", &call, format_args!(",\"agent\":{operator}")),
+            _ => lines.call("abandoned", &call, format_args!("")),
         }
     }
 }
@@ -260,12 +245,12 @@ impl Lines {
         (self.at.as_micros() - self.midnight) as f64 / 1e6
     }
 
-    fn call(&mut self, event: &str, ticket: TicketId, queue: usize, rest: std::fmt::Arguments<'_>) {
-        let at = self.seconds();
+    fn call(&mut self, event: &str, call: &Known, rest: std::fmt::Arguments<'_>) {
+        let (at, name, queue) = (self.seconds(), &call.name, call.queue);
         // Writing to a string cannot fail.
         let _ = writeln!(
             self.text,
-            "{{\"t\":{at:.6},\"ev\":\"{event}\",\"call\":\"{ticket}\",\"q\":{queue}{rest}}}"
+            "{{\"t\":{at:.6},\"ev\":\"{event}\",\"call\":\"{name}\",\"q\":{queue}{rest}}}"
         );
     }
 }

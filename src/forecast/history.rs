@@ -1,5 +1,6 @@
 //! A ledger played again: what the estimator of this program forecasts for each caller who found nobody ready, from nothing
-//! but the facts before, and what came.
+//! but the facts before, and what came. Who goes on waiting in another queue waits anew there: each wait is held against the
+//! forecast of its queue.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +14,8 @@ use pronto_types::{QueueName, TicketId, Time};
 pub(crate) struct Delayed {
     /// The place.
     pub(crate) ticket: TicketId,
+    /// The wait, counted from 1: one more in each further queue.
+    pub(crate) turn: u32,
     /// In which queue.
     pub(crate) queue: QueueName,
     /// When the queue was told; by this the caller is counted.
@@ -21,6 +24,21 @@ pub(crate) struct Delayed {
     pub(crate) joined: Time,
     /// What was forecast then; `None`: unknown.
     pub(crate) forecast: Option<Wait>,
+}
+
+impl Delayed {
+    /// The ticket, and which of its waits unless it is the first.
+    pub(crate) fn name(&self) -> String {
+        named(self.ticket, self.turn)
+    }
+}
+
+/// How a wait is named in lines and events: two waits of a ticket are two calls.
+pub(super) fn named(ticket: TicketId, turn: u32) -> String {
+    match turn {
+        0 | 1 => ticket.to_string(),
+        turn => format!("{ticket}/{turn}"),
+    }
 }
 
 /// The end of a wait.
@@ -46,6 +64,8 @@ impl Waited {
 pub(crate) struct History {
     state: State,
     waiting: BTreeMap<TicketId, Delayed>,
+    /// Of those who went on waiting elsewhere, which wait it is.
+    turns: BTreeMap<TicketId, u32>,
 }
 
 impl History {
@@ -60,17 +80,14 @@ impl History {
                 regained: None,
                 ..
             } => {
-                if self.state.is_delayed(*ticket) {
-                    let caller = Delayed {
-                        ticket: *ticket,
-                        queue: queue.clone(),
-                        at: recorded.at,
-                        joined: *joined_at,
-                        forecast: self.state.forecast(recorded.at, *ticket),
-                    };
-                    self.waiting.insert(*ticket, caller);
-                }
+                self.begin(recorded.at, *ticket, queue, *joined_at);
                 return None;
+            }
+            Fact::Overflowed { ticket, to, .. } | Fact::SentBack { ticket, to, .. } => {
+                let waited = self.end(*ticket, TicketOutcome::Moved, recorded.at);
+                *self.turns.entry(*ticket).or_insert(1) += 1;
+                self.begin(recorded.at, *ticket, to, recorded.at);
+                return waited;
             }
             Fact::Answered {
                 ticket, answered_at, ..
@@ -80,6 +97,25 @@ impl History {
                 (ticket, outcome, recorded.at)
             }
         };
+        self.turns.remove(&ticket);
+        self.end(ticket, outcome, end)
+    }
+
+    fn begin(&mut self, at: Time, ticket: TicketId, queue: &QueueName, joined: Time) {
+        if self.state.is_delayed(ticket) {
+            let caller = Delayed {
+                ticket,
+                turn: self.turn(ticket),
+                queue: queue.clone(),
+                at,
+                joined,
+                forecast: self.state.forecast(at, ticket),
+            };
+            self.waiting.insert(ticket, caller);
+        }
+    }
+
+    fn end(&mut self, ticket: TicketId, outcome: TicketOutcome, end: Time) -> Option<Waited> {
         let caller = self.waiting.remove(&ticket)?;
         let wait = end.since(caller.joined);
         Some(Waited {
@@ -87,6 +123,11 @@ impl History {
             outcome,
             wait,
         })
+    }
+
+    /// Which wait of a ticket that waits it is.
+    pub(crate) fn turn(&self, ticket: TicketId) -> u32 {
+        self.turns.get(&ticket).copied().unwrap_or(1)
     }
 
     /// Those whose wait had not ended when the history did, by ticket.

@@ -2,11 +2,12 @@
 //! found nobody ready: the forecast as `--events` answers it, and what came.
 //!
 //! ```text
-//! call_id              the ticket, as `pronto calls` names it
+//! call_id              the ticket, as `pronto calls` names it; of who went on waiting in another queue the wait there is one by
+//!                      itself, named `TICKET/2`, and so on
 //! mean_s … p90_s       the forecast at the joining; null: unknown
 //! call, wait, scored   again the ticket; the seconds until the outcome; whether they are the wait that was forecast: the
 //!                      caller was answered, and the forecast was not unknown
-//! queue, joined        its name; RFC 3339, UTC
+//! queue, joined        its name; when the wait in it began: RFC 3339, UTC
 //! outcome              answered, abandoned, timed-out, exited, moved, removed, lost; null: still waiting, wait null
 //! ```
 //! In the order in which the waits ended. A scorer of the protocol reads the file as predictions and as truth. Nobody's number
@@ -47,8 +48,14 @@ impl Ledger {
 pub fn replay(store: &Path, print_events: bool, mut out: impl Write) -> Result<(), CallsError> {
     let ledger = Ledger::open(store)?;
     if print_events {
-        return export::events(&ledger, &mut out);
+        export::events(&ledger, &mut out)?;
+    } else {
+        forecasts(&ledger, &mut out)?;
     }
+    out.flush().map_err(CallsError::Output)
+}
+
+fn forecasts(ledger: &Ledger, out: &mut impl Write) -> Result<(), CallsError> {
     let mut history = History::default();
     for fact in ledger.facts() {
         if let Some(waited) = history.take(&fact?) {
@@ -60,11 +67,11 @@ pub fn replay(store: &Path, print_events: bool, mut out: impl Write) -> Result<(
         out.write_all(line(caller, None).as_bytes())
             .map_err(CallsError::Output)?;
     }
-    out.flush().map_err(CallsError::Output)
+    Ok(())
 }
 
 fn line(caller: &Delayed, end: Option<&Waited>) -> String {
-    let id = format!("\"{}\"", caller.ticket);
+    let id = format!("\"{}\"", caller.name());
     let mut line = answer(&id, caller.forecast);
     let scored = end.is_some_and(Waited::tells) && caller.forecast.is_some();
     let wait = end.map_or("null".to_owned(), |end| format!("{:.3}", end.wait.as_secs_f64()));

@@ -3,15 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use pronto_engine::records::{CallRecords, TicketOutcome, TicketRecord, Written};
-use pronto_engine::{Fact, Wait};
+use pronto_engine::{Fact, Recorded, Wait};
 use pronto_queue::ledger;
 use pronto_store::{Batch, Record, SqliteStore, Store};
-use pronto_types::TicketId;
+use pronto_types::{TicketId, Time};
 
 use crate::day::{Plan, played};
 
@@ -20,16 +21,53 @@ struct Day {
     store: PathBuf,
     /// What the engine forecast, for most who had to wait.
     forecasts: BTreeMap<String, Option<Wait>>,
-    records: BTreeMap<String, TicketRecord>,
+    /// Each wait, and when it began.
+    records: BTreeMap<String, (TicketRecord, Time)>,
 }
 
-fn day() -> &'static Day {
-    static DAY: OnceLock<Day> = OnceLock::new();
-    DAY.get_or_init(|| {
-        let world = played(Plan::working_day(3));
+impl Drop for Day {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.store);
+    }
+}
+
+/// A folder that nobody has used.
+fn folder() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("pronto-world-forecasts-{}-{number}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The waits of a call under their names, each with its beginning: after an overflow there are more of one ticket.
+fn waits(places: Vec<TicketRecord>) -> Vec<(String, (TicketRecord, Time))> {
+    let mut waits: Vec<(String, (TicketRecord, Time))> = Vec::new();
+    for place in places {
+        let before = waits.last().filter(|(_, (it, _))| it.ticket == place.ticket);
+        let turn = waits
+            .iter()
+            .filter(|(_, (it, _))| it.ticket == place.ticket)
+            .count()
+            + 1;
+        let (name, began) = match before {
+            Some((_, (left, _))) => (format!("{}/{turn}", place.ticket), left.ended.unwrap()),
+            None => (place.ticket.to_string(), place.joined),
+        };
+        waits.push((name, (place, began)));
+    }
+    waits
+}
+
+/// Played once for all tests that run at a time.
+fn day() -> Arc<Day> {
+    static DAY: Mutex<Weak<Day>> = Mutex::new(Weak::new());
+    let mut day = DAY.lock().unwrap_or_else(PoisonError::into_inner);
+    day.upgrade().unwrap_or_else(|| {
+        let world = played(Plan::crowded(3));
         assert!(world.queue.restarts > 0);
-        let store = std::env::temp_dir().join(format!("pronto-world-forecasts-{}", std::process::id()));
-        std::fs::create_dir_all(&store).unwrap();
+        let store = folder();
         let (sqlite, _) = SqliteStore::open(&store.join("ledger.sqlite"), |_| ()).unwrap();
         let mut records = CallRecords::default();
         let mut found = BTreeMap::new();
@@ -47,8 +85,7 @@ fn day() -> &'static Day {
                 .unwrap();
             for written in some.iter().flat_map(|recorded| records.apply(recorded)) {
                 if let Written::Call(record) = written {
-                    let tickets = record.tickets.into_iter();
-                    found.extend(tickets.map(|it| (it.ticket.to_string(), it)));
+                    found.extend(waits(record.tickets));
                 }
             }
         }
@@ -60,7 +97,7 @@ fn day() -> &'static Day {
         });
         let kept: BTreeSet<TicketId> = kept.collect();
         let name = |(ticket, wait): (&TicketId, &Option<Wait>)| (ticket.to_string(), *wait);
-        Day {
+        let played = Arc::new(Day {
             store,
             forecasts: world
                 .queue
@@ -70,7 +107,9 @@ fn day() -> &'static Day {
                 .map(name)
                 .collect(),
             records: found,
-        }
+        });
+        *day = Arc::downgrade(&played);
+        played
     })
 }
 
@@ -97,7 +136,7 @@ fn seconds(duration: Duration) -> String {
 fn a_ledger_forecasts_what_the_engine_forecast_and_tells_what_came() {
     let day = day();
     let lines = pronto(&["forecast"], &day.store, "--ledger");
-    let (mut compared, mut answered, mut abandoned) = (0, 0, 0);
+    let (mut compared, mut answered, mut abandoned, mut further) = (0, 0, 0, 0);
     for line in lines.lines() {
         let call = member(line, "call_id");
         if let Some(live) = day.forecasts.get(call) {
@@ -109,11 +148,13 @@ fn a_ledger_forecasts_what_the_engine_forecast_and_tells_what_came() {
             assert_eq!(member(line, "p50_s"), told(|it| it.p50), "{line}");
             assert_eq!(member(line, "p90_s"), told(|it| it.p90), "{line}");
         }
-        let record = &day.records[call];
+        let (record, began) = &day.records[call];
         assert_eq!(member(line, "queue"), record.queue.as_str());
+        further += usize::from(record.overflowed.is_some());
         let was_answered = member(line, "outcome") == "answered";
         assert_eq!(was_answered, record.answered.is_some(), "{line} {record:?}");
-        assert_eq!(member(line, "wait"), seconds(record.waited.unwrap()), "{line}");
+        let end = record.joined + record.waited.unwrap();
+        assert_eq!(member(line, "wait"), seconds(end.since(*began)), "{line}");
         let known = member(line, "mean_s") != "null";
         assert_eq!(member(line, "scored"), (was_answered && known).to_string());
         answered += usize::from(was_answered);
@@ -123,8 +164,8 @@ fn a_ledger_forecasts_what_the_engine_forecast_and_tells_what_came() {
         }
     }
     assert!(
-        compared > 100 && answered > 100 && abandoned > 20,
-        "{compared} compared, {answered} answered, {abandoned} abandoned"
+        compared > 100 && answered > 50 && abandoned > 20 && further > 10,
+        "{compared} compared, {answered} answered, {abandoned} abandoned, {further} waited in another queue"
     );
     let listed: BTreeSet<&str> = lines.lines().map(|line| member(line, "call_id")).collect();
     assert!(
@@ -151,7 +192,7 @@ fn the_events_of_a_ledger_are_read_as_events_and_ask_for_the_same_callers() {
     // Who regained a place is asked about as well: the protocol knows nothing of that.
     assert!(delayed.is_subset(&asked));
     for more in asked.difference(&delayed) {
-        assert!(day.records[more].regained.is_some(), "{more}");
+        assert!(day.records[more].0.regained.is_some(), "{more}");
     }
     // Each call goes in order through what the protocol has, and time does not go back.
     let mut at: BTreeMap<&str, &str> = BTreeMap::new();
@@ -177,6 +218,40 @@ fn the_events_of_a_ledger_are_read_as_events_and_ask_for_the_same_callers() {
         "{at:?}"
     );
     assert!(!events.contains("+39"), "nobody's number");
+    assert!(events.contains("/2\""), "who waited in another queue");
+}
+
+#[test]
+fn a_full_disk_is_an_error() {
+    let store = folder();
+    let (sqlite, _) = SqliteStore::open(&store.join("ledger.sqlite"), |_| ()).unwrap();
+    // Less than is written at a time.
+    let started = Recorded {
+        seq: 1,
+        at: Time::ZERO,
+        cause: None,
+        fact: Fact::Started { settle_until: None },
+    };
+    let record = Record {
+        seq: 1,
+        version: ledger::VERSION,
+        bytes: ledger::encode(&started),
+    };
+    sqlite
+        .append(Batch {
+            records: vec![record],
+            ..Batch::default()
+        })
+        .unwrap();
+    sqlite.close().unwrap();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pronto"));
+    command
+        .args(["forecast", "--print-events", "--ledger"])
+        .arg(&store);
+    let status = command.stdout(full).stderr(Stdio::null()).status().unwrap();
+    assert!(!status.success());
+    std::fs::remove_dir_all(&store).unwrap();
 }
 
 #[test]

@@ -47,7 +47,7 @@ use queues::QueuesService;
 /// The ledger, in the store's directory.
 const FILE: &str = "ledger.sqlite";
 /// Between two commits of a busy ledger: what waits for one waits this much longer at most.
-const APART: Duration = Duration::from_millis(3);
+const APART: Duration = Duration::from_millis(1);
 /// Bytes of a message: the largest we understand has a few hundred.
 const MESSAGE: usize = 16 * 1024;
 

@@ -189,23 +189,26 @@ fn a_restart_and_a_lost_gateway_leave_the_caller_where_they_went() {
     assert_eq!(house.engine.queue_of(TicketId(900)), Some(&sales()));
 }
 
+fn begins(house: &mut House, call: u64) {
+    house.says(
+        "gw1",
+        Event::CallBegan {
+            call: CallId(call),
+            dialled: "800".into(),
+            caller: Caller {
+                number: None,
+                name: None,
+            },
+            origin: Origin::Trunk("carrier".into()),
+        },
+    );
+}
+
 #[test]
 fn the_record_has_both_places_and_the_whole_wait() {
     let mut house = House::of_two("gw1");
-    let origin = Origin::Trunk("carrier".into());
     for call in 1..=8 {
-        house.says(
-            "gw1",
-            Event::CallBegan {
-                call: CallId(call),
-                dialled: "800".into(),
-                caller: Caller {
-                    number: None,
-                    name: None,
-                },
-                origin: origin.clone(),
-            },
-        );
+        begins(&mut house, call);
         house.joins(call, support());
     }
     let (ticket, ..) = house.overflowed()[0];

@@ -91,21 +91,6 @@ impl House {
     }
 }
 
-fn begins(house: &mut House, call: u64) {
-    house.says(
-        "gw1",
-        Event::CallBegan {
-            call: CallId(call),
-            dialled: "800".into(),
-            caller: Caller {
-                number: None,
-                name: None,
-            },
-            origin: Origin::Trunk("carrier".into()),
-        },
-    );
-}
-
 #[test]
 fn who_would_go_on_waiting_elsewhere_at_once_is_forecast_there() {
     let mut house = House::of_two("gw1");

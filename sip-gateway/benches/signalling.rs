@@ -98,6 +98,10 @@ impl House {
         for event in said {
             self.input(Input::Media(event));
         }
+        if self.gateway.awaits().is_some() {
+            let number = self.gateway.last_entry();
+            self.input(Input::Durable { number });
+        }
     }
 
     fn message(&mut self, text: String) {

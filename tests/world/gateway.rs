@@ -115,6 +115,11 @@ impl GatewayNode {
         }
         if let Some(core) = &mut self.core {
             core.handle_input(now, input);
+            if core.awaits().is_some() {
+                // This world's disk takes no time.
+                let number = core.last_entry();
+                core.handle_input(now, Input::Durable { number });
+            }
         }
         self.drain(now)
     }

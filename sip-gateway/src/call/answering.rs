@@ -1,7 +1,7 @@
 //! The caller's leg: from the INVITE to a running flow, and what the caller's phone says after that.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,11 @@ use crate::trace::Peer;
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// The media threads open a port in well under a millisecond; a caller is not left without an answer for longer.
 const OPENING: Duration = Duration::from_secs(2);
+/// How long a caller waits for the disk that keeps the journal, unanswered and not charged, before a refusal. Many proxies wait
+/// longer than this for an answer, and fewer people do.
+const WRITTEN: Duration = Duration::from_secs(8);
+/// How many callers may wait for the disk; the next are refused at once.
+const UNWRITTEN: usize = 2_000;
 /// How long a caller outside of a queue hears a flow without being answered. Networks give such a call up by themselves after
 /// some minutes (ISUP timer T9), many gateways after three, and a menu is heard in less. RFC 3261 sets the callee no limit
 /// (§13.3.1.1: it may go on for as long as it says so every minute); but nothing tells us that such a caller is gone: a dialog
@@ -51,7 +56,8 @@ impl Gateway {
                 return;
             }
         };
-        if self.calls.len() >= self.settings.max_calls || self.journal.backlog() >= MAX_BACKLOG {
+        let full = self.calls.len() >= self.settings.max_calls || self.journal.backlog() >= MAX_BACKLOG;
+        if full || self.unwritten.len() >= UNWRITTEN {
             self.refused += 1;
             self.sip
                 .reject(now, leg, sip::Status::SERVICE_UNAVAILABLE, Some(RETRY_AFTER));
@@ -111,6 +117,8 @@ impl Gateway {
         let stream = Stream::unopened(self.rng.next_u64() >> 2);
         let call = Call {
             id,
+            // `CallBegan`, written just now.
+            began: self.journal.last(),
             origin,
             identity,
             language: number.language,
@@ -174,7 +182,7 @@ impl Gateway {
     /// The caller's media leg says something.
     pub(super) fn caller_media(&mut self, now: Time, call: &mut Call, event: media::Event) {
         match event {
-            media::Event::Opened { local, .. } => self.answer_caller(now, call, local),
+            media::Event::Opened { local, .. } => self.caller_opened(now, call, local),
             media::Event::OpenFailed { .. } => self.no_media(now, call),
             media::Event::Digit { digit, .. } => self.caller_digit(now, call, digit, true),
             media::Event::Finished { play, .. } if self.announcement_finished(now, call, play) => {}
@@ -202,11 +210,44 @@ impl Gateway {
         self.bury(now, call, CallOutcome::Refused);
     }
 
-    fn answer_caller(&mut self, now: Time, call: &mut Call, local: std::net::SocketAddr) {
+    /// The caller's port is open. Neither an answer nor music leaves before the disk has the call: what a crash leaves of it
+    /// is then at least a record.
+    fn caller_opened(&mut self, now: Time, call: &mut Call, local: SocketAddr) {
         let LegState::Opening { offer, .. } = &mut call.caller.state else {
             return;
         };
         let offer = offer.take();
+        if call.began <= self.durable {
+            return self.answer_caller(now, call, offer, local);
+        }
+        let until = now + WRITTEN;
+        call.caller.state = LegState::Opened { offer, local, until };
+        self.unwritten.insert(call.began, call.id);
+    }
+
+    /// The disk has the journal up to this entry: the callers whose calls it has are answered.
+    pub(super) fn durable(&mut self, now: Time, number: u64) {
+        self.durable = self.durable.max(number);
+        while let Some(entry) = self.unwritten.first_entry()
+            && *entry.key() <= self.durable
+        {
+            let id = entry.remove();
+            self.with_call(now, id, |gateway, call| {
+                if let LegState::Opened { offer, local, .. } = &mut call.caller.state {
+                    let (offer, local) = (offer.take(), *local);
+                    gateway.answer_caller(now, call, offer, local);
+                }
+            });
+        }
+    }
+
+    fn answer_caller(
+        &mut self,
+        now: Time,
+        call: &mut Call,
+        offer: Option<sip::sdp::Offer>,
+        local: SocketAddr,
+    ) {
         let early = offer.is_some() && call.answer == Answer::OnOperator;
         call.caller.stream.opened(local, self.settings.advertise);
         let sdp = match offer {
@@ -377,7 +418,8 @@ impl Gateway {
         if call.flow.poll_timeout().is_some_and(|at| at <= now) {
             call.flow.handle_timeout(now);
         }
-        if matches!(call.caller.state, LegState::Opening { until, .. } if until <= now) {
+        if matches!(call.caller.state, LegState::Opening { until, .. } | LegState::Opened { until, .. } if until <= now)
+        {
             self.no_media(now, call);
             return;
         }

@@ -67,6 +67,11 @@ pub enum Input {
         /// The newest durable entry there.
         number: u64,
     },
+    /// Our own journal is on the disk up to this entry: a crash does not lose it.
+    Durable {
+        /// The newest durable entry.
+        number: u64,
+    },
     /// The queue asks.
     Directive(Directive),
     /// Calls a crashed predecessor left open: they are recorded as lost.
@@ -148,6 +153,10 @@ pub struct Gateway {
     parting: BTreeMap<RungFor, Parting>,
     /// Those phones.
     parting_legs: BTreeMap<sip::LegId, RungFor>,
+    /// Our journal is on the disk up to this entry.
+    durable: u64,
+    /// Calls that may be answered once their first entry is on the disk, by that entry.
+    unwritten: BTreeMap<u64, CallId>,
     /// Deadlines of calls, earliest first.
     timers: BTreeSet<(Time, CallId)>,
     next_call: u64,
@@ -185,6 +194,8 @@ impl Gateway {
             recordings: BTreeSet::new(),
             parting: BTreeMap::new(),
             parting_legs: BTreeMap::new(),
+            durable: 0,
+            unwritten: BTreeMap::new(),
             timers: BTreeSet::new(),
             next_call: 0,
             next_media_leg: 1,
@@ -219,6 +230,7 @@ impl Gateway {
                 let joined = self.journal.acknowledge(number);
                 self.known(now, joined);
             }
+            Input::Durable { number } => self.durable(now, number),
             Input::Directive(directive) => self.directive(now, directive),
             Input::Recovered(calls) => self.recovered(now, calls),
             Input::Recorded(kept) => self.recorded(now, kept),
@@ -300,6 +312,11 @@ impl Gateway {
     /// The queue has another journal of this epoch than ours: this process must end, the next has a new epoch.
     pub fn broken(&self) -> Option<u64> {
         self.broken
+    }
+
+    /// The oldest journal entry that a caller's answer waits for: [`Input::Durable`] is wanted as soon as it is on the disk.
+    pub fn awaits(&self) -> Option<u64> {
+        self.unwritten.first_key_value().map(|(entry, _)| *entry)
     }
 
     /// The number of the newest journal entry.

@@ -1,7 +1,7 @@
 //! The states of a call. Each variant owns its data and its deadlines: leaving a state cancels its timers.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ use crate::settings::Answer;
 /// One call: the caller's leg, the flow, and where the caller stands with the queue.
 pub(super) struct Call {
     pub(super) id: CallId,
+    /// The journal entry that says it began.
+    pub(super) began: u64,
     pub(super) origin: Origin,
     pub(super) identity: CallerIdentity,
     pub(super) language: Language,
@@ -83,6 +85,15 @@ pub(super) enum LegState {
         /// The offer, if the INVITE carried one.
         offer: Option<pronto_sip::sdp::Offer>,
         /// When the caller is told that there is none.
+        until: Time,
+    },
+    /// The port is open, and the call is not in the journal on the disk yet: nobody is answered without a record.
+    Opened {
+        /// The offer, if the INVITE carried one.
+        offer: Option<pronto_sip::sdp::Offer>,
+        /// The port.
+        local: SocketAddr,
+        /// When the caller is refused because the disk does not keep up.
         until: Time,
     },
     /// The caller hears us and is not answered.
@@ -257,7 +268,7 @@ impl Call {
         };
         let silent = self.caller.silent.and_then(Silence::deadline);
         let opening = match &self.caller.state {
-            LegState::Opening { until, .. } => Some(*until),
+            LegState::Opening { until, .. } | LegState::Opened { until, .. } => Some(*until),
             LegState::Early { patience, .. } => patience.deadline(),
             LegState::Answering | LegState::Up | LegState::Gone => None,
         };

@@ -128,6 +128,7 @@ impl Control {
         // When calls are ended, and when we go although somebody has not confirmed it.
         let mut end = None;
         let mut leave = None;
+        let written = self.journal.written();
         self.hand_over();
         loop {
             let wake = self.core.poll_timeout().map(|at| self.clock.instant(at));
@@ -148,6 +149,8 @@ impl Control {
                     self.input(Input::HangUpAll);
                     end = None;
                 }
+                // Handing over tells the core.
+                () = written.reached() => {}
                 () = sleep_until(leave) => return self.finish(inbox, inner).await,
                 _ = gauges.tick() => self.each_second(),
                 Some(ask) = traces.next() => ask.answer(&self.ring),
@@ -175,6 +178,12 @@ impl Control {
     /// Rouses the media threads and hands the journal on, once for all that was taken together.
     fn hand_over(&mut self) {
         self.media.rouse();
+        if let Some(entry) = self.core.awaits()
+            && let Some(number) = self.journal.wait_for(entry)
+        {
+            self.input(Input::Durable { number });
+            self.media.rouse();
+        }
         if let Err(error) = self.journal.commit() {
             self.broken = Some(error.to_string());
         }

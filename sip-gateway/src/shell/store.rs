@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pronto_proto::link as wire;
@@ -11,7 +13,7 @@ use pronto_store::{AppendError, Batch, Durable, Person, Record, SqliteStore, Sto
 use pronto_types::CallId;
 use pronto_types::link::{Caller, Event};
 use prost::Message;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::Happened;
 use crate::journal::{Entry, Unfinished};
@@ -22,7 +24,8 @@ pub(super) const FILE: &str = "journal.sqlite";
 /// `pronto.v1.Entry` without its age.
 pub(super) const VERSION: u16 = 1;
 
-/// Between two commits of a busy gateway: nothing waits for the journal, so what a power loss may cost bounds this.
+/// Between the beginnings of two commits of a busy gateway. A caller waits for the commit that has the call; so the first
+/// after a pause begins at once, and no caller waits for longer than this and two commits.
 const APART: Duration = Duration::from_millis(10);
 
 /// Records kept while the disk does not keep up.
@@ -41,13 +44,51 @@ pub(super) struct Journal {
     /// Sequence numbers go on over all epochs.
     next: u64,
     batch: Batch,
+    written: Arc<Written>,
+    /// The number in the store of what came before this epoch's first entry.
+    before: u64,
+}
+
+/// How far the disk is; shared with the store's writer.
+pub(super) struct Written {
+    /// Up to this number the store is on the disk.
+    durable: AtomicU64,
+    /// The number somebody waits for: a commit that does not reach it wakes nobody.
+    awaited: AtomicU64,
+    reached: Notify,
+}
+
+impl Written {
+    fn new(last: u64) -> Self {
+        Written {
+            durable: AtomicU64::new(last),
+            awaited: AtomicU64::new(u64::MAX),
+            reached: Notify::new(),
+        }
+    }
+
+    /// On the writer's thread, after a commit.
+    fn commit(&self, last: u64) {
+        self.durable.store(last, Ordering::SeqCst);
+        if last >= self.awaited.load(Ordering::SeqCst) {
+            self.reached.notify_one();
+        }
+    }
+
+    /// Completes when what was last waited for is on the disk.
+    pub(super) async fn reached(&self) {
+        self.reached.notified().await;
+    }
 }
 
 impl Journal {
     /// Opens the journal, raises the epoch, and looks for calls left open.
     pub(super) fn open(directory: &Path, happened: mpsc::Sender<Happened>) -> Result<Opened, StoreError> {
-        let on_durable = move |durable| {
-            if let Durable::Failed(error) = durable {
+        let written = Arc::new(Written::new(0));
+        let told = Arc::clone(&written);
+        let on_durable = move |durable| match durable {
+            Durable::UpTo(last) => told.commit(last),
+            Durable::Failed(error) => {
                 // Where there is no room, the next commit says it.
                 let _ = happened.try_send(Happened::StoreFailed(error.to_string()));
             }
@@ -64,6 +105,8 @@ impl Journal {
             store,
             next: opened.last + 1,
             batch: Batch::default(),
+            written,
+            before: opened.last,
         };
         Ok(Opened {
             journal,
@@ -111,6 +154,24 @@ impl Journal {
             Err(AppendError::Full) if self.batch.records.len() < KEPT => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Wakes the control task when entries of this process are on the disk.
+    pub(super) fn written(&self) -> Arc<Written> {
+        Arc::clone(&self.written)
+    }
+
+    /// The newest entry on the disk if that is this one or a later one; else [`Written::reached`] completes once it is. Say
+    /// before [`Journal::commit`] what is awaited of the entries that it hands on.
+    pub(super) fn wait_for(&self, entry: u64) -> Option<u64> {
+        let awaited = self.before + entry;
+        self.written.awaited.store(awaited, Ordering::SeqCst);
+        let durable = self.written.durable.load(Ordering::SeqCst);
+        if durable < awaited {
+            return None;
+        }
+        self.written.awaited.store(u64::MAX, Ordering::SeqCst);
+        Some(durable - self.before)
     }
 
     /// Waits until everything is on the disk.

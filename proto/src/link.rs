@@ -552,7 +552,7 @@ reasons!(refuse_to_wire, refuse_from_wire, RefuseReason, v1::RefuseReason, {
 });
 reasons!(outcome_to_wire, outcome_from_wire, CallOutcome, v1::CallOutcome, {
     CallerHungUp, Completed, Cancelled, Refused,
-    PeerLost, GatewayLost,
+    PeerLost, GatewayLost, Stopped,
 });
 reasons!(flaw_to_wire, flaw_from_wire, RecordingFlaw, v1::RecordingFlaw, {
     DiskFull, DiskFailed, Overrun, Killed,

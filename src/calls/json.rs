@@ -6,7 +6,7 @@
 //! dialled, origin      the configured number; {"trunk": name} or {"operator": id}
 //! caller               the number, masked unless --numbers; null: not told, or erased
 //! language             "it", "en"; null: never came to a queue
-//! outcome              caller-hung-up, completed, cancelled, refused, peer-lost, gateway-lost; null: going on
+//! outcome              caller-hung-up, completed, cancelled, refused, peer-lost, gateway-lost, stopped; null: going on
 //! duration, digits     seconds from the answer to the end; keys pressed; null: going on, or the gateway was killed
 //! tickets              the places it had: ticket, queue, joined, waited, outcome (answered, abandoned, timed-out,
 //!                      exited, moved, removed, lost, turned-away; null: not over), ended, operator, answered, talked,

@@ -129,6 +129,7 @@ fn name(outcome: CallOutcome) -> &'static str {
         CallOutcome::Refused => "refused",
         CallOutcome::PeerLost => "peer-lost",
         CallOutcome::GatewayLost => "gateway-lost",
+        CallOutcome::Stopped => "stopped",
     }
 }
 
@@ -140,6 +141,7 @@ fn outcomes() -> Vec<&'static str> {
         CallOutcome::Refused,
         CallOutcome::PeerLost,
         CallOutcome::GatewayLost,
+        CallOutcome::Stopped,
     ];
     let tickets = TicketOutcome::ALL.iter().map(|outcome| outcome.name());
     calls.into_iter().map(name).chain(tickets).collect()

@@ -91,6 +91,7 @@ fn endings(call: CallId, ticket: TicketId, offer: OfferId) -> Vec<Event> {
         O::Refused,
         O::PeerLost,
         O::GatewayLost,
+        O::Stopped,
     ] {
         events.push(Event::CallEnded {
             call,

@@ -190,7 +190,7 @@ pub enum LeaveReason {
     Key,
     /// `max_wait` on the gateway's clock.
     TimedOut,
-    /// The queue service was away too long, or refused the ticket.
+    /// The queue service was away too long or refused the ticket, or the gateway was told to stop.
     Failed,
 }
 
@@ -222,8 +222,10 @@ pub enum CallOutcome {
     Refused,
     /// The caller's phone stopped answering.
     PeerLost,
-    /// The gateway stopped while the call was up.
+    /// The gateway was lost while the call was up: killed, crashed, or without power.
     GatewayLost,
+    /// The gateway was told to stop and ended the call itself.
+    Stopped,
 }
 
 /// What the queue asks of a gateway.

@@ -302,7 +302,7 @@ reasons! {
     LeaveReason = v1::LeaveReason { Abandoned, Key, TimedOut, Failed }
     RefuseReason = v1::RefuseReason { Ignored, Busy, Rejected, Unreachable, Withdrawn }
     ExitReason = v1::ExitReason { TimedOut, Nobody, Failed }
-    CallOutcome = v1::CallOutcome { CallerHungUp, Completed, Cancelled, Refused, PeerLost, GatewayLost }
+    CallOutcome = v1::CallOutcome { CallerHungUp, Completed, Cancelled, Refused, PeerLost, GatewayLost, Stopped }
     RecordingFlaw = v1::RecordingFlaw { DiskFull, DiskFailed, Overrun, Killed }
     LostReason = fact::LostReason { Grace, Superseded }
     SkipReason = fact::SkipReason { Detached, NoPhone }

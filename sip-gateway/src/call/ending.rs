@@ -28,7 +28,12 @@ impl Gateway {
         // "connection.disconnect.hangup" reaches the flow; what it still wants is nobody's to hear.
         call.flow.handle_input(now, ivr::Input::HungUp);
         while call.flow.poll_output().is_some() {}
-        self.leave(now, call, LeaveReason::Abandoned);
+        let left = match outcome {
+            // The caller would have waited on.
+            CallOutcome::Stopped => LeaveReason::Failed,
+            _ => LeaveReason::Abandoned,
+        };
+        self.leave(now, call, left);
         self.sip_legs.remove(&call.caller.sip);
         self.close_media(call.caller.media);
         if let Origin::Operator(operator) = &call.origin {
@@ -45,12 +50,12 @@ impl Gateway {
         call.caller.state = LegState::Gone;
     }
 
-    /// The second SIGTERM.
+    /// The second SIGTERM, or the end of the time to drain. Nobody was lost: the records say that we ended these calls.
     pub(super) fn hang_up_all(&mut self, now: Time) {
         let calls: Vec<CallId> = self.calls.keys().copied().collect();
         for id in calls {
             self.with_call(now, id, |gateway, call| {
-                gateway.end_call(now, call, CallOutcome::GatewayLost)
+                gateway.end_call(now, call, CallOutcome::Stopped)
             });
         }
     }

@@ -67,7 +67,8 @@ fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
         let kind = entry.file_type().expect("a directory entry has a kind");
         if kind.is_dir() && !["target", "var", ".git"].contains(&&*name) {
             walk(&path, found);
-        } else if kind.is_file() && name != "Cargo.lock" && !name.starts_with("LICENSE") {
+        } else if kind.is_file() && ![".git", "Cargo.lock"].contains(&&*name) && !name.starts_with("LICENSE")
+        {
             found.push(path);
         }
     }

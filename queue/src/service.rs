@@ -236,6 +236,7 @@ fn said(disk: watch::Sender<Disk>) -> impl Fn(Durable) + Send + Sync + 'static {
             metrics::counter!("pronto_ledger_commits_total").increment(1);
             disk.send_modify(|disk| disk.durable = seq);
         }
+        Durable::Health(_) => {}
         Durable::Failed(error) => disk.send_modify(|disk| disk.failed = Some(error.to_string())),
     }
 }

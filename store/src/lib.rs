@@ -10,7 +10,9 @@
 //!        never waits                          └──► on_durable(UpTo(seq))
 //! ```
 //!
-//! A [`Batch`] is atomic: all of it or nothing. A commit that fails is the end: the caller is told
+//! A [`Batch`] is atomic: all of it or nothing. A commit that fails for want of room is kept and tried again, first in
+//! the room of a reserve file and then each second: the caller is told [`Durable::Health`]. A commit that fails for any
+//! reason that leaves the disk in doubt (a failed fsync, a damaged or replaced file) is the end: the caller is told
 //! [`Durable::Failed`], and nothing is taken any more, because nobody can say what the disk holds.
 //!
 //! [`SqliteStore`] is the real one, [`MemoryStore`] the one for tests. What this crate does not do: thin out or
@@ -35,6 +37,11 @@ pub mod limits {
     pub const WAITING_BATCHES: usize = 16_384;
     /// Bytes of a person's number, and of a person's name; cut beyond.
     pub const PERSONAL: usize = 256;
+    /// Bytes of the reserve file beside a store. Half of it is a write-ahead log at its full size, which then serves
+    /// again and again; the other half holds some 20,000 more records, ten for each of 2,000 people who are here.
+    pub const RESERVE: u64 = 8 << 20;
+    /// Free bytes without which a store that has no reserve is not opened, and with a reserve takes nobody new.
+    pub const ROOM: u64 = 1 << 20;
 }
 
 /// One line of the log.
@@ -99,9 +106,30 @@ pub enum Durable {
     /// All records up to this one are on the disk, and so is everything else of their batches. Said once for each
     /// commit, also for one without records.
     UpTo(u64),
-    /// A commit failed. The last thing that is ever said: nothing handed over and not yet reported is known to be
+    /// How the store stands from now on. Not said while it is [`Health::Sound`] from the start.
+    Health(Health),
+    /// A commit failed, and no other may be trusted. The last thing that is ever said: nothing handed over and not yet reported is known to be
     /// on the disk, and nothing more is taken.
     Failed(StoreError),
+}
+
+/// How far a store can be relied on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Health {
+    /// It commits, and the reserve is there.
+    #[default]
+    Sound,
+    /// The disk is full. It commits in the room that is left, which is for the people who are here: take nobody new.
+    Tight,
+    /// It cannot commit for now. What was handed over is kept and tried again each second: take nobody new.
+    Stalled,
+}
+
+impl Health {
+    /// Whether new calls may be taken.
+    pub fn admits(self) -> bool {
+        self == Health::Sound
+    }
 }
 
 /// What an opened store holds.
@@ -177,6 +205,22 @@ pub enum StoreError {
     /// A record is not there.
     #[error("record {0} is missing")]
     Missing(u64),
+    /// The disk is full, and the reserve is gone.
+    #[error(
+        "the disk of `{path}` is full: {needed} octets of free room are needed to open it, and {free} are free",
+        path = .path.display()
+    )]
+    NoRoom {
+        /// The store.
+        path: PathBuf,
+        /// Octets needed.
+        needed: u64,
+        /// Octets free.
+        free: u64,
+    },
+    /// A file of the running store is not the one that was opened.
+    #[error("`{path}` was deleted or replaced while it was in use: what is written would be lost", path = .0.display())]
+    Replaced(PathBuf),
     /// Whatever else the database said.
     #[error("cannot {doing}: {source}")]
     Database {
@@ -220,7 +264,7 @@ pub trait Store: Send + Sync {
     /// Counts one up, durably: 1 on a new store, and never the same number twice.
     ///
     /// # Errors
-    /// [`StoreError`]: the number must not be used.
+    /// [`StoreError`]: the number must not be used, and may have been used up.
     fn raise_epoch(&self) -> Result<u64, StoreError>;
 
     /// Waits until everything taken is durable, then takes no more. Closing twice is closing once.

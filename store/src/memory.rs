@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    AppendError, Batch, Durable, Opened, Person, Record, Store, StoreError, checksum, cut, follow, limits,
+    AppendError, Batch, Durable, Health, Opened, Person, Record, Store, StoreError, checksum, cut, follow,
+    limits,
 };
 
 /// What survives the process: the "disk" of [`MemoryStore`]. Clones are the same disk.
@@ -63,6 +64,7 @@ struct Waiting {
     batches: VecDeque<Batch>,
     last: u64,
     stopped: Option<Why>,
+    health: Health,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -92,6 +94,7 @@ impl MemoryStore {
             batches: VecDeque::new(),
             last,
             stopped: None,
+            health: Health::Sound,
         };
         let store = MemoryStore {
             disk: disk.clone(),
@@ -106,7 +109,8 @@ impl MemoryStore {
     pub fn make_durable(&self, batches: usize) {
         let mut waiting = lock(&self.waiting);
         let count = batches.min(waiting.batches.len());
-        if count == 0 || waiting.stopped == Some(Why::Failed) {
+        let held = waiting.stopped == Some(Why::Failed) || waiting.health == Health::Stalled;
+        if count == 0 || held {
             return;
         }
         let mut disk = lock(&self.disk.0);
@@ -122,6 +126,12 @@ impl MemoryStore {
     /// How many batches wait.
     pub fn waiting(&self) -> usize {
         lock(&self.waiting).batches.len()
+    }
+
+    /// How the store stands from now on. While it is stalled nothing becomes durable.
+    pub fn become_so(&self, health: Health) {
+        lock(&self.waiting).health = health;
+        (self.on_durable)(Durable::Health(health));
     }
 
     /// The next commit fails, now.

@@ -1,14 +1,20 @@
 //! The store on a disk: SQLite in WAL mode, `synchronous=FULL`, one writer thread that commits whatever has
 //! gathered.
 //!
-//! Files, for a store at `var/ledger.sqlite`: the database, its `-wal` and `-shm`, and `ledger.sqlite.lock`, which
-//! the kernel keeps locked for as long as the process lives (so a killed process leaves nothing to clean up).
+//! Files, for a store at `var/ledger.sqlite`: the database, its `-wal` and `-shm`, `ledger.sqlite.lock`, which the
+//! kernel keeps locked for as long as the process lives (so a killed process leaves nothing to clean up), and
+//! `ledger.sqlite.reserve`, whose room is given up when the disk is full.
 
+mod condition;
+#[cfg(test)]
+mod faults;
 mod files;
 mod reader;
+mod reserve;
 mod schema;
 #[cfg(test)]
 pub(crate) mod test_directory;
+mod trouble;
 mod writer;
 
 use std::fs::File;
@@ -22,7 +28,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::{AppendError, Batch, Durable, Opened, Person, Record, Store, StoreError, follow, limits};
+use condition::Condition;
 pub use reader::SqliteReader;
+use reserve::Reserve;
 use writer::{Command, Writer};
 
 /// A store in a file.
@@ -52,8 +60,12 @@ struct Intake {
 struct Shared {
     /// Bytes of the batches that wait for the writer.
     waiting: AtomicUsize,
-    /// A commit has failed.
+    /// A commit has failed for good.
     failed: AtomicBool,
+    /// Nobody will hand anything over any more: a commit that fails is not tried again.
+    closing: AtomicBool,
+    #[cfg(test)]
+    faults: faults::Faults,
 }
 
 impl SqliteStore {
@@ -61,7 +73,8 @@ impl SqliteStore {
     /// `on_durable` is told on the writer's thread what became of what was appended.
     ///
     /// # Errors
-    /// [`StoreError`]: locked by another process, not ours, of a later release, not durable here, or not readable.
+    /// [`StoreError`]: locked by another process, not ours, of a later release, not durable here, not readable, or
+    /// without any room.
     pub fn open(
         path: &Path,
         on_durable: impl Fn(Durable) + Send + 'static,
@@ -80,14 +93,18 @@ impl SqliteStore {
         on_durable: impl Fn(Durable) + Send + 'static,
     ) -> Result<(SqliteStore, Opened), StoreError> {
         let lock = files::prepare(path)?;
-        let connection = schema::open(path)?;
-        let reader = schema::open_reader(path)?;
-        files::sync_directory(path)?;
-        let last = schema::last(&connection)?;
+        let mut reserve = Reserve::of(path);
+        let (connection, reader, last) = connect_where_there_is_room(path, &mut reserve)?;
+        let mut condition = Condition::new(path, reserve);
+        let health = condition.look()?;
         let shared = Arc::new(Shared::default());
         let (commands, received) = sync_channel(limits::WAITING_BATCHES);
+        if let Some(health) = health {
+            on_durable(Durable::Health(health));
+        }
         let writer = Writer::new(
             (connection, last),
+            (path.to_owned(), condition),
             apart,
             Arc::clone(&shared),
             Box::new(on_durable),
@@ -126,10 +143,13 @@ impl SqliteStore {
     /// Ends the writer, after it has written what it was handed.
     fn finish(&self) {
         drop(locked(&self.intake).take());
-        if let Some(writer) = locked(&self.writer).take()
-            && writer.join().is_err()
-        {
-            self.shared.failed.store(true, Ordering::Release);
+        self.shared.closing.store(true, Ordering::Release);
+        if let Some(writer) = locked(&self.writer).take() {
+            // It may be asleep until a failed commit is tried again.
+            writer.thread().unpark();
+            if writer.join().is_err() {
+                self.shared.failed.store(true, Ordering::Release);
+            }
         }
     }
 }
@@ -179,7 +199,7 @@ impl Store for SqliteStore {
     }
 
     fn raise_epoch(&self) -> Result<u64, StoreError> {
-        self.ask(|reply| Command::RaiseEpoch { reply })
+        self.ask(|reply| Command::RaiseEpoch { reply })?
     }
 
     fn close(&self) -> Result<(), StoreError> {
@@ -198,6 +218,38 @@ impl Drop for SqliteStore {
         // Closing the file unlocks it too; this says when.
         let _ = self.lock.unlock();
     }
+}
+
+/// Opens what is there, in the room of the reserve where the disk has no other, and sees that something can be written.
+fn connect_where_there_is_room(
+    path: &Path,
+    reserve: &mut Reserve,
+) -> Result<(Connection, Connection, u64), StoreError> {
+    let free = || condition::room(path).map_or(u64::MAX, |room| room.free);
+    let needed = limits::ROOM;
+    let no_room = || StoreError::NoRoom {
+        path: path.to_owned(),
+        needed,
+        free: free(),
+    };
+    let opened = match connect(path) {
+        Err(_) if free() < needed && reserve.give_up() => connect(path),
+        opened => opened,
+    };
+    match opened {
+        Ok(_) if free() < needed && !reserve.is_settled() => Err(no_room()),
+        // SQLite has several names for it.
+        Err(StoreError::Io { .. } | StoreError::Database { .. }) if free() < needed => Err(no_room()),
+        opened => opened,
+    }
+}
+
+fn connect(path: &Path) -> Result<(Connection, Connection, u64), StoreError> {
+    let connection = schema::open(path)?;
+    let reader = schema::open_reader(path)?;
+    files::sync_directory(path)?;
+    let last = schema::last(&connection)?;
+    Ok((connection, reader, last))
 }
 
 /// The values behind these locks are whole between any two statements.

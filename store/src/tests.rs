@@ -58,6 +58,7 @@ fn up_to(hear: &Receiver<Durable>, seq: u64) {
         match hear.recv().unwrap() {
             Durable::UpTo(durable) if durable == seq => return,
             Durable::UpTo(durable) => assert!(durable < seq, "durable up to {durable}, wanted {seq}"),
+            Durable::Health(_) => {}
             Durable::Failed(error) => panic!("{error}"),
         }
     }

@@ -11,9 +11,7 @@ pub(super) fn prepare(path: &Path) -> Result<File, StoreError> {
     let directory = directory(path);
     let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
     made.map_err(io("make the directory", directory))?;
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let lock_path = PathBuf::from(name);
+    let lock_path = beside(path, "lock");
     let lock = private(&lock_path).map_err(io("open", &lock_path))?;
     match lock.try_lock() {
         Ok(()) => {}
@@ -33,14 +31,28 @@ pub(super) fn sync_directory(path: &Path) -> Result<(), StoreError> {
     synced.map_err(io("write out the directory", directory))
 }
 
-fn directory(path: &Path) -> &Path {
+/// `ledger.sqlite.lock` for `ledger.sqlite` and `lock`.
+pub(super) fn beside(path: &Path, what: &str) -> PathBuf {
+    suffixed(path, &format!(".{what}"))
+}
+
+/// The path with more at its end.
+pub(super) fn suffixed(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+/// The directory a file is in.
+pub(super) fn directory(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
 }
 
-fn private(path: &Path) -> std::io::Result<File> {
+/// A file that only we may read, made if it is not there.
+pub(super) fn private(path: &Path) -> std::io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)

@@ -129,6 +129,10 @@ fn make_durable(connection: &Connection) -> Result<(), StoreError> {
             found: level.to_string(),
         });
     }
+    // The writer writes the log back itself.
+    connection
+        .pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))
+        .map_err(&failed)?;
     // What is erased is overwritten with zeros, not only unlinked.
     connection
         .pragma_update(None, "secure_delete", true)

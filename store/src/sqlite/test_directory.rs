@@ -19,11 +19,14 @@ impl TestDirectory {
         self.0.join(name)
     }
 
-    /// A copy of all files, as a crash leaves them.
+    /// A copy of all files but the reserve, as a crash leaves them.
     pub(crate) fn copy(&self) -> TestDirectory {
         let copy = TestDirectory::new();
         for file in std::fs::read_dir(&self.0).unwrap() {
             let file = file.unwrap();
+            if is_reserve(&file.path()) {
+                continue;
+            }
             std::fs::copy(file.path(), copy.path(file.file_name().to_str().unwrap())).unwrap();
         }
         copy
@@ -33,9 +36,16 @@ impl TestDirectory {
     pub(crate) fn holds(&self, needle: &[u8]) -> bool {
         let files = std::fs::read_dir(&self.0).unwrap();
         files
-            .map(|file| std::fs::read(file.unwrap().path()).unwrap())
+            .map(|file| file.unwrap().path())
+            .filter(|path| !is_reserve(path))
+            .map(|path| std::fs::read(path).unwrap())
             .any(|bytes| bytes.windows(needle.len()).any(|window| window == needle))
     }
+}
+
+/// It is large, and nothing was ever written to it.
+fn is_reserve(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "reserve")
 }
 
 impl Drop for TestDirectory {

@@ -5,7 +5,10 @@ use std::sync::mpsc::{Receiver, channel};
 
 use super::test_directory::TestDirectory;
 use super::*;
+use crate::Health;
 use crate::tests::{batch, record};
+
+mod full;
 
 const FILE: &str = "log.sqlite";
 
@@ -56,7 +59,11 @@ fn nobody_else_can_read_the_files() {
         .unwrap()
         .map(|file| file.unwrap().path())
         .collect();
-    assert_eq!(files.len(), 4, "database, WAL, shared memory, lock: {files:?}");
+    assert_eq!(
+        files.len(),
+        5,
+        "database, WAL, shared memory, lock, reserve: {files:?}"
+    );
     for file in files {
         assert_eq!(mode(&file), 0o600, "{}", file.display());
     }

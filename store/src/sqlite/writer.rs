@@ -1,14 +1,17 @@
 //! The writer thread: commits whatever has gathered, then says so.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::condition::Condition;
+use super::trouble::{self, Trouble};
 use super::{Shared, schema};
-use crate::{Batch, Durable, StoreError, checksum, cut};
+use crate::{Batch, Durable, Health, StoreError, checksum, cut};
 
 /// Bytes after which a commit begins though more is waiting: nobody waits for ever.
 const COMMIT_BYTES: usize = 4 << 20;
@@ -19,6 +22,14 @@ const COMMIT_COMMANDS: usize = 4_096;
 const MANY: usize = 8;
 /// How far the beginnings of two commits are apart at least, under load.
 const UNDER_LOAD: Duration = Duration::from_millis(10);
+/// After a commit that failed and is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Pages in the write-ahead log from which on it is written back (the number SQLite goes by).
+const LOG_PAGES: usize = 1_000;
+/// Pages that a commit of a few small records changes.
+const FEW_PAGES: usize = 4;
+/// Octets of a page.
+const PAGE: usize = 4_096;
 
 /// What the writer is asked.
 pub(super) enum Command {
@@ -39,67 +50,65 @@ pub(super) enum Command {
     /// Count the epoch up.
     RaiseEpoch {
         /// The new one.
-        reply: SyncSender<u64>,
+        reply: SyncSender<Result<u64, StoreError>>,
     },
 }
 
-/// An answer that waits for the commit.
-enum Answer {
-    Erased(SyncSender<Result<bool, StoreError>>, bool),
-    Epoch(SyncSender<u64>, u64),
+/// What a commit has done.
+#[derive(Default)]
+struct Committed {
+    last: u64,
+    bytes: usize,
+    erased: bool,
+    /// For each command that is answered, in order: whether the person was known (1 or 0), or the new epoch.
+    answers: Vec<u64>,
 }
 
 pub(super) struct Writer {
     connection: Connection,
+    path: PathBuf,
     last: u64,
     shared: Arc<Shared>,
     on_durable: Box<dyn Fn(Durable) + Send>,
     /// How far the beginnings of two commits are apart at least.
     apart: Duration,
+    condition: Condition,
+    /// About how many pages are in the write-ahead log.
+    logged: usize,
 }
 
 impl Writer {
     pub(super) fn new(
         (connection, last): (Connection, u64),
+        (path, condition): (PathBuf, Condition),
         apart: Duration,
         shared: Arc<Shared>,
         on_durable: Box<dyn Fn(Durable) + Send>,
     ) -> Self {
         Writer {
             connection,
+            path,
             last,
             shared,
             on_durable,
             apart,
+            condition,
+            logged: 0,
         }
     }
 
-    /// Until the last sender is gone and everything received is written, or until a commit fails.
+    /// Until the last sender is gone and everything received is written, or until a commit fails for good.
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
-        let mut begun: Option<Instant> = None;
-        let mut apart = self.apart;
-        while let Ok(first) = commands.recv() {
-            // Asleep rather than listening: what comes meanwhile is not worth a wake-up each.
-            if let Some(rest) = begun.and_then(|begun| apart.checked_sub(begun.elapsed())) {
-                std::thread::sleep(rest);
+        if let Err(error) = self.serve(commands) {
+            self.shared.failed.store(true, Ordering::Release);
+            let path = self.path.display();
+            if self.shared.closing.load(Ordering::Acquire) {
+                tracing::warn!(%path, %error, "the store was closed without what it could not write");
+            } else {
+                self.condition.failed();
+                tracing::error!(%path, %error, "the store stops");
             }
-            begun = Some(Instant::now());
-            let mut gathered = vec![first];
-            let mut bytes = 0;
-            while gathered.len() < COMMIT_COMMANDS && bytes < COMMIT_BYTES {
-                let Ok(next) = commands.try_recv() else { break };
-                if let Command::Append { size, .. } = &next {
-                    bytes += size;
-                }
-                gathered.push(next);
-            }
-            apart = pace(self.apart, gathered.len());
-            if let Err(error) = self.commit(gathered) {
-                self.shared.failed.store(true, Ordering::Release);
-                tracing::error!(%error, "a commit failed: the store stops");
-                (self.on_durable)(Durable::Failed(error));
-                return;
-            }
+            return (self.on_durable)(Durable::Failed(error));
         }
         // SQLite does it by itself only when the connection that closes last may write, and ours may be the reader.
         if let Err(error) = self.scrub() {
@@ -110,51 +119,165 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, commands: Vec<Command>) -> Result<(), StoreError> {
-        let failed = schema::failed("commit");
-        let mut answers = Vec::new();
-        let mut written = 0;
-        let mut erased = false;
-        let mut last = self.last;
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(&failed)?;
-        for command in commands {
-            match command {
-                Command::Append { batch, size } => {
-                    erased |= !batch.erase.is_empty();
-                    last = write(&transaction, batch).map_err(&failed)?.unwrap_or(last);
-                    written += size;
+    fn serve(&mut self, commands: &Receiver<Command>) -> Result<(), StoreError> {
+        let mut begun: Option<Instant> = None;
+        let mut apart = self.apart;
+        loop {
+            let first = match commands.recv_timeout(self.condition.due_in()) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.look()?;
+                    continue;
                 }
-                Command::Erase { contact, reply } => {
-                    let known = erase(&transaction, contact).map_err(&failed)?;
-                    answers.push(Answer::Erased(reply, known));
-                }
-                Command::RaiseEpoch { reply } => {
-                    let epoch = raise_epoch(&transaction).map_err(&failed)?;
-                    answers.push(Answer::Epoch(reply, epoch));
-                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            // Asleep rather than listening: what comes meanwhile is not worth a wake-up each.
+            if let Some(rest) = begun.and_then(|begun| apart.checked_sub(begun.elapsed())) {
+                std::thread::sleep(rest);
             }
+            begun = Some(Instant::now());
+            let gathered = gather(first, commands);
+            apart = pace(self.apart, gathered.len());
+            if self.condition.due_in().is_zero() {
+                self.look()?;
+            }
+            self.settle(gathered)?;
         }
-        transaction.commit().map_err(&failed)?;
-        self.shared.waiting.fetch_sub(written, Ordering::AcqRel);
-        self.last = last;
-        (self.on_durable)(Durable::UpTo(last));
-        if erased && let Err(error) = self.scrub() {
-            tracing::warn!(%error, "what was erased is still in the WAL");
-        }
-        self.answer(answers);
+    }
+
+    fn look(&mut self) -> Result<(), StoreError> {
+        let changed = self.condition.look()?;
+        self.say(changed);
         Ok(())
     }
 
-    fn answer(&self, answers: Vec<Answer>) {
-        for answer in answers {
-            // Whoever asked may have gone: their loss.
-            match answer {
-                Answer::Epoch(reply, epoch) => drop(reply.send(epoch)),
-                Answer::Erased(reply, known) => drop(reply.send(self.scrub().map(|()| known))),
+    fn say(&self, health: Option<Health>) {
+        if let Some(health) = health {
+            (self.on_durable)(Durable::Health(health));
+        }
+    }
+
+    /// Commits, in the room of the reserve where there is no other, and otherwise each second until it succeeds.
+    fn settle(&mut self, mut gathered: Vec<Command>) -> Result<(), StoreError> {
+        let mut written_back = false;
+        loop {
+            let error = match self.commit(&gathered) {
+                Ok(committed) => {
+                    let changed = self.condition.committed();
+                    self.say(changed);
+                    return self.committed(&gathered, committed);
+                }
+                Err(error) => error,
+            };
+            let trouble = trouble::of(&error, &self.path);
+            let error = schema::failed("commit")(error);
+            if trouble == Trouble::Lost {
+                return Err(error);
             }
+            if trouble == Trouble::NoRoom {
+                if self.condition.give_up_reserve() {
+                    continue;
+                }
+                // A write-ahead log that is written back begins again: its room is used once more.
+                if !std::mem::replace(&mut written_back, true) && self.write_back()? {
+                    continue;
+                }
+            }
+            let changed = self.condition.failing(&error);
+            self.say(changed);
+            refuse(&mut gathered, &error);
+            if self.shared.closing.load(Ordering::Acquire) {
+                return Err(error);
+            }
+            // `SqliteStore::finish` wakes us.
+            std::thread::park_timeout(AGAIN);
+            written_back = false;
+            self.look()?;
+        }
+    }
+
+    /// One transaction; nothing of it is written if it fails.
+    fn commit(&mut self, commands: &[Command]) -> Result<Committed, rusqlite::Error> {
+        #[cfg(test)]
+        self.shared.faults.strike()?;
+        let mut committed = Committed {
+            last: self.last,
+            ..Committed::default()
+        };
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for command in commands {
+            match command {
+                Command::Append { batch, size } => {
+                    committed.erased |= !batch.erase.is_empty();
+                    committed.last = write(&transaction, batch)?.unwrap_or(committed.last);
+                    committed.bytes += size;
+                }
+                Command::Erase { contact, .. } => {
+                    committed.answers.push(u64::from(erase(&transaction, *contact)?));
+                }
+                Command::RaiseEpoch { .. } => committed.answers.push(raise_epoch(&transaction)?),
+            }
+        }
+        transaction.commit()?;
+        Ok(committed)
+    }
+
+    /// Says what is durable, and looks after the write-ahead log.
+    fn committed(&mut self, commands: &[Command], committed: Committed) -> Result<(), StoreError> {
+        self.shared.waiting.fetch_sub(committed.bytes, Ordering::AcqRel);
+        self.last = committed.last;
+        (self.on_durable)(Durable::UpTo(self.last));
+        if committed.erased
+            && let Err(error) = self.scrub()
+        {
+            tracing::warn!(%error, "what was erased is still in the WAL");
+        }
+        let mut answers = committed.answers.into_iter();
+        for command in commands {
+            // Whoever asked may have gone: their loss.
+            match command {
+                Command::Append { .. } => {}
+                Command::Erase { reply, .. } => {
+                    let known = answers.next() == Some(1);
+                    drop(reply.send(self.scrub().map(|()| known)));
+                }
+                Command::RaiseEpoch { reply } => drop(reply.send(answers.next().ok_or(StoreError::Stopped))),
+            }
+        }
+        self.logged += FEW_PAGES + committed.bytes / PAGE;
+        if self.logged >= LOG_PAGES {
+            self.write_back()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the log back into the database, as far as no reader needs it, so that it can begin again. False if it
+    /// cannot. We do it ourselves because SQLite, which does it as part of a commit, passes over a failed fsync.
+    fn write_back(&mut self) -> Result<bool, StoreError> {
+        let done = self
+            .connection
+            .query_one("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+                Ok((row.get(1)?, row.get(2)?))
+            });
+        let error = match done {
+            Ok::<(i64, i64), _>((logged, written)) => {
+                let whole = logged == written;
+                // Long readers: it is tried again when as much has come once more.
+                self.logged = 0;
+                return Ok(whole);
+            }
+            Err(error) => error,
+        };
+        match trouble::of(&error, &self.path) {
+            Trouble::Lost => Err(schema::failed("write back the WAL")(error)),
+            Trouble::NoRoom if self.condition.give_up_reserve() => {
+                let changed = self.condition.committed();
+                self.say(changed);
+                Ok(true)
+            }
+            Trouble::NoRoom | Trouble::Hindered => Ok(false),
         }
     }
 
@@ -176,6 +299,39 @@ impl Writer {
     }
 }
 
+/// What has gathered behind the first.
+fn gather(first: Command, commands: &Receiver<Command>) -> Vec<Command> {
+    let mut gathered = vec![first];
+    let mut bytes = 0;
+    while gathered.len() < COMMIT_COMMANDS && bytes < COMMIT_BYTES {
+        let Ok(next) = commands.try_recv() else { break };
+        if let Command::Append { size, .. } = &next {
+            bytes += size;
+        }
+        gathered.push(next);
+    }
+    gathered
+}
+
+/// Answers the commands that somebody waits for; batches stay, to be tried again.
+fn refuse(gathered: &mut Vec<Command>, error: &StoreError) {
+    let failed = || StoreError::Database {
+        doing: "write to the store",
+        source: error.to_string().into(),
+    };
+    gathered.retain(|command| match command {
+        Command::Append { .. } => true,
+        Command::Erase { reply, .. } => {
+            let _ = reply.send(Err(failed()));
+            false
+        }
+        Command::RaiseEpoch { reply } => {
+            let _ = reply.send(Err(failed()));
+            false
+        }
+    });
+}
+
 /// How far the next commit is to be from one of so many commands.
 fn pace(apart: Duration, commands: usize) -> Duration {
     if commands < MANY || apart.is_zero() {
@@ -186,7 +342,7 @@ fn pace(apart: Duration, commands: usize) -> Duration {
 }
 
 /// The number of its last record, if it has one.
-fn write(transaction: &Transaction<'_>, batch: Batch) -> Result<Option<u64>, rusqlite::Error> {
+fn write(transaction: &Transaction<'_>, batch: &Batch) -> Result<Option<u64>, rusqlite::Error> {
     let mut last = None;
     if !batch.records.is_empty() {
         let mut insert = transaction
@@ -208,8 +364,8 @@ fn write(transaction: &Transaction<'_>, batch: Batch) -> Result<Option<u64>, rus
             ))?;
         }
     }
-    for contact in batch.erase {
-        erase(transaction, contact)?;
+    for contact in &batch.erase {
+        erase(transaction, *contact)?;
     }
     Ok(last)
 }

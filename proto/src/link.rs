@@ -146,6 +146,13 @@ pub fn acknowledged(number: u64) -> v1::QueueMessage {
     }
 }
 
+/// `Admission` for the wire.
+pub fn admission(open: bool) -> v1::QueueMessage {
+    v1::QueueMessage {
+        message: Some(queue_message::Message::Admission(v1::Admission { open })),
+    }
+}
+
 /// A moment for the wire.
 pub fn timestamp(time: pronto_types::Time) -> prost_types::Timestamp {
     let micros = time.as_micros();
@@ -426,7 +433,7 @@ pub fn directive(directive: &Directive) -> v1::QueueMessage {
 /// Understands a directive.
 ///
 /// # Errors
-/// [`WireError`]; also for a `Welcome` or an `Acknowledged`, which are no directives.
+/// [`WireError`]; also for a `Welcome`, an `Acknowledged` or an `Admission`, which are no directives.
 pub fn directive_from_wire(message: v1::QueueMessage) -> Result<Directive, WireError> {
     Ok(match message.message.ok_or(WireError::Missing("message"))? {
         queue_message::Message::Announce(announce) => Directive::Announce {
@@ -460,7 +467,9 @@ pub fn directive_from_wire(message: v1::QueueMessage) -> Result<Directive, WireE
         queue_message::Message::Rejoin(rejoin) => Directive::Rejoin {
             ticket: TicketId(id(rejoin.ticket, "ticket")?),
         },
-        queue_message::Message::Welcome(_) | queue_message::Message::Acknowledged(_) => {
+        queue_message::Message::Welcome(_)
+        | queue_message::Message::Acknowledged(_)
+        | queue_message::Message::Admission(_) => {
             return Err(WireError::Invalid("message"));
         }
     })

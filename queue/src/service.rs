@@ -6,6 +6,7 @@ mod callers;
 mod clock;
 mod desk;
 mod gateways;
+mod life;
 mod links;
 mod log;
 mod meters;
@@ -13,16 +14,15 @@ mod names;
 mod operators;
 mod owner;
 mod queues;
+mod readiness;
 mod requests;
 mod status;
 
 use std::io;
-use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
 use pronto_engine::{Configuration, ConfigurationError, Engine, Input};
 use pronto_proto::v1::callers_server::CallersServer;
 use pronto_proto::v1::gateways_server::GatewaysServer;
@@ -32,17 +32,17 @@ use pronto_store::{Durability, Durable, MemoryDisk, MemoryStore, SqliteStore, St
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tonic::service::Routes;
-use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
 
 use caller_secret::CallerSecret;
 use callers::CallersService;
 use desk::Desk;
 use gateways::GatewaysService;
+use life::{Life, Open};
 pub use log::{LedgerReader, ReadError};
 use operators::OperatorsService;
 use owner::{Disk, Owner};
 use queues::QueuesService;
+use readiness::{Readiness, Ready};
 
 /// The ledger, in the store's directory.
 const FILE: &str = "ledger.sqlite";
@@ -87,6 +87,9 @@ pub enum StopError {
     /// A commit failed.
     #[error("the ledger cannot be written: {0}")]
     Store(String),
+    /// Commits fail for now. Never the end: another owner begins when they succeed.
+    #[error("the ledger cannot be written for now: {0}")]
+    Stalled(String),
     /// The engine refused the configuration.
     #[error(transparent)]
     Configuration(ConfigurationError),
@@ -96,13 +99,19 @@ pub enum StopError {
 }
 
 /// A running queue service. Dropped, it stops in the background as by [`QueueService::shutdown`].
-#[derive(Debug)]
 pub struct QueueService {
     routes: Routes,
+    readiness: Readiness,
     stop: oneshot::Sender<()>,
     /// How the owner ended.
     ended: watch::Receiver<Option<Result<(), StopError>>>,
     owner: JoinHandle<()>,
+}
+
+impl std::fmt::Debug for QueueService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("QueueService")
+    }
 }
 
 /// What is opened before the service runs.
@@ -119,17 +128,18 @@ impl QueueService {
     /// [`StartError`].
     pub async fn start(settings: Settings) -> Result<QueueService, StartError> {
         let Settings { configuration, store } = settings;
-        let (disk, heard) = watch::channel(Disk::default());
-        let open = move || {
+        let open: Open = Arc::new(move || {
+            let (disk, heard) = watch::channel(Disk::default());
             let (log, _) = SqliteStore::open_paced(&store.join(FILE), APART, said(disk))?;
             // Under the lock of the ledger: two processes do not make two secrets.
             let secret = secret(&store)?;
-            opened(Arc::new(log), secret)
-        };
-        let opened = tokio::task::spawn_blocking(open)
+            Ok((opened(Arc::new(log), secret)?, heard))
+        });
+        let first = Arc::clone(&open);
+        let (opened, heard) = tokio::task::spawn_blocking(move || first())
             .await
             .map_err(|_| StopError::Crashed)??;
-        Self::begin(configuration, opened, heard).await
+        Self::begin(configuration, opened, heard, Some(open)).await
     }
 
     /// The same on a [`MemoryDisk`], for tests; also returns the store, to say when things are durable.
@@ -146,39 +156,38 @@ impl QueueService {
         let store = Arc::new(store);
         let secret = CallerSecret::random().map_err(StartError::Secret)?;
         let opened = opened(Arc::clone(&store) as Arc<dyn Store>, secret)?;
-        Ok((Self::begin(configuration, opened, heard).await?, store))
+        Ok((Self::begin(configuration, opened, heard, None).await?, store))
     }
 
     async fn begin(
         configuration: Configuration,
         opened: Opened,
         heard: watch::Receiver<Disk>,
+        open: Option<Open>,
     ) -> Result<QueueService, StartError> {
         configuration.validate()?;
-        let Opened {
-            store,
-            secret,
-            engine,
-        } = opened;
-        tracing::info!(facts = engine.last_seq(), "ledger folded");
-        let mut owner = Owner::new(engine, store, secret);
-        owner.take(Input::Started)?;
-        owner.take(Input::Configure(configuration))?;
+        let owner = begin_owner(opened, &configuration)?;
         let (desk, asks) = Desk::new();
-        let (health, routes) = routes(&desk).await;
+        let (readiness, routes) = routes(&desk).await;
         let (stop, stopping) = oneshot::channel();
         let (end, ended) = watch::channel(None);
+        let life = Life {
+            configuration,
+            open,
+            asks,
+            stop: stopping,
+            readiness: readiness.clone(),
+        };
         let owner = tokio::spawn(async move {
-            let run = AssertUnwindSafe(owner.run(asks, heard, stopping)).catch_unwind();
-            let result = run.await.unwrap_or(Err(StopError::Crashed));
+            let result = life.run(owner, heard).await;
             if let Err(error) = &result {
                 tracing::error!(%error, "the queue service stops");
             }
-            not_serving(&health).await;
             let _ = end.send(Some(result));
         });
         Ok(QueueService {
             routes,
+            readiness,
             stop,
             ended,
             owner,
@@ -188,6 +197,20 @@ impl QueueService {
     /// `Gateways`, `Operators`, `Queues`, `Callers`, health and reflection, for as many servers as there are.
     pub fn routes(&self) -> Routes {
         self.routes.clone()
+    }
+
+    /// Lets the health of the whole follow the gateway in this process: it is not serving while that takes no new calls.
+    pub fn follow_gateway(&self, mut admits: watch::Receiver<bool>) {
+        let readiness = self.readiness.clone();
+        tokio::spawn(async move {
+            loop {
+                let open = *admits.borrow_and_update();
+                readiness.set_gateway(open).await;
+                if admits.changed().await.is_err() {
+                    return readiness.set_gateway(false).await;
+                }
+            }
+        });
     }
 
     /// Waits until the service has stopped by itself: its store failed. May be awaited again.
@@ -229,6 +252,20 @@ impl QueueService {
     }
 }
 
+/// An owner that has begun, with this configuration, where the ledger stops.
+fn begin_owner(opened: Opened, configuration: &Configuration) -> Result<Owner, StopError> {
+    let Opened {
+        store,
+        secret,
+        engine,
+    } = opened;
+    tracing::info!(facts = engine.last_seq(), "ledger folded");
+    let mut owner = Owner::new(engine, store, secret);
+    owner.take(Input::Started)?;
+    owner.take(Input::Configure(configuration.clone()))?;
+    Ok(owner)
+}
+
 /// What the store says, for the owner. The last word counts, so nothing ever waits here.
 fn said(disk: watch::Sender<Disk>) -> impl Fn(Durable) + Send + Sync + 'static {
     move |durable| match durable {
@@ -236,7 +273,7 @@ fn said(disk: watch::Sender<Disk>) -> impl Fn(Durable) + Send + Sync + 'static {
             metrics::counter!("pronto_ledger_commits_total").increment(1);
             disk.send_modify(|disk| disk.durable = seq);
         }
-        Durable::Health(_) => {}
+        Durable::Health(health) => disk.send_modify(|disk| disk.health = health),
         Durable::Failed(error) => disk.send_modify(|disk| disk.failed = Some(error.to_string())),
     }
 }
@@ -259,16 +296,14 @@ fn opened(store: Arc<dyn Store>, secret: CallerSecret) -> Result<Opened, StartEr
     }
 }
 
-async fn routes(desk: &Desk) -> (HealthReporter, Routes) {
+async fn routes(desk: &Desk) -> (Readiness, Routes) {
     let (health, health_server) = tonic_health::server::health_reporter();
     let gateways = GatewaysServer::new(GatewaysService::new(desk.clone())).max_decoding_message_size(MESSAGE);
     let operators = OperatorsServer::new(OperatorsService(desk.clone())).max_decoding_message_size(MESSAGE);
     let queues = QueuesServer::new(QueuesService(desk.clone())).max_decoding_message_size(MESSAGE);
-    health.set_serving::<GatewaysServer<GatewaysService>>().await;
-    health.set_serving::<OperatorsServer<OperatorsService>>().await;
-    health.set_serving::<QueuesServer<QueuesService>>().await;
+    let readiness = Readiness::new(health);
+    readiness.set(Ready::Always).await;
     let callers = CallersServer::new(CallersService(desk.clone())).max_decoding_message_size(MESSAGE);
-    health.set_serving::<CallersServer<CallersService>>().await;
     let mut routes = Routes::new(gateways)
         .add_service(operators)
         .add_service(queues)
@@ -282,17 +317,7 @@ async fn routes(desk: &Desk) -> (HealthReporter, Routes) {
         Ok(reflection) => routes = routes.add_service(reflection),
         Err(error) => tracing::warn!(%error, "no reflection: the contract's description cannot be read"),
     }
-    (health, routes)
-}
-
-async fn not_serving(health: &HealthReporter) {
-    health.set_service_status("", ServingStatus::NotServing).await;
-    health.set_not_serving::<GatewaysServer<GatewaysService>>().await;
-    health
-        .set_not_serving::<OperatorsServer<OperatorsService>>()
-        .await;
-    health.set_not_serving::<QueuesServer<QueuesService>>().await;
-    health.set_not_serving::<CallersServer<CallersService>>().await;
+    (readiness, routes)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use pronto_engine::Refusal;
+use pronto_proto::link as wire;
 use pronto_proto::v1::QueueMessage;
 use pronto_types::GatewayName;
 use tokio::sync::{mpsc, oneshot};
@@ -50,6 +51,8 @@ pub(super) struct Links {
     greeted: VecDeque<Candidate>,
     live: BTreeMap<GatewayName, Link>,
     next: u64,
+    /// Gateways are told to take nobody new.
+    closed: bool,
 }
 
 impl Links {
@@ -74,6 +77,9 @@ impl Links {
         let id = LinkId(self.next);
         // The first message of an empty channel.
         let _ = down.try_send(Ok(message));
+        if self.closed {
+            let _ = down.try_send(Ok(wire::admission(false)));
+        }
         tracing::debug!(%gateway, epoch, "attached");
         let link = Link {
             id,
@@ -85,6 +91,15 @@ impl Links {
             let _ = older.down.try_send(Err(status::replaced()));
         }
         let _ = verdict.send(Ok(id));
+    }
+
+    /// Tells all gateways, and those that come, whether new calls may be taken.
+    pub(super) fn admit(&mut self, open: bool) {
+        self.closed = !open;
+        for link in self.live.values() {
+            // One that is so far behind is over with its next message.
+            let _ = link.down.try_send(Ok(wire::admission(open)));
+        }
     }
 
     /// The engine refused the stream greeted first.

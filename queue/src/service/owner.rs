@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use pronto_engine::{Engine, Gate, Input, Output, RequestId, SetOperatorError};
 use pronto_proto::link as wire;
-use pronto_store::{AppendError, Batch, Person, Store};
+use pronto_store::{AppendError, Batch, Health, Person, Store};
 use pronto_types::link::{Caller, Event};
 use pronto_types::{CallId, GatewayName, PhoneNumber};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,6 +22,7 @@ use super::clock::Clock;
 use super::desk::{Ask, Told};
 use super::links::Links;
 use super::meters::Meters;
+use super::readiness::{Readiness, Ready};
 use super::requests::{Answer, Begun, Reply, Requests, Wish};
 use super::status;
 
@@ -33,6 +34,8 @@ const UNDURABLE: usize = 8_192;
 pub(super) struct Disk {
     /// Facts up to here are durable.
     pub(super) durable: u64,
+    /// How the store stands.
+    pub(super) health: Health,
     /// A commit failed, with this error.
     pub(super) failed: Option<String>,
 }
@@ -48,6 +51,7 @@ pub(super) struct Owner {
     /// What was seen, and the newest fact at that moment.
     seen: VecDeque<(u64, Told)>,
     durable: u64,
+    health: Health,
     meters: Meters,
 }
 
@@ -66,6 +70,7 @@ impl Owner {
             requests: Requests::default(),
             seen: VecDeque::new(),
             durable: last,
+            health: Health::Sound,
             meters: Meters::default(),
         }
     }
@@ -76,14 +81,17 @@ impl Owner {
         self.drain(None)
     }
 
-    /// Until told to stop (everything taken is then durable), or until the store fails.
+    /// Until told to stop (everything taken is then durable), or until the store fails or can write nothing for now.
     pub(super) async fn run(
         mut self,
-        mut asks: mpsc::Receiver<Ask>,
-        mut disk: watch::Receiver<Disk>,
-        mut stop: oneshot::Receiver<()>,
+        asks: &mut mpsc::Receiver<Ask>,
+        disk: &mut watch::Receiver<Disk>,
+        stop: &mut oneshot::Receiver<()>,
+        readiness: &Readiness,
     ) -> Result<(), StopError> {
         let mut stopping = false;
+        // What the store said while it was opened has been said.
+        disk.mark_changed();
         while !(stopping && self.gate.is_settled()) {
             let timeout = self.engine.poll_timeout().map(|at| self.clock.instant(at));
             let (refresh, room) = (self.meters.due(), !stopping && !self.is_full());
@@ -91,12 +99,18 @@ impl Owner {
                 changed = disk.changed() => match changed {
                     Ok(()) => {
                         let said = disk.borrow_and_update().clone();
+                        if self.admission(said.health) {
+                            readiness.set(self.ready()).await;
+                        }
+                        if said.health == Health::Stalled {
+                            return self.let_go(stopping).await;
+                        }
                         self.heard(said)?;
                     }
                     Err(_) => return Err(StopError::Store("its writer has gone".to_owned())),
                 },
                 // Sent, or dropped with the service.
-                _ = &mut stop, if !stopping => stopping = true,
+                _ = &mut *stop, if !stopping => stopping = true,
                 () = until(timeout), if !stopping => {
                     self.engine.handle_timeout(self.clock.now());
                     self.drain(None)?;
@@ -116,6 +130,38 @@ impl Owner {
             .map_err(|error| StopError::Store(error.to_string()))
     }
 
+    /// Tells the gateways when the store takes nobody new, and when it does again. False if nothing has changed.
+    fn admission(&mut self, health: Health) -> bool {
+        let before = std::mem::replace(&mut self.health, health);
+        if before.admits() != health.admits() {
+            self.links.admit(health.admits());
+        }
+        before != health
+    }
+
+    fn ready(&self) -> Ready {
+        match self.health {
+            Health::Sound => Ready::Always,
+            Health::Tight => Ready::Here,
+            Health::Stalled => Ready::Never,
+        }
+    }
+
+    /// The store can write nothing for now. What is not durable was told to nobody: it is dropped, the links with it,
+    /// and gateways send it once more to the next owner.
+    async fn let_go(mut self, stopping: bool) -> Result<(), StopError> {
+        self.links.close(status::no_room);
+        let store = Arc::clone(&self.store);
+        drop(self);
+        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        match closed.map_err(|_| StopError::Crashed)? {
+            // There was room after all.
+            Ok(()) if stopping => Ok(()),
+            Err(error) if stopping => Err(StopError::Store(error.to_string())),
+            Ok(()) | Err(_) => Err(StopError::Stalled("there is no room, or it is locked".to_owned())),
+        }
+    }
+
     /// Whether the store is so far behind that nothing new is taken.
     fn is_full(&self) -> bool {
         let facts = self.engine.last_seq().saturating_sub(self.durable);
@@ -126,9 +172,9 @@ impl Owner {
         if let Some(error) = disk.failed {
             return Err(StopError::Store(error));
         }
-        self.durable = disk.durable;
-        self.meters.durable(disk.durable);
-        self.gate.durable(disk.durable);
+        self.durable = self.durable.max(disk.durable);
+        self.meters.durable(self.durable);
+        self.gate.durable(self.durable);
         self.release()
     }
 

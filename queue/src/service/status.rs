@@ -59,6 +59,15 @@ pub(super) fn unavailable() -> Status {
     )
 }
 
+/// UNAVAILABLE: the ledger cannot be written for now. Try again.
+pub(super) fn no_room() -> Status {
+    Status::with_error_details(
+        Code::Unavailable,
+        "the ledger cannot be written for now",
+        info("NO_ROOM"),
+    )
+}
+
 fn info(reason: &str) -> ErrorDetails {
     ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new())
 }

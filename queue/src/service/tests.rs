@@ -6,6 +6,7 @@ mod attach;
 mod callers;
 mod calls;
 mod crashes;
+mod full;
 mod operators;
 mod support;
 

@@ -105,6 +105,7 @@ pub(crate) fn gateway(
         media_ports: (config.media.first_port, config.media.last_port),
         media_threads: threads.div_ceil(PROCESSORS_PER_MEDIA_THREAD),
         store: config.store.clone(),
+        drain: config.sip.drain,
         trace: gateway::trace::Limits {
             calls: config.trace.calls,
             octets: config.trace.mebibytes << 20,

@@ -14,6 +14,8 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint, Server};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
 use crate::config::{Config, Credential, generated_passwords};
 use crate::{compose, in_memory, metrics_page};
@@ -103,11 +105,20 @@ pub(crate) async fn serve(
             Some(channel) => channel,
             None => remote(&config.gateway.queue)?,
         };
+        let mut health = None;
         if halves == Halves::Gateway {
-            servers.push(serve_gateway(config.gateway.listen, &desk, closing.clone()).await?);
+            let (server, reporter) = serve_gateway(config.gateway.listen, &desk, closing.clone()).await?;
+            servers.push(server);
+            health = Some(reporter);
         }
         let generated = generated(config)?;
         let shell = GatewayShell::start(compose::gateway(config, &generated)?, channel, traces).await?;
+        if let Some(queue) = &queue {
+            queue.follow_gateway(shell.admission());
+        }
+        if let Some(health) = health {
+            tokio::spawn(report_admission(health, shell.admission()));
+        }
         if halves == Halves::Both {
             up(&shell, &generated);
         }
@@ -131,13 +142,26 @@ async fn serve_gateway(
     listen: SocketAddr,
     desk: &TraceDesk,
     closing: watch::Receiver<bool>,
-) -> Result<ServerTask, ServeError> {
+) -> Result<(ServerTask, HealthReporter), ServeError> {
     let (health, service) = tonic_health::server::health_reporter();
-    health
-        .set_service_status("", tonic_health::ServingStatus::Serving)
-        .await;
+    health.set_service_status("", ServingStatus::Serving).await;
     let routes = Routes::new(service).add_service(desk.service());
-    Ok(serve_tcp(routes, bind(listen).await?, closing))
+    Ok((serve_tcp(routes, bind(listen).await?, closing), health))
+}
+
+/// A gateway that takes no new calls is not serving, so that a balancer sends its calls elsewhere.
+async fn report_admission(health: HealthReporter, mut admits: watch::Receiver<bool>) {
+    loop {
+        let status = if *admits.borrow_and_update() {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        health.set_service_status("", status).await;
+        if admits.changed().await.is_err() {
+            return health.set_service_status("", ServingStatus::NotServing).await;
+        }
+    }
 }
 
 async fn bind(listen: SocketAddr) -> Result<TcpListener, ServeError> {
@@ -231,7 +255,7 @@ async fn until_stopped(
             error = &mut queue_failed, if failed.is_none() => {
                 // Losing the queue never drops a talk: those that are up may finish, then the process ends.
                 tracing::error!(%error, "the queue service has stopped; no new calls");
-                gateway.drain(config.sip.drain);
+                gateway.drain_alone(config.sip.drain);
                 failed = Some(error.into());
             }
         }

@@ -44,6 +44,11 @@ pub enum LinkEvent {
         /// The newest entry durable there.
         number: u64,
     },
+    /// The queue's ledger has room for new calls, or has none.
+    Admission {
+        /// Whether they may be taken.
+        open: bool,
+    },
     /// The queue asks.
     Directive(Directive),
 }
@@ -174,10 +179,13 @@ where
 }
 
 fn down_event(message: QueueMessage) -> Option<LinkEvent> {
-    if let Some(queue_message::Message::Acknowledged(acknowledged)) = &message.message {
-        return Some(LinkEvent::Acknowledged {
+    match &message.message {
+        Some(queue_message::Message::Acknowledged(acknowledged)) => Some(LinkEvent::Acknowledged {
             number: acknowledged.number,
-        });
+        }),
+        Some(queue_message::Message::Admission(admission)) => {
+            Some(LinkEvent::Admission { open: admission.open })
+        }
+        _ => wire::directive_from_wire(message).ok().map(LinkEvent::Directive),
     }
-    wire::directive_from_wire(message).ok().map(LinkEvent::Directive)
 }

@@ -56,8 +56,8 @@ impl Gateway {
                 return;
             }
         };
-        let full = self.calls.len() >= self.settings.max_calls || self.journal.backlog() >= MAX_BACKLOG;
-        if full || self.unwritten.len() >= UNWRITTEN {
+        let too_many = self.calls.len() >= self.settings.max_calls || self.journal.backlog() >= MAX_BACKLOG;
+        if too_many || self.unwritten.len() >= UNWRITTEN || !self.full.is_empty() {
             self.refused += 1;
             self.sip
                 .reject(now, leg, sip::Status::SERVICE_UNAVAILABLE, Some(RETRY_AFTER));

@@ -78,10 +78,28 @@ pub enum Input {
     Recovered(BTreeSet<CallId>),
     /// The recorder has finished a file, or gave it up.
     Recorded(Kept),
+    /// A log has room for new calls, or has none: then they are refused with 503.
+    Admission {
+        /// Which.
+        log: Log,
+        /// Whether new calls may be taken.
+        open: bool,
+    },
+    /// The queue service has stopped for good: callers who wait go on as their flows say where a queue fails.
+    QueueStopped,
     /// Take no new calls; finish those that are up.
     Drain,
     /// End every call now.
     HangUpAll,
+}
+
+/// A log whose disk may be full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Log {
+    /// The gateway's journal.
+    Journal,
+    /// The queue's ledger.
+    Ledger,
 }
 
 /// What the gateway asks its shell to do.
@@ -166,6 +184,10 @@ pub struct Gateway {
     /// Those that are known, and when they were told.
     forecasts: BTreeMap<QueueName, (Forecast, Time)>,
     draining: bool,
+    /// Logs without room for new calls.
+    full: BTreeSet<Log>,
+    /// The queue service will not come back.
+    queue_stopped: bool,
     /// What the queue claimed to have, where that cannot be.
     broken: Option<u64>,
     begun: u64,
@@ -200,6 +222,8 @@ impl Gateway {
             next_call: 0,
             next_media_leg: 1,
             draining: false,
+            full: BTreeSet::new(),
+            queue_stopped: false,
             broken: None,
             begun: 0,
             ended: 0,
@@ -234,6 +258,9 @@ impl Gateway {
             Input::Directive(directive) => self.directive(now, directive),
             Input::Recovered(calls) => self.recovered(now, calls),
             Input::Recorded(kept) => self.recorded(now, kept),
+            Input::Admission { log, open: false } => drop(self.full.insert(log)),
+            Input::Admission { log, open: true } => drop(self.full.remove(&log)),
+            Input::QueueStopped => self.queue_stopped(now),
             Input::Drain => {
                 self.draining = true;
                 self.sip.drain(true);
@@ -295,6 +322,16 @@ impl Gateway {
     /// The SIP endpoint's own counts.
     pub fn sip_counts(&self) -> sip::Counts {
         self.sip.counts()
+    }
+
+    /// Whether new calls are taken, as far as it is not a matter of how many there are.
+    pub fn admits(&self) -> bool {
+        !self.draining && self.full.is_empty()
+    }
+
+    /// Whether it was asked to finish.
+    pub fn is_draining(&self) -> bool {
+        self.draining
     }
 
     /// Draining, and no call is left.

@@ -18,6 +18,7 @@ use crate::settings::{Answer, Number, Prompts};
 mod announcing;
 mod dialling;
 mod forecasts;
+mod full;
 mod ringing;
 mod sessions;
 mod unanswered;

@@ -3,7 +3,7 @@
 use pronto_ivr as ivr;
 use pronto_media as media;
 use pronto_types::link::{Event, ExitReason, Hearing, LeaveReason, RefuseReason};
-use pronto_types::{QueueName, TicketId, Time};
+use pronto_types::{CallId, QueueName, TicketId, Time};
 use rand::Rng;
 use std::time::Duration;
 
@@ -25,7 +25,11 @@ impl Gateway {
             wish,
             queue,
             joined: now,
-            unknown_until: Some(now + self.settings.queue_away),
+            unknown_until: Some(if self.queue_stopped {
+                now
+            } else {
+                now + self.settings.queue_away
+            }),
             until: now + max_wait + AFTER_THE_QUEUE,
         });
         self.music(call);
@@ -173,6 +177,20 @@ impl Gateway {
             }
             self.command(media::Command::Stop {
                 leg: call.caller.media,
+            });
+        }
+    }
+
+    /// The queue service will not come back. Nobody is offered to those who wait any more: they go on as their flows say
+    /// where a queue fails. A phone that rings may still answer.
+    pub(super) fn queue_stopped(&mut self, now: Time) {
+        self.queue_stopped = true;
+        let waiting: Vec<CallId> = self.tickets.values().copied().collect();
+        for id in waiting {
+            self.with_call(now, id, |_, call| {
+                if let Place::Waiting(ticket) | Place::Offered(ticket, _) = &mut call.place {
+                    ticket.unknown_until = Some(now);
+                }
             });
         }
     }

@@ -18,11 +18,11 @@ use tokio::time::Instant;
 use super::bindings::Bindings;
 use super::handshakes::Handshakes;
 use super::meters;
-use super::store::Journal;
+use super::store::{Condition, Journal};
 use super::tcp::{self, Connection, Doors};
 use super::traces::TraceInbox;
 use super::{Clock, Drain, Happened, Stopped};
-use crate::call::{Gateway, Input, Output};
+use crate::call::{Gateway, Input, Log, Output};
 use crate::journal::Entry;
 use crate::link::LinkEvent;
 use crate::trace::Ring;
@@ -81,8 +81,18 @@ pub(super) struct Control {
     failed: Vec<Flow>,
     next_connection: u64,
     media_refused: Vec<pronto_media::Event>,
-    /// The journal could not be written.
+    /// The journal's store has failed for good, with this error.
     broken: Option<String>,
+}
+
+/// What the control plane is told, and tells, by a last word rather than by a message.
+pub(super) struct Watched {
+    pub(super) drain: watch::Receiver<Drain>,
+    pub(super) journal: watch::Receiver<Condition>,
+    /// Whether new calls are taken.
+    pub(super) admits: watch::Sender<bool>,
+    /// How long calls may go on once the journal's store has failed.
+    pub(super) limit: Duration,
 }
 
 impl Control {
@@ -119,7 +129,7 @@ impl Control {
         mut self,
         [mut inner, mut inbox]: [mpsc::Receiver<Happened>; 2],
         mut traces: TraceInbox,
-        mut drain: watch::Receiver<Drain>,
+        mut watched: Watched,
         unfinished: BTreeSet<CallId>,
     ) -> Stopped {
         self.input(Input::Recovered(unfinished));
@@ -129,16 +139,21 @@ impl Control {
         let mut end = None;
         let mut leave = None;
         let written = self.journal.written();
+        watched.journal.mark_changed();
         self.hand_over();
         loop {
             let wake = self.core.poll_timeout().map(|at| self.clock.instant(at));
             tokio::select! {
                 // What must not wait comes first: a flood of signalling delays neither a deadline nor a digit.
                 biased;
-                Ok(()) = drain.changed() => {
-                    let asked = *drain.borrow_and_update();
+                Ok(()) = watched.drain.changed() => {
+                    let asked = *watched.drain.borrow_and_update();
                     end = self.asked_to_stop(asked, end);
                     leave = None;
+                }
+                Ok(()) = watched.journal.changed() => {
+                    let condition = watched.journal.borrow_and_update().clone();
+                    self.journal_stands(condition);
                 }
                 () = sleep_until(wake) => {
                     let now = self.clock.now();
@@ -158,14 +173,19 @@ impl Control {
                 count = inbox.recv_many(&mut batch, BATCH) => debug_assert!(count > 0, "we hold a sender"),
             }
             for happened in urgent.drain(..).chain(batch.drain(..)) {
-                if let Some(stopped) = self.happened(happened) {
-                    return stopped;
-                }
+                self.happened(happened);
             }
             self.hand_over();
-            if let Some(stopped) = self.broken() {
+            if let Some(stopped) = self.foreign() {
                 return stopped;
             }
+            if self.broken.is_some() && !self.core.is_draining() {
+                end = self.asked_to_stop(Drain::Finish(watched.limit), end);
+            }
+            let admits = self.core.admits();
+            watched
+                .admits
+                .send_if_modified(|before| std::mem::replace(before, admits) != admits);
             if self.core.settled() {
                 return self.finish(inbox, inner).await;
             }
@@ -185,7 +205,28 @@ impl Control {
             self.media.rouse();
         }
         if let Err(error) = self.journal.commit() {
-            self.broken = Some(error.to_string());
+            self.journal_failed(error.to_string());
+        }
+    }
+
+    /// The journal's store says how it stands.
+    fn journal_stands(&mut self, condition: Condition) {
+        let open = condition.health.admits();
+        self.admission(Log::Journal, open);
+        if let Some(error) = condition.failed {
+            self.journal_failed(error.clone());
+            // It knows better than a batch that was not taken.
+            self.broken = Some(error);
+        }
+    }
+
+    /// Nothing can be written any more. Calls go on, what happens to them is told to the queue alone, and the process
+    /// ends after them.
+    fn journal_failed(&mut self, error: String) {
+        self.journal.give_up();
+        if self.broken.is_none() {
+            tracing::error!(%error, "the journal has failed: no new calls; those that are up may finish, then the process ends");
+            self.broken = Some(error);
         }
     }
 
@@ -201,11 +242,8 @@ impl Control {
             .save(sip.bindings_version(), || sip.saved_bindings());
     }
 
-    /// A store or a journal that cannot go on ends the process: what it would do is not written anywhere.
-    fn broken(&mut self) -> Option<Stopped> {
-        if let Some(error) = self.broken.take() {
-            return Some(Stopped::StoreFailed(error));
-        }
+    /// A queue that has another journal than ours ends the process: nothing of it can be mended.
+    fn foreign(&mut self) -> Option<Stopped> {
         let have = self.core.broken()?;
         let last = self.core.last_entry();
         let error = format!(
@@ -217,7 +255,10 @@ impl Control {
     fn asked_to_stop(&mut self, asked: Drain, end: Option<Instant>) -> Option<Instant> {
         match asked {
             Drain::No => end,
-            Drain::Finish(limit) => {
+            Drain::Finish(limit) | Drain::FinishAlone(limit) => {
+                if matches!(asked, Drain::FinishAlone(_)) {
+                    self.input(Input::QueueStopped);
+                }
                 self.input(Input::Drain);
                 Some(Instant::now() + limit)
             }
@@ -262,13 +303,15 @@ impl Control {
             self.core.sip().saved_bindings(),
         );
         self.bindings.close(version, || bound).await;
-        match self.journal.close().await {
-            Ok(()) => Stopped::Drained,
-            Err(error) => Stopped::StoreFailed(error),
+        match (self.broken, self.journal.close().await) {
+            (None, Ok(())) => Stopped::Drained,
+            (None, Err(error)) => Stopped::StoreFailed(error),
+            (Some(error), Ok(())) => Stopped::StoreFailed(error),
+            (Some(error), Err(lost)) => Stopped::StoreFailed(format!("{error}; {lost}")),
         }
     }
 
-    fn happened(&mut self, happened: Happened) -> Option<Stopped> {
+    fn happened(&mut self, happened: Happened) {
         match happened {
             Happened::Message { flow, bytes } => {
                 self.ring.received(self.clock.now(), flow, &bytes);
@@ -291,9 +334,7 @@ impl Control {
                 self.input(Input::Recorded(kept));
             }
             Happened::Link(event) => self.link(event),
-            Happened::StoreFailed(error) => return Some(Stopped::StoreFailed(error)),
         }
-        None
     }
 
     /// A connection from outside: taken, or closed at once where there are too many, or its source asks for too many handshakes.
@@ -332,6 +373,8 @@ impl Control {
             LinkEvent::Attached { have, entries } => {
                 self.entries = Some(entries);
                 metrics::gauge!("pronto_link_attached").set(1.0);
+                // Until it says otherwise.
+                self.admission(Log::Ledger, true);
                 self.input(Input::Attached { have });
             }
             LinkEvent::Detached => {
@@ -340,8 +383,13 @@ impl Control {
                 self.input(Input::Detached);
             }
             LinkEvent::Acknowledged { number } => self.input(Input::Acknowledged { number }),
+            LinkEvent::Admission { open } => self.admission(Log::Ledger, open),
             LinkEvent::Directive(directive) => self.input(Input::Directive(directive)),
         }
+    }
+
+    fn admission(&mut self, log: Log, open: bool) {
+        self.input(Input::Admission { log, open });
     }
 
     fn input(&mut self, input: Input) {

@@ -70,8 +70,6 @@ pub(crate) enum Happened {
     Link(LinkEvent),
     /// The recorder has finished a file, or gave it up.
     Recorded(Kept),
-    /// The journal's store failed.
-    StoreFailed(String),
 }
 
 /// How the shell is set up.
@@ -99,6 +97,8 @@ pub struct ShellSettings {
     pub media_threads: usize,
     /// The directory of the journal.
     pub store: PathBuf,
+    /// How long calls may go on once the journal's store has failed for good.
+    pub drain: Duration,
     /// How many SIP messages are kept to be looked at.
     pub trace: crate::trace::Limits,
 }
@@ -138,6 +138,7 @@ pub struct GatewayShell {
     listening: Vec<(Transport, SocketAddr)>,
     drain: watch::Sender<Drain>,
     certificates: Option<Certificates>,
+    admission: watch::Receiver<bool>,
     control: JoinHandle<Stopped>,
 }
 
@@ -148,6 +149,8 @@ pub(crate) enum Drain {
     No,
     /// No new calls; those that are up finish, until then at most.
     Finish(Duration),
+    /// The same without the queue service: it has stopped for good, and callers who wait go on as their flows say.
+    FinishAlone(Duration),
     /// End now.
     Now,
 }
@@ -173,7 +176,7 @@ impl GatewayShell {
         traces: TraceInbox,
     ) -> Result<Self, StartError> {
         let (happened, inbox) = mpsc::channel(HAPPENED);
-        let opened = store::Journal::open(&settings.store, happened.clone())?;
+        let opened = store::Journal::open(&settings.store)?;
         let clock = Clock::start(Time::ZERO);
         let certificates = settings.tls.as_ref().map(Certificates::load).transpose()?;
         if certificates.is_none() && settings.listen.iter().any(|(transport, _)| transport.is_secure()) {
@@ -213,11 +216,19 @@ impl GatewayShell {
             happened,
             (last, Ring::new(settings.trace)),
         );
-        let control = tokio::spawn(control.run([inner_inbox, inbox], traces, drained, opened.unfinished));
+        let (admits, admission) = watch::channel(true);
+        let watched = control::Watched {
+            drain: drained,
+            journal: opened.condition,
+            admits,
+            limit: settings.drain,
+        };
+        let control = tokio::spawn(control.run([inner_inbox, inbox], traces, watched, opened.unfinished));
         Ok(GatewayShell {
             listening,
             drain,
             certificates,
+            admission,
             control,
         })
     }
@@ -238,6 +249,17 @@ impl GatewayShell {
     /// Takes no new calls and finishes those that are up, at most for `limit`.
     pub fn drain(&self, limit: Duration) {
         let _ = self.drain.send(Drain::Finish(limit));
+    }
+
+    /// The same where the queue service has stopped for good: callers who wait go on as their flows say where a queue
+    /// fails.
+    pub fn drain_alone(&self, limit: Duration) {
+        let _ = self.drain.send(Drain::FinishAlone(limit));
+    }
+
+    /// Whether new calls are taken, now and later.
+    pub fn admission(&self) -> watch::Receiver<bool> {
+        self.admission.clone()
     }
 
     /// Ends every call now.

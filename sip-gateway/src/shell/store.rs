@@ -9,13 +9,12 @@ use std::time::Duration;
 
 use pronto_proto::link as wire;
 use pronto_proto::v1;
-use pronto_store::{AppendError, Batch, Durable, Person, Record, SqliteStore, Store, StoreError};
+use pronto_store::{AppendError, Batch, Durable, Health, Person, Record, SqliteStore, Store, StoreError};
 use pronto_types::CallId;
 use pronto_types::link::{Caller, Event};
 use prost::Message;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, watch};
 
-use super::Happened;
 use crate::journal::{Entry, Unfinished};
 
 /// The file, in the store's directory.
@@ -34,8 +33,17 @@ const KEPT: usize = 100_000;
 /// An opened journal, and what the last process left behind.
 pub(super) struct Opened {
     pub(super) journal: Journal,
+    pub(super) condition: watch::Receiver<Condition>,
     pub(super) epoch: u64,
     pub(super) unfinished: BTreeSet<CallId>,
+}
+
+/// How the journal's store stands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Condition {
+    pub(super) health: Health,
+    /// It has failed for good, with this error.
+    pub(super) failed: Option<String>,
 }
 
 /// The journal's store and what waits to be handed to it.
@@ -47,6 +55,8 @@ pub(super) struct Journal {
     written: Arc<Written>,
     /// The number in the store of what came before this epoch's first entry.
     before: u64,
+    /// The store has failed: so many entries are not in it.
+    lost: Option<u64>,
 }
 
 /// How far the disk is; shared with the store's writer.
@@ -83,15 +93,14 @@ impl Written {
 
 impl Journal {
     /// Opens the journal, raises the epoch, and looks for calls left open.
-    pub(super) fn open(directory: &Path, happened: mpsc::Sender<Happened>) -> Result<Opened, StoreError> {
+    pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
         let written = Arc::new(Written::new(0));
-        let told = Arc::clone(&written);
+        let committed = Arc::clone(&written);
+        let (told, condition) = watch::channel(Condition::default());
         let on_durable = move |durable| match durable {
-            Durable::UpTo(last) => told.commit(last),
-            Durable::Failed(error) => {
-                // Where there is no room, the next commit says it.
-                let _ = happened.try_send(Happened::StoreFailed(error.to_string()));
-            }
+            Durable::UpTo(last) => committed.commit(last),
+            Durable::Health(health) => told.send_modify(|journal| journal.health = health),
+            Durable::Failed(error) => told.send_modify(|journal| journal.failed = Some(error.to_string())),
         };
         let (store, opened) = SqliteStore::open_paced(&directory.join(FILE), APART, on_durable)?;
         let epoch = store.raise_epoch()?;
@@ -107,9 +116,11 @@ impl Journal {
             batch: Batch::default(),
             written,
             before: opened.last,
+            lost: None,
         };
         Ok(Opened {
             journal,
+            condition,
             epoch,
             unfinished: unfinished.calls(),
         })
@@ -117,6 +128,10 @@ impl Journal {
 
     /// Takes an entry; [`Journal::commit`] hands it on.
     pub(super) fn append(&mut self, entry: &Entry) {
+        if let Some(lost) = &mut self.lost {
+            *lost += 1;
+            return;
+        }
         let mut event = entry.event.clone();
         if let Some((call, caller)) = take_caller(&mut event) {
             let text = |part: Option<pronto_types::PhoneNumber>| {
@@ -174,8 +189,18 @@ impl Journal {
         Some(durable - self.before)
     }
 
+    /// The store has failed: what happens from now on is in memory alone, until the queue has it.
+    pub(super) fn give_up(&mut self) {
+        let kept = u64::try_from(self.batch.records.len()).unwrap_or(u64::MAX);
+        self.batch = Batch::default();
+        self.lost.get_or_insert(kept);
+    }
+
     /// Waits until everything is on the disk.
     pub(super) async fn close(mut self) -> Result<(), String> {
+        if let Some(lost) = self.lost {
+            return Err(format!("{lost} entries are not in it"));
+        }
         self.commit().map_err(|error| error.to_string())?;
         let closed = tokio::task::spawn_blocking(move || self.store.close()).await;
         closed
@@ -257,15 +282,14 @@ mod tests {
     async fn a_crash_leaves_the_calls_that_never_ended_and_no_number_in_the_log() {
         let directory = std::env::temp_dir().join(format!("pronto-journal-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
-        let (happened, _inbox) = mpsc::channel(8);
-        let mut opened = Journal::open(&directory, happened.clone()).unwrap();
+        let mut opened = Journal::open(&directory).unwrap();
         assert_eq!((opened.epoch, opened.unfinished.len()), (1, 0));
         for entry in [began(1, 10), began(2, 11), ended(3, 10)] {
             opened.journal.append(&entry);
         }
         opened.journal.commit().unwrap();
         opened.journal.close().await.unwrap();
-        let opened = Journal::open(&directory, happened).unwrap();
+        let opened = Journal::open(&directory).unwrap();
         assert_eq!(opened.epoch, 2);
         assert_eq!(opened.unfinished, BTreeSet::from([CallId(11)]));
         let person = opened
@@ -288,8 +312,7 @@ mod tests {
     async fn a_stopped_store_is_said_and_not_passed_over() {
         let directory = std::env::temp_dir().join(format!("pronto-journal-stopped-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
-        let (happened, _inbox) = mpsc::channel(8);
-        let mut opened = Journal::open(&directory, happened).unwrap();
+        let mut opened = Journal::open(&directory).unwrap();
         opened.journal.store.close().unwrap();
         opened.journal.append(&began(1, 10));
         assert_eq!(opened.journal.commit(), Err(AppendError::Stopped));

@@ -6,6 +6,8 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinHandle;
 
@@ -19,6 +21,8 @@ pub(super) struct Bindings {
     /// The version written last.
     written: u64,
     writing: Option<JoinHandle<()>>,
+    /// The last writing failed: that is told once.
+    failing: Arc<AtomicBool>,
 }
 
 impl Bindings {
@@ -35,19 +39,26 @@ impl Bindings {
             path,
             written: version,
             writing: None,
+            failing: Arc::default(),
         };
         (bindings, saved)
     }
 
-    /// Writes what has changed, without waiting; not while the last writing goes on.
+    /// Writes what has changed or could not be written, without waiting; not while the last writing goes on.
     pub(super) fn save(&mut self, version: u64, text: impl FnOnce() -> String) {
-        if version == self.written || self.writing.as_ref().is_some_and(|task| !task.is_finished()) {
+        let is_written = version == self.written && !self.failing.load(Ordering::Relaxed);
+        if is_written || self.writing.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
         }
         self.written = version;
         let (path, text) = (self.path.clone(), text());
+        let failing = Arc::clone(&self.failing);
         self.writing = Some(tokio::task::spawn_blocking(move || {
-            if let Err(error) = write(&path, &text) {
+            let written = write(&path, &text);
+            let failed_before = failing.swap(written.is_err(), Ordering::Relaxed);
+            if let Err(error) = written
+                && !failed_before
+            {
                 tracing::warn!(%error, "bindings cannot be written: after a restart phones are reached once they refresh");
             }
         }));
@@ -74,10 +85,14 @@ fn read(path: &Path) -> io::Result<String> {
 /// The whole new text or the whole old one, whatever happens meanwhile.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)
+    let written = File::create(&new)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        // A full disk has better uses for a half of it.
+        let _ = fs::remove_file(&new);
+    }
+    written
 }
 
 #[cfg(test)]

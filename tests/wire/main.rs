@@ -13,6 +13,7 @@ mod announcements;
 mod calls;
 mod cut;
 mod demo;
+mod disk;
 mod forecasts;
 mod kit;
 mod kit_itself;

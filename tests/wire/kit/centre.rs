@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::disk::Disk;
 use super::ears;
 use super::ground::{CALLER, CENTRE, Ground, PHONE};
 use super::phone::{DOMAIN, Phone};
@@ -149,6 +150,8 @@ pub(crate) struct Plan {
     pub(crate) digest: &'static str,
     /// The processor it is pinned to, where its work is measured.
     pub(crate) processor: Option<usize>,
+    /// Its store is on a disk of its own, of so many MiB.
+    pub(crate) disk: Option<u64>,
 }
 
 impl Default for Plan {
@@ -170,6 +173,7 @@ impl Default for Plan {
             trunk_calls: None,
             digest: "[\"md5\"]",
             processor: None,
+            disk: None,
         }
     }
 }
@@ -181,6 +185,7 @@ pub(crate) struct Centre {
     queue: Option<Process>,
     config: PathBuf,
     processor: Option<usize>,
+    disk: Option<Disk>,
     pub(crate) ground: Ground,
 }
 
@@ -202,6 +207,9 @@ impl Centre {
             tls::certificate(directory, "centre", ground.ip(CENTRE));
         }
         super::line::write_flows(directory, plan.lines);
+        let disk = plan.disk.map(|mebibytes| {
+            Disk::mount(&directory.join("var"), mebibytes).expect("the test has asked Disk::is_possible")
+        });
         let config = directory.join("pronto.toml");
         fs::write(&config, plan.toml(&ground)).expect("the test's directory is writable");
         let queue = plan.apart.then(|| start("queue", &config, None));
@@ -215,6 +223,7 @@ impl Centre {
             queue,
             config,
             processor: plan.processor,
+            disk,
             ground,
         };
         centre.wait_until_it_answers();
@@ -300,6 +309,24 @@ impl Centre {
     }
 
     pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// The disk of its store, if that has one of its own.
+    #[allow(dead_code, reason = "the load bench fills no disk")]
+    pub(crate) fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("the plan wants a disk")
+    }
+
+    /// Starts it where it must not start; what it says.
+    #[allow(dead_code, reason = "the load bench starts what starts")]
+    pub(crate) fn refuses_to_start(&mut self) -> String {
+        self.process = start("serve", &self.config, self.processor);
+        let status = self.process.wait_for_exit(Duration::from_secs(20));
+        assert!(
+            status.is_some_and(|status| !status.success()),
+            "it starts: {status:?}"
+        );
         self.process.log()
     }
 

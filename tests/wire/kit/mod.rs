@@ -7,6 +7,8 @@ pub(crate) mod baresip;
 pub(crate) mod browser;
 pub(crate) mod centre;
 pub(crate) mod digest;
+#[allow(dead_code, reason = "the load bench fills no disk")]
+pub(crate) mod disk;
 pub(crate) mod ears;
 pub(crate) mod g711;
 pub(crate) mod ground;

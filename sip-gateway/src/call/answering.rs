@@ -225,6 +225,17 @@ impl Gateway {
         self.unwritten.insert(call.began, call.id);
     }
 
+    /// The journal cannot be written: callers whose calls are not in it get their answer now, not when they give up.
+    pub(super) fn refuse_unwritten(&mut self, now: Time) {
+        for id in std::mem::take(&mut self.unwritten).into_values() {
+            self.with_call(now, id, |gateway, call| {
+                if matches!(call.caller.state, LegState::Opened { .. }) {
+                    gateway.no_media(now, call);
+                }
+            });
+        }
+    }
+
     /// The disk has the journal up to this entry: the callers whose calls it has are answered.
     pub(super) fn durable(&mut self, now: Time, number: u64) {
         self.durable = self.durable.max(number);

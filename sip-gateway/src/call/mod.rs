@@ -85,6 +85,9 @@ pub enum Input {
         /// Whether new calls may be taken.
         open: bool,
     },
+    /// The journal cannot be written, for now or for good: callers who are not answered because their calls are not in it
+    /// are refused.
+    Unwritable,
     /// The queue service has stopped for good: callers who wait go on as their flows say where a queue fails.
     QueueStopped,
     /// Take no new calls; finish those that are up.
@@ -260,6 +263,7 @@ impl Gateway {
             Input::Recorded(kept) => self.recorded(now, kept),
             Input::Admission { log, open: false } => drop(self.full.insert(log)),
             Input::Admission { log, open: true } => drop(self.full.remove(&log)),
+            Input::Unwritable => self.refuse_unwritten(now),
             Input::QueueStopped => self.queue_stopped(now),
             Input::Drain => {
                 self.draining = true;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use pronto_media::Media;
 use pronto_recordings::Recorder;
 use pronto_sip::{Flow, Transport};
+use pronto_store::Health;
 use pronto_types::{CallId, TicketId};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::{mpsc, watch};
@@ -213,6 +214,9 @@ impl Control {
     fn journal_stands(&mut self, condition: Condition) {
         let open = condition.health.admits();
         self.admission(Log::Journal, open);
+        if condition.health == Health::Stalled {
+            self.input(Input::Unwritable);
+        }
         if let Some(error) = condition.failed {
             self.journal_failed(error.clone());
             // It knows better than a batch that was not taken.
@@ -224,6 +228,7 @@ impl Control {
     /// ends after them.
     fn journal_failed(&mut self, error: String) {
         self.journal.give_up();
+        self.input(Input::Unwritable);
         if self.broken.is_none() {
             tracing::error!(%error, "the journal has failed: no new calls; those that are up may finish, then the process ends");
             self.broken = Some(error);

@@ -117,6 +117,20 @@ fn a_caller_who_joins_a_queue_that_has_stopped_is_not_kept_waiting() {
     );
 }
 
+#[test]
+fn a_caller_whose_call_cannot_be_written_is_refused_at_once() {
+    let mut house = House::open();
+    house.slow_disk = true;
+    house.dial();
+    assert_eq!(house.refused_with(), None, "not answered before the disk has it");
+    house.admission(Log::Journal, false);
+    house.say(Input::Unwritable);
+    assert_eq!(house.refused_with(), Some(503));
+    house.written();
+    house.settle();
+    assert_eq!(house.gateway.counts().calls, 0);
+}
+
 fn holds(message: &[u8], part: &[u8]) -> bool {
     message.windows(part.len()).any(|window| window == part)
 }

@@ -3,16 +3,17 @@
 use std::io::{BufReader, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use pronto::calls::CallsError;
 use pronto::cli::{Cli, Command, ConfigCommand, ForecastArgs, PromptsCommand};
-use pronto::config::{Config, Look, Report};
-use pronto::serve::{self, Halves};
+use pronto::config::{Config, Look};
+use pronto::log::{Log, complain};
+use pronto::reload::Loader;
+use pronto::serve::{Halves, Process};
 use pronto::{calls, demo, diagnose, forecast, prompts, report, staffing, trace};
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 /// glibc's spends a third of a call's processor time on joining blocks again that will be split for the next call.
 #[global_allocator]
@@ -23,22 +24,27 @@ fn main() -> ExitCode {
     let filter = match cli.log().parse::<Targets>() {
         Ok(filter) => filter,
         Err(error) => {
-            eprintln!(
-                "--log {}: {error}: expected a level (error, warn, info, debug, trace) or module=level",
-                cli.log()
-            );
+            let filter = cli.log();
+            complain(format_args!(
+                "--log {filter}: {error}: expected a level (error, warn, info, debug, trace) or module=level\n"
+            ));
             return ExitCode::from(2);
         }
     };
-    let colour = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(colour);
-    tracing_subscriber::registry().with(filter).with(lines).init();
+    let _log = match Log::start(filter) {
+        Ok(log) => log,
+        Err(error) => {
+            complain(format_args!("pronto: cannot write a log: {error}\n"));
+            return ExitCode::FAILURE;
+        }
+    };
     match cli.command {
-        Command::Serve(arguments) => run(arguments.load(), Halves::Both),
-        Command::Gateway(half) => run(Config::load(&half.config), Halves::Gateway),
-        Command::Queue(half) => run(Config::load_without_secrets(&half.config), Halves::Queue),
+        Command::Serve(arguments) => run(Arc::new(move || arguments.load()), Halves::Both),
+        Command::Gateway(half) => run(Arc::new(move || Config::load(&half.config)), Halves::Gateway),
+        Command::Queue(half) => {
+            let load = move || Config::load_without_secrets(&half.config);
+            run(Arc::new(load), Halves::Queue)
+        }
         Command::Calls(arguments) => exit(calls::run(&arguments, look(std::io::stderr().is_terminal()))),
         Command::Trace(arguments) => exit(trace::run(&arguments, look(std::io::stderr().is_terminal()))),
         Command::Report(command) => exit(report::run(&command, look(std::io::stderr().is_terminal()))),
@@ -62,30 +68,36 @@ fn main() -> ExitCode {
                 ExitCode::SUCCESS
             }
             Err(error) => {
-                eprintln!("pronto: {error}");
+                complain(format_args!("pronto: {error}\n"));
                 ExitCode::FAILURE
             }
         },
     }
 }
 
-fn run(config: Result<Config, Report>, halves: Halves) -> ExitCode {
+fn run(load: Loader, halves: Halves) -> ExitCode {
     let look = look(std::io::stderr().is_terminal());
-    let config = match config {
-        Ok(config) => config,
-        Err(report) => {
-            eprint!("{}", report.render(look));
+    // Before anything is read: from now on no signal but SIGTERM and SIGINT ends the process.
+    let mut process = match Process::begin() {
+        Ok(process) => process,
+        Err(error) => {
+            complain(format_args!("pronto: {error}\n"));
             return ExitCode::FAILURE;
         }
     };
-    eprint!("{}", config.warnings.render(look));
-    match serve::run(&config, halves) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("pronto: {error}");
-            ExitCode::FAILURE
+    let config = match process.load(&load) {
+        Some(Ok(config)) => config,
+        Some(Err(report)) => {
+            complain(report.render(look));
+            return ExitCode::FAILURE;
         }
-    }
+        None => {
+            process.end();
+            return ExitCode::SUCCESS;
+        }
+    };
+    complain(config.warnings.render(look));
+    exit(process.run(&config, halves, load))
 }
 
 fn forecast(arguments: &ForecastArgs) -> ExitCode {
@@ -111,7 +123,7 @@ fn forecast_events(events: &Path) -> ExitCode {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("pronto: {}: {error}", events.display());
+            complain(format_args!("pronto: {}: {error}\n", events.display()));
             ExitCode::FAILURE
         }
     }
@@ -122,7 +134,7 @@ fn exit(done: Result<(), impl std::fmt::Display>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("pronto: {error}");
+            complain(format_args!("pronto: {error}\n"));
             ExitCode::FAILURE
         }
     }

@@ -1,15 +1,18 @@
 //! `pronto serve`, `gateway`, `queue`: the two halves of the house, together over in-memory pipes or apart over TCP.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pronto_gateway::shell::{self, GatewayShell, Stopped, TraceDesk};
 use pronto_queue::{QueueService, Settings as QueueSettings};
 use pronto_types::OperatorId;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::runtime::Runtime;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
@@ -17,13 +20,17 @@ use tonic::transport::{Channel, Endpoint, Server};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::config::{Config, Credential, generated_passwords};
+use crate::config::{Config, Credential, Report, generated_passwords};
+use crate::reload::{Loader, Reload};
+use crate::signals::{Asked, HangUp, Stop};
 use crate::{compose, in_memory, metrics_page};
 
 /// Between two halves over TCP: a peer that says nothing for twice this long is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// After the calls are over: how long streams and the store may take to close.
 const CLOSING: Duration = Duration::from_secs(10);
+/// At the end of the process: how long threads may go on that nobody waits for.
+const GIVEN_UP: Duration = Duration::from_secs(1);
 
 /// Which halves run in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,39 +46,180 @@ pub enum Halves {
 /// Why the process ended badly.
 pub type ServeError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Runs until told to stop (SIGTERM or SIGINT: calls finish; once more: now) or until a store fails.
-///
-/// # Errors
-/// Whatever cannot be bound, opened or started, and a store that failed.
-pub fn run(config: &Config, halves: Halves) -> Result<(), ServeError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("pronto")
-        .build()?;
-    runtime.block_on(async {
-        let greeting = |shell: &GatewayShell, generated: &BTreeMap<_, _>| greet(config, shell, generated);
-        let reloads = config.sip.tls.is_some() && halves != Halves::Queue;
-        serve(config, halves, Stop::listen(reloads)?, greeting).await
-    })
+/// A server that has begun: its signals are taken, and nothing else is done.
+pub struct Process {
+    runtime: Runtime,
+    stop: Stop,
+    /// SIGHUP came before there was anything to read again.
+    reload_wanted: bool,
+}
+
+impl Process {
+    /// Takes the signals, so that none but SIGTERM and SIGINT ends what is about to start.
+    ///
+    /// # Errors
+    /// The system gives no thread, or no handler.
+    pub fn begin() -> std::io::Result<Process> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("pronto")
+            .build()?;
+        let stop = {
+            let _inside = runtime.enter();
+            Stop::listen(HangUp::Reloads)?
+        };
+        Ok(Process {
+            runtime,
+            stop,
+            reload_wanted: false,
+        })
+    }
+
+    /// Reads the configuration; `None` if asked to stop meanwhile: a disk may be slow.
+    pub fn load(&mut self, load: &Loader) -> Option<Result<Config, Report>> {
+        let load = Arc::clone(load);
+        let Process {
+            runtime,
+            stop,
+            reload_wanted,
+        } = self;
+        runtime.block_on(async {
+            let read = tokio::task::spawn_blocking(move || load());
+            tokio::select! {
+                biased;
+                () = stop_asked(stop, reload_wanted) => None,
+                read = read => match read {
+                    Ok(read) => Some(read),
+                    Err(crashed) => std::panic::resume_unwind(crashed.into_panic()),
+                },
+            }
+        })
+    }
+
+    /// Ends it, whatever still runs in it.
+    pub fn end(self) {
+        self.runtime.shutdown_timeout(GIVEN_UP);
+    }
+
+    /// Runs until told to stop (SIGTERM or SIGINT: calls finish; once more: now) or until a store fails. `load` reads
+    /// the configuration again.
+    ///
+    /// # Errors
+    /// Whatever cannot be bound, opened or started, and a store that failed.
+    pub fn run(self, config: &Config, halves: Halves, load: Loader) -> Result<(), ServeError> {
+        let Process {
+            runtime,
+            stop,
+            reload_wanted,
+        } = self;
+        let greeting = |shell: &GatewayShell, generated: &BTreeMap<_, _>| {
+            // Nobody may be left to read it: `pronto serve | head -1`.
+            let _ = std::io::stdout().write_all(greeting(config, shell, generated).as_bytes());
+        };
+        let orders = Orders {
+            stop,
+            load: Some(load),
+            reload_wanted,
+        };
+        let ended = runtime.block_on(serve(config, halves, orders, greeting));
+        // A start that was given up may still read a long ledger.
+        runtime.shutdown_timeout(GIVEN_UP);
+        ended
+    }
+}
+
+/// What a running centre is told from outside.
+pub(crate) struct Orders {
+    /// What asks it to stop, or to read its files again.
+    pub(crate) stop: Stop,
+    /// How the configuration is read again, if that may be asked.
+    pub(crate) load: Option<Loader>,
+    /// Whether that was asked already.
+    pub(crate) reload_wanted: bool,
+}
+
+/// The parts of a process that is up.
+struct Up {
+    gateway: Option<GatewayShell>,
+    queue: Option<QueueService>,
+    servers: Vec<ServerTask>,
 }
 
 /// The same inside another command, which says when to stop. `up` is called once the whole centre is up.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`Process::run`].
 pub(crate) async fn serve(
     config: &Config,
     halves: Halves,
-    mut stop: Stop,
+    mut orders: Orders,
     up: impl FnOnce(&GatewayShell, &BTreeMap<OperatorId, pronto_types::Secret>),
 ) -> Result<(), ServeError> {
+    let (close, closing) = watch::channel(false);
+    let started = tokio::select! {
+        biased;
+        () = stop_asked(&mut orders.stop, &mut orders.reload_wanted) => {
+            tracing::info!("asked to stop before it was up: nobody has called");
+            return Ok(());
+        }
+        started = start(config, halves, closing, up) => started?,
+    };
+    let Up {
+        mut gateway,
+        queue,
+        servers,
+    } = started;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?halves, "ready");
+    let reload = Arc::new(Notify::new());
+    if let Some(load) = orders.load {
+        let task = Reload {
+            load,
+            in_force: config.clone(),
+            certificates: gateway.as_ref().and_then(GatewayShell::certificates),
+        };
+        tokio::spawn(task.run(Arc::clone(&reload)));
+    }
+    if orders.reload_wanted {
+        reload.notify_one();
+    }
+    let ended = until_stopped(
+        config,
+        (&mut orders.stop, &reload),
+        gateway.as_mut(),
+        queue.as_ref(),
+    )
+    .await;
+    let _ = close.send(true);
+    drop(gateway);
+    if let Some(queue) = queue {
+        queue.shutdown().await?;
+    }
+    for server in servers {
+        let _ = tokio::time::timeout(CLOSING, server).await;
+    }
+    ended
+}
+
+/// Completes when asked to stop; remembers whether files are to be read again.
+async fn stop_asked(stop: &mut Stop, reload_wanted: &mut bool) {
+    while stop.asked().await == Asked::Reload {
+        *reload_wanted = true;
+    }
+}
+
+/// Starts everything.
+async fn start(
+    config: &Config,
+    halves: Halves,
+    closing: watch::Receiver<bool>,
+    up: impl FnOnce(&GatewayShell, &BTreeMap<OperatorId, pronto_types::Secret>),
+) -> Result<Up, ServeError> {
     let page = if halves == Halves::Gateway {
         config.gateway.metrics
     } else {
         config.metrics
     };
     metrics_page::serve(page).map_err(|error| format!("cannot serve metrics on {page}: {error}"))?;
-    let (close, closing) = watch::channel(false);
     let mut servers = Vec::new();
     let mut queue = None;
     let mut channel = None;
@@ -112,7 +260,9 @@ pub(crate) async fn serve(
             health = Some(reporter);
         }
         let generated = generated(config)?;
-        let shell = GatewayShell::start(compose::gateway(config, &generated)?, channel, traces).await?;
+        let settings = compose::gateway(config, &generated)?;
+        // On a task of its own: reading a long journal must not keep a signal waiting.
+        let shell = tokio::spawn(GatewayShell::start(settings, channel, traces)).await??;
         if let Some(queue) = &queue {
             queue.follow_gateway(shell.admission());
         }
@@ -124,17 +274,11 @@ pub(crate) async fn serve(
         }
         gateway = Some(shell);
     }
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?halves, "ready");
-    let ended = until_stopped(config, &mut stop, gateway.as_mut(), queue.as_ref()).await;
-    let _ = close.send(true);
-    drop(gateway);
-    if let Some(queue) = queue {
-        queue.shutdown().await?;
-    }
-    for server in servers {
-        let _ = tokio::time::timeout(CLOSING, server).await;
-    }
-    ended
+    Ok(Up {
+        gateway,
+        queue,
+        servers,
+    })
 }
 
 /// The gRPC of a gateway that runs alone: its calls and its health.
@@ -210,7 +354,7 @@ fn generated(config: &Config) -> std::io::Result<BTreeMap<OperatorId, pronto_typ
 /// Waits for the first of: a signal and the end of the calls, a second signal, a failed store.
 async fn until_stopped(
     config: &Config,
-    stop: &mut Stop,
+    (stop, reload): (&mut Stop, &Notify),
     gateway: Option<&mut GatewayShell>,
     queue: Option<&QueueService>,
 ) -> Result<(), ServeError> {
@@ -222,10 +366,15 @@ async fn until_stopped(
     };
     tokio::pin!(queue_failed);
     let Some(gateway) = gateway else {
-        return tokio::select! {
-            _ = stop.asked() => Ok(()),
-            error = &mut queue_failed => Err(error.into()),
-        };
+        loop {
+            tokio::select! {
+                wish = stop.asked() => match wish {
+                    Asked::Stop => return Ok(()),
+                    Asked::Reload => reload.notify_one(),
+                },
+                error = &mut queue_failed => return Err(error.into()),
+            }
+        }
     };
     let mut asked = 0_u32;
     let mut failed = None;
@@ -233,7 +382,7 @@ async fn until_stopped(
         tokio::select! {
             wish = stop.asked() => {
                 if wish == Asked::Reload {
-                    gateway.reload_certificates();
+                    reload.notify_one();
                     continue;
                 }
                 asked += 1;
@@ -262,101 +411,50 @@ async fn until_stopped(
     }
 }
 
-/// What the process is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// To stop.
-    Stop,
-    /// To read the certificate anew.
-    Reload,
-}
-
-/// What asks the process to stop, the first time and once more, or to read its certificate anew.
-pub(crate) enum Stop {
-    /// SIGTERM and SIGINT; SIGHUP for the certificate.
-    Signals {
-        terminate: Signal,
-        interrupt: Signal,
-        /// Caught only where there is a certificate: a terminal that closes ends everything else.
-        hang_up: Option<Signal>,
-    },
-    /// Another part of this process.
-    Told(mpsc::Receiver<()>),
-}
-
-impl Stop {
-    /// Takes SIGTERM and SIGINT from now on, and with `reloads` SIGHUP.
-    pub(crate) fn listen(reloads: bool) -> std::io::Result<Self> {
-        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let hang_up = reloads.then(|| signal(SignalKind::hangup())).transpose()?;
-        Ok(Stop::Signals {
-            terminate,
-            interrupt,
-            hang_up,
-        })
-    }
-
-    /// Completes when asked.
-    pub(crate) async fn asked(&mut self) -> Asked {
-        match self {
-            Stop::Signals {
-                terminate,
-                interrupt,
-                hang_up,
-            } => {
-                let reload = async {
-                    match hang_up {
-                        Some(signal) => signal.recv().await,
-                        None => std::future::pending().await,
-                    }
-                };
-                tokio::select! {
-                    _ = terminate.recv() => Asked::Stop,
-                    _ = interrupt.recv() => Asked::Stop,
-                    _ = reload => Asked::Reload,
-                }
-            }
-            Stop::Told(told) => match told.recv().await {
-                Some(()) => Asked::Stop,
-                None => std::future::pending().await,
-            },
-        }
-    }
-}
-
 /// How to dial, who answers, and what to type.
-fn greet(config: &Config, gateway: &GatewayShell, generated: &BTreeMap<OperatorId, pronto_types::Secret>) {
-    println!("Pronto {} is up.", env!("CARGO_PKG_VERSION"));
+fn greeting(
+    config: &Config,
+    gateway: &GatewayShell,
+    generated: &BTreeMap<OperatorId, pronto_types::Secret>,
+) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "Pronto {} is up.", env!("CARGO_PKG_VERSION"));
     for (transport, address) in gateway.listening() {
-        println!("  SIP      {}:{address}", transport.name());
+        let _ = writeln!(text, "  SIP      {}:{address}", transport.name());
     }
-    println!("  gRPC     {}", config.grpc);
-    println!("  metrics  http://{}/metrics", config.metrics);
+    let _ = writeln!(text, "  gRPC     {}", config.grpc);
+    let _ = writeln!(text, "  metrics  http://{}/metrics", config.metrics);
     let Some((_, first)) = gateway.listening().first() else {
-        return;
+        return text;
     };
     for number in &config.numbers {
-        println!(
+        let _ = writeln!(
+            text,
             "Dial     sip:{}@{first}   ({}, flow {})",
             number.dial, number.language, number.flow_name
         );
     }
     for (id, password) in generated {
-        println!("Operator {id}   password {}", password.reveal());
+        let _ = writeln!(text, "Operator {id}   password {}", password.reveal());
     }
     if let Some((id, password)) = generated.iter().next() {
         let domain = &config.sip.domain;
-        println!("In baresip, to be operator {id}:");
+        let _ = writeln!(text, "In baresip, to be operator {id}:");
         let password = password.reveal();
-        println!(
+        let _ = writeln!(
+            text,
             "  /uanew <sip:{id}@{domain};transport=udp>;outbound=\"sip:{first}\";auth_user={id};auth_pass={password}"
         );
         if let Some(number) = config.numbers.first() {
             // Whoever calls from an operator's phone is that operator: nobody would be free to answer.
-            println!("In a second baresip, to call as an outsider:");
-            println!("  /uanew <sip:caller@{}>;regint=0", first.ip());
-            println!("  /dial sip:{}@{first}", number.dial);
+            let _ = writeln!(text, "In a second baresip, to call as an outsider:");
+            let _ = writeln!(text, "  /uanew <sip:caller@{}>;regint=0", first.ip());
+            let _ = writeln!(text, "  /dial sip:{}@{first}", number.dial);
         }
     }
-    println!("Stop with Ctrl-C: calls that are up may finish; once more ends them.");
+    let _ = writeln!(
+        text,
+        "Stop with Ctrl-C: calls that are up may finish; once more ends them."
+    );
+    text
 }

@@ -10,6 +10,7 @@
 mod addresses;
 mod builtin;
 mod dial;
+mod differences;
 mod dscp;
 pub(crate) mod duration;
 mod generated;

@@ -217,7 +217,7 @@ pub struct Gateway {
 }
 
 /// `[[number]]`: what can be dialled.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Number {
     /// `dial`, normalised by [`normalise_dialled`](super::normalise_dialled): unique.
     pub dial: String,

@@ -31,7 +31,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::config::Config;
-use crate::serve::{self, Halves, ServeError, Stop};
+use crate::log::complain;
+use crate::serve::{self, Halves, Orders, ServeError};
+use crate::signals::{HangUp, Stop};
 pub use arguments::DemoArgs;
 use books::Books;
 use ground::Ground;
@@ -56,7 +58,7 @@ pub fn run(arguments: &DemoArgs) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("pronto demo: {error}");
+            complain(format_args!("pronto demo: {error}\n"));
             ExitCode::FAILURE
         }
     }
@@ -96,7 +98,12 @@ impl Centre {
         let (stop, told) = mpsc::channel(2);
         let (say, up) = oneshot::channel();
         let mut served = tokio::spawn(async move {
-            serve::serve(&config, Halves::Both, Stop::Told(told), move |_, _| {
+            let orders = Orders {
+                stop: Stop::Told(told),
+                load: None,
+                reload_wanted: false,
+            };
+            serve::serve(&config, Halves::Both, orders, move |_, _| {
                 let _ = say.send(());
             })
             .await
@@ -134,7 +141,7 @@ struct Day {
 
 /// From the opening to the closing of the centre.
 async fn day(arguments: &DemoArgs, ground: &Ground, config: Config) -> Result<Day, ServeError> {
-    let mut signals = Stop::listen(false)?;
+    let mut signals = Stop::listen(HangUp::Stops)?;
     let mut centre = Centre::open(config.clone()).await?;
     let mut watch = Watch::connect(config.grpc).await?;
     let clock = Clock::start();

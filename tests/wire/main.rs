@@ -23,6 +23,7 @@ mod recording;
 mod registrar;
 mod rough;
 mod signalling;
+mod signals;
 mod stop;
 mod tracing;
 mod transport;

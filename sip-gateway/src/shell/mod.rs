@@ -39,8 +39,7 @@ use crate::link::{self, LinkEvent};
 use crate::trace::Ring;
 pub use clock::Clock;
 pub use reader::{JournalError, JournalReader};
-use tls::Certificates;
-pub use tls::{TlsError, TlsFiles};
+pub use tls::{Certificates, TlsError, TlsFiles};
 pub use traces::{TraceDesk, TraceInbox, trace_desk};
 
 /// What happened, in the order the control plane will see it. Full, the readers of sockets wait and the kernel drops.
@@ -233,12 +232,9 @@ impl GatewayShell {
         })
     }
 
-    /// Reads the certificate's files anew: connections that stand keep the one they began with. What cannot be used is
-    /// reported in the log, and the certificate in use stays. The files are looked at by themselves too.
-    pub fn reload_certificates(&self) {
-        if let Some(certificates) = &self.certificates {
-            certificates.reload();
-        }
+    /// The certificate in force, where there is one. Its files are looked at by themselves too.
+    pub fn certificates(&self) -> Option<Certificates> {
+        self.certificates.clone()
     }
 
     /// Where SIP is listened for, with the ports the system chose.

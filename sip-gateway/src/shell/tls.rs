@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -153,11 +153,14 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     Ok(text)
 }
 
-/// The certificate in force, and the wish to read it anew.
+/// Whether the files are other ones than before, or why they cannot be used.
+type Reloaded = Result<bool, String>;
+
+/// The certificate in force, and the wish to read it again.
 #[derive(Clone)]
-pub(super) struct Certificates {
+pub struct Certificates {
     current: watch::Receiver<Arc<ServerConfig>>,
-    reload: mpsc::Sender<()>,
+    reload: mpsc::Sender<oneshot::Sender<Reloaded>>,
 }
 
 impl Certificates {
@@ -178,10 +181,16 @@ impl Certificates {
         TlsAcceptor::from(Arc::clone(&self.current.borrow()))
     }
 
-    /// Reads the files anew even if they look the same.
-    pub(super) fn reload(&self) {
-        // A wish that waits already is this one.
-        let _ = self.reload.try_send(());
+    /// Reads the files again even if they look the same; true if they do not. Connections that stand keep the certificate
+    /// they began with.
+    ///
+    /// # Errors
+    /// Why the files cannot be used, in words; the certificate in use stays.
+    pub async fn reload(&self) -> Result<bool, String> {
+        let stopping = || "the gateway is stopping".to_owned();
+        let (reply, answer) = oneshot::channel();
+        self.reload.send(reply).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())?
     }
 }
 
@@ -189,31 +198,36 @@ impl Certificates {
 async fn renew(
     files: TlsFiles,
     mut stamp: Vec<Option<(SystemTime, u64)>>,
-    mut asked: mpsc::Receiver<()>,
+    mut asked: mpsc::Receiver<oneshot::Sender<Reloaded>>,
     put: watch::Sender<Arc<ServerConfig>>,
 ) {
     let mut look = tokio::time::interval(LOOK);
     loop {
         let wanted = tokio::select! {
             asked = asked.recv() => match asked {
-                Some(()) => true,
+                Some(reply) => Some(reply),
                 None => return,
             },
-            _ = look.tick() => false,
+            _ = look.tick() => None,
         };
         let now = files.stamp();
-        if !wanted && now == stamp {
+        let new = now != stamp;
+        if wanted.is_none() && !new {
             continue;
         }
         // Certificate and key are two files: what was read between one and the other does not fit, and is read again when
         // the other has come.
         stamp = now;
-        match files.load() {
-            Ok(config) => {
-                tracing::info!(certificate = %files.certificate.display(), "the certificate was read anew");
-                put.send_replace(config);
+        let loaded = files.load().map(|config| {
+            put.send_replace(config);
+            new
+        });
+        match (wanted, loaded) {
+            (Some(reply), loaded) => drop(reply.send(loaded.map_err(|error| error.to_string()))),
+            (None, Ok(_)) => {
+                tracing::info!(certificate = %files.certificate.display(), "the certificate has changed and was read again");
             }
-            Err(error) => tracing::warn!(%error, "the certificate in use stays"),
+            (None, Err(error)) => tracing::warn!(%error, "the certificate in use stays"),
         }
     }
 }

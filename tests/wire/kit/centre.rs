@@ -152,6 +152,8 @@ pub(crate) struct Plan {
     pub(crate) processor: Option<usize>,
     /// Its store is on a disk of its own, of so many MiB.
     pub(crate) disk: Option<u64>,
+    /// What a shell does to start it, with `exec "$@"` at the end; empty: nothing but start it.
+    pub(crate) launch: &'static str,
 }
 
 impl Default for Plan {
@@ -174,6 +176,7 @@ impl Default for Plan {
             digest: "[\"md5\"]",
             processor: None,
             disk: None,
+            launch: "",
         }
     }
 }
@@ -186,6 +189,7 @@ pub(crate) struct Centre {
     config: PathBuf,
     processor: Option<usize>,
     disk: Option<Disk>,
+    launch: &'static str,
     pub(crate) ground: Ground,
 }
 
@@ -212,11 +216,11 @@ impl Centre {
         });
         let config = directory.join("pronto.toml");
         fs::write(&config, plan.toml(&ground)).expect("the test's directory is writable");
-        let queue = plan.apart.then(|| start("queue", &config, None));
+        let queue = plan.apart.then(|| start("queue", &config, (None, plan.launch)));
         let process = start(
             if plan.apart { "gateway" } else { "serve" },
             &config,
-            plan.processor,
+            (plan.processor, plan.launch),
         );
         let mut centre = Centre {
             process,
@@ -224,6 +228,7 @@ impl Centre {
             config,
             processor: plan.processor,
             disk,
+            launch: plan.launch,
             ground,
         };
         centre.wait_until_it_answers();
@@ -321,7 +326,7 @@ impl Centre {
     /// Starts it where it must not start; what it says.
     #[allow(dead_code, reason = "the load bench starts what starts")]
     pub(crate) fn refuses_to_start(&mut self) -> String {
-        self.process = start("serve", &self.config, self.processor);
+        self.process = start("serve", &self.config, (self.processor, self.launch));
         let status = self.process.wait_for_exit(Duration::from_secs(20));
         assert!(
             status.is_some_and(|status| !status.success()),
@@ -363,7 +368,7 @@ impl Centre {
     /// The same centre, the same directory, a new process.
     pub(crate) fn restart(&mut self) {
         let command = if self.queue.is_some() { "gateway" } else { "serve" };
-        self.process = start(command, &self.config, self.processor);
+        self.process = start(command, &self.config, (self.processor, self.launch));
         self.wait_until_it_answers();
     }
 
@@ -375,8 +380,13 @@ impl Centre {
     /// Starts the queue service again and waits until the gateway has attached to it.
     pub(crate) fn restart_queue(&mut self) {
         let before = self.attached();
-        self.queue = Some(start("queue", &self.config, None));
+        self.queue = Some(start("queue", &self.config, (None, self.launch)));
         self.reattached(before);
+    }
+
+    /// The configuration's file.
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
     }
 
     /// How often the gateway has attached to the queue service.
@@ -532,10 +542,15 @@ impl Drop for Sitter {
     }
 }
 
-fn start(what: &str, config: &Path, processor: Option<usize>) -> Process {
+fn start(what: &str, config: &Path, (processor, launch): (Option<usize>, &str)) -> Process {
     let binary = env!("CARGO_BIN_EXE_pronto");
     let mut command = match processor {
-        None => Command::new(binary),
+        None if launch.is_empty() => Command::new(binary),
+        None => {
+            let mut command = Command::new("bash");
+            command.args(["-c", launch, "bash", binary]);
+            command
+        }
         Some(processor) => {
             // It replaces itself by the binary: the process id stays.
             let mut command = Command::new("taskset");

@@ -135,7 +135,7 @@ async fn a_new_certificate_serves_the_next_connection_and_the_old_one_goes_on() 
     assert_eq!(&heard, b"still");
     // Asked, as by SIGHUP.
     install(&old);
-    certificates.reload();
+    drop(certificates.reload().await);
     current.changed().await.unwrap();
     assert!(shake(&certificates, &believes_old).await.is_ok());
 }

@@ -29,8 +29,8 @@ mod transaction;
 
 pub use endpoint::Endpoint;
 pub use endpoint::events::{
-    Caller, Counts, Destination, Dropped, EndedBy, Event, Identity, Input, Invite, InviteOptions, LegId,
-    Output, Reason, Registration, RegistrationId,
+    Caller, Counts, Destination, DialogChange, Dropped, EndedBy, Event, Identity, Input, Invite,
+    InviteOptions, LegId, Orphan, Output, Reason, Registration, RegistrationId,
 };
 pub use message::Status;
 pub use registrar::Binding;

@@ -238,6 +238,9 @@ pub struct Settings {
     /// For how long a 100 waits whether something better is to be said: it "MUST" be sent "unless it knows that the TU will
     /// generate a provisional or final response within 200 ms" (§17.2.1), and who waits knows. Zero: it is sent at once.
     pub trying: Duration,
+    /// Whether changes of dialogs are told, so that a later process can end them:
+    /// [`Endpoint::poll_dialog`](crate::Endpoint::poll_dialog).
+    pub keep_dialogs: bool,
     /// Table sizes.
     pub limits: Limits,
 }
@@ -259,6 +262,7 @@ impl Settings {
             expires: ExpiresLimits::default(),
             qualify: None,
             trying: Duration::ZERO,
+            keep_dialogs: false,
             limits: Limits::default(),
         }
     }

@@ -7,6 +7,7 @@ use pronto_types::Time;
 
 use super::Dialog;
 use crate::endpoint::events::Reason;
+use crate::endpoint::orphans::Noted;
 use crate::message::{Method, Status};
 use crate::settings::Flow;
 use crate::transaction::table::TxId;
@@ -29,6 +30,8 @@ pub(crate) struct Leg {
     pub(crate) told: bool,
     /// Whose budget it is on: the trunk's place in the settings.
     pub(crate) trunk: Option<usize>,
+    /// What was told of it, for a later process.
+    pub(crate) noted: Option<Noted>,
     /// What the timer index holds for this leg.
     pub(crate) scheduled: Option<Time>,
 }
@@ -189,6 +192,7 @@ impl Leg {
             probe: None,
             told: false,
             trunk,
+            noted: None,
             scheduled: None,
         }
     }

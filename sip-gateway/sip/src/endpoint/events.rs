@@ -82,6 +82,50 @@ impl fmt::Debug for Caller {
     }
 }
 
+/// What is new of a dialog, for a process that may have to end it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DialogChange {
+    /// It stands, or is another than it was: what an [`Orphan`] is made of. Personal data.
+    Open(Bytes),
+    /// We have answered: it stands, and is as it was.
+    Answered,
+    /// It is over.
+    Over,
+}
+
+impl fmt::Debug for DialogChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DialogChange::Open(_) => "Open",
+            DialogChange::Answered => "Answered",
+            DialogChange::Over => "Over",
+        })
+    }
+}
+
+/// A dialog that its process did not end.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Orphan {
+    /// Of the last [`DialogChange::Open`].
+    pub kept: Bytes,
+    /// [`DialogChange::Answered`] followed.
+    pub answered: bool,
+}
+
+impl Orphan {
+    /// Somebody hears it ring, or may send the INVITE again: to be ended before those that are only silent.
+    pub fn is_urgent(&self) -> bool {
+        // The second octet says what it is: 2 is a dialog that both sides know.
+        !self.answered && self.kept.get(1).is_some_and(|what| *what < 2)
+    }
+}
+
+impl fmt::Debug for Orphan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Orphan(answered: {})", self.answered)
+    }
+}
+
 /// Why a dialog ends (RFC 3326).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reason {
@@ -94,6 +138,15 @@ pub struct Reason {
 }
 
 impl Reason {
+    /// What is told in a dialog whose process was lost: Q.850 cause 41, temporary failure.
+    pub fn lost() -> Self {
+        Reason {
+            protocol: "Q.850".to_owned(),
+            cause: 41,
+            text: "The call was lost".to_owned(),
+        }
+    }
+
     /// What the phones that did not win a call are told, so that they count no missed call (RFC 3326 §3.1).
     pub fn completed_elsewhere() -> Self {
         Reason {

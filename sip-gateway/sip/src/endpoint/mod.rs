@@ -4,6 +4,7 @@
 //! - [`called`]: INVITEs to us, until they are answered. [`within`]: requests inside a dialog.
 //! - [`calling`]: INVITEs of ours. [`reoffering`]: and those inside a dialog. [`parting`]: the end of a leg, from either side.
 //! - [`registering`]: phones register with us. [`qualifying`]: whether they can be reached. [`enrolling`]: we register with somebody.
+//! - [`orphans`]: dialogs of a process that is gone.
 //! - [`admission`]: who is calling. [`sources`]: how often. [`reply`]: answers. [`sending`]: requests too large for a datagram.
 
 mod admission;
@@ -12,6 +13,7 @@ mod calling;
 mod enrolling;
 pub(crate) mod events;
 mod offers;
+pub(crate) mod orphans;
 mod parting;
 mod qualifying;
 mod receive;
@@ -40,7 +42,8 @@ use crate::settings::{Flow, Settings, Transport};
 use crate::tag::Tag;
 use crate::transaction::table::Table;
 use enrolling::Enrolled;
-use events::{Counts, Dropped, EndedBy, Event, Input, LegId, Output, RegistrationId};
+use events::{Counts, DialogChange, Dropped, EndedBy, Event, Input, LegId, Output, RegistrationId};
+use orphans::Stranded;
 use qualifying::Qualifying;
 use sources::{Budgets, Sources};
 
@@ -71,6 +74,9 @@ pub struct Endpoint {
     no_streams: BTreeMap<SocketAddr, Time>,
     /// Legs of operators whose connection, which we cannot open, is gone.
     lost_legs: BTreeMap<LegId, Vec<OperatorId>>,
+    /// Dialogs of a process that is gone, whose phones have to connect first.
+    stranded: Vec<Stranded>,
+    dialog_changes: VecDeque<(LegId, DialogChange)>,
     draining: bool,
     dropped: Dropped,
     out: VecDeque<Output>,
@@ -107,6 +113,8 @@ impl Endpoint {
             next_registration: 1,
             no_streams: BTreeMap::new(),
             lost_legs: BTreeMap::new(),
+            stranded: Vec::new(),
+            dialog_changes: VecDeque::new(),
             draining: false,
             dropped: Dropped::default(),
             out: VecDeque::new(),
@@ -238,6 +246,7 @@ impl Endpoint {
             }
             leg.scheduled = deadline;
         }
+        self.note(id, &mut leg);
         self.tags.insert(leg.dialog.local_tag, id);
         self.leg_flows.insert((leg.dialog.flow, id));
         self.legs.insert(id, leg);
@@ -252,6 +261,7 @@ impl Endpoint {
 
     /// A leg is over: nothing of it stays but what its transactions still have to absorb.
     fn bury(&mut self, now: Time, id: LegId, leg: &Leg) {
+        self.note_over(id, leg);
         self.tags.remove(&leg.dialog.local_tag);
         self.lost_legs.remove(&id);
         if let Some(trunk) = leg.trunk {

@@ -33,7 +33,11 @@ pub(super) struct Request<'a> {
 /// The key of a server transaction (§17.2.3), stricter than the branch alone: Call-ID, CSeq and From tag must agree as
 /// well, so that two senders with one branch are two, and requests of RFC 2543, without a usable branch, match too. The
 /// transport is part of it: no stream retransmits what a datagram asked. ACK and CANCEL have the key of their INVITE.
-fn transaction_key(essentials: &Essentials<'_>, method: Method, transport: Transport) -> (Vec<u8>, usize) {
+pub(super) fn transaction_key(
+    essentials: &Essentials<'_>,
+    method: Method,
+    transport: Transport,
+) -> (Vec<u8>, usize) {
     const LONG: usize = 192;
     let method = if matches!(method, Method::Ack | Method::Cancel) {
         Method::Invite

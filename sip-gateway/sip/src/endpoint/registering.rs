@@ -74,6 +74,7 @@ impl Endpoint {
             Err(Refusal::OutOfOrder) => self.reply_once(now, request, Status::SERVER_INTERNAL_ERROR, &bare),
             Ok(()) => {
                 self.find_again(operator, request.flow);
+                self.end_stranded(now, operator, request.flow);
                 self.confirm_bindings(now, request, operator, change);
                 self.qualify_from(now, operator);
                 if self.registrar.lease(operator) != before {

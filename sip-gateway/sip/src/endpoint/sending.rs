@@ -107,7 +107,7 @@ impl Endpoint {
 }
 
 /// In calls and in registrations a phone may write different parameters.
-fn is_same_phone(one: &[u8], other: &[u8]) -> bool {
+pub(super) fn is_same_phone(one: &[u8], other: &[u8]) -> bool {
     let (Some(one), Some(other)) = (Uri::parse(one), Uri::parse(other)) else {
         return false;
     };

@@ -64,6 +64,11 @@ impl ClientInvite {
         }
     }
 
+    /// Of a process that is gone: sent, and maybe answered 1xx.
+    pub(crate) fn taken_up(now: Time) -> Self {
+        ClientInvite::Proceeding { until: now + TIMER_C }
+    }
+
     pub(crate) fn response(&mut self, now: Time, reliable: bool, status: u16) -> Act {
         match (*self, status) {
             // "If the client transaction receives a provisional response while in the Calling state, it transitions to

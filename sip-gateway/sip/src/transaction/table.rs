@@ -319,6 +319,18 @@ impl Table {
         used
     }
 
+    /// A request of a process that is gone: should it come once more, this is its answer. Nothing is sent before.
+    pub(crate) fn refuse_when_repeated(&mut self, now: Time, id: TxId, refusal: Bytes) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && let Machine::ServerInvite(m, _) = &mut entry.machine
+        {
+            // Over a reliable transport a failure is sent once.
+            m.respond(now, true, Status::SERVER_INTERNAL_ERROR.code());
+            entry.message = refusal;
+            self.reschedule(id);
+        }
+    }
+
     /// The owner is gone and nobody will answer: forget a transaction that waits for a response.
     pub(crate) fn abandon(&mut self, id: TxId) {
         if self.is_pending(id) {
@@ -358,6 +370,25 @@ impl Table {
         self.insert(Entry {
             machine,
             key,
+            flow,
+            message: request,
+            tags: Vec::new(),
+            datagram: None,
+            scheduled: None,
+        })
+    }
+
+    /// Takes up an INVITE that a process before this one has sent: it rings.
+    pub(crate) fn take_up_invite(
+        &mut self,
+        now: Time,
+        (flow, branch): (Flow, Tag),
+        request: Bytes,
+        owner: Owner,
+    ) -> TxId {
+        self.insert(Entry {
+            machine: Machine::ClientInvite(ClientInvite::taken_up(now), Purpose::Invite, owner),
+            key: Key::Client(branch, false),
             flow,
             message: request,
             tags: Vec::new(),

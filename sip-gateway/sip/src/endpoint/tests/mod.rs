@@ -6,6 +6,7 @@ mod dialogs;
 mod forks;
 mod hostile;
 mod matching;
+mod orphans;
 mod qualify;
 mod races;
 mod raw;

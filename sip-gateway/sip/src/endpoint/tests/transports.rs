@@ -10,10 +10,10 @@ use super::world::{ANSWER, gateway_settings, operator};
 use crate::endpoint::events::*;
 use crate::settings::{Flow, Transport};
 
-const PAGE: &str = "sip:101@df7jal23ls0d.invalid;transport=ws";
+pub(super) const PAGE: &str = "sip:101@df7jal23ls0d.invalid;transport=ws";
 
 /// A gateway on every transport.
-fn everywhere() -> Raw {
+pub(super) fn everywhere() -> Raw {
     let mut settings = gateway_settings(Transport::Udp);
     let here: SocketAddr = "127.0.0.1:5060".parse().unwrap();
     settings.listen = Transport::ALL.map(|transport| (transport, here)).to_vec();
@@ -21,7 +21,7 @@ fn everywhere() -> Raw {
 }
 
 /// 101 registers from there; the answer.
-fn register(raw: &mut Raw, from: &str, contact: &str, id: &str) -> String {
+pub(super) fn register(raw: &mut Raw, from: &str, contact: &str, id: &str) -> String {
     let uri = "sip:pronto.example";
     let text = request("REGISTER", uri, id, 1, "")
         .replace("To: <sip:800", "To: <sip:101")
@@ -37,7 +37,7 @@ fn register(raw: &mut Raw, from: &str, contact: &str, id: &str) -> String {
 }
 
 /// Everything sent, with its flow.
-fn sent(raw: &mut Raw) -> Vec<(Flow, String)> {
+pub(super) fn sent(raw: &mut Raw) -> Vec<(Flow, String)> {
     let mut sent = Vec::new();
     while let Some(output) = raw.endpoint.poll_output() {
         match output {
@@ -51,7 +51,7 @@ fn sent(raw: &mut Raw) -> Vec<(Flow, String)> {
 }
 
 /// Rings 101 with an offer of this many octets.
-fn ring(raw: &mut Raw, octets: usize) -> (LegId, Vec<(Flow, String)>) {
+pub(super) fn ring(raw: &mut Raw, octets: usize) -> (LegId, Vec<(Flow, String)>) {
     let to = raw
         .endpoint
         .bindings(&operator("101"))

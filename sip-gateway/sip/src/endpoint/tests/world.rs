@@ -81,6 +81,7 @@ pub(super) fn address(node: usize) -> SocketAddr {
 pub(super) fn gateway_settings(transport: Transport) -> Settings {
     let mut settings = Settings::new("pronto.example");
     settings.listen = vec![(transport, address(GATEWAY))];
+    settings.keep_dialogs = true;
     for id in ["101", "102"] {
         let ha1 = Ha1::from_password(id, "pronto.example", &Secret::new(format!("secret{id}")));
         settings.operators.insert(operator(id), ha1);

@@ -33,6 +33,8 @@ pub mod limits {
     pub const DAYS: usize = 400;
     /// Offers of one call whose end its record waits for; beyond it the oldest is forgotten.
     pub const OFFERS_OF_CALL: usize = 64;
+    /// Calls that ended last, whose names the fold of the records keeps: more than end while a gateway's disk takes one fsync.
+    pub const ENDED_CALLS: usize = 16_384;
 }
 
 /// Everything the engine needs to be told.

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Times are those of the facts: when the queue service wrote down what it was told. What a finished call left behind
-//! is forgotten: the fold holds the calls that are up and, for each gateway, those its last process took with it.
+//! is forgotten: the fold holds the calls that are up, the names of those that ended last and, for each gateway, of those its
+//! last process took with it.
 
 mod record;
 mod ticket;
@@ -50,6 +51,9 @@ pub struct CallRecords {
     offers: BTreeMap<OfferId, TicketId>,
     /// Recorded as lost when their gateway's new process came, which will say so too.
     superseded: BTreeMap<GatewayName, BTreeSet<CallId>>,
+    /// The calls that ended last. A gateway that is killed may have told of an end that its own journal lost: its next process
+    /// then takes the call for lost.
+    ended: VecDeque<CallId>,
 }
 
 #[derive(Clone, Debug)]
@@ -192,10 +196,13 @@ impl CallRecords {
             {
                 return None;
             }
+            // Its end was told before, and how.
+            None if self.ended.contains(&call) => return None,
             // Nobody had told us that it began: its gateway was killed while it could not reach us.
             None if *outcome == CallOutcome::GatewayLost => CallRecord::new(call, Some(gateway.clone())),
             None => return None,
         };
+        self.remember(call);
         // Whoever writes of another's end knows neither how long it lasted nor what was pressed.
         let guessed = *outcome == CallOutcome::GatewayLost && *duration == Duration::ZERO;
         Some(CallRecord {
@@ -205,6 +212,13 @@ impl CallRecords {
             digits: (!guessed).then_some(*digits),
             ..record
         })
+    }
+
+    fn remember(&mut self, call: CallId) {
+        if self.ended.len() >= limits::ENDED_CALLS {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(call);
     }
 
     /// The process that had these calls is gone, and what it had not told us nobody will: they end here.

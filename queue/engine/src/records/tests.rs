@@ -329,6 +329,22 @@ fn calls_of_a_killed_gateway_are_recorded_once_as_lost() {
     assert_eq!(book.records.held(), [0, 0, 0]);
 }
 
+/// The gateway sends an entry and is killed before its own disk has it.
+#[test]
+fn an_end_that_the_journal_of_a_killed_gateway_lost_is_told_once() {
+    let mut book = Book::new();
+    book.began(CALL);
+    book.ended(CALL, CallOutcome::Completed, 3);
+    book.epoch = 2;
+    book.write(Fact::GatewaySuperseded {
+        gateway: gateway(),
+        epoch: 2,
+    });
+    book.ended(CALL, CallOutcome::GatewayLost, 0);
+    let outcomes: Vec<_> = book.over.iter().map(|record| record.outcome).collect();
+    assert_eq!(outcomes, [Some(CallOutcome::Completed)]);
+}
+
 #[test]
 fn what_a_gateway_claims_twice_counts_once() {
     let mut book = Book::new();

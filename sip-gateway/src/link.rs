@@ -18,7 +18,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 
 use crate::journal::Entry;
-use crate::shell::Clock;
+use crate::shell::{Clock, Earlier};
+
+mod earlier;
 
 /// Entries between the control plane and the stream; above the journal's window, so that it never fills.
 const QUEUE: usize = 1024;
@@ -59,6 +61,8 @@ pub struct Identity {
     pub gateway: GatewayName,
     /// Raised and durable before this process's first hello.
     pub epoch: u64,
+    /// What an earlier process wrote last, which the queue may not have.
+    pub(crate) earlier: Option<Earlier>,
     /// The number of the newest journal entry.
     pub last: Arc<AtomicU64>,
     /// The queues whose forecasts the flows ask for.
@@ -67,8 +71,13 @@ pub struct Identity {
 
 /// Keeps the link up until the control plane is gone. `report` hands an event to the control plane and is false
 /// once that is gone.
-pub async fn run<F, R>(channel: Channel, identity: Identity, clock: Clock, mut rng: ChaCha12Rng, report: F)
-where
+pub async fn run<F, R>(
+    channel: Channel,
+    mut identity: Identity,
+    clock: Clock,
+    mut rng: ChaCha12Rng,
+    report: F,
+) where
     F: Fn(LinkEvent) -> R,
     R: Future<Output = bool>,
 {
@@ -76,7 +85,10 @@ where
     // Said when it changes, not at every attempt.
     let mut said = None;
     loop {
-        let ended = attach(&channel, &identity, &clock, &report).await;
+        let ended = match earlier::hand_over(&channel, &mut identity, &clock).await {
+            Err(ended) => ended,
+            Ok(()) => attach(&channel, &identity, &clock, &report).await,
+        };
         attempts = if matches!(ended, Ended::Lost) {
             1
         } else {

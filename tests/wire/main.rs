@@ -1,8 +1,8 @@
 //! The wire: the product's binary and real peers, over real sockets of the loopback.
 //!
 //! SIPp judges the signalling, baresip is the phone people use, a phone and an RTP endpoint of our own do what neither
-//! can (digits, fingerprints, timings). Needs Debian's `sip-tester`, `baresip`, `openssl`, `nodejs`
-//! and `npm`; `tests/run` installs them.
+//! can (digits, fingerprints, timings). Needs Debian's `sip-tester`, `baresip`, `openssl`, `strace`,
+//! `nodejs` and `npm`; `tests/run` installs them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,6 +20,7 @@ mod kit_itself;
 mod matrix;
 mod offers;
 mod recording;
+mod recovery;
 mod registrar;
 mod rough;
 mod signalling;

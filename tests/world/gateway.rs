@@ -153,7 +153,7 @@ impl GatewayNode {
                     }
                 }
                 // Nothing is recorded in this world.
-                Output::Recording(_) | Output::Leg { .. } => {}
+                Output::Recording(_) | Output::Leg { .. } | Output::Dialog { .. } => {}
                 Output::Record(entry) => {
                     self.records.see(&entry.event);
                     self.journal.push(entry.event);

@@ -18,6 +18,7 @@ mod ending;
 mod forecasts;
 mod negotiate;
 mod offering;
+mod orphans;
 mod parting;
 mod queue_link;
 mod recording;
@@ -42,6 +43,7 @@ use rand_chacha::ChaCha12Rng;
 use crate::Settings;
 use crate::journal::{Entry, Journal};
 use crate::trace::Peer;
+use orphans::Orphans;
 use parting::{Parting, RungFor};
 use state::Call;
 
@@ -76,6 +78,8 @@ pub enum Input {
     Directive(Directive),
     /// Calls a crashed predecessor left open: they are recorded as lost.
     Recovered(BTreeSet<CallId>),
+    /// Dialogs a crashed predecessor left standing, each under the name that its [`Output::Dialog`] had: they are ended.
+    Orphans(Vec<(u64, sip::Orphan)>),
     /// The recorder has finished a file, or gave it up.
     Recorded(Kept),
     /// A log has room for new calls, or has none: then they are refused with 503.
@@ -128,6 +132,13 @@ pub enum Output {
         /// The dialog's Call-ID.
         call_id: Bytes,
     },
+    /// Keep what is new of a dialog where a kill does not reach it, before the messages that follow leave.
+    Dialog {
+        /// Which.
+        dialog: u64,
+        /// What is new.
+        change: sip::DialogChange,
+    },
     /// Append to the journal's store.
     Record(Entry),
     /// Send over the link. Only while attached.
@@ -149,6 +160,10 @@ pub struct Counts {
     pub ended: u64,
     /// INVITEs refused for lack of resources since start.
     pub refused: u64,
+    /// Dialogs of a crashed predecessor that are still to be ended.
+    pub orphans: usize,
+    /// Of them, those that could not be reached.
+    pub unreached: u64,
 }
 
 /// The core. See the module's page.
@@ -174,6 +189,8 @@ pub struct Gateway {
     parting: BTreeMap<RungFor, Parting>,
     /// Those phones.
     parting_legs: BTreeMap<sip::LegId, RungFor>,
+    /// Dialogs of a crashed predecessor.
+    orphans: Orphans,
     /// Our journal is on the disk up to this entry.
     durable: u64,
     /// Calls that may be answered once their first entry is on the disk, by that entry.
@@ -219,6 +236,7 @@ impl Gateway {
             recordings: BTreeSet::new(),
             parting: BTreeMap::new(),
             parting_legs: BTreeMap::new(),
+            orphans: Orphans::default(),
             durable: 0,
             unwritten: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -260,6 +278,7 @@ impl Gateway {
             Input::Durable { number } => self.durable(now, number),
             Input::Directive(directive) => self.directive(now, directive),
             Input::Recovered(calls) => self.recovered(now, calls),
+            Input::Orphans(left) => self.orphaned(now, left),
             Input::Recorded(kept) => self.recorded(now, kept),
             Input::Admission { log, open: false } => drop(self.full.insert(log)),
             Input::Admission { log, open: true } => drop(self.full.remove(&log)),
@@ -288,6 +307,7 @@ impl Gateway {
             });
         }
         self.parting_deadlines(now);
+        self.orphans_due(now);
         self.settle(now);
     }
 
@@ -300,7 +320,7 @@ impl Gateway {
     pub fn poll_timeout(&self) -> Option<Time> {
         let calls = self.timers.first().map(|(at, _)| *at);
         let parting = self.parting.values().filter_map(Parting::deadline).min();
-        [self.sip.poll_timeout(), calls, parting]
+        [self.sip.poll_timeout(), calls, parting, self.orphans.due]
             .into_iter()
             .flatten()
             .min()
@@ -315,6 +335,8 @@ impl Gateway {
             begun: self.begun,
             ended: self.ended,
             refused: self.refused,
+            orphans: self.orphans.left.len(),
+            unreached: self.orphans.unreached,
         }
     }
 
@@ -367,7 +389,11 @@ impl Gateway {
 
     /// Drains the SIP endpoint into our own outputs and hands its events to the calls.
     fn settle(&mut self, now: Time) {
-        while let Some(output) = self.sip.poll_output() {
+        loop {
+            self.tell_dialogs();
+            let Some(output) = self.sip.poll_output() else {
+                break;
+            };
             match output {
                 sip::Output::Transmit { flow, bytes } => {
                     self.outputs.push_back(Output::Transmit { flow, bytes })

@@ -19,6 +19,7 @@ mod announcing;
 mod dialling;
 mod forecasts;
 mod full;
+mod orphans;
 mod ringing;
 mod sessions;
 mod unanswered;
@@ -47,6 +48,8 @@ struct House {
     recordings: Vec<Talk>,
     /// The disk takes what is written only when the test says so.
     slow_disk: bool,
+    /// What was to be kept of dialogs.
+    dialogs: Vec<(u64, sip::DialogChange)>,
 }
 
 const CALLER: usize = 0;
@@ -67,10 +70,12 @@ impl House {
         House::open_with(settings())
     }
 
-    fn open_with(settings: Settings) -> Self {
+    /// The core of a process.
+    fn core(settings: Settings, seed: u64) -> Gateway {
         let secret = Secret::new("correct horse");
         let mut endpoint = sip::Settings::new("pronto.example");
         endpoint.listen = vec![(sip::Transport::Udp, gateway_address())];
+        endpoint.keep_dialogs = true;
         for id in ["101", "102", "103"] {
             let ha1 = sip::Ha1::from_password(id, "pronto.example", &secret);
             endpoint.operators.insert(OperatorId::new(id).unwrap(), ha1);
@@ -80,8 +85,12 @@ impl House {
             name: "carrier".to_owned(),
             allow,
         });
-        let endpoint = sip::Endpoint::new(endpoint, ChaCha12Rng::seed_from_u64(1));
-        let gateway = Gateway::new(Arc::new(settings), endpoint, ChaCha12Rng::seed_from_u64(2));
+        let endpoint = sip::Endpoint::new(endpoint, ChaCha12Rng::seed_from_u64(seed));
+        Gateway::new(Arc::new(settings), endpoint, ChaCha12Rng::seed_from_u64(seed + 1))
+    }
+
+    fn open_with(settings: Settings) -> Self {
+        let gateway = House::core(settings, 1);
         let phone = |address: SocketAddr, seed| {
             let mut settings = sip::Settings::new("pronto.example");
             settings.listen = vec![(sip::Transport::Udp, address)];
@@ -106,6 +115,7 @@ impl House {
             events,
             recordings: Vec::new(),
             slow_disk: false,
+            dialogs: Vec::new(),
         };
         house.enrol(OPERATOR);
         house
@@ -197,6 +207,7 @@ impl House {
             }
             Output::Recording(talk) => self.recordings.push(talk),
             Output::Record(entry) => self.events.push(entry.event),
+            Output::Dialog { dialog, change } => self.dialogs.push((dialog, change)),
             Output::Entry(_) | Output::Leg { .. } => {}
         }
     }

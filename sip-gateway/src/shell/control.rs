@@ -1,6 +1,6 @@
 //! The control plane: the one task that owns the core.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,18 +11,20 @@ use pronto_media::Media;
 use pronto_recordings::Recorder;
 use pronto_sip::{Flow, Transport};
 use pronto_store::Health;
-use pronto_types::{CallId, TicketId};
+use pronto_types::TicketId;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::bindings::Bindings;
+use super::dialogs::Dialogs;
 use super::handshakes::Handshakes;
+use super::held::{Held, Way};
 use super::meters;
 use super::store::{Condition, Journal};
 use super::tcp::{self, Connection, Doors};
 use super::traces::TraceInbox;
-use super::{Clock, Drain, Happened, Stopped};
+use super::{Clock, Drain, Happened, Left, Stopped};
 use crate::call::{Gateway, Input, Log, Output};
 use crate::journal::Entry;
 use crate::link::LinkEvent;
@@ -74,6 +76,9 @@ pub(super) struct Control {
     handshakes: Handshakes,
     journal: Journal,
     bindings: Bindings,
+    dialogs: Arc<Dialogs>,
+    /// Messages that leave once the dialogs they are about are written.
+    held: Vec<Held>,
     happened: mpsc::Sender<Happened>,
     entries: Option<mpsc::Sender<Entry>>,
     last: Arc<AtomicU64>,
@@ -101,7 +106,7 @@ impl Control {
         (core, clock): (Gateway, Clock),
         (media, recorder): (Media, Recorder),
         sockets: Sockets,
-        (journal, bindings): (Journal, Bindings),
+        (journal, bindings, dialogs): (Journal, Bindings, Arc<Dialogs>),
         happened: mpsc::Sender<Happened>,
         (last, ring): (Arc<AtomicU64>, Ring),
     ) -> Self {
@@ -114,6 +119,8 @@ impl Control {
             sockets,
             journal,
             bindings,
+            dialogs,
+            held: Vec::new(),
             happened,
             entries: None,
             last,
@@ -131,9 +138,9 @@ impl Control {
         [mut inner, mut inbox]: [mpsc::Receiver<Happened>; 2],
         mut traces: TraceInbox,
         mut watched: Watched,
-        unfinished: BTreeSet<CallId>,
+        left: Left,
     ) -> Stopped {
-        self.input(Input::Recovered(unfinished));
+        self.take_over(left);
         let (mut urgent, mut batch) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
         let mut gauges = tokio::time::interval(GAUGES);
         // When calls are ended, and when we go although somebody has not confirmed it.
@@ -196,6 +203,19 @@ impl Control {
         }
     }
 
+    /// Calls that a process before this one left open are recorded, and dialogs that it left standing ended.
+    fn take_over(&mut self, left: Left) {
+        self.input(Input::Recovered(left.calls));
+        if !left.orphans.is_empty() {
+            let dialogs = left.orphans.len();
+            tracing::warn!(
+                dialogs,
+                "the process before this one left dialogs standing: they are ended"
+            );
+            self.input(Input::Orphans(left.orphans));
+        }
+    }
+
     /// Rouses the media threads and hands the journal on, once for all that was taken together.
     fn hand_over(&mut self) {
         self.media.rouse();
@@ -242,6 +262,11 @@ impl Control {
             self.recorder.as_ref(),
             self.sockets.streams.len(),
         );
+        metrics::counter!("pronto_dialogs_not_kept_total").absolute(self.dialogs.lost());
+        if self.dialogs.wants_tidying() {
+            let dialogs = Arc::clone(&self.dialogs);
+            tokio::task::spawn_blocking(move || dialogs.tidy());
+        }
         let sip = self.core.sip();
         self.bindings
             .save(sip.bindings_version(), || sip.saved_bindings());
@@ -308,6 +333,8 @@ impl Control {
             self.core.sip().saved_bindings(),
         );
         self.bindings.close(version, || bound).await;
+        let dialogs = Arc::clone(&self.dialogs);
+        let _ = tokio::task::spawn_blocking(move || dialogs.close()).await;
         match (self.broken, self.journal.close().await) {
             (None, Ok(())) => Stopped::Drained,
             (None, Err(error)) => Stopped::StoreFailed(error),
@@ -415,6 +442,7 @@ impl Control {
                             recorder.begin(talk);
                         }
                     }
+                    Output::Dialog { dialog, change } => self.dialogs.take(dialog, &change),
                     Output::Leg { call, peer, call_id } => self.ring.claim(call, &peer, &call_id),
                     Output::Record(entry) => {
                         self.last.store(entry.number, Ordering::Relaxed);
@@ -430,7 +458,7 @@ impl Control {
                 self.core
                     .handle_input(now, Input::Sip(pronto_sip::Input::FlowFailed { flow }));
             } else {
-                return;
+                return self.release();
             }
         }
     }
@@ -442,6 +470,10 @@ impl Control {
                 let Some(socket) = self.sockets.udp.get(&flow.local) else {
                     return;
                 };
+                if self.is_held(flow, &bytes) {
+                    let way = Way::Datagram(Arc::clone(socket));
+                    return self.held.push(Held { flow, bytes, way });
+                }
                 // A full kernel buffer loses a datagram, as a network would; SIP's timers send it again.
                 if socket.try_send_to(&bytes, flow.remote).is_err() {
                     metrics::counter!("pronto_sip_send_failed_total").increment(1);
@@ -461,6 +493,12 @@ impl Control {
                     );
                     self.sockets.streams.insert(flow, connection);
                 }
+                if self.is_held(flow, &bytes)
+                    && let Some(connection) = self.sockets.streams.get(&flow)
+                {
+                    let way = Way::Stream(connection.write.clone());
+                    return self.held.push(Held { flow, bytes, way });
+                }
                 let full = self
                     .sockets
                     .streams
@@ -473,6 +511,25 @@ impl Control {
                 }
             }
         }
+    }
+
+    /// Whether a message waits for what is to be kept of its dialog: an INVITE and an ACK make one stand at the other side. What
+    /// follows on the same flow stays behind it.
+    fn is_held(&self, flow: Flow, bytes: &[u8]) -> bool {
+        let makes = bytes.starts_with(b"INVITE ") || bytes.starts_with(b"ACK ");
+        (makes && self.dialogs.is_dirty()) || self.held.iter().any(|held| held.flow == flow)
+    }
+
+    /// Sends what was held, after the dialogs are written. Writing may wait for the disk, and the control task does not.
+    fn release(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        let (held, dialogs) = (std::mem::take(&mut self.held), Arc::clone(&self.dialogs));
+        tokio::task::spawn_blocking(move || {
+            dialogs.flush();
+            held.into_iter().for_each(Held::send);
+        });
     }
 
     fn command(&mut self, command: pronto_media::Command) {

@@ -14,6 +14,8 @@ pub(super) fn set(core: &Gateway, media: &Media, recorder: Option<&Recorder>, co
     metrics::counter!("pronto_calls_begun_total").absolute(counts.begun);
     metrics::counter!("pronto_calls_ended_total").absolute(counts.ended);
     metrics::counter!("pronto_calls_refused_total").absolute(counts.refused);
+    gauge("pronto_orphans", counts.orphans);
+    metrics::counter!("pronto_orphans_unreached_total").absolute(counts.unreached);
     sip(core, connections);
     packets(media);
     if let Some(recorder) = recorder {

@@ -6,7 +6,9 @@
 mod bindings;
 mod clock;
 mod control;
+mod dialogs;
 mod handshakes;
+mod held;
 mod meters;
 mod reader;
 mod store;
@@ -16,6 +18,7 @@ mod traces;
 mod udp;
 mod ws;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,7 +29,7 @@ use bytes::Bytes;
 use pronto_media::{Media, MediaSettings, Recorded};
 use pronto_recordings::{Kept, Recorder};
 use pronto_sip::{Flow, Transport};
-use pronto_types::{GatewayName, TicketId, Time};
+use pronto_types::{CallId, GatewayName, TicketId, Time};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 use tokio::net::TcpStream;
@@ -38,7 +41,9 @@ use crate::call::Gateway;
 use crate::link::{self, LinkEvent};
 use crate::trace::Ring;
 pub use clock::Clock;
+use dialogs::Dialogs;
 pub use reader::{JournalError, JournalReader};
+pub(crate) use store::Earlier;
 pub use tls::{Certificates, TlsError, TlsFiles};
 pub use traces::{TraceDesk, TraceInbox, trace_desk};
 
@@ -69,6 +74,20 @@ pub(crate) enum Happened {
     Link(LinkEvent),
     /// The recorder has finished a file, or gave it up.
     Recorded(Kept),
+}
+
+/// What a process before this one left behind.
+pub(crate) struct Left {
+    /// Calls that never ended.
+    pub(crate) calls: BTreeSet<CallId>,
+    /// Dialogs that stand.
+    pub(crate) orphans: Vec<(u64, pronto_sip::Orphan)>,
+}
+
+impl Left {
+    fn new(calls: BTreeSet<CallId>, orphans: Vec<(u64, pronto_sip::Orphan)>) -> Self {
+        Left { calls, orphans }
+    }
 }
 
 /// How the shell is set up.
@@ -175,7 +194,8 @@ impl GatewayShell {
         traces: TraceInbox,
     ) -> Result<Self, StartError> {
         let (happened, inbox) = mpsc::channel(HAPPENED);
-        let opened = store::Journal::open(&settings.store)?;
+        let dialogs = Arc::new(Dialogs::new(&settings.store));
+        let opened = store::Journal::open(&settings.store, Arc::clone(&dialogs))?;
         let clock = Clock::start(Time::ZERO);
         let certificates = settings.tls.as_ref().map(Certificates::load).transpose()?;
         if certificates.is_none() && settings.listen.iter().any(|(transport, _)| transport.is_secure()) {
@@ -186,17 +206,20 @@ impl GatewayShell {
         let (media, recorder) = media(&settings, &inner)?;
         let sip = pronto_sip::Settings {
             listen: listening.clone(),
+            keep_dialogs: true,
             ..settings.sip
         };
         let mut endpoint = pronto_sip::Endpoint::new(sip, dice()?);
         let (bindings, saved) = bindings::Bindings::open(&settings.store, endpoint.bindings_version());
         endpoint.restore_bindings(clock.now(), &saved);
         let forecasts = settings.calls.forecasts().into_iter().collect();
+        let left = Left::new(opened.unfinished, dialogs.open());
         let core = Gateway::new(Arc::new(settings.calls), endpoint, dice()?);
         let last = Arc::new(AtomicU64::new(0));
         let identity = link::Identity {
             gateway: settings.name,
             epoch: opened.epoch,
+            earlier: opened.earlier,
             last: Arc::clone(&last),
             forecasts,
         };
@@ -211,7 +234,7 @@ impl GatewayShell {
             (core, clock),
             (media, recorder),
             sockets,
-            (opened.journal, bindings),
+            (opened.journal, bindings, dialogs),
             happened,
             (last, Ring::new(settings.trace)),
         );
@@ -222,7 +245,7 @@ impl GatewayShell {
             admits,
             limit: settings.drain,
         };
-        let control = tokio::spawn(control.run([inner_inbox, inbox], traces, watched, opened.unfinished));
+        let control = tokio::spawn(control.run([inner_inbox, inbox], traces, watched, left));
         Ok(GatewayShell {
             listening,
             drain,

@@ -6,7 +6,7 @@ use pronto_store::{Person, SqliteReader, StoreError};
 use pronto_types::link::Event;
 use pronto_types::{CallId, Time};
 
-use super::store::{FILE, VERSION, decode};
+use super::store::{FILE, Line, VERSION};
 
 /// The journal of a gateway, all its lives.
 #[derive(Debug)]
@@ -45,14 +45,11 @@ impl JournalReader {
         self.0.records().map(|record| {
             let record = record?;
             let (seq, found) = (record.seq, record.version);
-            if found != VERSION {
+            if found > VERSION {
                 return Err(JournalError::Newer { seq, found });
             }
-            let at = record
-                .bytes
-                .first_chunk()
-                .map(|bytes| Time::from_micros(i64::from_le_bytes(*bytes)));
-            at.zip(decode(&record.bytes)).ok_or(JournalError::Malformed(seq))
+            let line = Line::read(&record).ok_or(JournalError::Malformed(seq))?;
+            Ok((line.entry.at, line.entry.event))
         })
     }
 

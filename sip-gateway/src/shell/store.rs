@@ -2,26 +2,31 @@
 //! are found there. Numbers and names of callers go to the side table, where they can be erased.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pronto_proto::link as wire;
 use pronto_proto::v1;
-use pronto_store::{AppendError, Batch, Durable, Health, Person, Record, SqliteStore, Store, StoreError};
-use pronto_types::CallId;
+use pronto_store::{
+    AppendError, Batch, Durable, Health, Person, Record, SqliteReader, SqliteStore, Store, StoreError,
+};
 use pronto_types::link::{Caller, Event};
+use pronto_types::{CallId, PhoneNumber, Time};
 use prost::Message;
 use tokio::sync::{Notify, watch};
 
+use super::dialogs::Dialogs;
 use crate::journal::{Entry, Unfinished};
 
 /// The file, in the store's directory.
 pub(super) const FILE: &str = "journal.sqlite";
-/// The form of a record: the time of the event in µs since the Unix epoch (8 bytes, little-endian), then
-/// `pronto.v1.Entry` without its age.
-pub(super) const VERSION: u16 = 1;
+/// The form of a record: the time of the event in µs since the Unix epoch (8 bytes, little-endian), the epoch of the process
+/// (8 bytes, likewise; not in version 1), then `pronto.v1.Entry` without its age.
+pub(super) const VERSION: u16 = 2;
+/// The form without the epoch.
+const WITHOUT_EPOCH: u16 = 1;
 
 /// Between the beginnings of two commits of a busy gateway. A caller waits for the commit that has the call; so the first
 /// after a pause begins at once, and no caller waits for longer than this and two commits.
@@ -36,6 +41,20 @@ pub(super) struct Opened {
     pub(super) condition: watch::Receiver<Condition>,
     pub(super) epoch: u64,
     pub(super) unfinished: BTreeSet<CallId>,
+    /// What an earlier process wrote last.
+    pub(super) earlier: Option<Earlier>,
+}
+
+/// The entries of an earlier process: the queue may not have all of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Earlier {
+    path: PathBuf,
+    /// Of that process.
+    pub(crate) epoch: u64,
+    /// The number of its newest entry.
+    pub(crate) last: u64,
+    /// The number in the store of what came before its first entry.
+    before: u64,
 }
 
 /// How the journal's store stands.
@@ -52,6 +71,7 @@ pub(super) struct Journal {
     /// Sequence numbers go on over all epochs.
     next: u64,
     batch: Batch,
+    epoch: u64,
     written: Arc<Written>,
     /// The number in the store of what came before this epoch's first entry.
     before: u64,
@@ -93,27 +113,44 @@ impl Written {
 
 impl Journal {
     /// Opens the journal, raises the epoch, and looks for calls left open.
-    pub(super) fn open(directory: &Path) -> Result<Opened, StoreError> {
+    /// Dialogs are written down before a commit is told of: what is answered then is kept.
+    pub(super) fn open(directory: &Path, dialogs: Arc<Dialogs>) -> Result<Opened, StoreError> {
         let written = Arc::new(Written::new(0));
         let committed = Arc::clone(&written);
         let (told, condition) = watch::channel(Condition::default());
         let on_durable = move |durable| match durable {
-            Durable::UpTo(last) => committed.commit(last),
+            Durable::UpTo(last) => {
+                dialogs.flush();
+                committed.commit(last);
+            }
             Durable::Health(health) => told.send_modify(|journal| journal.health = health),
             Durable::Failed(error) => told.send_modify(|journal| journal.failed = Some(error.to_string())),
         };
         let (store, opened) = SqliteStore::open_paced(&directory.join(FILE), APART, on_durable)?;
         let epoch = store.raise_epoch()?;
         let mut unfinished = Unfinished::default();
+        let mut earlier: Option<Earlier> = None;
         for record in pronto_store::records(&store) {
-            if let Some(event) = decode(&record?.bytes) {
-                unfinished.see(&event);
+            let record = record?;
+            let Some(line) = Line::read(&record) else { continue };
+            unfinished.see(&line.entry.event);
+            match &mut earlier {
+                Some(earlier) if earlier.epoch == line.epoch => earlier.last = line.entry.number,
+                _ => {
+                    earlier = Some(Earlier {
+                        path: directory.join(FILE),
+                        epoch: line.epoch,
+                        last: line.entry.number,
+                        before: record.seq.saturating_sub(line.entry.number),
+                    });
+                }
             }
         }
         let journal = Journal {
             store,
             next: opened.last + 1,
             batch: Batch::default(),
+            epoch,
             written,
             before: opened.last,
             lost: None,
@@ -123,6 +160,8 @@ impl Journal {
             condition,
             epoch,
             unfinished: unfinished.calls(),
+            // Of another form, or of a journal that was set back: nobody can say whose they are.
+            earlier: earlier.filter(|it| it.epoch > 0 && it.epoch < epoch),
         })
     }
 
@@ -134,9 +173,7 @@ impl Journal {
         }
         let mut event = entry.event.clone();
         if let Some((call, caller)) = take_caller(&mut event) {
-            let text = |part: Option<pronto_types::PhoneNumber>| {
-                part.map_or(String::new(), |p| p.reveal().to_owned())
-            };
+            let text = |part: Option<PhoneNumber>| part.map_or(String::new(), |p| p.reveal().to_owned());
             self.batch.people.push(Person {
                 contact: call.0,
                 number: text(caller.number),
@@ -144,6 +181,7 @@ impl Journal {
             });
         }
         let mut bytes = entry.at.as_micros().to_le_bytes().to_vec();
+        bytes.extend(self.epoch.to_le_bytes());
         bytes.extend(encode(entry.number, &event));
         self.batch.records.push(Record {
             seq: self.next,
@@ -216,9 +254,63 @@ fn encode(number: u64, event: &Event) -> Vec<u8> {
     }
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Option<Event> {
-    let entry = v1::Entry::decode(bytes.get(8..)?).ok()?;
-    wire::entry_from_wire(entry).ok().map(|entry| entry.event)
+/// A record as it was written.
+pub(super) struct Line {
+    /// Of the process that wrote it; 0 where that is not known.
+    epoch: u64,
+    pub(super) entry: Entry,
+}
+
+impl Line {
+    /// `None` for one that is not understood.
+    pub(super) fn read(record: &Record) -> Option<Line> {
+        let (at, rest) = record.bytes.split_first_chunk()?;
+        let (epoch, rest) = match record.version {
+            WITHOUT_EPOCH => (0, rest),
+            VERSION => {
+                let (epoch, rest) = rest.split_first_chunk()?;
+                (u64::from_le_bytes(*epoch), rest)
+            }
+            _ => return None,
+        };
+        let told = wire::entry_from_wire(v1::Entry::decode(rest).ok()?).ok()?;
+        let entry = Entry {
+            number: told.number,
+            at: Time::from_micros(i64::from_le_bytes(*at)),
+            event: told.event,
+        };
+        Some(Line { epoch, entry })
+    }
+}
+
+impl Earlier {
+    /// At most `limit` entries from this number on, as they were told the queue. Waits for the disk.
+    pub(crate) fn read(&self, from: u64, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let reader = SqliteReader::open(&self.path)?;
+        let last = self.before + self.last;
+        let mut entries = Vec::new();
+        for record in reader.records_from(self.before + from).take(limit) {
+            let record = record?;
+            if record.seq > last {
+                break;
+            }
+            let Some(Line { mut entry, .. }) = Line::read(&record) else {
+                return Err(StoreError::Damaged(record.seq));
+            };
+            if let Event::CallBegan { call, caller, .. } | Event::Joined { call, caller, .. } =
+                &mut entry.event
+                && let Some(person) = reader.person(call.0)?
+            {
+                let known = |text: &str| (!text.is_empty()).then(|| PhoneNumber::new(text));
+                *caller = Caller {
+                    number: known(&person.number),
+                    name: known(&person.name),
+                };
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
 }
 
 /// Takes the personal data out of an event.
@@ -282,14 +374,15 @@ mod tests {
     async fn a_crash_leaves_the_calls_that_never_ended_and_no_number_in_the_log() {
         let directory = std::env::temp_dir().join(format!("pronto-journal-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
-        let mut opened = Journal::open(&directory).unwrap();
+        let dialogs = Arc::new(Dialogs::new(&directory));
+        let mut opened = Journal::open(&directory, Arc::clone(&dialogs)).unwrap();
         assert_eq!((opened.epoch, opened.unfinished.len()), (1, 0));
         for entry in [began(1, 10), began(2, 11), ended(3, 10)] {
             opened.journal.append(&entry);
         }
         opened.journal.commit().unwrap();
         opened.journal.close().await.unwrap();
-        let opened = Journal::open(&directory).unwrap();
+        let opened = Journal::open(&directory, dialogs).unwrap();
         assert_eq!(opened.epoch, 2);
         assert_eq!(opened.unfinished, BTreeSet::from([CallId(11)]));
         let person = opened
@@ -305,6 +398,11 @@ mod tests {
                 "a number in a record"
             );
         }
+        // What the queue may not have is told it as it was, the number included.
+        let earlier = opened.earlier.expect("the process before wrote entries");
+        assert_eq!((earlier.epoch, earlier.last), (1, 3));
+        let told = earlier.read(2, 10).unwrap();
+        assert_eq!(told, [began(2, 11), ended(3, 10)]);
         std::fs::remove_dir_all(&directory).unwrap();
     }
 
@@ -312,7 +410,8 @@ mod tests {
     async fn a_stopped_store_is_said_and_not_passed_over() {
         let directory = std::env::temp_dir().join(format!("pronto-journal-stopped-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
-        let mut opened = Journal::open(&directory).unwrap();
+        let dialogs = Arc::new(Dialogs::new(&directory));
+        let mut opened = Journal::open(&directory, dialogs).unwrap();
         opened.journal.store.close().unwrap();
         opened.journal.append(&began(1, 10));
         assert_eq!(opened.journal.commit(), Err(AppendError::Stopped));

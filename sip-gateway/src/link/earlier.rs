@@ -1,0 +1,111 @@
+//! What an earlier process of this gateway wrote and the queue does not have: it ended while the queue service was away, or was
+//! killed in between. The log of that epoch is completed before the new one begins, so that journal and ledger tell the same of
+//! each call; only then does the queue take for lost what is open in it.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use pronto_proto::link as wire;
+use pronto_proto::v1::gateways_client::GatewaysClient;
+use pronto_proto::v1::{GatewayMessage, QueueMessage, queue_message};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+
+use super::{Ended, Identity, WELCOME};
+use crate::shell::{Clock, Earlier};
+
+/// Entries read at once.
+const PAGE: usize = 256;
+/// How long the queue service may take for all of them. The new process is not held up for longer: what is missing then is lost.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Hands over what is missing; nothing to do the next time. Fails while the queue service cannot be reached.
+pub(super) async fn hand_over(
+    channel: &Channel,
+    identity: &mut Identity,
+    clock: &Clock,
+) -> Result<(), Ended> {
+    if let Some(earlier) = &identity.earlier {
+        complete(channel, identity, clock, earlier).await?;
+        identity.earlier = None;
+    }
+    Ok(())
+}
+
+async fn complete(
+    channel: &Channel,
+    identity: &Identity,
+    clock: &Clock,
+    earlier: &Earlier,
+) -> Result<(), Ended> {
+    let (up, stream) = mpsc::channel(PAGE);
+    // The queue offers nothing to a gateway whose journal has not arrived: one entry more is announced than will come.
+    let hello = wire::hello(&identity.gateway, earlier.epoch, earlier.last + 1, &[]);
+    up.send(hello).await.map_err(|_| Ended::Unreachable)?;
+    let mut client = GatewaysClient::new(channel.clone());
+    let mut down = match client.attach(ReceiverStream::new(stream)).await {
+        Ok(response) => response.into_inner(),
+        Err(status) => return over(&status),
+    };
+    let have = match tokio::time::timeout(WELCOME, down.next()).await {
+        Ok(Some(Ok(QueueMessage {
+            message: Some(queue_message::Message::Welcome(welcome)),
+        }))) => welcome.have,
+        Ok(Some(Err(status))) => return over(&status),
+        _ => return Err(Ended::Unreachable),
+    };
+    if have >= earlier.last {
+        return Ok(());
+    }
+    let entries = earlier.last - have;
+    tracing::info!(
+        entries,
+        "the queue service is told what the process before this one could not tell it"
+    );
+    let taken = async {
+        while let Some(Ok(message)) = down.next().await {
+            if let Some(queue_message::Message::Acknowledged(acknowledged)) = message.message
+                && acknowledged.number >= earlier.last
+            {
+                return;
+            }
+        }
+    };
+    let both = async { tokio::join!(send(earlier, have + 1, clock, &up), taken) };
+    if tokio::time::timeout(PATIENCE, both).await.is_err() {
+        tracing::warn!("the queue service did not take all that the process before this one saw");
+    }
+    Ok(())
+}
+
+/// No welcome: the queue service is not there, or that epoch is over for it and nothing of it is taken any more.
+fn over(status: &tonic::Status) -> Result<(), Ended> {
+    match status.code() {
+        tonic::Code::Unavailable => Err(Ended::Unreachable),
+        _ => Ok(()),
+    }
+}
+
+async fn send(earlier: &Earlier, from: u64, clock: &Clock, up: &mpsc::Sender<GatewayMessage>) {
+    let mut next = from;
+    while next <= earlier.last {
+        let (of, from) = (earlier.clone(), next);
+        let page = tokio::task::spawn_blocking(move || of.read(from, PAGE)).await;
+        let Ok(Ok(page)) = page else { return };
+        for entry in page {
+            next = entry.number + 1;
+            let age = clock.now().since(entry.at);
+            if up
+                .send(wire::entry(entry.number, age, &entry.event))
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+        if next == from {
+            return;
+        }
+    }
+}

@@ -31,7 +31,7 @@ fn clip(list: &mut Vec<String>, language: Option<&str>, file: &Path) -> Result<(
     if file.extension().is_some_and(|extension| extension == "wav") {
         let name = name(file)?;
         list.push(format!(
-            "Clip {{ language: {language:?}, name: {name:?}, file: include_bytes!({file:?}), decoded: OnceLock::new() }},\n"
+            "Clip {{ language: {language:?}, name: {name:?}, file: include_bytes!({file:?}) }},\n"
         ));
     }
     Ok(())

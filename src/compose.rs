@@ -228,7 +228,10 @@ fn calls(config: &Config) -> gateway::Settings {
             .collect(),
         advertise: config.media.advertise,
         learn: config.media.learn,
-        prompts: gateway::Prompts::of((*config.library).clone()),
+        prompts: gateway::Prompts::of(
+            &config.library,
+            &config.numbers.iter().map(|number| number.language).collect(),
+        ),
         max_calls: config.gateway.calls.min(config.media.most_calls()),
     }
 }

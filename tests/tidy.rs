@@ -220,10 +220,11 @@ fn tests_never_sleep_and_are_sentences() {
 /// Invariant 13.
 #[test]
 fn a_third_party_protocol_is_named_in_one_place() {
-    let homes: [(&str, &[&str]); 5] = [
+    let homes: [(&str, &[&str]); 6] = [
         ("rsip", &["sip-gateway/sip/src/message"]),
         ("rtp_rs", &["sip-gateway/media/src/rtp"]),
         ("hound", &["recordings/src/wav"]),
+        ("rubato", &["recordings/src/rate"]),
         ("rusqlite", &["store/src/"]),
         (
             "tonic",

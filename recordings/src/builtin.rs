@@ -1,7 +1,5 @@
 //! The clips compiled into the binary: everything under `prompts/`, listed by the build script.
 
-use std::sync::OnceLock;
-
 use crate::{Recording, wav};
 
 /// A clip as bytes of a WAV file.
@@ -10,18 +8,25 @@ pub(crate) struct Clip {
     pub(crate) language: Option<&'static str>,
     pub(crate) name: &'static str,
     pub(crate) file: &'static [u8],
-    decoded: OnceLock<Recording>,
 }
 
 impl Clip {
-    /// Decoded when somebody first wants to hear it: all of them together take a third of a second.
-    pub(crate) fn recording(&self) -> &Recording {
+    /// Decoded each time: whoever plays it keeps what was encoded.
+    pub(crate) fn recording(&self) -> Recording {
         #[expect(
             clippy::expect_used,
             reason = "the clips are compiled in, and a test reads each of them"
         )]
-        self.decoded
-            .get_or_init(|| wav::read(self.file).expect("a built-in clip is a WAV file"))
+        wav::read_at_any_rate(self.file).expect("a built-in clip is a WAV file")
+    }
+
+    /// The same at another sampling rate.
+    pub(crate) fn at(&self, rate: u32) -> Recording {
+        #[expect(
+            clippy::expect_used,
+            reason = "the clips are compiled in, and a test converts each of them"
+        )]
+        wav::read(self.file, rate).expect("a built-in clip is a WAV file")
     }
 }
 

@@ -3,14 +3,57 @@
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pronto_types::{Language, QueueName};
 
-use crate::library::{Clips, LibraryError, MOST_CLIPS, MUSIC};
-use crate::wav;
+use crate::library::{
+    Clips, LibraryError, MOST_CLIPS, MOST_SECONDS_TOGETHER, MUSIC, Recording, Source, TELEPHONE,
+};
+use crate::parallel::in_parallel;
+use crate::wav::{self, Unusable};
 
+/// All samples of the directory.
+const MOST_SAMPLES: usize = MOST_SECONDS_TOGETHER * TELEPHONE as usize;
+
+/// A file that is to be a clip.
+struct Found {
+    language: Option<Language>,
+    name: Arc<str>,
+    path: PathBuf,
+}
+
+/// Reads everything in the directory: first the names, then, on several threads, the sound.
 pub(crate) fn read(path: &Path) -> Result<Clips, LibraryError> {
+    let files = files(path)?;
+    let together = AtomicUsize::new(0);
+    let sources = in_parallel(&files, |file| {
+        let too_long = || together.load(Ordering::Relaxed) > MOST_SAMPLES;
+        let recording = if too_long() {
+            None
+        } else {
+            Some(decode(&file.path)?)
+        };
+        let samples = recording.as_ref().map_or(0, |recording| recording.samples.len());
+        together.fetch_add(samples, Ordering::Relaxed);
+        let recording = recording.filter(|_| !too_long());
+        let path = path.to_owned();
+        recording
+            .map(Source::recorded)
+            .ok_or(LibraryError::TooLong { path })
+    });
     let mut clips = Clips::new();
+    for (file, source) in files.iter().zip(sources) {
+        let names = clips.entry(file.language).or_default();
+        names.insert(Arc::clone(&file.name), source?);
+    }
+    Ok(clips)
+}
+
+/// The files of the directory, in the order of their names.
+fn files(path: &Path) -> Result<Vec<Found>, LibraryError> {
+    let mut files = Vec::new();
     for entry in entries(path)? {
         if entry.is_dir() {
             let language = entry
@@ -21,13 +64,13 @@ pub(crate) fn read(path: &Path) -> Result<Clips, LibraryError> {
                 return Err(unexpected(&entry, "a directory", "a language: `it` or `en`"));
             };
             for file in entries(&entry)? {
-                clip(&mut clips, Some(language), &file)?;
+                name(&mut files, Some(language), file)?;
             }
         } else {
-            clip(&mut clips, None, &entry)?;
+            name(&mut files, None, entry)?;
         }
     }
-    Ok(clips)
+    Ok(files)
 }
 
 /// What a directory holds, hidden things aside, sorted: the first error is the same on every machine.
@@ -53,7 +96,8 @@ fn entries(path: &Path) -> Result<Vec<PathBuf>, LibraryError> {
     Ok(entries)
 }
 
-fn clip(clips: &mut Clips, language: Option<Language>, path: &Path) -> Result<(), LibraryError> {
+/// Keeps a file that is called like a clip under its name.
+fn name(files: &mut Vec<Found>, language: Option<Language>, path: PathBuf) -> Result<(), LibraryError> {
     if !path
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("wav"))
@@ -66,42 +110,50 @@ fn clip(clips: &mut Clips, language: Option<Language>, path: &Path) -> Result<()
         .filter(|name| QueueName::new(name).is_ok());
     let Some(name) = name else {
         return Err(unexpected(
-            path,
+            &path,
             "a name no flow can write",
             "1 to 64 of a-z A-Z 0-9 . _ - before `.wav`",
         ));
     };
     if name == MUSIC && language.is_some() {
         return Err(unexpected(
-            path,
+            &path,
             "music with a language",
             "`music.wav` beside the languages, for all of them",
         ));
     }
-    let file = File::open(path).map_err(|source| LibraryError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
-    let recording =
-        wav::read(BufReader::new(file)).map_err(|found| unexpected(path, found, wav::EXPECTED))?;
-    if clips
-        .entry(language)
-        .or_default()
-        .insert(name.into(), recording)
-        .is_some()
+    let name: Arc<str> = name.into();
+    if files
+        .iter()
+        .any(|found| found.language == language && found.name == name)
     {
         return Err(unexpected(
-            path,
+            &path,
             "the same name twice (`.wav`, `.WAV`)",
             "one clip of that name",
         ));
     }
-    if clips.values().map(|names| names.len()).sum::<usize>() > MOST_CLIPS {
-        return Err(LibraryError::TooMany {
-            path: path.to_owned(),
-        });
+    if files.len() == MOST_CLIPS {
+        return Err(LibraryError::TooMany { path });
     }
+    files.push(Found { language, name, path });
     Ok(())
+}
+
+fn decode(path: &Path) -> Result<Recording, LibraryError> {
+    let unreadable = |source| LibraryError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    // Opening a pipe would wait for somebody to write into it.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(unexpected(path, "something that is no file", wav::EXPECTED));
+    }
+    let file = BufReader::new(File::open(path).map_err(unreadable)?);
+    wav::read(file, TELEPHONE).map_err(|found| match found {
+        Unusable::Io(source) => unreadable(source),
+        found => unexpected(path, found.to_string(), wav::EXPECTED),
+    })
 }
 
 fn unexpected(path: &Path, found: impl Into<String>, expected: &'static str) -> LibraryError {

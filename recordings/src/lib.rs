@@ -9,13 +9,18 @@ mod directory;
 mod library;
 mod loudness;
 mod master;
+mod parallel;
+mod rate;
 mod recorder;
 #[cfg(test)]
 mod tests;
 mod wav;
 
-pub use library::{Library, LibraryError, MOST_CLIPS, MUSIC, Recording};
+pub use library::{
+    Content, Library, LibraryError, MOST_CLIPS, MOST_SECONDS_TOGETHER, MUSIC, Recording, Source, TELEPHONE,
+};
 pub use loudness::{loudness, sounding};
 pub use master::{LOUDNESS, Mastered, SAMPLE_RATE, master};
+pub use parallel::in_parallel;
 pub use recorder::{Inlet, Kept, Recorder, Talk};
-pub use wav::{MOST_SECONDS, read_at_any_rate, write};
+pub use wav::{MOST_SECONDS, Unusable, read_at_any_rate, write};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pronto_types::Language;
+use sha2::{Digest, Sha256};
 
 use crate::{builtin, directory};
 
@@ -13,11 +14,15 @@ use crate::{builtin, directory};
 pub const MUSIC: &str = "music";
 /// The most clips of one library.
 pub const MOST_CLIPS: usize = 2_000;
+/// All sound of one directory, in seconds: one second takes 16 kB here and 8 kB for each codec it is encoded for.
+pub const MOST_SECONDS_TOGETHER: usize = 7_200;
+/// Samples per second of every clip of a directory: what a telephone hears.
+pub const TELEPHONE: u32 = 8_000;
 
 /// A clip: linear PCM, one channel.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Recording {
-    /// Samples per second: 16 000 or 8 000.
+    /// Samples per second.
     pub sample_rate: u32,
     /// The samples, shared by all who play them; never empty.
     pub samples: Arc<[i16]>,
@@ -64,42 +69,81 @@ pub enum LibraryError {
         /// The directory.
         path: PathBuf,
     },
+    /// All clips together are too long.
+    #[error("{}: more than {} hours of sound in all clips together", .path.display(), MOST_SECONDS_TOGETHER / 3_600)]
+    TooLong {
+        /// The directory.
+        path: PathBuf,
+    },
 }
 
 /// Prompts by name and language. Cheap to clone: the samples are shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Library {
     clips: BTreeMap<Option<Language>, BTreeMap<Arc<str>, Source>>,
-    music: Recording,
+    music: Source,
 }
 
 /// Clips by language (`None`: for every language), then by name.
-pub(crate) type Clips = BTreeMap<Option<Language>, BTreeMap<Arc<str>, Recording>>;
+pub(crate) type Clips = BTreeMap<Option<Language>, BTreeMap<Arc<str>, Source>>;
 
-/// Where a clip comes from.
+/// A clip of a library that is not decoded yet. Cheap to clone.
 #[derive(Clone)]
-enum Source {
+pub struct Source(Kind);
+
+#[derive(Clone)]
+enum Kind {
     BuiltIn(&'static builtin::Clip),
-    Recorded(Recording),
+    Recorded(Recording, [u8; 32]),
+}
+
+/// What tells one clip's sound from another's.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Content {
+    /// A built-in clip: its language and name.
+    BuiltIn(Option<&'static str>, &'static str),
+    /// The SHA-256 of a recorded clip's samples.
+    Recorded([u8; 32]),
 }
 
 impl Source {
-    fn recording(&self) -> &Recording {
-        match self {
-            Source::BuiltIn(clip) => clip.recording(),
-            Source::Recorded(recording) => recording,
+    pub(crate) fn recorded(recording: Recording) -> Self {
+        let mut hash = Sha256::new();
+        recording
+            .samples
+            .iter()
+            .for_each(|sample| hash.update(sample.to_le_bytes()));
+        Source(Kind::Recorded(recording, hash.finalize().into()))
+    }
+
+    /// The same for the same sound.
+    pub fn content(&self) -> Content {
+        match &self.0 {
+            Kind::BuiltIn(clip) => Content::BuiltIn(clip.language, clip.name),
+            Kind::Recorded(_, hash) => Content::Recorded(*hash),
+        }
+    }
+
+    /// At [`TELEPHONE`] samples per second. A built-in clip is decoded each time: keep what was made of it.
+    pub fn telephone(&self) -> Recording {
+        match &self.0 {
+            Kind::BuiltIn(clip) => clip.at(TELEPHONE),
+            Kind::Recorded(recording, _) => recording.clone(),
+        }
+    }
+
+    fn recording(&self) -> Recording {
+        match &self.0 {
+            Kind::BuiltIn(clip) => clip.recording(),
+            Kind::Recorded(recording, _) => recording.clone(),
         }
     }
 }
 
-/// Clips compiled in are the same if they are the same one: none is decoded for it.
+/// The same for the same sound: none is decoded for it.
 impl PartialEq for Source {
     fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Source::BuiltIn(one), Source::BuiltIn(other)) => std::ptr::eq(*one, *other),
-            (Source::Recorded(one), Source::Recorded(other)) => one == other,
-            (Source::BuiltIn(_), Source::Recorded(_)) | (Source::Recorded(_), Source::BuiltIn(_)) => false,
-        }
+        self.content() == other.content()
     }
 }
 
@@ -107,10 +151,7 @@ impl Eq for Source {}
 
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Source::BuiltIn(_) => f.write_str("BuiltIn"),
-            Source::Recorded(recording) => recording.fmt(f),
-        }
+        self.content().fmt(f)
     }
 }
 
@@ -122,12 +163,12 @@ impl Library {
         let mut music = None;
         for clip in &builtin::CLIPS {
             if clip.name == MUSIC {
-                music = Some(clip.recording().clone());
+                music = Some(Source(Kind::BuiltIn(clip)));
             }
             clips
                 .entry(clip.language.and_then(Language::from_code))
                 .or_default()
-                .insert(clip.name.into(), Source::BuiltIn(clip));
+                .insert(clip.name.into(), Source(Kind::BuiltIn(clip)));
         }
         #[expect(
             clippy::expect_used,
@@ -141,8 +182,9 @@ impl Library {
     /// every language that has none of its own there, `music.wav` for the music. Files that are not called `.wav`,
     /// and hidden ones, are left alone.
     ///
-    /// A clip is 16 bit PCM, mono, 16 000 or 8 000 Hz, at most [`MOST_SECONDS`](crate::MOST_SECONDS) long. Its
-    /// name is one a flow can write: 1 to 64 of `a-z A-Z 0-9 . _ -`.
+    /// A clip is a WAV file of at most [`MOST_SECONDS`](crate::MOST_SECONDS), and is kept at [`TELEPHONE`] samples per
+    /// second, one channel. Its name is one a flow can write: 1 to 64 of `a-z A-Z 0-9 . _ -`. All clips together last
+    /// at most [`MOST_SECONDS_TOGETHER`].
     ///
     /// # Errors
     /// The first thing wrong, in the order of the names: see [`LibraryError`].
@@ -156,23 +198,24 @@ impl Library {
             self.clips.values_mut().for_each(|names| drop(names.remove(name)));
         }
         for (language, names) in clips {
-            let recorded = names
-                .into_iter()
-                .map(|(name, recording)| (name, Source::Recorded(recording)));
-            self.clips.entry(language).or_default().extend(recorded);
+            self.clips.entry(language).or_default().extend(names);
         }
         Ok(self)
     }
 
     /// The clip of that name in that language, or the one for every language.
-    pub fn prompt(&self, name: &str, language: Language) -> Option<&Recording> {
+    pub fn source(&self, name: &str, language: Language) -> Option<&Source> {
         [Some(language), None]
             .iter()
             .find_map(|language| self.clips.get(language)?.get(name))
-            .map(Source::recording)
     }
 
-    /// The names for which [`Library::prompt`] has a clip in that language, sorted.
+    /// The same, decoded.
+    pub fn prompt(&self, name: &str, language: Language) -> Option<Recording> {
+        self.source(name, language).map(Source::recording)
+    }
+
+    /// The names for which [`Library::source`] has a clip in that language, sorted.
     pub fn names(&self, language: Language) -> impl Iterator<Item = &str> {
         let heard = [Some(language), None]
             .into_iter()
@@ -182,7 +225,7 @@ impl Library {
     }
 
     /// The music callers wait with. It loops: its last sample is followed by its first.
-    pub fn music(&self) -> &Recording {
+    pub fn music(&self) -> &Source {
         &self.music
     }
 }

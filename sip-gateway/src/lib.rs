@@ -6,9 +6,11 @@
 pub mod call;
 pub mod journal;
 pub mod link;
+pub mod prompts;
 pub mod settings;
 pub mod shell;
 pub mod trace;
 
 pub use call::{Counts, Gateway, Input, Output};
-pub use settings::{Answer, Number, Prompts, Settings, normalise_dialled};
+pub use prompts::Prompts;
+pub use settings::{Answer, Number, Settings, normalise_dialled};

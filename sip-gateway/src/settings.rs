@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pronto_ivr::Flow;
-use pronto_media::Clip;
-use pronto_recordings::{Library, Recording};
 use pronto_types::{Language, QueueName};
+
+use crate::prompts::Prompts;
 
 /// The settings of the [`Gateway`](crate::Gateway) core.
 #[derive(Clone)]
@@ -64,65 +64,6 @@ pub enum Answer {
     OnOperator,
 }
 
-/// Clips by name and language. Each is encoded when it is first heard, once for all callers: a few milliseconds then,
-/// where all of them would delay the start.
-#[derive(Clone, Default)]
-pub struct Prompts {
-    clips: BTreeMap<(Language, Arc<str>), OnceLock<Clip>>,
-    library: Option<Library>,
-    music: Option<Clip>,
-}
-
-impl Prompts {
-    /// Everything a library has. Its music is encoded now.
-    pub fn of(library: Library) -> Self {
-        let names = |language| library.names(language).map(move |name| (language, name.into()));
-        Self {
-            clips: Language::ALL
-                .into_iter()
-                .flat_map(names)
-                .map(|key| (key, OnceLock::new()))
-                .collect(),
-            music: Some(encoded(library.music())),
-            library: Some(library),
-        }
-    }
-
-    /// Keeps a clip under its name.
-    pub fn insert(&mut self, language: Language, name: &str, clip: Clip) {
-        self.clips.insert((language, name.into()), OnceLock::from(clip));
-    }
-
-    /// Sets the music on hold.
-    pub fn set_music(&mut self, clip: Clip) {
-        self.music = Some(clip);
-    }
-
-    /// The clip of this name. Names were checked when the configuration was read.
-    pub fn clip(&self, language: Language, name: &Arc<str>) -> Option<Clip> {
-        let clip = self.clips.get(&(language, Arc::clone(name)))?;
-        if clip.get().is_none() {
-            let recording = self.library.as_ref()?.prompt(name, language)?;
-            // Whoever was faster encoded the same.
-            let _ = clip.set(encoded(recording));
-        }
-        clip.get().cloned()
-    }
-
-    /// The music on hold.
-    pub fn music(&self) -> Option<Clip> {
-        self.music.clone()
-    }
-}
-
-fn encoded(recording: &Recording) -> Clip {
-    if recording.sample_rate == 8000 {
-        Clip::from_pcm16_8k(&recording.samples)
-    } else {
-        Clip::from_pcm16_16k(&recording.samples)
-    }
-}
-
 /// Reduces a dialled number, or a configured one, to what is compared: visual separators (RFC 3966 §5.1.1, and
 /// the space and slash that people add) go, and a leading `00` is the `+` it stands for (ITU-T E.164 in most of
 /// the world).
@@ -148,21 +89,6 @@ pub(crate) fn dialled_number(user: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_prompt_of_the_library_is_encoded_once_and_lasts_as_long() {
-        let library = Library::builtin();
-        let prompts = Prompts::of(library.clone());
-        for language in Language::ALL {
-            let name = "welcome".into();
-            let clip = prompts.clip(language, &name).unwrap();
-            assert!(clip.is_same(&prompts.clip(language, &name).unwrap()));
-            let recorded = library.prompt(&name, language).unwrap().duration();
-            assert!(clip.duration().abs_diff(recorded) < Duration::from_millis(1));
-            assert!(prompts.clip(language, &"kitchen".into()).is_none());
-        }
-        assert!(prompts.music().is_some());
-    }
 
     #[test]
     fn separators_go_and_double_zero_is_plus() {

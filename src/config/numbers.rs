@@ -146,7 +146,7 @@ fn check(flow: &Flow, languages: &[Language], queues: &[Queue], library: &Librar
     }
     for (name, span) in flow.prompts() {
         for language in languages {
-            if library.prompt(name, *language).is_none() {
+            if library.source(name, *language).is_none() {
                 let message = format!("there is no prompt {} in the language `{language}`", quoted(name));
                 let names = || library.names(*language);
                 // What announcements are made of would hide the rest; a flow may use it all the same.

@@ -69,7 +69,7 @@ pub(super) fn check(written: &[Written], numbers: &[Number], library: &Library, 
 }
 
 fn find(prompt: &str, place: &Range<usize>, language: Language, library: &Library, problems: &mut Problems) {
-    if library.prompt(prompt, language).is_some() {
+    if library.source(prompt, language).is_some() {
         return;
     }
     let message = format!(

@@ -147,7 +147,9 @@ fn refused(error: LibraryError) -> Wrong {
         } => Wrong::because(format!("{} is not a prompt", path.display()))
             .found(found)
             .expected(expected),
-        LibraryError::Unreadable { .. } | LibraryError::TooMany { .. } => Wrong::because(error.to_string()),
+        LibraryError::Unreadable { .. } | LibraryError::TooMany { .. } | LibraryError::TooLong { .. } => {
+            Wrong::because(error.to_string())
+        }
     }
 }
 

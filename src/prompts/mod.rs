@@ -166,7 +166,7 @@ fn make(
         why,
     };
     for (name, file) in voice.say(texts)? {
-        let spoken = read_at_any_rate(&file[..]).map_err(|found| failed(&name, found))?;
+        let spoken = read_at_any_rate(&file[..]).map_err(|found| failed(&name, found.to_string()))?;
         let is_sentence = texts
             .get(&name)
             .is_some_and(|text| text.ends_with(['.', '!', '?']));

@@ -47,6 +47,11 @@ pub enum Codec {
     Pcma,
 }
 
+impl Codec {
+    /// Every one that clips are encoded for.
+    pub const ALL: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+}
+
 /// Where media may come from when it does not come from where the SDP said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Learn {

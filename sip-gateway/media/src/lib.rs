@@ -22,7 +22,6 @@ pub mod g711;
 mod inband;
 pub mod learn;
 pub mod recording;
-mod resample;
 pub mod rtcp;
 pub mod rtp;
 pub mod session;

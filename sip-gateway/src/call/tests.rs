@@ -13,7 +13,8 @@ use pronto_types::{Digit, Language, QueueName, Secret};
 use rand::SeedableRng;
 
 use super::*;
-use crate::settings::{Answer, Number, Prompts};
+use crate::prompts::Prompts;
+use crate::settings::{Answer, Number};
 
 mod announcing;
 mod dialling;

@@ -91,6 +91,17 @@ fn recorded_prompts_join_the_built_in_ones_and_a_file_that_is_not_one_is_named()
     let report = read(text, folder.path()).err().unwrap().to_string();
     assert!(report.contains("opening-hours.wav is not a prompt"), "{report}");
     let builtin = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/prompts/it/goodbye.wav");
+    let mut compressed = std::fs::read(builtin).unwrap();
+    compressed[20] = 0x55;
+    std::fs::write(&wav, compressed).unwrap();
+    let report = read(text, folder.path()).err().unwrap().to_string();
+    for part in [
+        "opening-hours.wav is not a prompt",
+        "MP3 data in a WAV file (format tag 0x0055)",
+        "ffmpeg -i IN -ar 8000 -ac 1 OUT.wav",
+    ] {
+        assert!(report.contains(part), "{report}");
+    }
     std::fs::copy(builtin, wav).unwrap();
     let config = read(text, folder.path()).unwrap_or_else(|report| panic!("{report}"));
     assert!(

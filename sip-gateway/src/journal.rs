@@ -5,7 +5,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use pronto_types::link::Event;
 use pronto_types::{CallId, OfferId, TicketId, Time};
@@ -35,6 +35,8 @@ pub struct Journal {
     acknowledged: u64,
     /// While attached: the newest number handed to the link.
     sent: Option<u64>,
+    /// The offers that these entries resolve, and how many of them do: found without reading a long backlog.
+    resolved: BTreeMap<OfferId, u32>,
 }
 
 impl Journal {
@@ -46,6 +48,9 @@ impl Journal {
             at,
             event,
         };
+        if let Some(offer) = resolved_by(&entry.event) {
+            *self.resolved.entry(offer).or_default() += 1;
+        }
         self.unacknowledged.push_back(entry.clone());
         entry
     }
@@ -98,22 +103,22 @@ impl Journal {
 
     /// Whether what became of an offer is written here and still on its way to the queue.
     pub fn resolves(&self, offer: OfferId) -> bool {
-        self.unacknowledged.iter().any(|entry| match &entry.event {
-            Event::Refused { offer: o, .. }
-            | Event::Answered { offer: o, .. }
-            | Event::TalkEnded { offer: o, .. } => *o == offer,
-            _ => false,
-        })
+        self.resolved.contains_key(&offer)
     }
 
     fn forget_up_to(&mut self, number: u64) -> Vec<TicketId> {
         let mut joined = Vec::new();
         while self.acknowledged < number {
-            if let Some(Entry {
-                event: Event::Joined { ticket, .. },
-                ..
-            }) = self.unacknowledged.pop_front()
+            let event = self.unacknowledged.pop_front().map(|entry| entry.event);
+            if let Some(offer) = event.as_ref().and_then(resolved_by)
+                && let Some(count) = self.resolved.get_mut(&offer)
             {
+                *count -= 1;
+                if *count == 0 {
+                    self.resolved.remove(&offer);
+                }
+            }
+            if let Some(Event::Joined { ticket, .. }) = event {
                 joined.push(ticket);
             }
             self.acknowledged += 1;
@@ -122,6 +127,16 @@ impl Journal {
             *sent = (*sent).max(self.acknowledged);
         }
         joined
+    }
+}
+
+/// The offer of which an event says what became of it.
+fn resolved_by(event: &Event) -> Option<OfferId> {
+    match event {
+        Event::Refused { offer, .. } | Event::Answered { offer, .. } | Event::TalkEnded { offer, .. } => {
+            Some(*offer)
+        }
+        _ => None,
     }
 }
 
@@ -232,5 +247,18 @@ mod tests {
         assert!(journal.resolves(OfferId(7)));
         journal.acknowledge(1);
         assert!(!journal.resolves(OfferId(7)));
+    }
+
+    #[test]
+    fn an_offer_with_two_lines_is_resolved_until_the_queue_knows_both() {
+        let (mut journal, offer) = (Journal::default(), OfferId(7));
+        let reason = RefuseReason::Busy;
+        for _ in 0..2 {
+            journal.write(Time::ZERO, Event::Refused { offer, reason });
+        }
+        journal.acknowledge(1);
+        assert!(journal.resolves(offer) && !journal.resolves(OfferId(8)));
+        journal.acknowledge(2);
+        assert!(!journal.resolves(offer) && journal.resolved.is_empty());
     }
 }

@@ -154,8 +154,12 @@ impl SqliteStore {
     }
 }
 
-impl Store for SqliteStore {
-    fn append(&self, batch: Batch) -> Result<(), AppendError> {
+impl SqliteStore {
+    /// Hands a batch to the writer as [`Store::append`] does, without a copy: what is not taken stays in `batch`.
+    ///
+    /// # Errors
+    /// [`AppendError`]: the batch was not taken.
+    pub fn offer(&self, batch: &mut Batch) -> Result<(), AppendError> {
         let mut intake = locked(&self.intake);
         let Some(intake) = intake.as_mut() else {
             return Err(AppendError::Stopped);
@@ -166,24 +170,31 @@ impl Store for SqliteStore {
         let last = follow(intake.last, &batch.records)?;
         let size = batch.size();
         let before = self.shared.waiting.fetch_add(size, Ordering::AcqRel);
-        let sent = if before > 0 && before + size > limits::WAITING_BYTES {
-            Err(AppendError::Full)
+        let refused = if before > 0 && before + size > limits::WAITING_BYTES {
+            AppendError::Full
         } else {
-            intake
-                .commands
-                .try_send(Command::Append { batch, size })
-                .map_err(|error| match error {
-                    TrySendError::Full(_) => AppendError::Full,
-                    TrySendError::Disconnected(_) => AppendError::Stopped,
-                })
-        };
-        match sent {
-            Ok(()) => intake.last = last,
-            Err(_) => {
-                self.shared.waiting.fetch_sub(size, Ordering::AcqRel);
+            let taken = std::mem::take(batch);
+            let (error, command) = match intake.commands.try_send(Command::Append { batch: taken, size }) {
+                Ok(()) => {
+                    intake.last = last;
+                    return Ok(());
+                }
+                Err(TrySendError::Full(command)) => (AppendError::Full, command),
+                Err(TrySendError::Disconnected(command)) => (AppendError::Stopped, command),
+            };
+            if let Command::Append { batch: back, .. } = command {
+                *batch = back;
             }
-        }
-        sent
+            error
+        };
+        self.shared.waiting.fetch_sub(size, Ordering::AcqRel);
+        Err(refused)
+    }
+}
+
+impl Store for SqliteStore {
+    fn append(&self, mut batch: Batch) -> Result<(), AppendError> {
+        self.offer(&mut batch)
     }
 
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {

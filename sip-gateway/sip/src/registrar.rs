@@ -275,13 +275,14 @@ impl Registrar {
         }
     }
 
-    /// Drops bindings that have run out; the operators that had some.
-    pub(crate) fn expire(&mut self, now: Time) -> Vec<OperatorId> {
+    /// Drops bindings that have run out, of as many operators as are `left`. Returns these operators.
+    pub(crate) fn expire(&mut self, now: Time, left: &mut usize) -> Vec<OperatorId> {
         let mut touched = Vec::new();
         while let Some((at, operator)) = self.timers.first().cloned() {
-            if at > now {
+            if at > now || *left == 0 {
                 break;
             }
+            *left -= 1;
             self.timers.pop_first();
             let kept = self.of(&operator).filter(|b| b.expires > now).cloned().collect();
             self.replace(&operator, kept);

@@ -15,7 +15,7 @@ use rand::Rng;
 
 use super::negotiate::Stream;
 use super::state::{Call, CallerLeg, LegState, Patience, Place, Playing, Silence};
-use super::{Gateway, MAX_BACKLOG, Output, dialling};
+use super::{AT_ONCE, Gateway, MAX_BACKLOG, Output, dialling};
 use crate::settings::{Answer, Number, dialled_number};
 use crate::trace::Peer;
 
@@ -225,9 +225,14 @@ impl Gateway {
         self.unwritten.insert(call.began, call.id);
     }
 
-    /// The journal cannot be written: callers whose calls are not in it get their answer now, not when they give up.
-    pub(super) fn refuse_unwritten(&mut self, now: Time) {
-        for id in std::mem::take(&mut self.unwritten).into_values() {
+    /// The journal cannot be written: callers whose calls are not in it get their answer now, not when they give up. Some
+    /// in each step.
+    pub(super) fn refuse_some_unwritten(&mut self, now: Time) {
+        for _ in 0..AT_ONCE {
+            let Some((_, id)) = self.unwritten.pop_first() else {
+                self.unwritable = false;
+                return;
+            };
             self.with_call(now, id, |gateway, call| {
                 if matches!(call.caller.state, LegState::Opened { .. }) {
                     gateway.no_media(now, call);
@@ -236,13 +241,15 @@ impl Gateway {
         }
     }
 
-    /// The disk has the journal up to this entry: the callers whose calls it has are answered.
-    pub(super) fn durable(&mut self, now: Time, number: u64) {
-        self.durable = self.durable.max(number);
-        while let Some(entry) = self.unwritten.first_entry()
-            && *entry.key() <= self.durable
-        {
-            let id = entry.remove();
+    /// The callers whose calls the disk has are answered, some in each step.
+    pub(super) fn answer_some_durable(&mut self, now: Time) {
+        for _ in 0..AT_ONCE {
+            if !self.can_answer() {
+                return;
+            }
+            let Some((_, id)) = self.unwritten.pop_first() else {
+                return;
+            };
             self.with_call(now, id, |gateway, call| {
                 if let LegState::Opened { offer, local, .. } = &mut call.caller.state {
                     let (offer, local) = (offer.take(), *local);
@@ -250,6 +257,12 @@ impl Gateway {
                 }
             });
         }
+    }
+
+    /// The disk has a call that is not answered yet.
+    pub(super) fn can_answer(&self) -> bool {
+        let first = self.unwritten.first_key_value();
+        first.is_some_and(|(entry, _)| *entry <= self.durable)
     }
 
     fn answer_caller(

@@ -1,14 +1,13 @@
 //! The end of a call: everything it held is released, and exactly one record is written.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pronto_ivr as ivr;
 use pronto_types::link::{CallOutcome, Event, LeaveReason, Origin};
 use pronto_types::{CallId, Time};
 
-use super::Gateway;
 use super::state::{Call, LegState};
+use super::{AT_ONCE, Gateway};
 
 impl Gateway {
     /// Hangs up on the caller and ends the call.
@@ -50,9 +49,11 @@ impl Gateway {
         call.caller.state = LegState::Gone;
     }
 
-    /// The second SIGTERM, or the end of the time to drain. Nobody was lost: the records say that we ended these calls.
-    pub(super) fn hang_up_all(&mut self, now: Time) {
-        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+    /// The second SIGTERM, or the end of the time to drain: some calls end in each step. Nobody was lost: the records say
+    /// that we ended these calls.
+    pub(super) fn hang_up_some(&mut self, now: Time) {
+        let calls: Vec<CallId> = self.calls.keys().take(AT_ONCE).copied().collect();
+        self.ending = !calls.is_empty();
         for id in calls {
             self.with_call(now, id, |gateway, call| {
                 gateway.end_call(now, call, CallOutcome::Stopped)
@@ -60,9 +61,10 @@ impl Gateway {
         }
     }
 
-    /// Calls a crashed predecessor left open get their records.
-    pub(super) fn recovered(&mut self, now: Time, calls: BTreeSet<CallId>) {
-        for call in calls {
+    /// Calls a crashed predecessor left open get their records, some in each step.
+    pub(super) fn record_some_lost(&mut self, now: Time) {
+        for _ in 0..AT_ONCE {
+            let Some(call) = self.lost.pop_first() else { return };
             let (outcome, duration) = (CallOutcome::GatewayLost, Duration::ZERO);
             self.write(
                 now,

@@ -50,6 +50,10 @@ use state::Call;
 /// Journal entries the queue has not acknowledged, at which new calls are refused.
 const MAX_BACKLOG: usize = 50_000;
 
+/// Calls, operators and deadlines that one step works on, where there may be thousands: whoever waits for the core waits
+/// for no more.
+const AT_ONCE: usize = 16;
+
 /// What the gateway is told.
 #[derive(Debug)]
 pub enum Input {
@@ -179,8 +183,10 @@ pub struct Gateway {
     media_legs: BTreeMap<media::LegId, CallId>,
     tickets: BTreeMap<TicketId, CallId>,
     offers: BTreeMap<OfferId, CallId>,
-    /// Operators whose presence changed while the journal was full.
+    /// Operators whose presence changed while the journal was full, or faster than it is written.
     unsaid: BTreeSet<OperatorId>,
+    /// How many more changes of presence are written in this step.
+    presences: usize,
     /// Operators who ring, talk or call, and in how many parts.
     engaged: BTreeMap<OperatorId, u32>,
     /// Talks whose recordings are not finished; they may outlive the call.
@@ -195,6 +201,8 @@ pub struct Gateway {
     durable: u64,
     /// Calls that may be answered once their first entry is on the disk, by that entry.
     unwritten: BTreeMap<u64, CallId>,
+    /// Until when they are waited for, earliest first.
+    parting_timers: BTreeSet<(Time, RungFor)>,
     /// Deadlines of calls, earliest first.
     timers: BTreeSet<(Time, CallId)>,
     next_call: u64,
@@ -208,6 +216,14 @@ pub struct Gateway {
     full: BTreeSet<Log>,
     /// The queue service will not come back.
     queue_stopped: bool,
+    /// Every call is being ended, some in each step.
+    ending: bool,
+    /// Calls that a crashed predecessor left open and that have no record yet.
+    lost: BTreeSet<CallId>,
+    /// When the core last stopped in the middle of work that is too much for one step.
+    unfinished: Option<Time>,
+    /// The journal cannot be written: calls that are not in it are refused, some in each step.
+    unwritable: bool,
     /// What the queue claimed to have, where that cannot be.
     broken: Option<u64>,
     begun: u64,
@@ -232,6 +248,7 @@ impl Gateway {
             tickets: BTreeMap::new(),
             offers: BTreeMap::new(),
             unsaid: BTreeSet::new(),
+            presences: AT_ONCE,
             engaged: BTreeMap::new(),
             recordings: BTreeSet::new(),
             parting: BTreeMap::new(),
@@ -239,12 +256,17 @@ impl Gateway {
             orphans: Orphans::default(),
             durable: 0,
             unwritten: BTreeMap::new(),
+            parting_timers: BTreeSet::new(),
             timers: BTreeSet::new(),
             next_call: 0,
             next_media_leg: 1,
             draining: false,
             full: BTreeSet::new(),
             queue_stopped: false,
+            ending: false,
+            lost: BTreeSet::new(),
+            unfinished: None,
+            unwritable: false,
             broken: None,
             begun: 0,
             ended: 0,
@@ -275,20 +297,20 @@ impl Gateway {
                 let joined = self.journal.acknowledge(number);
                 self.known(now, joined);
             }
-            Input::Durable { number } => self.durable(now, number),
+            Input::Durable { number } => self.durable = self.durable.max(number),
             Input::Directive(directive) => self.directive(now, directive),
-            Input::Recovered(calls) => self.recovered(now, calls),
+            Input::Recovered(calls) => self.lost.extend(calls),
             Input::Orphans(left) => self.orphaned(now, left),
             Input::Recorded(kept) => self.recorded(now, kept),
             Input::Admission { log, open: false } => drop(self.full.insert(log)),
             Input::Admission { log, open: true } => drop(self.full.remove(&log)),
-            Input::Unwritable => self.refuse_unwritten(now),
+            Input::Unwritable => self.unwritable = true,
             Input::QueueStopped => self.queue_stopped(now),
             Input::Drain => {
                 self.draining = true;
                 self.sip.drain(true);
             }
-            Input::HangUpAll => self.hang_up_all(now),
+            Input::HangUpAll => self.ending = true,
         }
         self.settle(now);
     }
@@ -296,11 +318,11 @@ impl Gateway {
     /// A deadline passed.
     pub fn handle_timeout(&mut self, now: Time) {
         self.sip.handle_timeout(now);
-        while let Some(&(at, id)) = self.timers.first() {
-            if at > now {
+        for _ in 0..AT_ONCE {
+            let Some(&(at, id)) = self.timers.first().filter(|(at, _)| *at <= now) else {
                 break;
-            }
-            self.timers.pop_first();
+            };
+            self.timers.remove(&(at, id));
             self.with_call(now, id, |gateway, call| {
                 call.timer = None;
                 gateway.call_deadline(now, call);
@@ -319,11 +341,9 @@ impl Gateway {
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Time> {
         let calls = self.timers.first().map(|(at, _)| *at);
-        let parting = self.parting.values().filter_map(Parting::deadline).min();
-        [self.sip.poll_timeout(), calls, parting, self.orphans.due]
-            .into_iter()
-            .flatten()
-            .min()
+        let parting = self.parting_timers.first().map(|(at, _)| *at);
+        let own = [calls, parting, self.orphans.due, self.unfinished];
+        [self.sip.poll_timeout()].into_iter().chain(own).flatten().min()
     }
 
     /// How much is going on.
@@ -369,7 +389,7 @@ impl Gateway {
     /// has the whole journal.
     pub fn settled(&self) -> bool {
         let told = self.parting.is_empty() && self.sip.counts().dialogs == 0 && self.recordings.is_empty();
-        self.drained() && told && self.journal.backlog() == 0
+        self.drained() && told && self.lost.is_empty() && self.journal.backlog() == 0
     }
 
     /// The queue has another journal of this epoch than ours: this process must end, the next has a new epoch.
@@ -389,6 +409,7 @@ impl Gateway {
 
     /// Drains the SIP endpoint into our own outputs and hands its events to the calls.
     fn settle(&mut self, now: Time) {
+        self.go_on(now);
         loop {
             self.tell_dialogs();
             let Some(output) = self.sip.poll_output() else {
@@ -401,18 +422,34 @@ impl Gateway {
                 sip::Output::Event(event) => self.sip_event(now, event),
             }
         }
-        if !self.unsaid.is_empty() && self.journal.backlog() < MAX_BACKLOG {
-            for operator in std::mem::take(&mut self.unsaid) {
-                let lease = self
-                    .sip
-                    .bindings(&operator)
-                    .map(|binding| binding.expires.since(now))
-                    .max();
-                self.write(now, Event::Presence { operator, lease });
-            }
-        }
         while let Some(entry) = self.journal.next_to_send() {
             self.outputs.push_back(Output::Entry(entry));
+        }
+        let unsaid = !self.unsaid.is_empty() && self.journal.backlog() < MAX_BACKLOG;
+        let calls = self.ending || self.unwritable || self.can_answer();
+        let more = calls || !self.lost.is_empty() || unsaid;
+        self.unfinished = more.then_some(now);
+    }
+
+    /// Goes on with what is too much for one step.
+    fn go_on(&mut self, now: Time) {
+        if self.ending {
+            self.hang_up_some(now);
+        }
+        self.record_some_lost(now);
+        self.answer_some_durable(now);
+        if self.unwritable {
+            self.refuse_some_unwritten(now);
+        }
+        self.presences = AT_ONCE;
+        while self.presences > 0 && self.journal.backlog() < MAX_BACKLOG {
+            self.presences -= 1;
+            let Some(operator) = self.unsaid.pop_first() else {
+                break;
+            };
+            let bindings = self.sip.bindings(&operator);
+            let lease = bindings.map(|binding| binding.expires.since(now)).max();
+            self.write(now, Event::Presence { operator, lease });
         }
     }
 
@@ -421,10 +458,13 @@ impl Gateway {
             sip::Event::Invite(invite) => self.invited(now, invite),
             sip::Event::Binding { operator, expires } => {
                 let lease = expires.map(|at| at.since(now));
-                if self.journal.backlog() >= MAX_BACKLOG {
-                    // The queue has been away for long: it will hear the newest word when there is room.
+                if self.journal.backlog() >= MAX_BACKLOG || self.presences == 0 {
+                    // The queue has been away for long, or thousands of phones were on one connection that is gone: the
+                    // queue will hear the newest word when there is room.
                     self.unsaid.insert(operator);
                 } else {
+                    self.unsaid.remove(&operator);
+                    self.presences -= 1;
                     self.write(now, Event::Presence { operator, lease });
                 }
             }

@@ -7,8 +7,8 @@ use pronto_sip as sip;
 use pronto_types::link::{Event, RefuseReason};
 use pronto_types::{CallId, OfferId, OperatorId, Time};
 
-use super::Gateway;
 use super::state::{Phone, RingPhase, Ringing};
+use super::{AT_ONCE, Gateway};
 
 /// A phone that does not confirm a CANCEL is reported after this long all the same.
 const CONFIRM: Duration = Duration::from_secs(1);
@@ -26,16 +26,12 @@ pub(super) enum RungFor {
 pub(super) struct Parting {
     operator: OperatorId,
     until: Time,
-    /// How many phones have not confirmed yet.
-    phones: usize,
+    /// The phones that rang.
+    phones: Vec<sip::LegId>,
+    /// How many of them have not confirmed yet.
+    ringing: usize,
     /// The record of the call, which frees the operator in the queue's eyes too; and when the call ended.
     record: Option<(Time, Event)>,
-}
-
-impl Parting {
-    pub(super) fn deadline(&self) -> Option<Time> {
-        Some(self.until)
-    }
 }
 
 impl Gateway {
@@ -62,10 +58,16 @@ impl Gateway {
         let parting = Parting {
             operator,
             until: now + CONFIRM,
-            phones: phones.len(),
+            phones: phones.iter().map(|phone| phone.sip).collect(),
+            ringing: phones.len(),
             record: None,
         };
-        self.parting.insert(rung, parting);
+        self.parting_timers.insert((parting.until, rung));
+        if let Some(before) = self.parting.insert(rung, parting)
+            && before.until != now + CONFIRM
+        {
+            self.parting_timers.remove(&(before.until, rung));
+        }
     }
 
     /// Writes the record of a call that is over; where phones rang for it, when they are quiet: the queue offers their
@@ -83,8 +85,8 @@ impl Gateway {
             && let Some(rung) = self.parting_legs.remove(&leg)
             && let Some(parting) = self.parting.get_mut(&rung)
         {
-            parting.phones = parting.phones.saturating_sub(1);
-            if parting.phones == 0 {
+            parting.ringing = parting.ringing.saturating_sub(1);
+            if parting.ringing == 0 {
                 self.parted(now, rung);
             }
         }
@@ -92,13 +94,11 @@ impl Gateway {
 
     /// Phones that did not confirm in time.
     pub(super) fn parting_deadlines(&mut self, now: Time) {
-        let due: Vec<_> = self
-            .parting
-            .iter()
-            .filter(|(_, parting)| parting.until <= now)
-            .map(|(rung, _)| *rung)
-            .collect();
-        for rung in due {
+        for _ in 0..AT_ONCE {
+            let Some(&(at, rung)) = self.parting_timers.first().filter(|(at, _)| *at <= now) else {
+                return;
+            };
+            self.parting_timers.remove(&(at, rung));
             self.parted(now, rung);
         }
     }
@@ -107,7 +107,10 @@ impl Gateway {
         let Some(parting) = self.parting.remove(&rung) else {
             return;
         };
-        self.parting_legs.retain(|_, of| *of != rung);
+        self.parting_timers.remove(&(parting.until, rung));
+        for phone in &parting.phones {
+            self.parting_legs.remove(phone);
+        }
         match rung {
             RungFor::Offer(offer) => {
                 self.offer_over(now, offer, &parting.operator, RefuseReason::Withdrawn);

@@ -359,6 +359,22 @@ fn settings() -> Settings {
     }
 }
 
+/// While a step lasts, nobody else's ACK, key or BYE moves.
+#[test]
+fn thousands_of_calls_that_a_crash_left_open_stall_nobody() {
+    let mut house = House::open();
+    let before = house.events.len();
+    house.say(Input::Recovered((0..1_000).map(CallId).collect()));
+    let first = house.events.len() - before;
+    assert!((1..=AT_ONCE).contains(&first), "{first} records in one step");
+    house.pass(Duration::ZERO);
+    assert_eq!(house.events.len() - before, 1_000, "each call has its record");
+    assert!(
+        house.gateway.poll_timeout().is_none_or(|at| at > house.now),
+        "there is nothing left to do"
+    );
+}
+
 #[test]
 fn a_caller_whom_the_queue_never_knew_of_takes_the_failed_exit_after_queue_away() {
     let mut house = House::open();

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use pronto_types::OperatorId;
 use tokio::task::JoinHandle;
 
 const FILE: &str = "bindings.txt";
@@ -20,9 +21,18 @@ pub(super) struct Bindings {
     path: PathBuf,
     /// The version written last.
     written: u64,
+    gathering: Option<Gathering>,
     writing: Option<JoinHandle<()>>,
     /// The last writing failed: that is told once.
     failing: Arc<AtomicBool>,
+}
+
+/// A text being put together, some lines at a time.
+#[derive(Default)]
+struct Gathering {
+    text: String,
+    /// The last operator in it.
+    after: Option<OperatorId>,
 }
 
 impl Bindings {
@@ -38,20 +48,45 @@ impl Bindings {
         let bindings = Bindings {
             path,
             written: version,
+            gathering: None,
             writing: None,
             failing: Arc::default(),
         };
         (bindings, saved)
     }
 
-    /// Writes what has changed or could not be written, without waiting; not while the last writing goes on.
-    pub(super) fn save(&mut self, version: u64, text: impl FnOnce() -> String) {
+    /// Begins to put together what has changed; not while the last writing goes on.
+    pub(super) fn begin(&mut self, version: u64) {
+        let busy = self.gathering.is_some() || self.writing.as_ref().is_some_and(|task| !task.is_finished());
         let is_written = version == self.written && !self.failing.load(Ordering::Relaxed);
-        if is_written || self.writing.as_ref().is_some_and(|task| !task.is_finished()) {
-            return;
+        if !is_written && !busy {
+            // What changes from here on has another version, and is written the next time.
+            self.written = version;
+            self.gathering = Some(Gathering::default());
         }
-        self.written = version;
-        let (path, text) = (self.path.clone(), text());
+    }
+
+    /// While a text is put together: after which operator it goes on.
+    pub(super) fn gathering(&self) -> Option<Option<&OperatorId>> {
+        self.gathering.as_ref().map(|gathering| gathering.after.as_ref())
+    }
+
+    /// Takes the next lines; after the last of them, writes them all without waiting.
+    pub(super) fn gathered(&mut self, lines: &str, after: Option<OperatorId>) {
+        let Some(mut gathering) = self.gathering.take() else {
+            return;
+        };
+        gathering.text += lines;
+        if after.is_some() {
+            gathering.after = after;
+            self.gathering = Some(gathering);
+        } else {
+            self.write(gathering.text);
+        }
+    }
+
+    fn write(&mut self, text: String) {
+        let path = self.path.clone();
         let failing = Arc::clone(&self.failing);
         self.writing = Some(tokio::task::spawn_blocking(move || {
             let written = write(&path, &text);
@@ -69,7 +104,9 @@ impl Bindings {
         if let Some(task) = self.writing.take() {
             let _ = task.await;
         }
-        self.save(version, text);
+        if version != self.written || self.gathering.is_some() {
+            self.write(text());
+        }
         if let Some(task) = self.writing.take() {
             let _ = task.await;
         }
@@ -105,8 +142,16 @@ mod tests {
         fs::create_dir_all(&directory).unwrap();
         let (mut bindings, saved) = Bindings::open(&directory, 0);
         assert_eq!(saved, "");
-        bindings.save(0, || panic!("nothing has changed"));
-        bindings.save(1, || "one".to_owned());
+        bindings.begin(0);
+        assert!(bindings.gathering().is_none(), "nothing has changed");
+        bindings.begin(1);
+        assert_eq!(bindings.gathering(), Some(None));
+        let operator = OperatorId::new("101").unwrap();
+        bindings.gathered("o", Some(operator.clone()));
+        bindings.begin(2);
+        assert_eq!(bindings.gathering(), Some(Some(&operator)), "one text at a time");
+        bindings.gathered("ne", None);
+        assert!(bindings.gathering().is_none());
         bindings.close(2, || "two".to_owned()).await;
         let (bindings, saved) = Bindings::open(&directory, 7);
         assert_eq!(saved, "two");

@@ -21,17 +21,19 @@ use super::dialogs::Dialogs;
 use super::handshakes::Handshakes;
 use super::held::{Held, Way};
 use super::meters;
+use super::steps::Steps;
 use super::store::{Condition, Journal};
 use super::tcp::{self, Connection, Doors};
-use super::traces::TraceInbox;
+use super::todo::Todo;
+use super::traces::{Ask, TraceInbox};
 use super::{Clock, Drain, Happened, Left, Stopped};
 use crate::call::{Gateway, Input, Log, Output};
 use crate::journal::Entry;
 use crate::link::LinkEvent;
 use crate::trace::Ring;
 
-/// Happenings taken from the inbox at once.
-const BATCH: usize = 64;
+/// Bindings written down in one step, where there are more.
+const BINDINGS: usize = 128;
 /// Connections at once; the next is closed.
 const CONNECTIONS: usize = 4096;
 /// Of them from one address: nobody holds all of them by doing nothing.
@@ -65,6 +67,23 @@ impl Sockets {
     }
 }
 
+/// Why a step begins.
+enum Woken {
+    /// To stop, or not to.
+    Asked(Drain),
+    /// The journal's store stands otherwise than before.
+    Journal(Condition),
+    /// Deadlines of the core have come.
+    Due,
+    /// The time for the calls that are up is over.
+    End,
+    Second,
+    /// Somebody wants to see traces.
+    Question(Ask),
+    /// Something is there to be done.
+    Arrived,
+}
+
 /// The control plane's state.
 pub(super) struct Control {
     core: Gateway,
@@ -89,6 +108,7 @@ pub(super) struct Control {
     media_refused: Vec<pronto_media::Event>,
     /// The journal's store has failed for good, with this error.
     broken: Option<String>,
+    steps: Steps,
 }
 
 /// What the control plane is told, and tells, by a last word rather than by a message.
@@ -129,6 +149,7 @@ impl Control {
             next_connection: 0,
             media_refused: Vec::new(),
             broken: None,
+            steps: Steps::new(),
         }
     }
 
@@ -141,7 +162,7 @@ impl Control {
         left: Left,
     ) -> Stopped {
         self.take_over(left);
-        let (mut urgent, mut batch) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+        let mut todo = Todo::default();
         let mut gauges = tokio::time::interval(GAUGES);
         // When calls are ended, and when we go although somebody has not confirmed it.
         let mut end = None;
@@ -151,40 +172,38 @@ impl Control {
         self.hand_over();
         loop {
             let wake = self.core.poll_timeout().map(|at| self.clock.instant(at));
-            tokio::select! {
+            let unfinished = !todo.is_empty() || self.bindings.gathering().is_some();
+            let woken = tokio::select! {
                 // What must not wait comes first: a flood of signalling delays neither a deadline nor a digit.
                 biased;
-                Ok(()) = watched.drain.changed() => {
-                    let asked = *watched.drain.borrow_and_update();
-                    end = self.asked_to_stop(asked, end);
-                    leave = None;
-                }
+                Ok(()) = watched.drain.changed() => Woken::Asked(*watched.drain.borrow_and_update()),
                 Ok(()) = watched.journal.changed() => {
-                    let condition = watched.journal.borrow_and_update().clone();
-                    self.journal_stands(condition);
+                    Woken::Journal(watched.journal.borrow_and_update().clone())
                 }
-                () = sleep_until(wake) => {
-                    let now = self.clock.now();
-                    self.core.handle_timeout(now);
-                    self.drain_outputs();
-                }
-                () = sleep_until(end) => {
-                    self.input(Input::HangUpAll);
-                    end = None;
-                }
+                () = sleep_until(wake) => Woken::Due,
+                () = sleep_until(end) => Woken::End,
                 // Handing over tells the core.
-                () = written.reached() => {}
+                () = written.reached() => Woken::Arrived,
                 () = sleep_until(leave) => return self.finish(inbox, inner).await,
-                _ = gauges.tick() => self.each_second(),
-                Some(ask) = traces.next() => ask.answer(&self.ring),
-                count = inner.recv_many(&mut urgent, BATCH) => debug_assert!(count > 0, "the media threads hold a sender"),
-                count = inbox.recv_many(&mut batch, BATCH) => debug_assert!(count > 0, "we hold a sender"),
+                _ = gauges.tick() => Woken::Second,
+                Some(ask) = traces.next() => Woken::Question(ask),
+                Some(happened) = inner.recv() => {
+                    todo.urgent.push_back(happened);
+                    Woken::Arrived
+                }
+                Some(happened) = inbox.recv() => {
+                    todo.usual.push_back(happened);
+                    Woken::Arrived
+                }
+                () = std::future::ready(()), if unfinished => Woken::Arrived,
+            };
+            self.steps.begin();
+            if matches!(woken, Woken::Asked(_)) {
+                leave = None;
             }
-            for happened in urgent.drain(..).chain(batch.drain(..)) {
-                self.happened(happened);
-            }
-            self.hand_over();
-            if let Some(stopped) = self.foreign() {
+            end = self.wake(woken, end);
+            todo.fill(&mut inner, &mut inbox);
+            if let Some(stopped) = self.work(&mut todo) {
                 return stopped;
             }
             if self.broken.is_some() && !self.core.is_draining() {
@@ -214,6 +233,41 @@ impl Control {
             );
             self.input(Input::Orphans(left.orphans));
         }
+    }
+
+    /// Begins a step. Returns when the calls that are up end.
+    fn wake(&mut self, woken: Woken, end: Option<Instant>) -> Option<Instant> {
+        match woken {
+            Woken::Asked(asked) => return self.asked_to_stop(asked, end),
+            Woken::Journal(condition) => self.journal_stands(condition),
+            Woken::Due => {
+                let now = self.clock.now();
+                self.core.handle_timeout(now);
+                self.drain_outputs();
+            }
+            Woken::End => {
+                self.input(Input::HangUpAll);
+                return None;
+            }
+            Woken::Second => self.each_second(),
+            Woken::Question(ask) => ask.answer(&self.ring),
+            Woken::Arrived => {}
+        }
+        end
+    }
+
+    /// Does what has arrived, as much as fits into one step, and ends the step.
+    fn work(&mut self, todo: &mut Todo) -> Option<Stopped> {
+        self.gather_bindings();
+        while let Some(happened) = todo.next() {
+            self.happened(happened);
+            if self.steps.is_long() {
+                break;
+            }
+        }
+        self.hand_over();
+        self.steps.end();
+        self.foreign()
     }
 
     /// Rouses the media threads and hands the journal on, once for all that was taken together.
@@ -267,9 +321,16 @@ impl Control {
             let dialogs = Arc::clone(&self.dialogs);
             tokio::task::spawn_blocking(move || dialogs.tidy());
         }
-        let sip = self.core.sip();
-        self.bindings
-            .save(sip.bindings_version(), || sip.saved_bindings());
+        self.steps.publish();
+        self.bindings.begin(self.core.sip().bindings_version());
+    }
+
+    /// Writes down some more of the bindings, where they have changed.
+    fn gather_bindings(&mut self) {
+        if let Some(after) = self.bindings.gathering() {
+            let (text, more) = self.core.sip().saved_bindings_after(after, BINDINGS);
+            self.bindings.gathered(&text, more);
+        }
     }
 
     /// A queue that has another journal than ours ends the process: nothing of it can be mended.

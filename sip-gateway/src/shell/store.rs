@@ -199,13 +199,9 @@ impl Journal {
         if self.batch.records.is_empty() {
             return Ok(());
         }
-        match self.store.append(self.batch.clone()) {
-            Ok(()) => {
-                self.batch = Batch::default();
-                Ok(())
-            }
+        match self.store.offer(&mut self.batch) {
             Err(AppendError::Full) if self.batch.records.len() < KEPT => Ok(()),
-            Err(error) => Err(error),
+            taken => taken,
         }
     }
 

@@ -231,6 +231,9 @@ fn a_writer_that_does_not_keep_up_is_said_to_be_full() {
     };
     assert_eq!(refused, AppendError::Full);
     assert!(taken >= u64::try_from(limits::WAITING_BATCHES).unwrap());
+    let mut kept = batch([taken + 1]);
+    assert_eq!(store.offer(&mut kept), Err(AppendError::Full));
+    assert_eq!(kept.records, batch([taken + 1]).records, "it stays with us");
     drop(release);
     // What was refused was not counted: the log goes on with the same number.
     while store.append(batch([taken + 1])) == Err(AppendError::Full) {

@@ -28,6 +28,7 @@ mod within;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pronto_types::{OperatorId, Time};
@@ -49,6 +50,10 @@ use sources::{Budgets, Sources};
 
 /// What a 503 of ours asks for.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// Deadlines handled in one step: whoever waits for the endpoint waits for no more. The others are due at once in the
+/// next.
+const DUE_AT_ONCE: usize = 32;
 
 /// A SIP endpoint. After every `handle_*` and every command, drain [`Endpoint::poll_output`] to `None`, then wake it at
 /// [`Endpoint::poll_timeout`]. A message that nobody drained is still in order.
@@ -73,13 +78,23 @@ pub struct Endpoint {
     /// Peers that took no connection, and until when they are not asked again.
     no_streams: BTreeMap<SocketAddr, Time>,
     /// Legs of operators whose connection, which we cannot open, is gone.
-    lost_legs: BTreeMap<LegId, Vec<OperatorId>>,
+    lost_legs: BTreeMap<LegId, Arc<BTreeSet<OperatorId>>>,
     /// Dialogs of a process that is gone, whose phones have to connect first.
     stranded: Vec<Stranded>,
     dialog_changes: VecDeque<(LegId, DialogChange)>,
+    /// Legs whose connection has just gone, and since when; some of them are dealt with in each step.
+    losing: VecDeque<(Time, Losing)>,
     draining: bool,
     dropped: Dropped,
     out: VecDeque<Output>,
+}
+
+/// A leg whose connection is gone.
+struct Losing {
+    leg: LegId,
+    flow: Flow,
+    /// The operators who were registered over it.
+    operators: Arc<BTreeSet<OperatorId>>,
 }
 
 impl Endpoint {
@@ -115,6 +130,7 @@ impl Endpoint {
             lost_legs: BTreeMap::new(),
             stranded: Vec::new(),
             dialog_changes: VecDeque::new(),
+            losing: VecDeque::new(),
             draining: false,
             dropped: Dropped::default(),
             out: VecDeque::new(),
@@ -131,19 +147,22 @@ impl Endpoint {
 
     /// A deadline passed.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some(failure) = self.table.expire(now, &mut self.out) {
+        let mut left = DUE_AT_ONCE;
+        while let Some(failure) = self.table.expire(now, &mut left, &mut self.out) {
             self.failed(now, failure);
         }
-        while let Some(&(at, id)) = self.leg_timers.first() {
-            if at > now {
-                break;
-            }
+        while left > 0
+            && let Some(&(at, id)) = self.leg_timers.first()
+            && at <= now
+        {
+            left -= 1;
             self.leg_due(now, id);
         }
-        for operator in self.registrar.expire(now) {
+        for operator in self.registrar.expire(now, &mut left) {
             self.tell_binding(operator);
         }
-        self.qualify_due(now);
+        self.qualify_due(now, &mut left);
+        self.lose_some(now, &mut left);
         self.enrolled_due(now);
     }
 
@@ -161,6 +180,7 @@ impl Endpoint {
             legs,
             self.registrar.poll_timeout(),
             self.qualifying.deadline(),
+            self.losing.front().map(|(since, _)| *since),
             enrolled,
         ]
         .into_iter()
@@ -186,6 +206,17 @@ impl Endpoint {
     /// All bindings as a text for [`Endpoint::restore_bindings`]: a line each.
     pub fn saved_bindings(&self) -> String {
         self.registrar.save()
+    }
+
+    /// The part of that text that follows the lines of `after`, from the beginning for `None`: about `most` lines, so that
+    /// saving the bindings of thousands of phones holds up nobody. Returns the operator that the next part follows; `None`
+    /// at the end.
+    pub fn saved_bindings_after(
+        &self,
+        after: Option<&OperatorId>,
+        most: usize,
+    ) -> (String, Option<OperatorId>) {
+        self.registrar.save_some(after, most)
     }
 
     /// Takes up the bindings that an endpoint before this one saved, and tells them as [`Event::Binding`]. Those that have
@@ -291,14 +322,41 @@ impl Endpoint {
         if flow.transport == Transport::Udp {
             return;
         }
-        let operators: Vec<OperatorId> = self.registrar.close_flow(flow).into_iter().collect();
-        for operator in operators.clone() {
-            self.tell_binding(operator);
+        let operators: BTreeSet<OperatorId> = self.registrar.close_flow(flow).into_iter().collect();
+        for operator in &operators {
+            self.tell_binding(operator.clone());
         }
+        let operators = Arc::new(operators);
         let on_flow = self.leg_flows.range((flow, LegId(0))..=(flow, LegId(u64::MAX)));
-        let ids: Vec<LegId> = on_flow.map(|(_, id)| *id).collect();
-        for id in ids {
+        let losing = on_flow.map(|(_, leg)| Losing {
+            leg: *leg,
+            flow,
+            operators: Arc::clone(&operators),
+        });
+        self.losing.extend(losing.map(|losing| (now, losing)));
+        let mut left = DUE_AT_ONCE;
+        self.lose_some(now, &mut left);
+    }
+
+    /// Deals with as many legs that lost their connection as are `left`: a trunk may have thousands on one.
+    fn lose_some(&mut self, now: Time, left: &mut usize) {
+        while *left > 0
+            && let Some((
+                _,
+                Losing {
+                    leg: id,
+                    flow,
+                    operators,
+                },
+            )) = self.losing.pop_front()
+        {
+            *left -= 1;
             let Some(mut leg) = self.take(id) else { continue };
+            if leg.dialog.flow != flow {
+                // It has been found again meanwhile.
+                self.keep(id, leg);
+                continue;
+            }
             if let State::Incoming(incoming) = &leg.state {
                 self.table.abandon(incoming.invite);
                 self.bury(now, id, &leg);
@@ -314,7 +372,7 @@ impl Endpoint {
             {
                 leg.dialog.flow = flow;
             } else if !operators.is_empty() {
-                self.lost_legs.insert(id, operators.clone());
+                self.lost_legs.insert(id, operators);
             }
             self.keep(id, leg);
         }

@@ -55,14 +55,16 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn qualify_due(&mut self, now: Time) {
+    /// Asks the phones of the operators that are due, as many as are `left`.
+    pub(super) fn qualify_due(&mut self, now: Time, left: &mut usize) {
         let Some(interval) = self.settings.qualify else {
             return;
         };
         while let Some((at, operator)) = self.qualifying.due.first().cloned() {
-            if at > now {
+            if at > now || *left == 0 {
                 break;
             }
+            *left -= 1;
             self.qualifying.due.pop_first();
             self.qualifying.when.remove(&operator);
             if self.registrar.of(&operator).next().is_some() {

@@ -5,6 +5,7 @@
 //! Times are µs since the Unix epoch; octets that are no printable ASCII are `%`-escaped; `-` is none.
 
 use std::net::SocketAddr;
+use std::ops::Bound;
 
 use bytes::Bytes;
 use pronto_types::{OperatorId, Time};
@@ -19,13 +20,30 @@ const FORM: &str = "pronto bindings 1";
 impl Registrar {
     /// All bindings.
     pub(crate) fn save(&self) -> String {
-        let mut text = format!("{FORM}\n");
-        for (operator, bindings) in &self.bindings {
+        self.save_some(None, usize::MAX).0
+    }
+
+    /// The bindings of the operators that follow `after`, about `most` of them; the first line comes before the first.
+    /// Returns the last operator saved, if there are more.
+    pub(crate) fn save_some(&self, after: Option<&OperatorId>, most: usize) -> (String, Option<OperatorId>) {
+        let mut text = match after {
+            None => format!("{FORM}\n"),
+            Some(_) => String::new(),
+        };
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut lines = 0;
+        let mut following = self.bindings.range::<OperatorId, _>((from, Bound::Unbounded));
+        for (operator, bindings) in following.by_ref() {
             for binding in bindings {
                 text += &line(operator, binding);
             }
+            lines += bindings.len();
+            if lines >= most {
+                let more = following.next().map(|_| operator.clone());
+                return (text, more);
+            }
         }
-        text
+        (text, None)
     }
 
     /// Takes up what was saved, as far as it `lives`; whose bindings there are now.

@@ -129,17 +129,50 @@ fn bindings_run_out_one_by_one() {
     registrar
         .apply(NOW, &operator, from("b", 1, 2), &set("sip:2", 90))
         .unwrap();
-    assert!(registrar.expire(NOW + Duration::from_secs(59)).is_empty());
+    assert!(
+        registrar
+            .expire(NOW + Duration::from_secs(59), &mut 64)
+            .is_empty()
+    );
     assert_eq!(
-        registrar.expire(NOW + Duration::from_secs(60)),
+        registrar.expire(NOW + Duration::from_secs(60), &mut 64),
         std::slice::from_ref(&operator)
     );
     assert_eq!(registrar.len(), 1);
     assert_eq!(
-        registrar.expire(NOW + Duration::from_secs(90)),
+        registrar.expire(NOW + Duration::from_secs(90), &mut 64),
         std::slice::from_ref(&operator)
     );
     assert_eq!((registrar.len(), registrar.poll_timeout()), (0, None));
+}
+
+/// While a step lasts, nobody else's ACK, key or BYE moves.
+#[test]
+fn thousands_of_phones_are_written_down_and_run_out_a_few_at_a_time() {
+    let mut registrar = Registrar::new(ExpiresLimits::default(), 3);
+    for n in 0..100 {
+        let operator = OperatorId::new(&format!("op{n}")).unwrap();
+        for (call_id, contact) in [("a", "sip:1"), ("b", "sip:2")] {
+            registrar
+                .apply(NOW, &operator, from(call_id, 1, n), &set(contact, 60))
+                .unwrap();
+        }
+    }
+    let (mut text, mut after) = registrar.save_some(None, 7);
+    while let Some(operator) = after {
+        let (lines, more) = registrar.save_some(Some(&operator), 7);
+        assert!((1..=8).contains(&lines.lines().count()), "{lines}");
+        (text, after) = (text + &lines, more);
+    }
+    assert_eq!(text, registrar.save());
+    let later = NOW + Duration::from_secs(60);
+    let (mut left, mut gone) = (7, 0);
+    while registrar.poll_timeout().is_some_and(|at| at <= later) {
+        gone += registrar.expire(later, &mut left).len();
+        assert_eq!(gone % 7, if registrar.len() == 0 { 2 } else { 0 });
+        left = 7;
+    }
+    assert_eq!((gone, registrar.len()), (100, 0));
 }
 
 #[test]

@@ -534,12 +534,19 @@ impl Table {
         Some(failure)
     }
 
-    /// Runs timers that are due until one of them is a failure somebody has to hear of; `None` when all are done.
-    pub(crate) fn expire(&mut self, now: Time, out: &mut VecDeque<Output>) -> Option<Failure> {
+    /// Runs timers that are due until one of them is a failure somebody has to hear of; `None` when all are done, or as
+    /// many as were `left`.
+    pub(crate) fn expire(
+        &mut self,
+        now: Time,
+        left: &mut usize,
+        out: &mut VecDeque<Output>,
+    ) -> Option<Failure> {
         while let Some(&(at, id)) = self.timers.first() {
-            if at > now {
+            if at > now || *left == 0 {
                 return None;
             }
+            *left -= 1;
             let Some(entry) = self.entries.get_mut(&id) else {
                 self.timers.pop_first();
                 continue;

@@ -19,6 +19,7 @@ mod kit;
 mod kit_itself;
 mod matrix;
 mod offers;
+mod prompts;
 mod recording;
 mod recovery;
 mod registrar;

@@ -148,6 +148,8 @@ pub(crate) struct Plan {
     pub(crate) trunk_calls: Option<u32>,
     /// `[sip] digest`, as it is written.
     pub(crate) digest: &'static str,
+    /// Recorded prompts: paths below `[prompts] path`, and what the files hold.
+    pub(crate) prompts: Vec<(&'static str, Vec<u8>)>,
     /// The processor it is pinned to, where its work is measured.
     pub(crate) processor: Option<usize>,
     /// Its store is on a disk of its own, of so many MiB.
@@ -174,6 +176,7 @@ impl Default for Plan {
             answer: "at-once",
             trunk_calls: None,
             digest: "[\"md5\"]",
+            prompts: Vec::new(),
             processor: None,
             disk: None,
             launch: "",
@@ -206,6 +209,11 @@ impl Centre {
         ] {
             fs::write(directory.join(name).with_extension("toml"), text)
                 .expect("the test's directory is writable");
+        }
+        for (name, file) in &plan.prompts {
+            let path = directory.join("prompts").join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("the test's directory is writable");
+            fs::write(path, file).expect("the test's directory is writable");
         }
         if plan.secure {
             tls::certificate(directory, "centre", ground.ip(CENTRE));
@@ -602,6 +610,9 @@ impl Plan {
                 .trunk_calls
                 .map_or(String::new(), |calls| format!("calls = {calls}\n")),
         );
+        if !self.prompts.is_empty() {
+            toml += "[prompts]\npath = \"prompts\"\n";
+        }
         toml += &numbers();
         for queue in ["support", "sales"] {
             let Plan {

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::kit::centre::{Centre, ITALIAN, MUSIC, Plan, STRAIGHT, clip};
+use crate::kit::centre::{Centre, ITALIAN, MUSIC, PASSWORD, Plan, STRAIGHT, clip};
 use crate::kit::disk::Disk;
 use crate::kit::ears;
 use crate::kit::g711::Law;
@@ -262,10 +262,7 @@ fn where_even_the_reserve_is_used_up_talks_and_music_go_on_from_memory() {
     let mut more = 0;
     while centre.figure(LEDGER) < 2.0 && more < 60 {
         // Whoever registers writes a line.
-        assert_eq!(
-            operator.phone.register(crate::kit::centre::PASSWORD, 300),
-            Some(200)
-        );
+        assert_eq!(operator.phone.register(PASSWORD, 300), Some(200));
         more += 1;
     }
     assert_eq!(
@@ -371,6 +368,62 @@ fn a_deleted_log_ends_no_talk_and_the_process_says_why_it_goes() {
     }
 }
 
+/// From soon on each fsync of the centre fails, or each of one file.
+fn fail_fsync(centre: &Centre, file: Option<&str>) -> Process {
+    let mut failing = Command::new("strace");
+    failing
+        .args(["-f", "-q", "-e", "trace=fsync,fdatasync", "-e"])
+        .arg("inject=fsync,fdatasync:error=EIO");
+    if let Some(file) = file {
+        failing.arg("-P").arg(centre.ground.directory().join(file));
+    }
+    failing
+        .args(["-o", "/dev/null", "-p"])
+        .arg(centre.pid().to_string());
+    Process::start("strace", &mut failing)
+}
+
+#[test]
+fn a_gateway_whose_journal_failed_serves_who_is_here_and_each_call_has_one_record() {
+    let mut centre = Centre::open(&Plan::default());
+    let mut caller = Person::calls(&centre, 0, STRAIGHT);
+    let mut operator = answers(desk(&centre, 0));
+    let mut next = Person::calls(&centre, 1, STRAIGHT);
+    assert!(next.hears_music());
+    let failing = fail_fsync(&centre, Some("var/journal.sqlite-wal"));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !centre.log().contains("the journal has failed") {
+        assert!(
+            Instant::now() < deadline,
+            "nothing is injected:\n{}",
+            centre.log()
+        );
+        // A phone that registers writes a line.
+        assert_eq!(operator.phone.register(PASSWORD, 300), Some(200));
+    }
+    is_refused(&centre, 2);
+    assert!(talk(&caller, &operator), "the talk goes on");
+    caller.hangs_up();
+    assert!(operator.phone.hung_up_by_them(&operator.call, PATIENCE).is_some());
+    let mut operator = answers((operator.phone, operator.rtp));
+    assert!(talk(&next, &operator), "the next caller is served");
+    next.hangs_up();
+    assert!(operator.phone.hung_up_by_them(&operator.call, PATIENCE).is_some());
+    let status = centre.wait_for_exit(Duration::from_secs(20));
+    assert_eq!(status.and_then(|status| status.code()), Some(1));
+    drop(failing);
+    centre.restart();
+    // What the new process says of the old one's calls comes before what it says of a new one.
+    Person::calls(&centre, 3, STRAIGHT).hangs_up();
+    centre.until("the new call is on the books", |centre| {
+        centre.calls(&["--json"]).len() >= 3
+    });
+    assert_records(&centre, 3);
+    let answered = centre.calls(&["--json", "--outcome", "answered"]);
+    assert_eq!(answered.len(), 2, "{answered:#?}");
+    centre.close_now();
+}
+
 #[test]
 fn a_failed_fsync_is_not_trusted_and_everybody_gets_a_bye_before_the_process_goes() {
     let mut centre = Centre::open(&Plan {
@@ -384,13 +437,7 @@ fn a_failed_fsync_is_not_trusted_and_everybody_gets_a_bye_before_the_process_goe
     let (mut second, _ear) = desk(&centre, 1);
     let mut offered = Person::calls(&centre, 1, STRAIGHT);
     let ringing = second.rung(PATIENCE).expect("the second operator is rung");
-    let mut failing = Command::new("strace");
-    failing
-        .args(["-f", "-q", "-e", "trace=fsync,fdatasync", "-e"])
-        .arg("inject=fsync,fdatasync:error=EIO")
-        .args(["-o", "/dev/null", "-p"])
-        .arg(centre.pid().to_string());
-    let _failing = Process::start("strace", &mut failing);
+    let _failing = fail_fsync(&centre, None);
     // Whoever calls until it has taken hold makes the logs write; then there is nobody new.
     let mut number = 2;
     let deadline = Instant::now() + Duration::from_secs(20);

@@ -310,6 +310,7 @@ impl Control {
     }
 
     fn each_second(&mut self) {
+        self.journal.retry();
         meters::set(
             &self.core,
             &self.media,

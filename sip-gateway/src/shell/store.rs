@@ -75,6 +75,8 @@ pub(super) struct Journal {
     written: Arc<Written>,
     /// The number in the store of what came before this epoch's first entry.
     before: u64,
+    /// The store took no more: it is asked again when [`Journal::retry`] says so, not with every entry.
+    refused: bool,
     /// The store has failed: so many entries are not in it.
     lost: Option<u64>,
 }
@@ -153,6 +155,7 @@ impl Journal {
             epoch,
             written,
             before: opened.last,
+            refused: false,
             lost: None,
         };
         Ok(Opened {
@@ -196,13 +199,22 @@ impl Journal {
     /// # Errors
     /// The store has stopped, or has been slow for too long: what is not in the journal must not happen.
     pub(super) fn commit(&mut self) -> Result<(), AppendError> {
-        if self.batch.records.is_empty() {
+        let waits = self.refused && self.batch.records.len() < KEPT;
+        if self.batch.records.is_empty() || waits {
             return Ok(());
         }
         match self.store.offer(&mut self.batch) {
-            Err(AppendError::Full) if self.batch.records.len() < KEPT => Ok(()),
+            Err(AppendError::Full) if self.batch.records.len() < KEPT => {
+                self.refused = true;
+                Ok(())
+            }
             taken => taken,
         }
+    }
+
+    /// The next commit is tried, though the last was refused: each second.
+    pub(super) fn retry(&mut self) {
+        self.refused = false;
     }
 
     /// Wakes the control task when entries of this process are on the disk.
@@ -235,11 +247,17 @@ impl Journal {
         if let Some(lost) = self.lost {
             return Err(format!("{lost} entries are not in it"));
         }
+        self.retry();
         self.commit().map_err(|error| error.to_string())?;
+        let left = self.batch.records.len();
         let closed = tokio::task::spawn_blocking(move || self.store.close()).await;
         closed
             .map_err(|error| error.to_string())?
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.to_string())?;
+        if left > 0 {
+            return Err(format!("{left} entries are not in it"));
+        }
+        Ok(())
     }
 }
 

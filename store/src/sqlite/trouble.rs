@@ -5,8 +5,8 @@
 //! succeeds without them (the lesson of PostgreSQL in 2018): such a store is never asked again.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use rusqlite::{ErrorCode, ffi};
@@ -78,7 +78,8 @@ fn probe(path: &Path) -> io::Result<()> {
         .truncate(true)
         .mode(0o600)
         .open(&name)
-        .and_then(|mut file| file.write_all(&[0; PROBE]).and_then(|()| file.sync_all()));
+        // In the way SQLite writes.
+        .and_then(|file| file.write_all_at(&[0; PROBE], 0).and_then(|()| file.sync_all()));
     let _ = fs::remove_file(&name);
     written
 }

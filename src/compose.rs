@@ -228,6 +228,7 @@ fn calls(config: &Config) -> gateway::Settings {
             .collect(),
         advertise: config.media.advertise,
         learn: config.media.learn,
+        reach: sip::sdp::Reach::of(config.media.advertise.unwrap_or(config.media.listen)),
         prompts: gateway::Prompts::of(
             &config.library,
             &config.numbers.iter().map(|number| number.language).collect(),

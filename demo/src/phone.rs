@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use pronto_media::session::{Agreement, Arrival, Contents, PACKET, TICK};
-use pronto_media::{Codec, Learn, Session, rtcp};
+use pronto_media::{Codec, Learn, Proof, Session, rtcp};
 use pronto_sip::{
     Destination, Endpoint, Event, Flow, Input, Invite, InviteOptions, LegId, Output, Registration,
     RegistrationId, Status, Transport, sdp,
@@ -393,6 +393,7 @@ impl<P: Person> Phone<P> {
             | Event::Acknowledged { .. }
             | Event::Progress { .. }
             | Event::Reoffered { .. }
+            | Event::BodyRefused { .. }
             | Event::Digit { .. }
             | Event::Probed { .. }
             | Event::Binding { .. } => {}
@@ -471,6 +472,8 @@ impl<P: Person> Phone<P> {
                 send: agreed.direction.sends(),
                 receive: agreed.direction.receives(),
                 learn: Learn::Fixed,
+                ptime: agreed.ptime,
+                proof: Proof::Given,
             },
         );
         session.music(self.person.speaker().clip());
@@ -487,7 +490,7 @@ impl<P: Person> Phone<P> {
             Deed::Dial(number) => self.dial(now, number),
             Deed::Press(digit) => {
                 if let Some(sound) = self.sound() {
-                    sound.session.digits(&[digit]);
+                    sound.session.digits(now, &[digit]);
                 }
             }
             Deed::Attend => {

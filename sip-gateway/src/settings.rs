@@ -21,8 +21,10 @@ pub struct Settings {
     pub queue_away: Duration,
     /// The address written into our SDP, where it is not the one the media socket is bound to.
     pub advertise: Option<IpAddr>,
-    /// Learn the media address once from the first packet where the SDP's address is not the signalling source's.
+    /// Learn the media address, port included, from a packet that comes from the signalling source's IP.
     pub learn: bool,
+    /// The address families our media can be sent in.
+    pub reach: pronto_sip::sdp::Reach,
     /// Everything the flows can ask to hear.
     pub prompts: Prompts,
     /// The queues whose talks are recorded, each with the prompt that tells the caller so beforehand; `None`: nobody is

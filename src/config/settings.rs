@@ -170,8 +170,8 @@ pub struct Media {
     pub last_port: u16,
     /// `dscp`: the class of service of sound (RFC 2474), 0 to 63. Default 46, expedited forwarding.
     pub dscp: u8,
-    /// `learn`: take the media address once from the first packet, where the SDP does not name the signalling
-    /// source (symmetric RTP, RFC 4961). Default true.
+    /// `learn`: take the media address, port included, from a packet that comes from the signalling source's IP (symmetric
+    /// RTP, RFC 4961). Default true.
     pub learn: bool,
 }
 

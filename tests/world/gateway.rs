@@ -153,7 +153,10 @@ impl GatewayNode {
                     }
                 }
                 // Nothing is recorded in this world.
-                Output::Recording(_) | Output::Leg { .. } | Output::Dialog { .. } => {}
+                Output::Recording(_)
+                | Output::Leg { .. }
+                | Output::Dialog { .. }
+                | Output::Refused { .. } => {}
                 Output::Record(entry) => {
                     self.records.see(&entry.event);
                     self.journal.push(entry.event);

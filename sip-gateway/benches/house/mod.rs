@@ -105,7 +105,11 @@ impl House {
                     event: Seen::Joined { ticket, .. },
                     ..
                 }) => self.tickets.push(ticket),
-                Output::Media(_) | Output::Recording(_) | Output::Record(_) | Output::Entry(_) => {}
+                Output::Media(_)
+                | Output::Recording(_)
+                | Output::Record(_)
+                | Output::Refused { .. }
+                | Output::Entry(_) => {}
                 Output::Dialog { change, .. } => drop(std::hint::black_box(change)),
             }
         }
@@ -210,6 +214,7 @@ pub(crate) fn settings() -> Settings {
         recorded: BTreeMap::new(),
         advertise: None,
         learn: true,
+        reach: sip::sdp::Reach { v4: true, v6: false },
         prompts,
         max_calls: 100_000,
     }

@@ -112,6 +112,8 @@ fn open(media: &Media, events: &mpsc::Receiver<Event>, leg: u64, phone: &UdpSock
             send: true,
             receive: true,
             learn: Learn::Fixed,
+            ptime: pronto_media::session::TICK,
+            proof: pronto_media::Proof::Given,
         })
         .unwrap();
     local

@@ -57,11 +57,21 @@ impl Codec {
 pub enum Learn {
     /// Nowhere: media goes only to `remote` and is taken only from there, address and port.
     Fixed,
-    /// Once: the first valid RTP packet from this IP (the signalling source's) fixes address and port for good.
+    /// Once: a valid RTP packet from this IP (the signalling source's) fixes address and port, until they fall silent.
     Once {
         /// The only IP that may teach us.
         ip: IpAddr,
     },
+}
+
+/// Whether the peer is known to have asked for the media that goes to its address. Anybody can write somebody else's
+/// address into an INVITE with a forged source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Proof {
+    /// It is: the signalling has come full circle.
+    Given,
+    /// It is not: a few packets may go there ([`UNPROVEN`](crate::session::UNPROVEN)), until RTP or RTCP comes from there.
+    Awaited,
 }
 
 /// What a leg is told to do. Commands for a leg that is not open are counted and forgotten.
@@ -95,6 +105,10 @@ pub enum Command {
         receive: bool,
         /// Symmetric RTP.
         learn: Learn,
+        /// How much audio to send in a packet, 5 to 60 ms.
+        ptime: Duration,
+        /// Whether media may flow to an address that is new.
+        proof: Proof,
     },
     /// Play these one after the other, from the start, instead of what is playing. [`Event::Finished`] follows the
     /// last sample, unless stopped or replaced before. Inside a bridge it drowns the other side until finished.

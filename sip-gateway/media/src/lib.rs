@@ -21,6 +21,7 @@ mod dtmf;
 pub mod g711;
 mod inband;
 pub mod learn;
+mod presses;
 pub mod recording;
 pub mod rtcp;
 pub mod rtp;
@@ -30,7 +31,8 @@ pub mod telephone_event;
 pub mod worker;
 
 pub use clip::Clip;
-pub use command::{Codec, Command, Event, Learn, LegId, OpenError, PlayId, RecordingId, Stats};
+pub use command::{Codec, Command, Event, Learn, LegId, OpenError, PlayId, Proof, RecordingId, Stats};
+pub use presses::{Presses, Way};
 pub use recording::Recorded;
 pub use session::Session;
 pub use shard::Shard;

@@ -143,7 +143,7 @@ impl Recording {
                     return;
                 };
                 self.lay(side, at, codec, payload);
-                if heard.tone {
+                if heard.tone || heard.again {
                     self.silence(side, at - AROUND_KEY, at + length);
                 }
             }

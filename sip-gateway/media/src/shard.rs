@@ -13,7 +13,7 @@ use std::time::Duration;
 use pronto_types::Time;
 
 use crate::recording::{self, Recorded, Recording, Side};
-use crate::session::{Agreement, Arrival, DropReason, PACKET, Session};
+use crate::session::{Agreement, Arrival, DropReason, LONGEST_PACKET, PACKET, Session};
 use crate::{Command, Event, LegId, RecordingId, Stats, rtcp};
 
 /// Slots of the wheel.
@@ -204,6 +204,8 @@ impl Shard {
                 send,
                 receive,
                 learn,
+                ptime,
+                proof,
             } => {
                 let agreed = Agreement {
                     remote,
@@ -213,6 +215,8 @@ impl Shard {
                     send,
                     receive,
                     learn,
+                    ptime,
+                    proof,
                 };
                 self.session(leg).map(|session| session.configure(now, agreed))
             }
@@ -220,7 +224,7 @@ impl Shard {
             Command::Music { leg, clip } => self.session(leg).map(|session| session.music(clip)),
             Command::Stop { leg } => self.session(leg).map(Session::stop),
             Command::Digits { leg, digits } => {
-                let dropped = self.session(leg).map(|session| session.digits(&digits));
+                let dropped = self.session(leg).map(|session| session.digits(now, &digits));
                 dropped.map(|dropped| self.tally.digits_dropped += dropped as u64)
             }
             Command::Bridge { a, b } => self.bridge(now, a, b),
@@ -368,6 +372,11 @@ impl Shard {
                 tally.relayed += 1;
                 outlet.send(at, Channel::Rtp, to, &datagram[range]);
             }
+            None if other.session.is_packing() => {
+                let sent = send_packed(&mut other.session, at, outlet);
+                tally.sent += sent;
+                tally.relayed += sent;
+            }
             None => tally.not_relayed += 1,
         }
     }
@@ -386,7 +395,13 @@ impl Shard {
             else {
                 continue;
             };
+            if session.makes_way() {
+                self.tally.sent += send_packed(session, place, outlet);
+            }
             let tick = session.tick(now, &mut buffer);
+            if tick.packed {
+                self.tally.sent += send_packed(session, place, outlet);
+            }
             if let Some((to, range)) = tick.datagram {
                 self.tally.sent += 1;
                 outlet.send(place, Channel::Rtp, to, &buffer[range]);
@@ -433,6 +448,17 @@ impl Shard {
     pub fn tally(&self) -> Tally {
         self.tally
     }
+}
+
+/// Sends the packets that were cut or joined for a leg; returns how many.
+fn send_packed(session: &mut Session, place: usize, outlet: &mut impl Outlet) -> u64 {
+    let mut buffer = [0; LONGEST_PACKET];
+    let mut sent = 0;
+    while let Some((to, range)) = session.next_packed(&mut buffer) {
+        sent += 1;
+        outlet.send(place, Channel::Rtp, to, &buffer[range]);
+    }
+    sent
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use pronto_types::Digit;
+use pronto_types::{Digit, Time};
 
 use crate::FRAME;
 
@@ -45,6 +46,8 @@ impl Payload {
 
 /// Turns event packets into keys: one per press, at the first packet of it that arrives, whichever that is.
 ///
+/// Presses belong to their source (SSRC). Packets of another source that tell a press which is still going on are copies of it.
+///
 /// Presses are told apart by the RTP timestamp, "the beginning of the event" (RFC 4733 §2.2), never by the marker bit,
 /// which may be lost, nor by the end bit, of which all three copies may be lost.
 #[derive(Clone, Debug, Default)]
@@ -55,15 +58,33 @@ pub struct Receiver {
 
 #[derive(Clone, Copy, Debug)]
 struct Press {
+    ssrc: u32,
+    /// When its newest packet came.
+    heard: Time,
     /// The timestamp of its first segment.
     begin: u32,
     /// The timestamp of its newest segment; nearly always the same.
     timestamp: u32,
+    /// The timestamp that its packets should have: one per segment.
+    told: u32,
     event: u8,
     duration: u16,
     ended: bool,
 }
 
+/// What an event packet tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told {
+    /// A new press, and its key, if the event is one.
+    New(Option<Digit>),
+    /// More of a press of this source, which should have this timestamp.
+    Known(u32),
+    /// More of a press of another source, or of one that is over.
+    Copy,
+}
+
+/// How far apart the packets of a press may come that two sources tell.
+const COPIED_WITHIN: Duration = Duration::from_millis(150);
 /// How many presses back a packet may be late.
 const REMEMBERED: usize = 4;
 /// A sender whose duration field is full starts a new segment of the same press (§2.5.1.3). The last packets of the full
@@ -71,65 +92,91 @@ const REMEMBERED: usize = 4;
 const NEARLY_FULL: u16 = 56_000;
 
 impl Receiver {
-    /// A packet with this RTP timestamp; `late` if a packet with a later sequence number came before it. Returns the key
-    /// if it is a new press of one.
-    pub fn receive(&mut self, timestamp: u32, late: bool, payload: Payload) -> Option<Digit> {
-        let Payload {
-            event,
-            end: ended,
-            duration,
-        } = payload;
+    /// A packet of this source with this RTP timestamp; `late` if a packet with a later sequence number came before it.
+    pub fn receive(
+        &mut self,
+        now: Time,
+        (ssrc, timestamp): (u32, u32),
+        late: bool,
+        payload: Payload,
+    ) -> Told {
+        let same = |press: &Press| press.ssrc == ssrc;
         let known = |press: &&mut Press| {
-            timestamp.wrapping_sub(press.begin) <= press.timestamp.wrapping_sub(press.begin)
+            same(press) && timestamp.wrapping_sub(press.begin) <= press.timestamp.wrapping_sub(press.begin)
         };
         if let Some(press) = self.seen.iter_mut().find(known) {
-            press.duration = press.duration.max(duration);
-            press.ended |= ended;
-            return None;
+            press.duration = press.duration.max(payload.duration);
+            press.ended |= payload.end;
+            press.heard = now;
+            return Told::Known(press.told);
+        }
+        if self.is_copy(now, ssrc, payload) {
+            return Told::Copy;
         }
         let older = |press: &Press| timestamp.wrapping_sub(press.timestamp) > u32::MAX / 2;
         let new = Press {
+            ssrc,
+            heard: now,
             begin: timestamp,
             timestamp,
-            event,
-            duration,
-            ended,
+            told: timestamp,
+            event: payload.event,
+            duration: payload.duration,
+            ended: payload.end,
         };
-        if late && self.seen.back().is_some_and(older) {
+        let newest = self.seen.iter().rev().find(|press| same(press));
+        if late && newest.is_some_and(older) {
             // All of an earlier press came late; or it is a remnant of one no longer remembered.
             if self.seen.len() == REMEMBERED {
-                if self.seen.iter().all(older) {
-                    return None;
+                if self.seen.iter().filter(|press| same(press)).all(older) {
+                    return Told::Copy;
                 }
                 self.seen.pop_front();
             }
             self.seen.push_front(new);
-            return Digit::from_event(event);
+            return Told::New(Digit::from_event(new.event));
         }
-        if let Some(last) = self.seen.back_mut() {
+        if let Some(last) = self.seen.iter_mut().rev().find(|press| same(press)) {
             // A new event cannot begin before the last has ended: this is the same press, whose sender starts segments
             // (or, wrongly, moves the timestamp with each packet).
             let after = timestamp.wrapping_sub(last.timestamp);
             let within = after <= u32::from(last.duration);
             let next_segment = last.duration >= NEARLY_FULL && after <= u32::from(u16::MAX);
-            if last.event == event && !last.ended && (within || next_segment) {
+            if last.event == new.event && !last.ended && (within || next_segment) {
                 *last = Press {
                     begin: last.begin,
+                    told: if next_segment { timestamp } else { last.told },
                     ..new
                 };
-                return None;
+                return Told::Known(last.told);
             }
         }
         if self.seen.len() == REMEMBERED {
             self.seen.pop_front();
         }
         self.seen.push_back(new);
-        Digit::from_event(event)
+        Told::New(Digit::from_event(new.event))
     }
 
-    /// The source changed (another SSRC): its timestamps say nothing about the old ones.
-    pub fn reset(&mut self) {
-        self.seen.clear();
+    /// Whether it tells a press of another source: that one goes on, or what is told of it is not its beginning.
+    fn is_copy(&mut self, now: Time, ssrc: u32, payload: Payload) -> bool {
+        let copied = |press: &&mut Press| {
+            let going_on = !press.ended || payload.duration >= press.duration;
+            let soon = now.since(press.heard) <= COPIED_WITHIN;
+            press.ssrc != ssrc && press.event == payload.event && going_on && soon
+        };
+        match self.seen.iter_mut().find(copied) {
+            Some(press) => {
+                press.heard = now;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// A source has begun again: its timestamps say nothing about the old ones.
+    pub fn forget(&mut self, ssrc: u32) {
+        self.seen.retain(|press| press.ssrc != ssrc);
     }
 }
 

@@ -3,13 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::message::{Draft, HeaderName, Host, push_display};
+use crate::refusal::{Refusal, Warning};
 use crate::settings::{Flow, Settings, Transport};
 use crate::tag::Tag;
 
 /// The methods answered with something else than 405.
 pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REGISTER";
 /// The bodies understood in an INVITE.
-pub(crate) const ACCEPT: &[u8] = b"application/sdp";
+pub(crate) const ACCEPT: &[u8] = b"application/sdp, multipart/mixed, multipart/alternative";
 /// The bodies understood in an INFO.
 pub(crate) const ACCEPT_INFO: &[u8] = b"application/dtmf-relay, application/dtmf";
 
@@ -106,6 +107,23 @@ impl Face {
     /// The address of record of a user in our domain; escapes the user.
     pub(crate) fn address_of(&self, user: &str) -> String {
         format!("sip:{}@{}", escape_user(user), self.domain)
+    }
+
+    /// The Warning field of a refusal; the warn-agent is our domain (RFC 3261 §20.43).
+    pub(crate) fn warn(&self, draft: Draft, refusal: &Refusal) -> Draft {
+        draft.raw(&self.warning(refusal))
+    }
+
+    /// The same as a header line; empty for a refusal without a warning.
+    pub(crate) fn warning(&self, refusal: &Refusal) -> Vec<u8> {
+        let mut line = Vec::new();
+        if let Some(Warning { code, text }) = &refusal.warning {
+            push_display(
+                &mut line,
+                format_args!("Warning: {code} {} \"{text}\"\r\n", self.domain),
+            );
+        }
+        line
     }
 
     pub(crate) fn accept(draft: Draft, kinds: &[u8]) -> Draft {

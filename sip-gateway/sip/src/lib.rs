@@ -12,6 +12,7 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod body;
 mod dialog;
 mod digest;
 mod endpoint;
@@ -20,6 +21,7 @@ pub mod framing;
 #[cfg(test)]
 mod fuzz;
 pub mod message;
+mod refusal;
 mod registrar;
 pub mod sdp;
 mod settings;
@@ -33,6 +35,7 @@ pub use endpoint::events::{
     InviteOptions, LegId, Orphan, Output, Reason, Registration, RegistrationId,
 };
 pub use message::Status;
+pub use refusal::{Refusal, Warning};
 pub use registrar::Binding;
 pub use settings::{
     Algorithm, Budget, ExpiresLimits, Flow, Ha1, Limits, Settings, StrangerLimits, Transport, Trunk,

@@ -77,10 +77,14 @@ impl Gateway {
             },
         );
         // "If the offer is not acceptable … 488 (Not Acceptable Here)" (RFC 3261 §13.3.1.3), before a port is spent.
-        let offer = match invite.offer.as_deref().map(sip::sdp::Offer::read).transpose() {
+        let reach = self.settings.reach;
+        let read = |offer: &Bytes| sip::sdp::Offer::read(offer, reach);
+        let offer = match invite.offer.as_ref().map(read).transpose() {
             Ok(offer) => offer,
             Err(error) => {
-                self.sip.reject(now, leg, refusal(&error), None);
+                let refusal = error.refusal();
+                self.sip.reject_offer(now, leg, &refusal);
+                self.note_refusal(invite.source.ip(), &refusal);
                 self.refuse_call(now, id);
                 return;
             }
@@ -92,13 +96,7 @@ impl Gateway {
             }
             None => Place::None,
         };
-        self.open_call(
-            now,
-            (id, number, place),
-            (identity, origin),
-            (invite.leg, invite.source.ip()),
-            offer,
-        );
+        self.open_call(now, (id, number, place), (identity, origin), &invite, offer);
     }
 
     fn open_call(
@@ -106,14 +104,14 @@ impl Gateway {
         now: Time,
         (id, number, place): (CallId, Number, Place),
         (identity, origin): (CallerIdentity, Origin),
-        (leg, source): (sip::LegId, IpAddr),
+        invite: &sip::Invite,
         offer: Option<sip::sdp::Offer>,
     ) {
         if let Origin::Operator(operator) = &origin {
             self.engage(operator);
         }
         let media = self.open_media(id);
-        self.sip_legs.insert(leg, id);
+        self.sip_legs.insert(invite.leg, id);
         let stream = Stream::unopened(self.rng.next_u64() >> 2);
         let call = Call {
             id,
@@ -123,9 +121,15 @@ impl Gateway {
             identity,
             language: number.language,
             caller: CallerLeg {
-                sip: leg,
+                sip: invite.leg,
                 media,
-                source,
+                source: invite.source.ip(),
+                proof: if invite.proven {
+                    media::Proof::Given
+                } else {
+                    media::Proof::Awaited
+                },
+                presses: media::Presses::default(),
                 state: LegState::Opening {
                     offer,
                     until: now + OPENING,
@@ -184,7 +188,15 @@ impl Gateway {
         match event {
             media::Event::Opened { local, .. } => self.caller_opened(now, call, local),
             media::Event::OpenFailed { .. } => self.no_media(now, call),
-            media::Event::Digit { digit, .. } => self.caller_digit(now, call, digit, true),
+            media::Event::Digit { digit, .. } => {
+                if call
+                    .caller
+                    .presses
+                    .is_new(now, digit, media::Way::Media, Duration::ZERO)
+                {
+                    self.caller_digit(now, call, digit, true);
+                }
+            }
             media::Event::Finished { play, .. } if self.announcement_finished(now, call, play) => {}
             media::Event::Finished { play, .. } if self.consent_heard(now, call, play) => {}
             media::Event::Finished { play, .. } => {
@@ -275,7 +287,10 @@ impl Gateway {
         let early = offer.is_some() && call.answer == Answer::OnOperator;
         call.caller.stream.opened(local, self.settings.advertise);
         let sdp = match offer {
-            Some(offer) => call.caller.stream.answer(&offer),
+            Some(offer) => {
+                let proof = early_proof(call, &offer, early);
+                call.caller.stream.answer(&offer, proof)
+            }
             // "If the INVITE did not contain an offer, the 2xx MUST contain an offer" (RFC 3261 §13.3.1.4).
             None => call.caller.stream.offer(),
         };
@@ -322,14 +337,27 @@ impl Gateway {
             sip::Event::Acknowledged { answer, .. } => self.acknowledged_by_caller(now, call, answer),
             // Answered 487 by the endpoint; there is nothing to hang up.
             sip::Event::Cancelled { .. } => self.bury(now, call, CallOutcome::Cancelled),
-            sip::Event::Offer { sdp, .. } => {
-                let answer = reoffered(&mut call.caller.stream, sdp);
-                self.reply_to_offer(now, call.caller.sip, answer);
+            sip::Event::Offer { sdp, proven, .. } => {
+                let answer = reoffered(&mut call.caller.stream, sdp, proven);
+                let taken = answer.is_ok();
+                self.reply_to_offer(now, (call.caller.sip, call.caller.source), answer);
+                if !taken {
+                    return;
+                }
                 self.configure(call.caller.media, &call.caller.stream, call.caller.source);
                 call.caller.silent = Silence::of(&call.caller.stream, now);
                 self.align(now, call);
             }
-            sip::Event::Digit { digit, .. } => self.caller_digit(now, call, digit, false),
+            sip::Event::Digit { digit, duration, .. } => {
+                let way = media::Way::Signalling;
+                // Only somebody who got our answer knows the dialog.
+                if call.caller.stream.confirmed() {
+                    self.configure(call.caller.media, &call.caller.stream, call.caller.source);
+                }
+                if call.caller.presses.is_new(now, digit, way, duration) {
+                    self.caller_digit(now, call, digit, false);
+                }
+            }
             sip::Event::Ended { by, .. } => {
                 let outcome = match by {
                     sip::EndedBy::Bye { .. } => CallOutcome::CallerHungUp,
@@ -347,13 +375,16 @@ impl Gateway {
 
     fn acknowledged_by_caller(&mut self, now: Time, call: &mut Call, answer: Option<Bytes>) {
         if let Some(answer) = answer {
-            if call.caller.stream.accept(&answer).is_err() {
+            if let Err(error) = call.caller.stream.accept(&answer) {
+                self.note_refusal(call.caller.source, &error.refusal());
                 // Before the call is up this is its end; a re-offer that came to nothing leaves the session as it was.
                 if !matches!(call.caller.state, LegState::Up) {
                     self.end_call(now, call, CallOutcome::Refused);
                 }
                 return;
             }
+            self.configure(call.caller.media, &call.caller.stream, call.caller.source);
+        } else if call.caller.stream.confirmed() {
             self.configure(call.caller.media, &call.caller.stream, call.caller.source);
         }
         if matches!(call.caller.state, LegState::Answering) {
@@ -368,11 +399,25 @@ impl Gateway {
         }
     }
 
-    pub(super) fn reply_to_offer(&mut self, now: Time, leg: sip::LegId, answer: Result<Bytes, sip::Status>) {
+    pub(super) fn reply_to_offer(
+        &mut self,
+        now: Time,
+        (leg, source): (sip::LegId, IpAddr),
+        answer: Result<Bytes, sip::Refusal>,
+    ) {
         match answer {
             Ok(sdp) => self.sip.accept_offer(now, leg, sdp),
-            Err(status) => self.sip.refuse_offer(now, leg, status),
+            Err(refusal) => {
+                self.note_refusal(source, &refusal);
+                self.sip.refuse_offer(now, leg, refusal);
+            }
         }
+    }
+
+    /// A body or an offer was refused: the shell writes it to the log.
+    pub(super) fn note_refusal(&mut self, source: IpAddr, refusal: &sip::Refusal) {
+        let refusal = refusal.clone();
+        self.outputs.push_back(Output::Refused { source, refusal });
     }
 
     /// A key. While talking it is the operator's to hear: RTP events are relayed by the bridge, keys that came by
@@ -466,21 +511,35 @@ impl Gateway {
     }
 }
 
-/// The answer to a re-INVITE or UPDATE: to its offer, or a full offer where it carried none.
-pub(super) fn reoffered(stream: &mut Stream, sdp: Option<Bytes>) -> Result<Bytes, sip::Status> {
-    match sdp {
-        Some(offer) => match sip::sdp::Offer::read(&offer) {
-            Ok(offer) => Ok(stream.answer(&offer)),
-            Err(error) => Err(refusal(&error)),
-        },
-        None => Ok(stream.offer()),
+/// Whether media may flow before the ACK. Early media has none for minutes, and a trunk's caller who only listens need not send
+/// RTP: to the very address that the INVITE came from it flows, which is the trunk's, and no third party's.
+fn early_proof(call: &Call, offer: &sip::sdp::Offer, early: bool) -> media::Proof {
+    let remote = offer.agreed().remote.map(|remote| remote.ip());
+    if early && remote == Some(call.caller.source) {
+        media::Proof::Given
+    } else {
+        call.caller.proof
     }
 }
 
-fn refusal(error: &sip::sdp::SdpError) -> sip::Status {
-    match error {
-        sip::sdp::SdpError::Malformed { .. } => sip::Status::BAD_REQUEST,
-        _ => sip::Status::NOT_ACCEPTABLE_HERE,
+/// The answer to a re-INVITE or UPDATE: to its offer, or a full offer where it carried none.
+/// `proven`: no ACK will tell that the peer has our answer, and none is needed.
+pub(super) fn reoffered(
+    stream: &mut Stream,
+    sdp: Option<Bytes>,
+    proven: bool,
+) -> Result<Bytes, sip::Refusal> {
+    let proof = if proven {
+        media::Proof::Given
+    } else {
+        media::Proof::Awaited
+    };
+    match sdp {
+        Some(offer) => match sip::sdp::Offer::read(&offer, stream.reach()) {
+            Ok(offer) => Ok(stream.answer(&offer, proof)),
+            Err(error) => Err(error.refusal()),
+        },
+        None => Ok(stream.offer()),
     }
 }
 

@@ -188,9 +188,10 @@ impl Gateway {
                 let status = sip::Status::new(status).unwrap_or(sip::Status::TEMPORARILY_UNAVAILABLE);
                 self.peer_refused(now, call, leg, (status, local));
             }
-            (sip::Event::Offer { sdp, .. }, PeerState::Talking { stream, .. }) => {
-                let answer = reoffered(stream, sdp);
-                self.reply_to_offer(now, leg, answer);
+            (sip::Event::Offer { sdp, proven, .. }, PeerState::Talking { stream, source, .. }) => {
+                let answer = reoffered(stream, sdp, proven);
+                let source = *source;
+                self.reply_to_offer(now, (leg, source), answer);
                 self.configure_peer(now, call);
             }
             (
@@ -201,6 +202,12 @@ impl Gateway {
             ) => {
                 let taken = stream.accept(&answer).is_ok();
                 if taken {
+                    self.configure_peer(now, call);
+                }
+            }
+            (sip::Event::Acknowledged { answer: None, .. }, PeerState::Talking { stream, .. }) => {
+                let is_news = stream.confirmed();
+                if is_news {
                     self.configure_peer(now, call);
                 }
             }

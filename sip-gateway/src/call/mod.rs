@@ -29,6 +29,7 @@ mod tests;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -142,6 +143,13 @@ pub enum Output {
         dialog: u64,
         /// What is new.
         change: sip::DialogChange,
+    },
+    /// A body or an offer was refused: say so in the log, unless too much is said there already.
+    Refused {
+        /// Who sent it.
+        source: IpAddr,
+        /// What the sender was told.
+        refusal: sip::Refusal,
     },
     /// Append to the journal's store.
     Record(Entry),
@@ -468,6 +476,7 @@ impl Gateway {
                     self.write(now, Event::Presence { operator, lease });
                 }
             }
+            sip::Event::BodyRefused { source, refusal } => self.note_refusal(source.ip(), &refusal),
             sip::Event::Registered { .. } | sip::Event::RegistrationFailed { .. } => {}
             event => {
                 let Some(leg) = event.leg() else { return };

@@ -11,6 +11,8 @@ use pronto_sip::sdp;
 pub(super) struct Stream {
     local: sdp::Local,
     agreed: Option<sdp::Negotiated>,
+    /// Whether the peer is known to have asked for it.
+    proof: media::Proof,
     /// What we said last.
     said: Option<Bytes>,
 }
@@ -27,6 +29,7 @@ impl Stream {
                 version: 1,
             },
             agreed: None,
+            proof: media::Proof::Awaited,
             said: None,
         }
     }
@@ -37,9 +40,10 @@ impl Stream {
         self.local.port = local.port();
     }
 
-    /// Answers the peer's offer.
-    pub(super) fn answer(&mut self, offer: &sdp::Offer) -> Bytes {
+    /// Answers the peer's offer. Until it is confirmed, only a few packets go to an address that is new.
+    pub(super) fn answer(&mut self, offer: &sdp::Offer, proof: media::Proof) -> Bytes {
         self.agreed = Some(offer.agreed());
+        self.proof = proof;
         let answer = offer.answer(&self.local);
         if self.changes(&answer) {
             self.local.version += 1;
@@ -90,7 +94,20 @@ impl Stream {
     /// Takes the peer's answer to our offer.
     pub(super) fn accept(&mut self, answer: &[u8]) -> Result<(), sdp::SdpError> {
         self.agreed = Some(sdp::accept(&self.local, answer)?);
+        self.proof = media::Proof::Given;
         Ok(())
+    }
+
+    /// The peer has acknowledged our answer. Whether that is news to the media threads.
+    pub(super) fn confirmed(&mut self) -> bool {
+        let awaited = self.agreed.is_some() && self.proof == media::Proof::Awaited;
+        self.proof = media::Proof::Given;
+        awaited
+    }
+
+    /// What our media can be sent to.
+    pub(super) fn reach(&self) -> sdp::Reach {
+        sdp::Reach::of(self.local.address)
     }
 
     /// Whether offer and answer have met.
@@ -107,15 +124,14 @@ impl Stream {
 
     /// What the media threads must know; `None` before anything is agreed.
     ///
-    /// Symmetric RTP: where the SDP's address is the signalling source's, media goes only there and is taken only
-    /// from there; otherwise an address is learned once, and only with the signalling source's IP.
+    /// Symmetric RTP: an address is learned only with the signalling source's IP. The port that the SDP names may be wrong where
+    /// its IP is right: not every NAT keeps the port that STUN has seen.
     pub(super) fn configure(&self, leg: media::LegId, source: IpAddr, learn: bool) -> Option<media::Command> {
         let agreed = self.agreed.as_ref()?;
-        let same = agreed.remote.is_none_or(|remote| remote.ip() == source);
-        let learn = if same || !learn {
-            media::Learn::Fixed
-        } else {
+        let learn = if learn {
             media::Learn::Once { ip: source }
+        } else {
+            media::Learn::Fixed
         };
         Some(media::Command::Configure {
             leg,
@@ -129,6 +145,8 @@ impl Stream {
             send: agreed.direction.sends(),
             receive: agreed.direction.receives(),
             learn,
+            ptime: agreed.ptime,
+            proof: self.proof,
         })
     }
 }

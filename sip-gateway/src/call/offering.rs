@@ -192,8 +192,13 @@ impl Gateway {
         let Some(index) = forked.phones.iter().position(|phone| phone.sip == leg) else {
             return;
         };
-        if sdp.is_none_or(|sdp| forked.stream.accept(&sdp).is_err()) {
+        let accepted = sdp.map(|sdp| forked.stream.accept(&sdp));
+        if !matches!(accepted, Some(Ok(()))) {
             // An answer we cannot use, or none, is no answer (RFC 3261 §13.2.2.4): the caller keeps the place.
+            if let Some(Err(error)) = accepted {
+                let source = forked.phones[index].source;
+                self.note_refusal(source, &error.refusal());
+            }
             self.sip.hangup(now, leg, None);
             return self.phone_failed(now, call, leg, RefuseReason::Rejected, false);
         }

@@ -47,6 +47,10 @@ pub(super) struct CallerLeg {
     pub(super) media: media::LegId,
     /// Where the signalling comes from.
     pub(super) source: IpAddr,
+    /// Whether the caller is known to be there before the ACK.
+    pub(super) proof: media::Proof,
+    /// The keys told lately, in the media and by INFO.
+    pub(super) presses: media::Presses,
     pub(super) state: LegState,
     pub(super) stream: Stream,
     /// While the phone sends no RTP: when to ask again whether it is there.

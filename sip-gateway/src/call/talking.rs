@@ -18,10 +18,10 @@ impl Gateway {
             return;
         };
         match event {
-            sip::Event::Offer { sdp, .. } => {
-                let answer = reoffered(&mut talk.stream, sdp);
+            sip::Event::Offer { sdp, proven, .. } => {
+                let answer = reoffered(&mut talk.stream, sdp, proven);
                 let (sip, media, source) = (talk.sip, talk.media, talk.source);
-                self.reply_to_offer(now, sip, answer);
+                self.reply_to_offer(now, (sip, source), answer);
                 let Place::Talking(_, talk) = &call.place else {
                     return;
                 };
@@ -35,6 +35,9 @@ impl Gateway {
             sip::Event::Acknowledged {
                 answer: Some(answer), ..
             } if talk.stream.accept(&answer).is_ok() => {
+                self.configure(talk.media, &talk.stream, talk.source);
+            }
+            sip::Event::Acknowledged { answer: None, .. } if talk.stream.confirmed() => {
                 self.configure(talk.media, &talk.stream, talk.source);
             }
             sip::Event::Digit { digit, .. } => {

@@ -21,6 +21,7 @@ mod dialling;
 mod forecasts;
 mod full;
 mod orphans;
+mod refusals;
 mod ringing;
 mod sessions;
 mod unanswered;
@@ -209,7 +210,7 @@ impl House {
             Output::Recording(talk) => self.recordings.push(talk),
             Output::Record(entry) => self.events.push(entry.event),
             Output::Dialog { dialog, change } => self.dialogs.push((dialog, change)),
-            Output::Entry(_) | Output::Leg { .. } => {}
+            Output::Entry(_) | Output::Leg { .. } | Output::Refused { .. } => {}
         }
     }
 
@@ -354,6 +355,7 @@ fn settings() -> Settings {
         recorded: BTreeMap::new(),
         advertise: None,
         learn: true,
+        reach: sdp::Reach { v4: true, v6: false },
         prompts,
         max_calls: 10,
     }

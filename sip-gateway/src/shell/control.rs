@@ -21,6 +21,7 @@ use super::dialogs::Dialogs;
 use super::handshakes::Handshakes;
 use super::held::{Held, Way};
 use super::meters;
+use super::notes::Notes;
 use super::steps::Steps;
 use super::store::{Condition, Journal};
 use super::tcp::{self, Connection, Doors};
@@ -103,6 +104,8 @@ pub(super) struct Control {
     last: Arc<AtomicU64>,
     /// The SIP messages of the newest calls.
     ring: Ring,
+    /// What the log has been told of refusals.
+    notes: Notes,
     failed: Vec<Flow>,
     next_connection: u64,
     media_refused: Vec<pronto_media::Event>,
@@ -145,6 +148,7 @@ impl Control {
             entries: None,
             last,
             ring,
+            notes: Notes::new(),
             failed: Vec::new(),
             next_connection: 0,
             media_refused: Vec::new(),
@@ -506,6 +510,9 @@ impl Control {
                     }
                     Output::Dialog { dialog, change } => self.dialogs.take(dialog, &change),
                     Output::Leg { call, peer, call_id } => self.ring.claim(call, &peer, &call_id),
+                    Output::Refused { source, refusal } => {
+                        self.notes.refused(self.clock.now(), source, &refusal);
+                    }
                     Output::Record(entry) => {
                         self.last.store(entry.number, Ordering::Relaxed);
                         self.journal.append(&entry);

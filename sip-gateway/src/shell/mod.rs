@@ -10,6 +10,7 @@ mod dialogs;
 mod handshakes;
 mod held;
 mod meters;
+mod notes;
 mod reader;
 mod steps;
 mod store;

@@ -148,6 +148,7 @@ fn calls(plan: Plan) -> Settings {
         recorded: BTreeMap::new(),
         advertise: None,
         learn: true,
+        reach: sip::sdp::Reach { v4: true, v6: false },
         prompts,
         max_calls: 500,
     }

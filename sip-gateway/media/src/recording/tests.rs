@@ -43,6 +43,8 @@ fn configure(leg: LegId, codec: Codec, receive: bool, events: bool) -> Command {
         send: true,
         receive,
         learn: Learn::Fixed,
+        ptime: crate::session::TICK,
+        proof: crate::Proof::Given,
     }
 }
 

@@ -4,12 +4,13 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::time::Duration;
 
 use pronto_types::Digit;
 
 use crate::rtp::Packet;
 use crate::telephone_event::Payload;
-use crate::{Codec, Learn, PlayId};
+use crate::{Codec, Learn, PlayId, Proof};
 
 /// What offer and answer agreed; the fields of `Command::Configure`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +29,10 @@ pub struct Agreement {
     pub receive: bool,
     /// Symmetric RTP.
     pub learn: Learn,
+    /// How much audio goes into a packet of ours, 5 to 60 ms.
+    pub ptime: Duration,
+    /// Whether media may flow to an address that is new.
+    pub proof: Proof,
 }
 
 /// Why a packet was dropped.
@@ -74,6 +79,10 @@ pub struct Heard {
     pub late: bool,
     /// The audio holds a key's tones, or seems to.
     pub tone: bool,
+    /// A press begins with it that no other way has told.
+    pub pressed: Option<Digit>,
+    /// It belongs to a press that was told otherwise already.
+    pub again: bool,
 }
 
 /// What a packet carries.
@@ -97,4 +106,6 @@ pub struct Tick {
     pub finished: Option<PlayId>,
     /// Nothing has come for 10 s.
     pub stalled: bool,
+    /// There are packets to be had from [`Session::next_packed`](super::Session::next_packed).
+    pub packed: bool,
 }

@@ -7,9 +7,13 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod contract;
+mod gate;
+mod hearing;
 mod outgoing;
+mod packer;
 mod player;
 mod reception;
+mod relaying;
 mod reports;
 
 use std::net::SocketAddr;
@@ -18,15 +22,22 @@ use std::time::Duration;
 use pronto_types::{Digit, Time};
 
 pub use self::contract::{Agreement, Arrival, Contents, Datagram, DropReason, Heard, Tick};
-use self::outgoing::{Outgoing, Relayed};
+use self::gate::Gate;
+pub use self::gate::UNPROVEN;
+use self::hearing::contents;
+use self::outgoing::Outgoing;
+use self::packer::Packer;
 use self::player::Player;
 use self::reception::{Reception, Verdict};
+pub use self::relaying::LONGEST_PACKET;
+use self::relaying::Muted;
 use self::reports::Reports;
 use crate::inband::Detector;
 use crate::learn::{Peer, Source};
+use crate::presses::{Presses, Way};
 use crate::rtp::{self, Packet};
-use crate::telephone_event::{self, Frame, Payload};
-use crate::{Clip, FRAME, PlayId, Stats, dtmf, g711, rtcp};
+use crate::telephone_event::{self, Frame};
+use crate::{Clip, FRAME, PlayId, Proof, Stats, dtmf, g711, rtcp};
 
 /// One tick: one packet.
 pub const TICK: Duration = Duration::from_millis(20);
@@ -53,6 +64,25 @@ pub struct Session {
     reception: Reception,
     events: telephone_event::Receiver,
     detector: Option<Box<Detector>>,
+    /// Keys heard, as events and as tones.
+    presses: Presses,
+    /// What goes on of a key that was heard in another way.
+    repeated: Option<Muted>,
+    /// Until when an event goes on.
+    event_until: Time,
+    /// The key sent last, and when.
+    sent_key: Option<(Digit, Time)>,
+    /// Keys told to the far end, by command and from the other leg of a bridge.
+    told: Presses,
+    /// What is kept from the far end of a press that it was told already.
+    muted: Option<Muted>,
+    gate: Gate,
+    /// Samples in a packet.
+    frame: usize,
+    /// Audio on its way into packets of another length than it comes in.
+    packer: Packer,
+    /// The end of what was relayed by it, in timestamps.
+    packed_until: u32,
     /// When the keys told so far would have been pressed at the highest rate allowed.
     keys_until: Time,
     /// In a bridge: when the other leg last brought something.
@@ -94,6 +124,16 @@ impl Session {
             reception: Reception::default(),
             events: telephone_event::Receiver::default(),
             detector: None,
+            presses: Presses::default(),
+            repeated: None,
+            event_until: Time::ZERO,
+            sent_key: None,
+            told: Presses::default(),
+            muted: None,
+            gate: Gate::new(Proof::Given),
+            frame: FRAME,
+            packer: Packer::default(),
+            packed_until: 0,
             keys_until: now,
             bridged: None,
             silence: Silence::Allowed,
@@ -106,15 +146,22 @@ impl Session {
     pub fn configure(&mut self, now: Time, agreed: Agreement) {
         let path = match &mut self.path {
             Some(path) => {
-                path.peer.configure(agreed.remote, agreed.learn);
+                let moved = path.peer.configure(agreed.remote, agreed.learn);
+                self.gate.configure(agreed.proof, moved);
                 path.agreed = agreed;
                 path
             }
-            None => self.path.insert(Path {
-                agreed,
-                peer: Peer::new(agreed.remote, agreed.learn),
-            }),
+            None => {
+                self.gate = Gate::new(agreed.proof);
+                self.path.insert(Path {
+                    agreed,
+                    peer: Peer::new(agreed.remote, agreed.learn),
+                })
+            }
         };
+        let samples = agreed.ptime.as_millis() as usize * FRAME / 20;
+        self.frame = samples.clamp(FRAME / 4, 3 * FRAME);
+        self.packer.cut();
         let expected = agreed.receive && path.peer.is_known();
         self.silence = match self.silence {
             _ if !expected => Silence::Allowed,
@@ -143,9 +190,15 @@ impl Session {
         self.player.stop();
     }
 
-    /// Sends keys. Returns how many did not fit.
-    pub fn digits(&mut self, digits: &[Digit]) -> usize {
-        self.keys.queue(digits)
+    /// Sends keys, but those that the other leg of a bridge has told already. Returns how many did not fit.
+    pub fn digits(&mut self, now: Time, digits: &[Digit]) -> usize {
+        let told = &mut self.told;
+        let is_new = |digit: &&Digit| told.is_new(now, **digit, Way::Signalling, Duration::ZERO);
+        digits
+            .iter()
+            .filter(is_new)
+            .map(|digit| self.keys.queue(&[*digit]))
+            .sum()
     }
 
     /// The other leg of a bridge is heard from now on, instead of what is playing. If it has nothing to say yet, the
@@ -158,6 +211,7 @@ impl Session {
     /// The other leg is no longer heard.
     pub fn unbridge(&mut self) {
         self.bridged = None;
+        self.packer.clear();
     }
 
     /// A datagram came to the RTP port. It is changed only by [`relay`](Self::relay) of the other leg.
@@ -184,6 +238,7 @@ impl Session {
     fn take_rtcp(&mut self, now: Time, datagram: &[u8]) -> Arrival {
         match rtcp::parse(datagram) {
             Ok(heard) => {
+                self.gate.open();
                 self.reports.heard(now, heard);
                 Arrival::Rtcp
             }
@@ -193,7 +248,7 @@ impl Session {
 
     fn take_packet(&mut self, now: Time, from: SocketAddr, datagram: &[u8]) -> Result<Arrival, DropReason> {
         let path = self.path.as_mut().ok_or(DropReason::Unconfigured)?;
-        let source = path.peer.source(from);
+        let source = path.peer.source(now, from);
         if source == Source::Foreign {
             return Err(DropReason::Foreign);
         }
@@ -203,25 +258,22 @@ impl Session {
         let packet = Packet::parse(datagram).map_err(|_| DropReason::Malformed)?;
         let agreed = path.agreed;
         let payload = &datagram[packet.payload.clone()];
-        let contents = if packet.payload_type == agreed.payload_type {
-            Contents::Audio(agreed.codec)
-        } else if Some(packet.payload_type) == agreed.telephone_event {
-            Contents::Event(Payload::parse(payload).ok_or(DropReason::Malformed)?)
-        } else {
-            return Err(DropReason::Unexpected);
-        };
+        let contents = contents(&agreed, packet.payload_type, payload)?;
         if !agreed.receive || payload.is_empty() || payload.len() > LONGEST {
             return Err(DropReason::Unexpected);
         }
-        if source == Source::Candidate {
-            path.peer.learn(from);
+        match source {
+            Source::Candidate => path.peer.learn(now, from),
+            Source::Peer | Source::Foreign => path.peer.heard(now),
         }
-        let late = match self.reception.receive(&packet) {
+        self.gate.open();
+        let is_event = matches!(contents, Contents::Event(_));
+        let late = match self.reception.receive(&packet, is_event) {
             Verdict::Duplicate => return Err(DropReason::Duplicate),
             Verdict::Stale => return Err(DropReason::Unexpected),
             Verdict::Fresh { late, new_source } => {
                 if new_source {
-                    self.events.reset();
+                    self.events.forget(packet.ssrc);
                 }
                 late
             }
@@ -229,25 +281,31 @@ impl Session {
         self.stats.out_of_order += u64::from(late);
         let resumed = matches!(self.silence, Silence::Stalled);
         self.silence = Silence::Since(now);
-        let digit = match contents {
-            Contents::Event(event) => self.events.receive(packet.timestamp, late, event),
-            Contents::Audio(codec) => {
-                self.reception.measure(now, packet.timestamp);
-                self.detector
-                    .as_mut()
-                    .and_then(|detector| detector.listen(codec, payload))
-            }
+        let mut heard = Heard {
+            packet,
+            contents,
+            late,
+            tone: false,
+            pressed: None,
+            again: false,
         };
-        let digit = digit.filter(|_| self.admits_key(now));
+        match contents {
+            Contents::Event(event) => self.hear_event(now, event, &mut heard),
+            Contents::Audio(codec) => {
+                self.reception.measure(now, heard.packet.timestamp);
+                // What a phone sends beside its events are the tones of the same key.
+                heard.again = now < self.event_until;
+                if self.detector.is_some() {
+                    self.hear_tones(now, codec, payload, &mut heard);
+                }
+            }
+        }
+        let digit = heard.pressed.filter(|_| self.admits_key(now));
+        heard.pressed = digit;
         Ok(Arrival::Rtp {
             digit,
             resumed,
-            heard: Heard {
-                packet,
-                contents,
-                late,
-                tone: self.detector.as_ref().is_some_and(|detector| detector.suspects()),
-            },
+            heard,
         })
     }
 
@@ -276,36 +334,6 @@ impl Session {
         }
     }
 
-    /// What the other leg heard becomes a packet of this one, in place. `None` if this leg does not want it: nothing to
-    /// send to, something else to send, an event it has not agreed to, too late.
-    pub fn relay(&mut self, now: Time, heard: &Heard, datagram: &mut [u8]) -> Option<Datagram> {
-        self.bridged?;
-        let path = self.path.as_ref()?;
-        let agreed = path.agreed;
-        let to = path.peer.destination().filter(|_| agreed.send)?;
-        if self.player.is_playing() || self.keys.is_active() {
-            return None;
-        }
-        let (payload_type, event, duration) = match heard.contents {
-            Contents::Audio(_) => (agreed.payload_type, false, heard.packet.payload.len() as u32),
-            Contents::Event(payload) => (agreed.telephone_event?, true, u32::from(payload.duration)),
-        };
-        let what = Relayed {
-            event,
-            duration,
-            late: heard.late,
-        };
-        let packet = self.out.relay(now, heard.packet.clone(), payload_type, what)?;
-        if let Contents::Audio(codec) = heard.contents {
-            g711::transcode(codec, agreed.codec, datagram.get_mut(packet.payload.clone())?);
-        }
-        let range = packet.write(datagram)?;
-        self.bridged = Some(now);
-        self.stats.sent += 1;
-        self.stats.relayed += 1;
-        Some((to, range))
-    }
-
     /// 20 ms have passed; `now` is the tick's nominal time, late or not. The packet is written into `buffer`.
     pub fn tick(&mut self, now: Time, buffer: &mut [u8; PACKET]) -> Tick {
         self.out.tick(now);
@@ -330,7 +358,12 @@ impl Session {
             length: FRAME,
         };
         match self.keys.next_frame(timestamp) {
-            Some(key) => header = key_frame(&agreed, key, header, frame),
+            Some(key) => {
+                if let Frame::Key { digit, .. } = key {
+                    self.sent_key = Some((digit, now));
+                }
+                header = key_frame(&agreed, key, header, frame);
+            }
             None if self.player.is_playing() => tick.finished = self.player.fill(agreed.codec, frame),
             None => {
                 if self.bridged.is_some_and(|last| now.since(last) < FILL_AFTER) {
@@ -339,14 +372,26 @@ impl Session {
                 frame.fill(g711::silence(agreed.codec));
             }
         }
-        if let Some(to) = to {
-            let mut packet = self
-                .out
-                .own(header.payload_type, header.timestamp, header.until, header.length);
-            packet.marker |= header.first;
-            tick.datagram = packet.write(buffer).map(|range| (to, range));
-            self.stats.sent += 1;
+        let Some(to) = to else { return tick };
+        let is_audio = header.payload_type == agreed.payload_type;
+        if self.frame != FRAME || self.is_packing() {
+            self.packer.forget_source();
+            tick.packed = true;
+            if is_audio {
+                self.packer.push(header.timestamp, &buffer[rtp::HEADER..]);
+                return tick;
+            }
         }
+        if !self.gate.admits(rtp::HEADER + header.length) {
+            self.out.pause();
+            return tick;
+        }
+        let mut packet = self
+            .out
+            .own(header.payload_type, header.timestamp, header.until, header.length);
+        packet.marker |= header.first;
+        tick.datagram = packet.write(buffer).map(|range| (to, range));
+        self.stats.sent += 1;
         tick
     }
 
@@ -368,7 +413,7 @@ impl Session {
         let length = self
             .reports
             .write(now, &self.out, self.reception.report(), buffer)?;
-        Some((to, 0..length))
+        self.gate.admits(length).then_some((to, 0..length))
     }
 
     /// What went through so far.

@@ -26,7 +26,8 @@ pub(super) struct Outgoing {
     sent_until: u32,
     /// Nothing was sent lately: the next packet begins a talkspurt.
     paused: bool,
-    relay: Option<Relay>,
+    /// Of the audio, and of events where those come from a source of their own.
+    relays: [Option<Relay>; 2],
     packets: u32,
     octets: u32,
 }
@@ -68,7 +69,7 @@ impl Outgoing {
             ticked: None,
             sent_until: timestamp,
             paused: true,
-            relay: None,
+            relays: [None, None],
             packets: 0,
             octets: 0,
         }
@@ -125,7 +126,7 @@ impl Outgoing {
     pub(super) fn own(&mut self, payload_type: u8, timestamp: u32, until: u32, length: usize) -> Packet {
         let sequence = self.next_sequence;
         self.next_sequence = sequence.wrapping_add(1);
-        if let Some(relay) = &mut self.relay {
+        for relay in self.relays.iter_mut().flatten() {
             relay.interrupted = true;
         }
         self.stretch(until);
@@ -148,14 +149,10 @@ impl Outgoing {
         payload_type: u8,
         what: Relayed,
     ) -> Option<Packet> {
-        let clock = self.timestamp_at(now);
-        let earliest = if after(self.sent_until, clock) {
-            self.sent_until
-        } else {
-            clock
-        };
+        let (clock, earliest) = (self.timestamp_at(now), self.earliest(now));
         let mut moved = false;
-        let mut relay = match self.relay.take() {
+        let slot = self.slot_of(source.ssrc, what.event);
+        let mut relay = match self.relays[slot].take() {
             Some(relay) if relay.ssrc == source.ssrc => relay,
             _ => {
                 moved = true;
@@ -170,7 +167,7 @@ impl Outgoing {
             }
         };
         let Some(sequence) = self.relay_sequence(&mut relay, source.sequence, what.late && !moved) else {
-            self.relay = Some(relay);
+            self.relays[slot] = Some(relay);
             return None;
         };
         let interrupted = std::mem::take(&mut relay.interrupted);
@@ -192,15 +189,8 @@ impl Outgoing {
         if what.event {
             relay.event = Some((source.timestamp, timestamp));
         }
-        self.relay = Some(relay);
-        let until = timestamp.wrapping_add(what.duration);
-        // An event may claim to be longer than it has been going on.
-        let soon = earliest.wrapping_add(FRAME as u32);
-        self.stretch(if what.event && after(until, soon) {
-            soon
-        } else {
-            until
-        });
+        self.relays[slot] = Some(relay);
+        self.take_place(slot, (timestamp, earliest), what);
         let paused = std::mem::take(&mut self.paused);
         let marker = source.marker || moved || paused;
         Some(self.packet(Packet {
@@ -211,6 +201,50 @@ impl Outgoing {
             ssrc: self.ssrc,
             ..source
         }))
+    }
+
+    /// A packet of this relay was placed: the other relay's numbers are taken, and so is its time.
+    fn take_place(&mut self, slot: usize, (timestamp, earliest): (u32, u32), what: Relayed) {
+        let other = self.relays[1 - slot].as_mut();
+        // Events of a source of their own lie beside the audio, not between.
+        let beside = what.event && other.is_some();
+        if let Some(other) = other {
+            other.interrupted = true;
+        }
+        if beside {
+            return;
+        }
+        let until = timestamp.wrapping_add(what.duration);
+        // An event may claim to be longer than it has been going on.
+        let soon = earliest.wrapping_add(FRAME as u32);
+        self.stretch(if what.event && after(until, soon) {
+            soon
+        } else {
+            until
+        });
+    }
+
+    /// Which relay is a source's, or will be.
+    fn slot_of(&self, ssrc: u32, event: bool) -> usize {
+        let is = |relay: &Option<Relay>| relay.as_ref().is_some_and(|relay| relay.ssrc == ssrc);
+        let free = usize::from(event && self.relays[0].is_some());
+        self.relays.iter().position(is).unwrap_or(free)
+    }
+
+    /// The first timestamp that audio of now can have.
+    pub(super) fn earliest(&self, now: Time) -> u32 {
+        let clock = self.timestamp_at(now);
+        if after(self.sent_until, clock) {
+            self.sent_until
+        } else {
+            clock
+        }
+    }
+
+    /// Whether audio with this timestamp would go back in time, or lie far from the clock.
+    pub(super) fn is_stray(&self, now: Time, timestamp: u32) -> bool {
+        let away = timestamp.wrapping_sub(self.timestamp_at(now));
+        after(self.sent_until, timestamp) || away.wrapping_add(STRAY) > 2 * STRAY
     }
 
     /// Loss and reordering of the source stay visible in our numbers.

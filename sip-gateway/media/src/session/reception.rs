@@ -36,6 +36,8 @@ pub(super) enum Verdict {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reception {
     source: Option<Source>,
+    /// A source of events only, beside the one of the audio.
+    events: Option<Source>,
     earlier_lost: u64,
     max_jitter: u32,
 }
@@ -132,9 +134,16 @@ impl Source {
 }
 
 impl Reception {
-    /// Places a packet in its stream.
-    pub(super) fn receive(&mut self, packet: &Packet) -> Verdict {
-        let verdict = match &mut self.source {
+    /// Places a packet in its stream. Some gateways send events under an SSRC of their own, between packets of audio.
+    pub(super) fn receive(&mut self, packet: &Packet, event: bool) -> Verdict {
+        let is = |source: &Option<Source>| source.as_ref().is_some_and(|s| s.ssrc == packet.ssrc);
+        let beside = is(&self.events) || (event && self.source.is_some() && !is(&self.source));
+        let place = if beside {
+            &mut self.events
+        } else {
+            &mut self.source
+        };
+        let verdict = match place {
             Some(source) if source.ssrc == packet.ssrc => source.place(packet.sequence),
             _ => Verdict::Fresh {
                 late: false,
@@ -142,8 +151,12 @@ impl Reception {
             },
         };
         if let Verdict::Fresh { new_source: true, .. } = verdict {
-            self.earlier_lost = self.lost();
-            self.source = Some(Source::new(packet));
+            if beside {
+                self.events = Some(Source::new(packet));
+            } else {
+                self.earlier_lost = self.lost();
+                self.source = Some(Source::new(packet));
+            }
         }
         verdict
     }
@@ -224,8 +237,8 @@ mod tests {
             late: false,
             new_source: true,
         };
-        let verdicts =
-            [65_533, 65_535, 65_535, 1, 65_534, 65_534, 0, 2].map(|s| reception.receive(&packet(1, s)));
+        let verdicts = [65_533, 65_535, 65_535, 1, 65_534, 65_534, 0, 2]
+            .map(|s| reception.receive(&packet(1, s), false));
         assert_eq!(
             verdicts,
             [
@@ -240,43 +253,61 @@ mod tests {
             ]
         );
         assert_eq!(reception.lost(), 0);
-        reception.receive(&packet(1, 12));
+        reception.receive(&packet(1, 12), false);
         assert_eq!(reception.lost(), 9);
     }
 
     #[test]
     fn a_restart_needs_two_packets_in_a_row_and_a_new_source_one() {
         let mut reception = Reception::default();
-        reception.receive(&packet(1, 10));
-        assert_eq!(reception.receive(&packet(1, 30_000)), Verdict::Stale);
-        assert_eq!(reception.receive(&packet(1, 11)), fresh(false));
+        reception.receive(&packet(1, 10), false);
+        assert_eq!(reception.receive(&packet(1, 30_000), false), Verdict::Stale);
+        assert_eq!(reception.receive(&packet(1, 11), false), fresh(false));
         assert_eq!(
-            reception.receive(&packet(1, 30_001)),
+            reception.receive(&packet(1, 30_001), false),
             Verdict::Stale,
             "the row was broken"
         );
         assert_eq!(
-            reception.receive(&packet(1, 30_002)),
+            reception.receive(&packet(1, 30_002), false),
             Verdict::Fresh {
                 late: false,
                 new_source: true
             }
         );
         assert_eq!(
-            reception.receive(&packet(2, 9)),
+            reception.receive(&packet(2, 9), false),
             Verdict::Fresh {
                 late: false,
                 new_source: true
             }
         );
-        assert_eq!(reception.receive(&packet(2, 13)), fresh(false));
+        assert_eq!(reception.receive(&packet(2, 13), false), fresh(false));
         assert_eq!(reception.lost(), 3);
+    }
+
+    #[test]
+    fn events_under_an_ssrc_of_their_own_are_no_new_source_of_the_audio() {
+        let mut reception = Reception::default();
+        reception.receive(&packet(1, 10), false);
+        let new = Verdict::Fresh {
+            late: false,
+            new_source: true,
+        };
+        assert_eq!(reception.receive(&packet(2, 500), true), new);
+        for n in 1..4 {
+            assert_eq!(reception.receive(&packet(1, 10 + n), false), fresh(false));
+            assert_eq!(reception.receive(&packet(2, 500 + n), true), fresh(false));
+        }
+        assert_eq!(reception.receive(&packet(2, 503), true), Verdict::Duplicate);
+        assert_eq!(reception.lost(), 0);
+        assert_eq!(reception.report().map(|report| report.ssrc), Some(1));
     }
 
     #[test]
     fn jitter_follows_the_formula() {
         let mut reception = Reception::default();
-        reception.receive(&packet(1, 0));
+        reception.receive(&packet(1, 0), false);
         for n in 0..500u32 {
             // Every second packet 10 ms (80 units) late: |D| is 80 each time, and the estimate converges to it.
             let late = if n % 2 == 0 { 0 } else { 10_000 };
@@ -292,14 +323,14 @@ mod tests {
     fn a_report_counts_its_own_interval() {
         let mut reception = Reception::default();
         for sequence in [100, 101, 103, 104] {
-            reception.receive(&packet(9, sequence));
+            reception.receive(&packet(9, sequence), false);
         }
         let first = reception.report().unwrap();
         assert_eq!(
             (first.ssrc, first.fraction_lost, first.lost, first.highest),
             (9, 51, 1, 104)
         );
-        reception.receive(&packet(9, 105));
+        reception.receive(&packet(9, 105), false);
         let second = reception.report().unwrap();
         assert_eq!((second.fraction_lost, second.lost, second.highest), (0, 1, 105));
     }

@@ -2,13 +2,17 @@
 
 mod bridges;
 mod hostile;
+mod keys;
+mod packing;
 mod playing;
+mod unproven;
 
 use std::collections::BTreeMap;
 
 use super::*;
 use crate::rtp::Packet;
-use crate::{Clip, Codec, Learn, PlayId};
+use crate::session::TICK;
+use crate::{Clip, Codec, Learn, PlayId, Proof};
 
 /// What left a leg.
 #[derive(Clone, Debug)]
@@ -129,6 +133,8 @@ impl World {
             send: true,
             receive: true,
             learn: Learn::Fixed,
+            ptime: TICK,
+            proof: Proof::Given,
         }
     }
 
@@ -147,6 +153,8 @@ impl World {
             send,
             receive,
             learn,
+            ptime,
+            proof,
         } = agreed;
         let leg = LegId(leg);
         self.command(Command::Configure {
@@ -158,6 +166,8 @@ impl World {
             send,
             receive,
             learn,
+            ptime,
+            proof,
         });
     }
 

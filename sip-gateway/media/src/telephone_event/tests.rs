@@ -21,12 +21,20 @@ fn end(event: u8, duration: u16) -> Payload {
     }
 }
 
+/// The key of a new press in a packet of the one source.
+fn receive(receiver: &mut Receiver, timestamp: u32, late: bool, payload: Payload) -> Option<Digit> {
+    match receiver.receive(Time::ZERO, (1, timestamp), late, payload) {
+        Told::New(digit) => digit,
+        Told::Known(_) | Told::Copy => None,
+    }
+}
+
 /// Feeds packets in order, none late, and returns the keys.
 fn keys(packets: &[(u32, Payload)]) -> String {
     let mut receiver = Receiver::default();
     packets
         .iter()
-        .filter_map(|(ts, p)| receiver.receive(*ts, false, *p))
+        .filter_map(|(ts, p)| receive(&mut receiver, *ts, false, *p))
         .map(Digit::as_char)
         .collect()
 }
@@ -34,7 +42,10 @@ fn keys(packets: &[(u32, Payload)]) -> String {
 #[test]
 fn three_ends_and_their_updates_are_one_press_reported_at_the_first_packet() {
     let mut receiver = Receiver::default();
-    assert_eq!(receiver.receive(1_000, false, update(5, 160)), Some(digit('5')));
+    assert_eq!(
+        receive(&mut receiver, 1_000, false, update(5, 160)),
+        Some(digit('5'))
+    );
     for payload in [
         update(5, 320),
         update(5, 480),
@@ -42,7 +53,7 @@ fn three_ends_and_their_updates_are_one_press_reported_at_the_first_packet() {
         end(5, 640),
         end(5, 640),
     ] {
-        assert_eq!(receiver.receive(1_000, false, payload), None);
+        assert_eq!(receive(&mut receiver, 1_000, false, payload), None);
     }
 }
 
@@ -68,27 +79,27 @@ fn the_same_key_twice_is_two_presses_even_when_every_end_is_lost() {
 #[test]
 fn a_late_packet_of_an_old_press_is_no_new_press() {
     let mut receiver = Receiver::default();
-    assert!(receiver.receive(1_000, false, update(1, 160)).is_some());
-    assert!(receiver.receive(3_000, false, update(2, 160)).is_some());
-    assert_eq!(receiver.receive(1_000, true, end(1, 800)), None);
+    assert!(receive(&mut receiver, 1_000, false, update(1, 160)).is_some());
+    assert!(receive(&mut receiver, 3_000, false, update(2, 160)).is_some());
+    assert_eq!(receive(&mut receiver, 1_000, true, end(1, 800)), None);
     assert_eq!(
-        receiver.receive(1_000, false, end(1, 800)),
+        receive(&mut receiver, 1_000, false, end(1, 800)),
         None,
         "a repeated end sent after the next key"
     );
-    assert_eq!(receiver.receive(3_000, false, update(2, 320)), None);
+    assert_eq!(receive(&mut receiver, 3_000, false, update(2, 320)), None);
 }
 
 #[test]
 fn a_press_all_of_which_came_late_is_heard_and_one_long_forgotten_is_not() {
     let mut receiver = Receiver::default();
-    assert!(receiver.receive(10_000, false, update(2, 160)).is_some());
-    assert_eq!(receiver.receive(6_000, true, end(7, 800)), Some(digit('7')));
-    assert_eq!(receiver.receive(6_000, true, end(7, 800)), None);
+    assert!(receive(&mut receiver, 10_000, false, update(2, 160)).is_some());
+    assert_eq!(receive(&mut receiver, 6_000, true, end(7, 800)), Some(digit('7')));
+    assert_eq!(receive(&mut receiver, 6_000, true, end(7, 800)), None);
     for timestamp in [14_000, 18_000, 22_000, 26_000] {
-        assert!(receiver.receive(timestamp, false, end(1, 800)).is_some());
+        assert!(receive(&mut receiver, timestamp, false, end(1, 800)).is_some());
     }
-    assert_eq!(receiver.receive(6_000, true, end(7, 800)), None);
+    assert_eq!(receive(&mut receiver, 6_000, true, end(7, 800)), None);
 }
 
 #[test]
@@ -124,9 +135,55 @@ fn a_sender_that_moves_the_timestamp_with_each_packet_presses_once() {
 fn a_source_that_starts_its_clock_again_is_still_heard() {
     assert_eq!(keys(&[(900_000, end(1, 800)), (160, update(2, 160))]), "12");
     let mut receiver = Receiver::default();
-    assert!(receiver.receive(5, false, end(1, 800)).is_some());
-    receiver.reset();
-    assert!(receiver.receive(5, false, end(1, 800)).is_some());
+    assert!(receive(&mut receiver, 5, false, end(1, 800)).is_some());
+    receiver.forget(1);
+    assert!(receive(&mut receiver, 5, false, end(1, 800)).is_some());
+}
+
+#[test]
+fn a_press_told_by_two_sources_is_one_and_two_presses_of_one_source_are_two() {
+    let mut receiver = Receiver::default();
+    let mut now = Time::ZERO;
+    let mut told = Vec::new();
+    // The packets of one press come under the voice's SSRC and under another one, 10 ms later each.
+    for n in 1..6_u16 {
+        for (ssrc, timestamp) in [(1, 1_000), (2, 77_000)] {
+            let payload = if n < 5 { update(6, n * 160) } else { end(6, 800) };
+            told.push(receiver.receive(now, (ssrc, timestamp), false, payload));
+            now += Duration::from_millis(10);
+        }
+    }
+    assert_eq!(told[0], Told::New(Some(digit('6'))));
+    assert!(
+        told[1..]
+            .iter()
+            .all(|it| matches!(it, Told::Known(1_000) | Told::Copy)),
+        "{told:?}"
+    );
+    now += Duration::from_millis(40);
+    let next = receiver.receive(now, (1, 3_000), false, update(6, 160));
+    assert_eq!(next, Told::New(Some(digit('6'))));
+    now += Duration::from_secs(1);
+    let other = receiver.receive(now, (2, 99_000), false, update(6, 160));
+    assert_eq!(
+        other,
+        Told::New(Some(digit('6'))),
+        "the source of events has changed"
+    );
+}
+
+#[test]
+fn a_press_is_told_with_one_timestamp_although_its_sender_moves_it() {
+    let mut receiver = Receiver::default();
+    let told: Vec<Told> = [
+        (0, update(4, 160)),
+        (160, update(4, 320)),
+        (320, end(4, 480)),
+        (320, end(4, 480)),
+    ]
+    .map(|(ts, payload)| receiver.receive(Time::ZERO, (1, ts), false, payload))
+    .into();
+    assert_eq!(told[1..], [Told::Known(0); 3]);
 }
 
 #[test]
@@ -215,7 +272,7 @@ proptest! {
         let mut receiver = Receiver::default();
         for (timestamp, late, octets) in packets {
             if let Some(payload) = Payload::parse(&octets) {
-                receiver.receive(timestamp, late, payload);
+                receive(&mut receiver, timestamp, late, payload);
             }
             prop_assert!(receiver.seen.len() <= REMEMBERED);
         }
@@ -255,7 +312,7 @@ proptest! {
         let mut highest = 0;
         let mut heard = Vec::new();
         for (_, sequence, (timestamp, payload)) in &arriving {
-            if receiver.receive(*timestamp, *sequence < highest, *payload).is_some() {
+            if receive(&mut receiver, *timestamp, *sequence < highest, *payload).is_some() {
                 heard.push(*timestamp);
             }
             highest = highest.max(*sequence);

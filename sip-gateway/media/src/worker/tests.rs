@@ -81,6 +81,8 @@ impl Bench {
                 send: true,
                 receive: true,
                 learn: Learn::Fixed,
+                ptime: crate::session::TICK,
+                proof: crate::Proof::Given,
             })
             .unwrap();
     }
@@ -119,7 +121,7 @@ fn say(phone: &UdpSocket, to: SocketAddr, payload_type: u8, sequence: u16, paylo
 
 /// Speaks on one side, a packet for each one heard on the other, until they are the same.
 fn heard_across(from: &UdpSocket, to: SocketAddr, other: &UdpSocket, octet: u8) {
-    for n in 1..500 {
+    for n in 1..30_000 {
         say(from, to, 0, 1 + n as u16, &[octet; 160]);
         if hear(other).1 == [octet; 160] {
             return;

@@ -76,7 +76,28 @@ pub(crate) struct Calling {
     /// sent" (§9.1).
     pub(crate) provisional: bool,
     pub(crate) challenged: bool,
+    /// The answers that provisional responses carried, by the To tag of their dialog; of each the first.
+    pub(crate) early: Vec<(Bytes, Bytes)>,
     pub(crate) stop: Stop,
+}
+
+impl Calling {
+    /// The most dialogs of one INVITE whose early answers are kept.
+    const MAX_EARLY: usize = 8;
+
+    /// "The UAC MUST treat the first session description it receives as the answer" (RFC 3261 §13.2.1).
+    pub(crate) fn note_answer(&mut self, tag: &[u8], sdp: &Bytes) {
+        let known = self.early.iter().any(|(of, _)| of == tag);
+        if !known && self.early.len() < Self::MAX_EARLY {
+            self.early.push((Bytes::copy_from_slice(tag), sdp.clone()));
+        }
+    }
+
+    /// What a provisional response of this dialog has answered.
+    pub(crate) fn early_answer(&self, tag: &[u8]) -> Option<Bytes> {
+        let of = |(known, _): &&(Bytes, Bytes)| known == tag;
+        self.early.iter().find(of).map(|(_, sdp)| sdp.clone())
+    }
 }
 
 /// Giving up an INVITE of ours.

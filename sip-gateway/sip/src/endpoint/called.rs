@@ -11,10 +11,12 @@ use super::admission::{Admission, caller};
 use super::events::{Event, Identity, Invite, LegId, Reason};
 use super::receive::Request;
 use super::reply::{bare, echo};
+use crate::body::session_said;
 use crate::dialog::leg::{Incoming, Leg, REMIND, Renewal, State, Unacked};
 use crate::dialog::{Dialog, contact_uri, push_field, record_routes};
 use crate::face::Face;
 use crate::message::{Draft, Fault, HeaderName, Host, Message, NameAddr, Status, Uri};
+use crate::refusal::Refusal;
 use crate::settings::{Flow, Transport};
 use crate::tag::Tag;
 use crate::transaction::table::Owner;
@@ -70,14 +72,28 @@ impl Endpoint {
 
     /// A final refusal: 300 to 699; anything else is sent as 500. The leg is over.
     pub fn reject(&mut self, now: Time, leg: LegId, status: Status, retry_after: Option<Duration>) {
-        self.refuse(now, leg, status, &|draft| match retry_after {
+        self.refuse(now, leg, (status, ""), &|draft| match retry_after {
             Some(after) => draft.header(HeaderName::RetryAfter, format_args!("{}", after.as_secs().max(1))),
             None => draft,
         });
     }
 
-    /// The same, with what else there is to say.
-    pub(super) fn refuse(&mut self, now: Time, leg: LegId, status: Status, more: &dyn Fn(Draft) -> Draft) {
+    /// The same for an offer, or a body, that cannot be taken: with a reason phrase and a Warning.
+    pub fn reject_offer(&mut self, now: Time, leg: LegId, refusal: &Refusal) {
+        let bytes = self.face.warning(refusal);
+        self.refuse(now, leg, (refusal.status, &refusal.phrase), &|draft| {
+            draft.raw(&bytes)
+        });
+    }
+
+    /// A refusal with what else there is to say.
+    pub(super) fn refuse(
+        &mut self,
+        now: Time,
+        leg: LegId,
+        (status, phrase): (Status, &str),
+        more: &dyn Fn(Draft) -> Draft,
+    ) {
         let Some(taken) = self.take(leg) else { return };
         let State::Incoming(incoming) = &taken.state else {
             return self.keep(leg, taken);
@@ -87,7 +103,7 @@ impl Endpoint {
         } else {
             status
         };
-        let draft = more(Draft::response(status, "").raw(&incoming.head));
+        let draft = more(Draft::response(status, phrase).raw(&incoming.head));
         self.table.respond(
             now,
             incoming.invite,
@@ -119,9 +135,9 @@ impl Endpoint {
         if self.table.any_server(&request.key[..request.merge]) {
             return self.reply(request, Fault::plain(Status::LOOP_DETECTED), &bare);
         }
-        if !self.check_content(request) {
+        let Some(offer) = self.read_content(request) else {
             return;
-        }
+        };
         let identity = match self.admit(now, request) {
             Admission::Welcome(identity) => identity,
             Admission::Prove { stale } => return self.challenge(now, request, stale),
@@ -147,10 +163,16 @@ impl Endpoint {
             }
             self.budgets.begun(trunk);
         }
-        self.open_incoming(now, request, identity, trunk);
+        self.open_incoming(now, request, (identity, trunk), offer);
     }
 
-    fn open_incoming(&mut self, now: Time, request: &Request<'_>, identity: Identity, trunk: Option<usize>) {
+    fn open_incoming(
+        &mut self,
+        now: Time,
+        request: &Request<'_>,
+        (identity, trunk): (Identity, Option<usize>),
+        offer: Option<Bytes>,
+    ) {
         let id = LegId(self.next_leg);
         self.next_leg += 1;
         let tag = Tag::random(&mut self.rng);
@@ -160,9 +182,6 @@ impl Endpoint {
             .serve_invite(&request.key, request.reply_to, Owner::Leg(id));
         let trying = Draft::response(Status::TRYING, "").raw(&head).finish(None, b"");
         self.say_trying(now, invite, trying);
-        let body = request.message.body();
-        let offer =
-            (!body.is_empty() && request.message.content_type() == "application/sdp").then(|| body.clone());
         let mut record_route = Vec::new();
         for value in request.message.all(HeaderName::RecordRoute) {
             push_field(&mut record_route, "Record-Route", value);
@@ -179,6 +198,7 @@ impl Endpoint {
         let dialog = self.dialog_of(request, &identity, tag);
         let state = State::Incoming(incoming);
         self.keep(id, Box::new(Leg::new(dialog, state, trunk)));
+        let proven = request.flow.transport.is_reliable() || matches!(identity, Identity::Operator(_));
         let invite = Invite {
             leg: id,
             caller: caller(request, &identity),
@@ -186,6 +206,7 @@ impl Endpoint {
             dialled: request.uri.user_text().unwrap_or_default(),
             source: request.flow.remote,
             offer,
+            proven,
         };
         self.tell(Event::Invite(invite));
     }
@@ -315,8 +336,7 @@ impl Endpoint {
             self.dropped.stray_acks += 1;
             return;
         };
-        let body = request.message.body();
-        let answer = (!body.is_empty()).then(|| body.clone());
+        let answer = session_said(request.message);
         let cseq = request.essentials.cseq;
         match (&mut leg.state, &leg.renewal) {
             (State::Answered(unacked, parting), _) if unacked.cseq == cseq => {
@@ -334,9 +354,7 @@ impl Endpoint {
             (State::Up, Renewal::Unacked(unacked)) if unacked.cseq == cseq => {
                 let answer = answer.filter(|_| unacked.late_offer);
                 leg.renewal = Renewal::None;
-                if answer.is_some() {
-                    self.tell(Event::Acknowledged { leg: id, answer });
-                }
+                self.tell(Event::Acknowledged { leg: id, answer });
                 self.try_reoffer(now, id, &mut leg);
             }
             _ => self.dropped.stray_acks += 1,

@@ -8,6 +8,7 @@ use pronto_types::Time;
 use super::Endpoint;
 use super::events::{Destination, Event, InviteOptions, LegId};
 use super::parting::{hop_by_hop, own_branch, with_abilities, with_reason};
+use crate::body::session_said;
 use crate::dialog::leg::{Calling, Leg, Parting, State, Stop};
 use crate::dialog::{Dialog, contact_uri, record_routes};
 use crate::digest;
@@ -42,6 +43,7 @@ impl Endpoint {
             offer: sdp,
             provisional: false,
             challenged: false,
+            early: Vec::new(),
             stop: Stop::No,
         };
         let state = State::Calling(calling);
@@ -166,7 +168,9 @@ impl Endpoint {
     ) {
         let Owner::Leg(id) = matched.owner else { return };
         match matched.act {
-            Act::Deliver if status.is_provisional() => self.progressed(now, id, status, message),
+            Act::Deliver if status.is_provisional() => {
+                self.progressed(now, id, status, (message, essentials));
+            }
             Act::Deliver => self.accepted(now, id, matched.id, message, essentials),
             Act::Ack => self.ack_failure(matched.id, message),
             Act::AckAndDeliver => {
@@ -183,13 +187,22 @@ impl Endpoint {
         }
     }
 
-    fn progressed(&mut self, now: Time, id: LegId, status: Status, message: &Message) {
+    fn progressed(
+        &mut self,
+        now: Time,
+        id: LegId,
+        status: Status,
+        (message, essentials): (&Message, &Essentials<'_>),
+    ) {
         let Some(mut leg) = self.take(id) else { return };
         if let State::Calling(calling) = &mut leg.state {
             calling.provisional = true;
             self.send_cancel(now, calling);
             if calling.stop == Stop::No && status != Status::TRYING {
                 let sdp = sdp_of(message);
+                if let Some(sdp) = &sdp {
+                    calling.note_answer(essentials.to.tag().unwrap_or_default(), sdp);
+                }
                 self.tell(Event::Progress {
                     leg: id,
                     status: status.code(),
@@ -205,8 +218,11 @@ impl Endpoint {
         let tag = essentials.to.tag().unwrap_or_default();
         let is_new = self.table.is_new_fork(tx, tag);
         if let Some(mut leg) = self.take(id) {
-            if let State::Calling(Calling { stop, .. }) = &leg.state {
-                let stop = stop.clone();
+            if let State::Calling(calling) = &leg.state {
+                let stop = calling.stop.clone();
+                // The answer need not be in the 200 where a provisional response has brought it (§13.2.1). Where both have one,
+                // they should be the same; the later one tells where the phone is that has answered.
+                let sdp = sdp_of(message).or_else(|| calling.early_answer(tag));
                 leg.dialog.confirm(message, essentials);
                 leg.state = State::Up;
                 self.ack_success(&leg.dialog, essentials.cseq);
@@ -215,10 +231,7 @@ impl Endpoint {
                     Stop::Wanted(parting) | Stop::Sent(parting, _) => self.say_bye(now, id, leg, &parting),
                     Stop::No => {
                         self.keep(id, leg);
-                        self.tell(Event::Answered {
-                            leg: id,
-                            sdp: sdp_of(message),
-                        });
+                        self.tell(Event::Answered { leg: id, sdp });
                     }
                 };
             }
@@ -360,6 +373,7 @@ impl Endpoint {
                 offer,
                 provisional: false,
                 challenged: true,
+                early: Vec::new(),
                 stop: Stop::No,
             };
         }
@@ -400,6 +414,5 @@ impl Endpoint {
 }
 
 pub(super) fn sdp_of(message: &Message) -> Option<Bytes> {
-    let body = message.body();
-    (!body.is_empty() && message.content_type() == "application/sdp").then(|| body.clone())
+    session_said(message)
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use pronto_types::{Digit, OperatorId, Secret, Time};
 
 use crate::message::{HeaderName, Message, Params, decode, unquote};
+use crate::refusal::Refusal;
 use crate::settings::Flow;
 
 /// One dialog, or an attempt at one; never reused within an endpoint.
@@ -250,6 +251,9 @@ pub struct Invite {
     pub source: SocketAddr,
     /// The offer; without one, ours goes into the 200 (RFC 3261 §13.2.1).
     pub offer: Option<Bytes>,
+    /// Whether the sender is known to be at its address: by a connection, or by a digest for a nonce that was sent there. A
+    /// datagram's source can be forged.
+    pub proven: bool,
 }
 
 /// How a dialog ended.
@@ -278,7 +282,7 @@ pub enum EndedBy {
 pub enum Event {
     /// A call came in; 100 has been sent.
     Invite(Invite),
-    /// The ACK for our 200 came. After a re-INVITE this is told only when the ACK carries an answer.
+    /// The ACK for our 200 came, also after a re-INVITE.
     Acknowledged {
         /// Which leg.
         leg: LegId,
@@ -305,7 +309,7 @@ pub enum Event {
     Answered {
         /// Which leg.
         leg: LegId,
-        /// The answer.
+        /// The answer: of the 200, or else of a provisional response before it.
         sdp: Option<Bytes>,
     },
     /// Our INVITE failed. The last event.
@@ -326,6 +330,8 @@ pub enum Event {
         leg: LegId,
         /// The offer; without one, accept with an offer of ours, whose answer comes with [`Event::Acknowledged`].
         sdp: Option<Bytes>,
+        /// It is an UPDATE, which no ACK follows: only somebody who got our 200 knows the dialog.
+        proven: bool,
     },
     /// What became of [`Endpoint::reoffer`](crate::Endpoint::reoffer). Where no [`Event::Ended`] follows, a session that was
     /// refused stays as it was.
@@ -373,6 +379,13 @@ pub enum Event {
         /// Until when the longest binding lasts; `None` when there is none.
         expires: Option<Time>,
     },
+    /// An INVITE, UPDATE or INFO was refused for its body, before anybody was told of it.
+    BodyRefused {
+        /// Who sent it.
+        source: SocketAddr,
+        /// What the sender was told.
+        refusal: Refusal,
+    },
     /// A registration of ours stands, or stands again.
     Registered {
         /// Which.
@@ -405,7 +418,10 @@ impl Event {
             | Event::Ended { leg, .. }
             | Event::Released { leg }
             | Event::Probed { leg, .. } => Some(*leg),
-            Event::Binding { .. } | Event::Registered { .. } | Event::RegistrationFailed { .. } => None,
+            Event::Binding { .. }
+            | Event::BodyRefused { .. }
+            | Event::Registered { .. }
+            | Event::RegistrationFailed { .. } => None,
         }
     }
 }

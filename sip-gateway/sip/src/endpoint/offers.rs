@@ -10,6 +10,7 @@ use super::receive::Request;
 use crate::dialog::leg::{Due, Leg, Renewal, Reoffer, State, Unacked};
 use crate::face::ACCEPT;
 use crate::message::{Draft, HeaderName, Method, Status};
+use crate::refusal::Refusal;
 use crate::settings::{Flow, Transport};
 use crate::transaction::table::Owner;
 
@@ -41,15 +42,17 @@ impl Endpoint {
     }
 
     /// A refusal of a re-INVITE or UPDATE; the session stays as it was.
-    pub fn refuse_offer(&mut self, now: Time, leg: LegId, status: Status) {
+    pub fn refuse_offer(&mut self, now: Time, leg: LegId, refusal: impl Into<Refusal>) {
+        let refusal = refusal.into();
         let Some(mut taken) = self.take(leg) else { return };
         if let Renewal::Pending { tx, head, .. } = &taken.renewal {
-            let status = if status.code() < 300 {
+            let status = if refusal.status.code() < 300 {
                 Status::NOT_ACCEPTABLE_HERE
             } else {
-                status
+                refusal.status
             };
-            let bytes = Self::plain(status, head);
+            let draft = Draft::response(status, &refusal.phrase).raw(head);
+            let bytes = self.face.warn(draft, &refusal).finish(None, b"");
             self.table.respond(now, *tx, status, bytes, &mut self.out);
             taken.renewal = Renewal::None;
             self.try_reoffer(now, leg, &mut taken);
@@ -60,14 +63,13 @@ impl Endpoint {
 
 impl Endpoint {
     pub(super) fn reoffered(&mut self, now: Time, request: &Request<'_>, id: LegId, mut leg: Box<Leg>) {
-        if !self.check_content(request) {
+        let Some(offer) = self.read_content(request) else {
             return self.keep(id, leg);
-        }
+        };
         if request.method == Method::Invite {
             self.implied_ack(id, &mut leg);
         }
-        let body = request.message.body();
-        let is_sdp = !body.is_empty() && request.message.content_type() == "application/sdp";
+        let is_sdp = offer.is_some();
         let offers = is_sdp || request.method == Method::Invite;
         if let Some(status) = unready(&leg, offers) {
             self.keep(id, leg);
@@ -116,7 +118,8 @@ impl Endpoint {
         self.keep(id, leg);
         self.tell(Event::Offer {
             leg: id,
-            sdp: is_sdp.then(|| body.clone()),
+            sdp: offer,
+            proven: method != Method::Invite,
         });
     }
 
@@ -133,7 +136,13 @@ impl Endpoint {
                     answer: None,
                 });
             }
-            (State::Up, Renewal::Unacked(unacked)) if !unacked.late_offer => leg.renewal = Renewal::None,
+            (State::Up, Renewal::Unacked(unacked)) if !unacked.late_offer => {
+                leg.renewal = Renewal::None;
+                self.tell(Event::Acknowledged {
+                    leg: id,
+                    answer: None,
+                });
+            }
             _ => {}
         }
     }

@@ -185,6 +185,7 @@ impl Endpoint {
                     offer: Bytes::new(),
                     provisional: true,
                     challenged: true,
+                    early: Vec::new(),
                     stop: Stop::No,
                 };
                 (dialog, State::Calling(calling))

@@ -25,7 +25,7 @@ impl Endpoint {
                 self.keep(leg, taken);
                 // A Reason may stand in a final response too (RFC 6432).
                 let status = Status::TEMPORARILY_UNAVAILABLE;
-                self.refuse(now, leg, status, &|draft| with_reason(draft, &parting));
+                self.refuse(now, leg, (status, ""), &|draft| with_reason(draft, &parting));
             }
             State::Answered(_, wanted) => {
                 wanted.get_or_insert(parting);

@@ -5,11 +5,14 @@ use pronto_types::Time;
 use sha2::{Digest, Sha256};
 
 use super::Endpoint;
+use super::events::Event;
 use super::reply::{bare, echo, reply_flow};
+use crate::body;
 use crate::face::{ACCEPT, Face};
 use crate::message::{
     Draft, Essentials, Fault, HeaderName, Message, Method, NameAddr, Scheme, Status, Unusable, Uri, Via,
 };
+use crate::refusal::Refusal;
 use crate::settings::{Flow, Transport};
 use crate::stun;
 use crate::tag::Tag;
@@ -197,30 +200,43 @@ impl Endpoint {
         false
     }
 
-    /// Content-Type, Content-Encoding and Accept of a request whose body must be SDP (§8.2.3); answers what fails.
-    pub(super) fn check_content(&mut self, request: &Request<'_>) -> bool {
-        let message = request.message;
-        let unsupported = Fault::plain(Status::UNSUPPORTED_MEDIA_TYPE);
-        if !message.body().is_empty() && !is_optional(message) {
-            if message.content_type() != "application/sdp" {
-                self.reply(request, unsupported, &|draft| Face::accept(draft, ACCEPT));
-                return false;
-            }
-            if message
-                .first(HeaderName::ContentEncoding)
-                .is_some_and(|e| !e.eq_ignore_ascii_case(b"identity"))
-            {
-                self.reply(request, unsupported, &|draft| {
-                    draft.raw(b"Accept-Encoding: identity\r\n")
-                });
-                return false;
-            }
-        }
-        if !accepts_sdp(message) {
-            self.reply(request, Fault::plain(Status::NOT_ACCEPTABLE), &bare);
-            return false;
-        }
-        true
+    /// The session description in a request, which may have none: `Some(None)`. Where its body cannot be taken (§8.2.3),
+    /// or where it accepts no SDP, it is answered, and there is nothing to go on with: `None`.
+    pub(super) fn read_content(&mut self, request: &Request<'_>) -> Option<Option<Bytes>> {
+        let refusal = match body::session(request.message) {
+            Ok(session) if accepts_sdp(request.message) => return Some(session),
+            Ok(_) => Refusal::new(
+                Status::NOT_ACCEPTABLE,
+                "Session Descriptions Not Accepted",
+                399,
+                "the Accept header field does not list application/sdp",
+            ),
+            Err(refusal) => refusal,
+        };
+        self.refuse_body(request, refusal);
+        None
+    }
+
+    /// Refuses a request for its body, and tells so.
+    fn refuse_body(&mut self, request: &Request<'_>, refusal: Refusal) {
+        let bytes = {
+            let encoded = body::is_about_encoding(&refusal);
+            let unsupported = refusal.status == Status::UNSUPPORTED_MEDIA_TYPE;
+            let more = |draft: Draft| {
+                let draft = self.face.warn(draft, &refusal);
+                match (unsupported, encoded) {
+                    (true, true) => draft.raw(b"Accept-Encoding: identity\r\n"),
+                    (true, false) => Face::accept(draft, ACCEPT),
+                    (false, _) => draft,
+                }
+            };
+            self.answer_bytes(request, (refusal.status, &refusal.phrase), &more)
+        };
+        self.transmit(request.reply_to, bytes);
+        self.tell(Event::BodyRefused {
+            source: request.flow.remote,
+            refusal,
+        });
     }
 
     /// OPTIONS outside a dialog: "the response code chosen MUST be the same that would have been chosen had the request been
@@ -295,15 +311,6 @@ fn check_syntax(flow: Flow, message: &Message) -> Result<Request<'_>, Fault> {
 fn is_understood(method: Method, option: &[u8]) -> bool {
     let ours = [&b"path"[..], b"outbound"];
     method == Method::Register && ours.iter().any(|o| o.eq_ignore_ascii_case(option))
-}
-
-/// "handling=optional": a body that may be ignored (§20.11).
-fn is_optional(message: &Message) -> bool {
-    let value = message.first(HeaderName::ContentDisposition).unwrap_or_default();
-    value
-        .to_ascii_lowercase()
-        .windows(17)
-        .any(|w| w == b"handling=optional")
 }
 
 /// Whether what Accept lists includes SDP. Without the field it does (§20.1).

@@ -94,11 +94,16 @@ pub(super) fn bare(draft: Draft) -> Draft {
 impl Endpoint {
     /// Answers without a transaction: the sender's retransmission gets the same answer, To tag included (§8.2.7).
     pub(super) fn reply(&mut self, request: &Request<'_>, fault: Fault, extra: Extra<'_>) {
-        let bytes = self.answer_bytes(request, fault, extra);
+        let bytes = self.answer_bytes(request, (fault.status, fault.phrase), extra);
         self.transmit(request.reply_to, bytes);
     }
 
-    fn answer_bytes(&self, request: &Request<'_>, fault: Fault, extra: Extra<'_>) -> Bytes {
+    pub(super) fn answer_bytes(
+        &self,
+        request: &Request<'_>,
+        (status, phrase): (Status, &str),
+        extra: Extra<'_>,
+    ) -> Bytes {
         let tag = request
             .essentials
             .to
@@ -106,12 +111,12 @@ impl Endpoint {
             .is_none()
             .then(|| self.stateless_tag(&request.key));
         let head = echo(request.message, request.flow.remote, tag);
-        extra(Draft::response(fault.status, fault.phrase).raw(&head)).finish(None, b"")
+        extra(Draft::response(status, phrase).raw(&head)).finish(None, b"")
     }
 
     /// Opens a transaction and answers in it: for requests that must not be acted on twice.
     pub(super) fn reply_once(&mut self, now: Time, request: &Request<'_>, status: Status, extra: Extra<'_>) {
-        let bytes = self.answer_bytes(request, Fault::plain(status), extra);
+        let bytes = self.answer_bytes(request, (status, ""), extra);
         if self.is_full(2) {
             return self.transmit(request.reply_to, bytes);
         }

@@ -9,9 +9,11 @@ use super::Endpoint;
 use super::events::{EndedBy, Event, LegId, Reason};
 use super::receive::Request;
 use super::reply::{bare, echo};
+use crate::body;
 use crate::dialog::leg::{Leg, State};
 use crate::face::{ACCEPT_INFO, Face};
 use crate::message::{Draft, Fault, Method, Status};
+use crate::refusal::Refusal;
 use crate::tag::Tag;
 
 /// How long a key that came without a duration was held.
@@ -93,17 +95,12 @@ impl Endpoint {
 
     /// INFO (RFC 6086) with a key in it.
     fn informed(&mut self, now: Time, request: &Request<'_>, leg: LegId) {
-        let body = request.message.body();
-        let key = match request.message.content_type().as_str() {
-            "application/dtmf-relay" => read_relay(body),
-            "application/dtmf" => read_key(body.trim_ascii()).map(|digit| (digit, TAP)),
-            _ if body.is_empty() => {
-                return self.reply_once(now, request, Status::OK, &bare);
-            }
-            _ => {
-                let accept = |draft| Face::accept(draft, ACCEPT_INFO);
-                return self.reply_once(now, request, Status::UNSUPPORTED_MEDIA_TYPE, &accept);
-            }
+        let kinds = |kind: &str| matches!(kind, "application/dtmf-relay" | "application/dtmf");
+        let key = match body::find(request.message, &kinds) {
+            Ok(Some((kind, body))) if kind == "application/dtmf-relay" => read_relay(&body),
+            Ok(Some((_, body))) => read_key(body.trim_ascii()).map(|digit| (digit, TAP)),
+            Ok(None) => return self.reply_once(now, request, Status::OK, &bare),
+            Err(refusal) => return self.refuse_info(now, request, refusal),
         };
         match key {
             Some((digit, duration)) => {
@@ -118,9 +115,27 @@ impl Endpoint {
             }
             None => {
                 self.dropped.malformed += 1;
-                self.reply_once(now, request, Status::BAD_REQUEST, &bare);
+                let refusal = Refusal::malformed("", "the body tells no key");
+                self.refuse_info(now, request, refusal);
             }
         }
+    }
+
+    fn refuse_info(&mut self, now: Time, request: &Request<'_>, refusal: Refusal) {
+        let warning = self.face.warning(&refusal);
+        let unsupported = refusal.status == Status::UNSUPPORTED_MEDIA_TYPE;
+        self.reply_once(now, request, refusal.status, &|draft: Draft| {
+            let draft = draft.raw(&warning);
+            if unsupported {
+                Face::accept(draft, ACCEPT_INFO)
+            } else {
+                draft
+            }
+        });
+        self.tell(Event::BodyRefused {
+            source: request.flow.remote,
+            refusal,
+        });
     }
 
     /// A head for a later answer in this dialog.

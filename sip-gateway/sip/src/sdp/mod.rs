@@ -1,5 +1,6 @@
 //! Session descriptions (RFC 8866) and offer/answer (RFC 3264) for one audio stream: PCMU, PCMA, telephone-event
-//! (RFC 4733). Anything else in an offer is refused with port 0, or by the error that means 488.
+//! (RFC 4733), over RTP/AVP or RTP/AVPF without keys. Any other line of an offer is refused with port 0, however odd it is;
+//! an offer without a line that can be taken is refused as a whole. Host names are not looked up.
 
 mod read;
 #[cfg(test)]
@@ -10,6 +11,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
+
+use crate::message::Status;
+use crate::refusal::Refusal;
 
 use read::{Session, Stream};
 
@@ -109,7 +113,7 @@ impl Direction {
 /// What offer and answer agreed on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Negotiated {
-    /// Where the peer receives; `None` while it does not (port 0, or `c=0.0.0.0`, RFC 3264 §8.4).
+    /// Where the peer receives; `None` while it does not (hold by `c=0.0.0.0`, RFC 3264 §8.4).
     pub remote: Option<SocketAddr>,
     /// The codec both ways.
     pub codec: Codec,
@@ -119,8 +123,32 @@ pub struct Negotiated {
     pub telephone_event: Option<u8>,
     /// Who sends, from our side.
     pub direction: Direction,
-    /// How much audio the peer wants in a packet; we send 20 ms unless it says otherwise.
+    /// How much audio goes into a packet of ours: what the peer's ptime asks for and its maxptime allows, 20 ms where it
+    /// says nothing, 5 to 60 ms.
     pub ptime: Duration,
+}
+
+/// The address families our media can be sent in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Reach {
+    /// IPv4.
+    pub v4: bool,
+    /// IPv6.
+    pub v6: bool,
+}
+
+impl Reach {
+    /// The family of this address only: the one under which our media is known.
+    pub const fn of(address: IpAddr) -> Self {
+        Reach {
+            v4: address.is_ipv4(),
+            v6: address.is_ipv6(),
+        }
+    }
+
+    fn reaches(self, address: IpAddr) -> bool {
+        if address.is_ipv4() { self.v4 } else { self.v6 }
+    }
 }
 
 /// Why there is no session.
@@ -132,15 +160,71 @@ pub enum SdpError {
         /// What is wrong with it.
         reason: String,
     },
-    /// No audio stream over RTP/AVP with PCMU or PCMA: 488.
-    #[error("no audio stream in PCMU or PCMA over RTP/AVP")]
+    /// No audio stream, or none with a port: 488.
+    #[error("no audio stream with a port")]
+    NoAudio,
+    /// Audio, but only over a protocol that we do not speak, such as SRTP without keys: 488.
+    #[error("no audio stream over RTP/AVP or RTP/AVPF")]
+    NoCommonProtocol,
+    /// Audio over RTP, but not in PCMU or PCMA: 488.
+    #[error("no audio stream in PCMU or PCMA")]
     NoCommonCodec,
+    /// The address is a host name, which is not looked up: 488.
+    #[error("the media address is a host name")]
+    HostName,
+    /// The address is of a family that our media has no address in: 488.
+    #[error("the media address is of a family that is not used here")]
+    ForeignFamily,
+    /// The address is that of a group: 488.
+    #[error("the media address is a multicast address")]
+    Multicast,
+    /// Nobody can be at the address: 488.
+    #[error("nobody can be reached at the media address")]
+    Nowhere,
     /// An answer that does not answer the offer (RFC 3264 §6): end the call.
     #[error("the answer does not fit the offer: {reason}")]
     Mismatch {
         /// What does not fit.
         reason: &'static str,
     },
+}
+
+impl SdpError {
+    /// How near the stream was to being taken: of several refusals the nearest is told.
+    fn nearness(&self) -> u8 {
+        match self {
+            SdpError::NoAudio => 0,
+            SdpError::NoCommonProtocol => 1,
+            SdpError::NoCommonCodec => 2,
+            SdpError::Malformed { .. } | SdpError::Mismatch { .. } => 3,
+            SdpError::HostName | SdpError::ForeignFamily | SdpError::Multicast | SdpError::Nowhere => 4,
+        }
+    }
+
+    /// What the peer is told: the status of the answer, its phrase and its warning (RFC 3261 §20.43).
+    pub fn refusal(&self) -> Refusal {
+        let (phrase, code) = match self {
+            SdpError::Malformed { reason } => {
+                let text = harmless_text(reason);
+                return Refusal::malformed("Malformed Session Description", text);
+            }
+            SdpError::NoAudio => ("No Audio Stream", 304),
+            SdpError::NoCommonProtocol => ("No Common Media Protocol", 302),
+            SdpError::NoCommonCodec => ("No Common Audio Codec", 305),
+            SdpError::HostName => ("Media Address Is A Host Name", 301),
+            SdpError::ForeignFamily => ("Media Address Family Not Supported", 301),
+            SdpError::Multicast => ("Multicast Media Not Supported", 330),
+            SdpError::Nowhere => ("Media Address Not Reachable", 301),
+            SdpError::Mismatch { .. } => ("Answer Does Not Fit The Offer", 399),
+        };
+        Refusal::new(Status::NOT_ACCEPTABLE_HERE, phrase, code, self.to_string())
+    }
+}
+
+/// A reason of ours as a part of a quoted string.
+fn harmless_text(reason: &str) -> String {
+    let kept = |c: &char| !c.is_control() && c.is_ascii() && !matches!(c, '"' | '\\');
+    reason.chars().filter(kept).collect()
 }
 
 /// The most bytes read of a description.
@@ -185,53 +269,31 @@ pub fn offer_only(local: &Local, codec: Codec) -> Bytes {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Offer {
     agreed: Negotiated,
+    /// The protocol of the stream we take, as it was offered.
+    proto: Box<str>,
     /// Of each of its streams what refuses it: media, protocol and formats. `None` for the one we take.
     lines: Vec<Option<Box<str>>>,
 }
 
 impl Offer {
-    /// Reads an offer.
+    /// Reads an offer; `reach` is what our media can be sent to.
     ///
     /// The first audio stream we can speak on is taken, every other one refused with port 0. "The answerer … SHOULD … list
     /// them in the same relative order they were present in the offer" (§6.1): of PCMA and PCMU the offerer's first one is
     /// taken, and only it, so that no codec changes within the stream.
     ///
     /// # Errors
-    /// [`SdpError::Malformed`] → 400, [`SdpError::NoCommonCodec`] → 488.
-    pub fn read(offer: &[u8]) -> Result<Self, SdpError> {
+    /// [`SdpError::Malformed`] → 400, any other → 488.
+    pub fn read(offer: &[u8], reach: Reach) -> Result<Self, SdpError> {
         let text = read::text(offer)?;
         let session = Session::read(&text)?;
-        let usable = |live: bool| {
-            session
-                .streams
-                .iter()
-                .position(|s| s.speaks() && (s.port != 0) == live)
-        };
-        let chosen = usable(true)
-            .or_else(|| usable(false))
-            .ok_or(SdpError::NoCommonCodec)?;
+        let chosen = choose(&session, reach)?;
         let stream = &session.streams[chosen];
-        let (codec, payload_type) = stream.codec().ok_or(SdpError::NoCommonCodec)?;
-        let direction = if stream.port == 0 {
-            Direction::Inactive
-        } else {
-            answered_direction(stream)
-        };
-        let agreed = Negotiated {
-            remote: stream.remote(),
-            codec,
-            payload_type,
-            telephone_event: stream.telephone_event,
-            direction,
-            ptime: stream.ptime,
-        };
-        let taken = |i: usize, s: &Stream<'_>| i == chosen && s.port != 0;
-        let lines =
-            session.streams.iter().enumerate().map(|(i, s)| {
-                (!taken(i, s)).then(|| format!("{} 0 {} {}", s.media, s.proto, s.formats).into())
-            });
+        let lines = session.streams.iter().enumerate();
+        let lines = lines.map(|(i, s)| (i != chosen).then(|| s.refused().into()));
         Ok(Offer {
-            agreed,
+            agreed: agreed_on(stream)?,
+            proto: stream.proto.into(),
             lines: lines.collect(),
         })
     }
@@ -247,7 +309,7 @@ impl Offer {
             .lines
             .iter()
             .map(|refused| match refused {
-                None => write::Line::Answer(self.agreed, local.port),
+                None => write::Line::Answer(self.agreed, &self.proto, local.port),
                 Some(text) => write::Line::Refused(text),
             })
             .collect();
@@ -260,14 +322,14 @@ impl Offer {
 /// # Errors
 /// Those of [`Offer::read`].
 pub fn answer(local: &Local, offer: &[u8]) -> Result<(Bytes, Negotiated), SdpError> {
-    let offer = Offer::read(offer)?;
+    let offer = Offer::read(offer, Reach::of(local.address))?;
     Ok((offer.answer(local), offer.agreed))
 }
 
 /// Takes the answer to an offer that [`offer`] made.
 ///
 /// # Errors
-/// [`SdpError`]: the session cannot be; a refused stream (port 0) is [`SdpError::NoCommonCodec`].
+/// [`SdpError`]: the session cannot be; a refused stream (port 0) is [`SdpError::NoAudio`].
 pub fn accept(local: &Local, answer: &[u8]) -> Result<Negotiated, SdpError> {
     let text = read::text(answer)?;
     let session = Session::read(&text)?;
@@ -277,16 +339,27 @@ pub fn accept(local: &Local, answer: &[u8]) -> Result<Negotiated, SdpError> {
             reason: "another number of streams",
         });
     };
-    if local.address.is_ipv4() != stream.connection.is_none_or(|ip| ip.is_ipv4())
-        && stream.connection.is_some()
-    {
-        return Err(SdpError::Mismatch {
-            reason: "another address family",
-        });
+    stream.usable(Reach::of(local.address))?;
+    agreed_on(stream)
+}
+
+/// The first stream that can be taken; of those that cannot, the reason of the one nearest to it.
+fn choose(session: &Session<'_>, reach: Reach) -> Result<usize, SdpError> {
+    let mut nearest = SdpError::NoAudio;
+    for (i, stream) in session.streams.iter().enumerate() {
+        match stream.usable(reach) {
+            Ok(()) => return Ok(i),
+            Err(error) if error.nearness() > nearest.nearness() => nearest = error,
+            Err(_) => {}
+        }
     }
-    if stream.port == 0 || !stream.speaks() {
-        return Err(SdpError::NoCommonCodec);
+    match session.fault() {
+        Some(fault) if nearest == SdpError::NoAudio => Err(fault),
+        _ => Err(nearest),
     }
+}
+
+fn agreed_on(stream: &Stream<'_>) -> Result<Negotiated, SdpError> {
     let (codec, payload_type) = stream.codec().ok_or(SdpError::NoCommonCodec)?;
     Ok(Negotiated {
         remote: stream.remote(),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::{Codec, Direction, MAX_SDP, SdpError};
+use super::{Codec, Direction, MAX_SDP, Reach, SdpError};
 
 /// The most streams in one description.
 const MAX_STREAMS: usize = 32;
@@ -29,22 +29,28 @@ pub(super) struct Stream<'a> {
     pub(super) proto: &'a str,
     pub(super) formats: &'a str,
     pub(super) port: u16,
-    /// Where the peer receives; `None` for a name, which nobody resolves here.
-    pub(super) connection: Option<IpAddr>,
+    /// What its `c=` line, or else the session's, names: an address or a host name.
+    pub(super) connection: Option<&'a str>,
     pub(super) direction: Direction,
     pub(super) telephone_event: Option<u8>,
+    /// How much audio the peer wants in a packet.
     pub(super) ptime: Duration,
     codec: Option<(Codec, u8)>,
+    /// What is wrong with its lines. It matters only where nothing else can be taken.
+    fault: Option<&'static str>,
 }
 
 /// What `c=`, and the attributes we know, say of the session or of one stream.
 #[derive(Default)]
 struct Said<'a> {
     connection: Option<&'a str>,
+    /// Of a `c=` line that cannot be read.
+    fault: Option<&'static str>,
     direction: Option<Direction>,
     /// Payload type, and encoding name with clock rate.
     maps: Vec<(u8, &'a str)>,
     ptime: Option<&'a str>,
+    maxptime: Option<&'a str>,
 }
 
 fn malformed(reason: impl Into<String>) -> SdpError {
@@ -82,41 +88,52 @@ impl<'a> Session<'a> {
                 .split_once('=')
                 .filter(|(kind, value)| kind.len() == 1 && !value.contains(['\r', '\0']))
                 .ok_or_else(|| malformed(format!("line {} is none", number + 1)))?;
+            let is_stream = !streams.is_empty();
             let said = streams.last_mut().map_or(&mut session, |(_, said)| said);
             match kind {
                 "v" => return Err(malformed("a second v=")),
                 "o" if value.split_ascii_whitespace().count() != 6 => {
                     return Err(malformed("o= has not six fields"));
                 }
+                "c" if is_stream => match address(value) {
+                    Some(address) => {
+                        said.connection.get_or_insert(address);
+                    }
+                    None => said.fault = Some(BROKEN_CONNECTION),
+                },
                 "c" => {
-                    said.connection.get_or_insert(address(value)?);
+                    let address = address(value).ok_or_else(|| malformed(BROKEN_CONNECTION))?;
+                    said.connection.get_or_insert(address);
                 }
                 "a" => said.attribute(value),
                 "m" if streams.len() == MAX_STREAMS => {
                     return Err(malformed(format!("more than {MAX_STREAMS} streams")));
                 }
-                "m" => streams.push((Stream::of(value)?, Said::default())),
+                "m" => streams.push((Stream::of(value), Said::default())),
                 _ => {}
             }
         }
-        let any = session.connection.is_some() || streams.iter().any(|(_, said)| said.connection.is_some());
-        let streams: Vec<_> = streams
+        let streams = streams
             .into_iter()
             .map(|(stream, said)| stream.with(&said, &session))
             .collect();
-        if !any && streams.iter().any(|s| s.port != 0 && s.speaks()) {
-            return Err(malformed("a stream without c= line"));
-        }
         Ok(Session { streams })
+    }
+
+    /// What is wrong with a line of a stream, for a description of which nothing can be taken.
+    pub(super) fn fault(&self) -> Option<SdpError> {
+        self.streams.iter().find_map(|s| s.fault).map(malformed)
     }
 }
 
+const BROKEN_CONNECTION: &str = "c= has not three fields";
+
 /// The address of `c=<nettype> <addrtype> <connection-address>` (§5.7), without what follows a slash.
-fn address(value: &str) -> Result<&str, SdpError> {
+fn address(value: &str) -> Option<&str> {
     let mut fields = value.split_ascii_whitespace();
     match (fields.next(), fields.next(), fields.next(), fields.next()) {
-        (Some(_), Some(_), Some(address), None) => Ok(address.split('/').next().unwrap_or(address)),
-        _ => Err(malformed("c= has not three fields")),
+        (Some(_), Some(_), Some(address), None) => Some(address.split('/').next().unwrap_or(address)),
+        _ => None,
     }
 }
 
@@ -131,6 +148,8 @@ impl<'a> Said<'a> {
             }
         } else if is("ptime") {
             self.ptime.get_or_insert(value);
+        } else if is("maxptime") {
+            self.maxptime.get_or_insert(value);
         } else if let Some(direction) = DIRECTIONS.into_iter().find(|d| is(d.as_str())) {
             self.direction.get_or_insert(direction);
         }
@@ -144,30 +163,44 @@ impl<'a> Said<'a> {
 }
 
 impl<'a> Stream<'a> {
-    /// `m=<media> <port>[/<number of ports>] <proto> <fmt> …` (§5.14).
-    fn of(value: &'a str) -> Result<Self, SdpError> {
-        let field = |rest: &'a str| rest.trim_ascii_start().split_once([' ', '\t']);
-        let parts = field(value).and_then(|(media, rest)| {
-            let (port, rest) = field(rest)?;
-            let (proto, formats) = field(rest)?;
-            let formats = formats.trim_ascii();
-            (!formats.is_empty()).then_some((media, port, proto, formats))
-        });
-        let (media, port, proto, formats) = parts.ok_or_else(|| malformed("m= has not four fields"))?;
+    /// `m=<media> <port>[/<number of ports>] <proto> <fmt> …` (§5.14). A line with fewer fields, or without a port, stands
+    /// for a stream that nobody can take: an answer has to name it all the same.
+    fn of(value: &'a str) -> Self {
+        let field = |rest: &'a str| {
+            let rest = rest.trim_ascii_start();
+            rest.split_once([' ', '\t']).unwrap_or((rest, ""))
+        };
+        let (media, rest) = field(value);
+        let (port, rest) = field(rest);
+        let (proto, formats) = field(rest);
+        let formats = formats.trim_ascii();
         let first = port.split('/').next().unwrap_or(port);
-        Ok(Stream {
+        let fault = match first.parse::<u16>() {
+            _ if formats.is_empty() => Some("m= has not four fields"),
+            Err(_) => Some("m= has a port that is none"),
+            Ok(_) => None,
+        };
+        Stream {
             media,
             proto,
             formats,
-            port: first
-                .parse()
-                .map_err(|_| malformed("m= has a port that is none"))?,
+            port: first.parse().unwrap_or(0),
             connection: None,
             direction: Direction::SendRecv,
             telephone_event: None,
             ptime: Duration::from_millis(20),
             codec: None,
-        })
+            fault,
+        }
+    }
+
+    /// The stream as an answer names it that refuses it. "Any offered stream MAY be rejected … the port number in the
+    /// corresponding stream in the answer MUST be set to zero. Any media formats listed are ignored. At least one MUST be
+    /// present, as specified by SDP" (RFC 3264 §6): fields that the offer lacks are filled in.
+    pub(super) fn refused(&self) -> String {
+        let or = |text: &'a str, other: &'a str| if text.is_empty() { other } else { text };
+        let (media, proto) = (or(self.media, "audio"), or(self.proto, "RTP/AVP"));
+        format!("{media} 0 {proto} {}", or(self.formats, "0"))
     }
 
     /// Filled with what was said of it, and else of the session.
@@ -184,25 +217,73 @@ impl<'a> Stream<'a> {
         };
         self.codec = payload_types().find_map(|pt| Some((codec_of(pt, said.name(pt))?, pt)));
         self.telephone_event = payload_types().find(is_event);
-        let connection = said.connection.or(session.connection);
-        self.connection = connection.and_then(|address| address.parse().ok());
+        self.connection = said.connection.or(session.connection);
+        let lost = self.port != 0 && self.speaks() && self.connection.is_none();
+        let fault = said.fault.or(lost.then_some("a stream without c= line"));
+        self.fault = self.fault.or(fault);
         self.direction = said
             .direction
             .or(session.direction)
             .unwrap_or(Direction::SendRecv);
-        let millis = said
-            .ptime
-            .and_then(|value| value.trim().parse().ok())
-            .unwrap_or(20_u64);
-        self.ptime = Duration::from_millis(millis.clamp(10, 60));
+        let of = |own: Option<&'a str>, all: Option<&'a str>| own.or(all).and_then(milliseconds);
+        let wanted = of(said.ptime, session.ptime).unwrap_or(20);
+        let most = of(said.maxptime, session.maxptime).unwrap_or(wanted);
+        self.ptime = Duration::from_millis(wanted.min(most).clamp(SHORTEST, LONGEST));
         self
     }
 
-    /// Whether it is audio that we can send and understand. SAVP promises encryption that nobody negotiated here.
-    pub(super) fn speaks(&self) -> bool {
+    fn is_audio(&self) -> bool {
         self.media.eq_ignore_ascii_case("audio")
-            && self.proto.eq_ignore_ascii_case("RTP/AVP")
-            && self.codec.is_some()
+    }
+
+    /// Whether it is plain RTP. AVPF without keys is the same with other rules for RTCP (RFC 4585); SAVP promises encryption
+    /// that nobody negotiated here.
+    fn is_plain(&self) -> bool {
+        ["RTP/AVP", "RTP/AVPF"]
+            .iter()
+            .any(|known| self.proto.eq_ignore_ascii_case(known))
+    }
+
+    /// Whether it is audio that we can send and understand.
+    pub(super) fn speaks(&self) -> bool {
+        self.is_audio() && self.is_plain() && self.codec.is_some()
+    }
+
+    /// Whether it can be taken. The error says how far it is from that.
+    pub(super) fn usable(&self, reach: Reach) -> Result<(), SdpError> {
+        if !self.is_audio() || self.port == 0 || self.formats.is_empty() {
+            return Err(SdpError::NoAudio);
+        }
+        if !self.is_plain() {
+            return Err(SdpError::NoCommonProtocol);
+        }
+        if self.codec.is_none() {
+            return Err(SdpError::NoCommonCodec);
+        }
+        if let Some(fault) = self.fault {
+            return Err(malformed(fault));
+        }
+        let ip = self.address().ok_or(SdpError::HostName)?;
+        if ip.is_unspecified() {
+            return Ok(());
+        }
+        if !reach.reaches(ip) {
+            return Err(SdpError::ForeignFamily);
+        }
+        if ip.is_multicast() {
+            return Err(SdpError::Multicast);
+        }
+        // Port 9 is where everything is discarded (RFC 863).
+        if self.port == 9 || is_nowhere(ip) {
+            return Err(SdpError::Nowhere);
+        }
+        Ok(())
+    }
+
+    /// The address it names, if it is one.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        let ip: IpAddr = self.connection?.parse().ok()?;
+        Some(ip.to_canonical())
     }
 
     /// The first of its codecs that is ours, with its payload type.
@@ -210,12 +291,28 @@ impl<'a> Stream<'a> {
         self.codec
     }
 
-    /// Where the peer receives.
+    /// Where the peer receives; `None` on hold (`c=IN IP4 0.0.0.0`, RFC 3264 §8.4).
     pub(super) fn remote(&self) -> Option<SocketAddr> {
-        let address = self
-            .connection
-            .filter(|ip| !ip.is_unspecified() && !ip.is_multicast())?;
+        let address = self.address().filter(|ip| !ip.is_unspecified())?;
         (self.port != 0).then(|| SocketAddr::new(address, self.port))
+    }
+}
+
+/// The shortest packets we send, ms, whatever the peer asks for, and the longest.
+const SHORTEST: u64 = 5;
+const LONGEST: u64 = 60;
+
+/// The whole milliseconds of a packet time, which may have a fraction (RFC 8866 §6.4).
+fn milliseconds(value: &str) -> Option<u64> {
+    let whole = value.trim_ascii().split('.').next()?;
+    whole.parse().ok().filter(|millis| *millis > 0)
+}
+
+/// Whether no host can have this address: "this network" (RFC 1122 §3.2.1.3), what is reserved, and all hosts.
+fn is_nowhere(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.octets()[0] == 0 || ip.octets()[0] >= 240,
+        IpAddr::V6(_) => false,
     }
 }
 

@@ -18,8 +18,8 @@ pub(super) struct Ours<'a> {
 /// One `m=` line.
 pub(super) enum Line<'a> {
     Ours(Ours<'a>),
-    /// The stream we take, and our port.
-    Answer(Negotiated, u16),
+    /// The stream we take, its protocol as it was offered, and our port.
+    Answer(Negotiated, &'a str, u16),
     /// Media, port, protocol and formats: "To reject an offered stream, the port number in the corresponding stream in the answer MUST be set to zero"
     /// (RFC 3264 §6).
     Refused(&'a str),
@@ -46,15 +46,16 @@ pub(super) fn description(local: &Local, lines: &[Line<'_>]) -> Bytes {
     for line in lines {
         match line {
             Line::Ours(ours) => write_ours(&mut out, ours),
-            Line::Answer(agreed, port) => {
-                let codec = (agreed.codec, agreed.payload_type);
-                write_stream(
-                    &mut out,
-                    *port,
-                    &[codec],
-                    agreed.telephone_event,
-                    agreed.direction,
-                );
+            Line::Answer(agreed, proto, port) => {
+                let written = Written {
+                    port: *port,
+                    proto,
+                    codecs: &[(agreed.codec, agreed.payload_type)],
+                    event: agreed.telephone_event,
+                    direction: agreed.direction,
+                    ptime: agreed.ptime.as_millis(),
+                };
+                written.write(&mut out);
             }
             Line::Refused(text) => push_display(&mut out, format_args!("m={text}\r\n")),
         }
@@ -64,32 +65,47 @@ pub(super) fn description(local: &Local, lines: &[Line<'_>]) -> Bytes {
 
 fn write_ours(out: &mut Vec<u8>, ours: &Ours<'_>) {
     let codecs: Vec<(Codec, u8)> = ours.codecs.iter().map(|c| (*c, c.payload_type())).collect();
-    write_stream(out, ours.port, &codecs, ours.telephone_event, ours.direction);
+    let written = Written {
+        port: ours.port,
+        proto: "RTP/AVP",
+        codecs: &codecs,
+        event: ours.telephone_event,
+        direction: ours.direction,
+        ptime: 20,
+    };
+    written.write(out);
 }
 
-fn write_stream(
-    out: &mut Vec<u8>,
+/// A stream of ours, as it is written.
+struct Written<'a> {
     port: u16,
-    codecs: &[(Codec, u8)],
+    proto: &'a str,
+    codecs: &'a [(Codec, u8)],
     event: Option<u8>,
     direction: Direction,
-) {
-    push_display(out, format_args!("m=audio {port} RTP/AVP"));
-    for (_, pt) in codecs {
-        push_display(out, format_args!(" {pt}"));
+    ptime: u128,
+}
+
+impl Written<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        push_display(out, format_args!("m=audio {} {}", self.port, self.proto));
+        for (_, pt) in self.codecs {
+            push_display(out, format_args!(" {pt}"));
+        }
+        if let Some(pt) = self.event {
+            push_display(out, format_args!(" {pt}"));
+        }
+        out.extend_from_slice(b"\r\n");
+        for (codec, pt) in self.codecs {
+            push_display(out, format_args!("a=rtpmap:{pt} {}/8000\r\n", codec.name()));
+        }
+        if let Some(pt) = self.event {
+            push_display(
+                out,
+                format_args!("a=rtpmap:{pt} telephone-event/8000\r\na=fmtp:{pt} 0-15\r\n"),
+            );
+        }
+        let direction = self.direction.as_str();
+        push_display(out, format_args!("a=ptime:{}\r\na={direction}\r\n", self.ptime));
     }
-    if let Some(pt) = event {
-        push_display(out, format_args!(" {pt}"));
-    }
-    out.extend_from_slice(b"\r\n");
-    for (codec, pt) in codecs {
-        push_display(out, format_args!("a=rtpmap:{pt} {}/8000\r\n", codec.name()));
-    }
-    if let Some(pt) = event {
-        push_display(
-            out,
-            format_args!("a=rtpmap:{pt} telephone-event/8000\r\na=fmtp:{pt} 0-15\r\n"),
-        );
-    }
-    push_display(out, format_args!("a=ptime:20\r\na={}\r\n", direction.as_str()));
 }

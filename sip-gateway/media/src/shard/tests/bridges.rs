@@ -74,14 +74,22 @@ fn codecs_and_payload_types_are_translated() {
 #[test]
 fn packets_of_any_length_pass_and_those_of_other_codecs_do_not() {
     let mut world = bridged(Codec::Pcmu, Codec::Pcmu);
+    let mut timestamp = 0;
+    let mut heard = 0;
     for (n, length) in [80, 160, 240, 320, 480].into_iter().enumerate() {
         let sent = world.deliver(
             1,
             phone(1),
-            &datagram(0, n as u16, n as u32 * 480, 5, &vec![7; length]),
+            &datagram(0, n as u16, timestamp, 5, &vec![7; length]),
         );
-        assert_eq!(sent[0].payload().len(), length);
+        assert!(
+            sent.iter().all(|s| s.payload() == [7; 160]),
+            "as long as the other leg wants them"
+        );
+        timestamp += length as u32;
+        heard += 160 * sent.len();
     }
+    assert_eq!(heard, 1_280);
     assert!(
         world
             .deliver(1, phone(1), &datagram(18, 10, 0, 5, &[0; 20]))

@@ -252,7 +252,10 @@ fn a_key_is_told_once_whatever_is_lost_or_repeated() {
             digit: digit('9')
         }]
     );
-    // Another source has another clock: the same timestamp is another press.
+    // Another source that tells it at the same time tells the same press; later it is another one.
+    world.deliver(1, phone(1), &datagram(101, 1, 77_000, 11, &payload(true, 800)));
+    assert_eq!(world.events(), []);
+    world.run(1_000);
     world.deliver(1, phone(1), &datagram(101, 1, 5_000, 10, &payload(true, 800)));
     assert_eq!(world.events().len(), 1);
     assert_eq!(world.shard.tally().digits, 3);

@@ -305,30 +305,45 @@ fn null_octets_and_lone_line_breaks_are_refused_where_they_mean_something() {
 }
 
 #[test]
-fn a_body_of_several_parts_is_none_we_read_and_none_of_its_parts_is_a_message() {
+fn a_body_of_several_parts_is_read_for_its_sdp_and_none_of_its_parts_is_a_message() {
     let parts = format!(
         "--b\nContent-Type: application/sdp\n\n{}--b\nContent-Type: text/plain\n\nhi\n--b--\n",
         sdp()
     );
-    for kind in [
-        "multipart/mixed;boundary=b",
-        "Multipart/Mixed ; boundary=\"b\"",
-        "multipart/alternative",
-    ] {
-        let text = with_body(&calling(""), kind, &parts);
-        both(kind, &text, &[415]);
-        assert!(answers(&crlf(&text))[0].contains("Accept: application/sdp"));
+    for disposition in ["", "Content-Disposition: session;handling=optional\n"] {
+        for kind in [
+            "multipart/mixed;boundary=b",
+            "Multipart/Mixed ; boundary=\"b\"",
+            "multipart/alternative;boundary=b",
+        ] {
+            let text = with_body(&calling(disposition), kind, &parts);
+            both(kind, &text, &[100]);
+            let mut raw = Raw::new();
+            raw.send(TRUNK, &text);
+            let offer = raw.events.iter().find_map(|event| match event {
+                Event::Invite(invite) => invite.offer.clone(),
+                _ => None,
+            });
+            let offer = String::from_utf8_lossy(&offer.expect("an offer")).replace("\r\n", "\n");
+            assert_eq!(offer.trim_end(), sdp().trim_end(), "{kind}");
+        }
     }
+    both(
+        "a multipart body without a boundary",
+        &with_body(&calling(""), "multipart/alternative", &parts),
+        &[400],
+    );
+    let required = parts.replace(
+        "text/plain\n",
+        "text/plain\nContent-Disposition: render;handling=required\n",
+    );
+    let text = with_body(&calling(""), "multipart/mixed;boundary=b", &required);
+    both("a part that must be understood", &text, &[415]);
+    let answer = &answers(&crlf(&text))[0];
+    assert!(answer.contains("Accept: application/sdp"), "{answer}");
+    assert!(answer.contains("Warning: 399 pronto.example"), "{answer}");
     let inside = with_body(&calling(""), "application/sdp", &options(""));
     both("a request inside a body", &inside, &[100]);
-    let optional = with_body(
-        &calling("Content-Disposition: session;handling=optional\n"),
-        "multipart/mixed;boundary=b",
-        &parts,
-    );
-    let mut raw = Raw::new();
-    assert_eq!(raw.status(TRUNK, &optional), 100);
-    assert!(matches!(raw.events.last(), Some(Event::Invite(invite)) if invite.offer.is_none()));
     for kind in [
         "application/SDP",
         "application/sdp;charset=utf-8",

@@ -14,7 +14,10 @@ fn options_are_answered_with_what_we_can_do() {
     let (_, text) = &sent[0];
     assert_eq!(status(text), 200);
     assert!(header(text, "Allow").unwrap().contains("UPDATE"));
-    assert_eq!(header(text, "Accept"), Some("application/sdp"));
+    assert_eq!(
+        header(text, "Accept"),
+        Some("application/sdp, multipart/mixed, multipart/alternative")
+    );
     assert_eq!(raw.endpoint.counts().transactions, 0);
 }
 
@@ -158,7 +161,7 @@ fn what_is_not_supported_is_named() {
     let text = invite("n").replace("application/sdp", "text/plain");
     assert_eq!(
         header(&raw.send(TRUNK, &text)[0].1, "Accept"),
-        Some("application/sdp")
+        Some("application/sdp, multipart/mixed, multipart/alternative")
     );
 }
 

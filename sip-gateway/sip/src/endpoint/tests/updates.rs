@@ -251,7 +251,10 @@ fn a_refused_offer_leaves_the_session_and_the_next_is_heard() {
     let answer = raw.send(TRUNK, &text).remove(0).1;
     assert_eq!(
         (status(&answer), header(&answer, "Accept")),
-        (415, Some("application/sdp"))
+        (
+            415,
+            Some("application/sdp, multipart/mixed, multipart/alternative")
+        )
     );
     assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 6, "call", &to, "")), 200);
 }

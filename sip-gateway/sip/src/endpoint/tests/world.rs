@@ -390,6 +390,7 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::Binding { .. } => "Binding",
         Event::Registered { .. } => "Registered",
         Event::RegistrationFailed { .. } => "RegistrationFailed",
+        Event::BodyRefused { .. } => "BodyRefused",
     }
 }
 

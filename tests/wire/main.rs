@@ -18,6 +18,7 @@ mod forecasts;
 mod kit;
 mod kit_itself;
 mod matrix;
+mod media;
 mod offers;
 mod prompts;
 mod recording;

@@ -194,6 +194,25 @@ impl Phone {
         call
     }
 
+    /// An INVITE whose body is of this type.
+    #[allow(dead_code, reason = "the load bench sends SDP only")]
+    pub(crate) fn invite_of_kind(&mut self, number: &str, kind: &str, body: &str) -> Call {
+        let call = self.dial(number);
+        let text = self.text(&call, "INVITE", "");
+        let text = format!("{text}Content-Type: {kind}\r\n");
+        self.send_raw(format!("{text}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+        call
+    }
+
+    /// An INFO with a key (application/dtmf-relay); the status of its answer.
+    #[allow(dead_code, reason = "the load bench presses no keys")]
+    pub(crate) fn inform(&mut self, call: &mut Call, relay: &str) -> Option<u16> {
+        call.next();
+        let text = self.text(call, "INFO", "Content-Type: application/dtmf-relay\r\n");
+        self.send_raw(format!("{text}Content-Length: {}\r\n\r\n{relay}", relay.len()).as_bytes());
+        self.response(call, PATIENCE)?.status()
+    }
+
     /// The final response to our INVITE, acknowledged. A 2xx makes the dialog; another ends the transaction, its ACK
     /// as RFC 3261 §17.1.1.3 wants it.
     pub(crate) fn final_response(&mut self, call: &mut Call, timeout: Duration) -> Option<Message> {
@@ -354,6 +373,12 @@ impl Phone {
         self.answer_with(call, &sdp(rtp.local(), &[law]))
     }
 
+    /// 183 with this session description.
+    #[allow(dead_code, reason = "the load bench answers at once")]
+    pub(crate) fn progress_with(&mut self, call: &Call, body: &str) {
+        self.reply(call, 183, "Session Progress", body);
+    }
+
     pub(crate) fn answer_with(&mut self, call: &Call, body: &str) -> Instant {
         let at = Instant::now();
         self.reply(call, 200, "OK", body);
@@ -409,7 +434,12 @@ impl Phone {
     }
 
     fn request(&self, call: &Call, method: &str, headers: &str, body: &str) {
-        let text = format!(
+        self.send_raw(finish(self.text(call, method, headers), body).as_bytes());
+    }
+
+    /// A request up to the fields of its body.
+    fn text(&self, call: &Call, method: &str, headers: &str) -> String {
+        format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch={branch};rport\r\nMax-Forwards: 70\r\n\
              From: {ours}\r\nTo: {theirs}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{contact}{headers}",
             target = call.target,
@@ -424,8 +454,7 @@ impl Phone {
             } else {
                 String::new()
             },
-        );
-        self.send_raw(finish(text, body).as_bytes());
+        )
     }
 }
 

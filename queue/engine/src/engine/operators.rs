@@ -9,6 +9,8 @@
 //!       │              ▲   └─────────────│──────────── wrap-up
 //!       └── un-REGISTER, expiry (after the call), asked ───┘
 //! ```
+//!
+//! A pause or a wrap-up is the operator's, not the phone's: it goes on when the phone registers again.
 
 use std::time::Duration;
 
@@ -56,7 +58,7 @@ impl Engine {
             until,
         });
         if first && signed_out {
-            self.sign_in(&operator);
+            self.come_back(&operator);
         } else if first && leaving {
             self.record(Fact::Asked {
                 operator,
@@ -102,6 +104,27 @@ impl Engine {
         });
     }
 
+    /// A phone registers: the operator goes on with what was not over when the last one went away.
+    fn come_back(&mut self, id: &OperatorId) {
+        let kept = self.state.operators.get(id).and_then(|it| it.kept.clone());
+        let operator = id.clone();
+        let fact = match kept {
+            Some(OperatorState::Paused { reason, until, .. })
+                if until.is_none_or(|until| until > self.now) =>
+            {
+                Fact::Paused {
+                    operator,
+                    reason,
+                    until,
+                }
+            }
+            Some(OperatorState::WrapUp { until, .. }) if until > self.now => Fact::WrapUp { operator, until },
+            _ => return self.sign_in(id),
+        };
+        self.record(Fact::SignedIn { operator: id.clone() });
+        self.record(fact);
+    }
+
     /// What an operator does next, after a fact that freed them.
     pub(super) fn release(&mut self, id: &OperatorId, why: Release) {
         let Some(operator) = self.state.operators.get(id) else {
@@ -138,21 +161,27 @@ impl Engine {
                     reason: SignOutReason::Requested,
                 });
             }
-            _ if operator.presences.is_empty() => {
-                self.record(Fact::SignedOut {
-                    operator: id.clone(),
-                    reason: SignOutReason::Unreachable,
-                });
+            after => {
+                let gone = operator.presences.is_empty();
+                let fact = match after {
+                    Some(Wanted::Paused { reason }) => Some(Fact::Paused {
+                        operator: id.clone(),
+                        reason: PauseReason::Requested(reason),
+                        until: None,
+                    }),
+                    _ => self.rest(id, why),
+                };
+                // Without a phone nobody is ready; a pause or a wrap-up begins all the same.
+                if let Some(fact) = fact.filter(|fact| !gone || !matches!(fact, Fact::Ready { .. })) {
+                    self.record(fact);
+                }
+                if gone {
+                    self.record(Fact::SignedOut {
+                        operator: id.clone(),
+                        reason: SignOutReason::Unreachable,
+                    });
+                }
             }
-            Some(Wanted::Paused { reason }) => {
-                let reason = PauseReason::Requested(reason);
-                self.record(Fact::Paused {
-                    operator: id.clone(),
-                    reason,
-                    until: None,
-                });
-            }
-            Some(Wanted::Ready) | None => self.rest(id, why),
         }
     }
 
@@ -165,20 +194,18 @@ impl Engine {
                 .map_or(Duration::ZERO, |it| it.settings.wrap_up)
     }
 
-    /// Wrap-up, RONA pause, or nothing.
-    fn rest(&mut self, id: &OperatorId, why: Release) {
+    /// Wrap-up, RONA pause, ready, or nothing new.
+    fn rest(&self, id: &OperatorId, why: Release) -> Option<Fact> {
         let operator = id.clone();
         match why {
             Release::Talked { queue, ended_at } => {
                 let until = self.wrap_up_until(&queue, ended_at);
-                if until > self.now && !self.fault().is(Fault::NoWrapUp) {
-                    self.record(Fact::WrapUp { operator, until });
+                Some(if until > self.now && !self.fault().is(Fault::NoWrapUp) {
+                    Fact::WrapUp { operator, until }
                 } else {
-                    self.record(Fact::Ready {
-                        operator,
-                        since: until.min(self.now),
-                    });
-                }
+                    let since = until.min(self.now);
+                    Fact::Ready { operator, since }
+                })
             }
             Release::Blamed { queue, reason } => {
                 let pause = self
@@ -187,24 +214,22 @@ impl Engine {
                     .get(&queue)
                     .map_or(Duration::ZERO, |it| it.settings.rona_pause);
                 let until = self.now + pause;
-                if until > self.now && !self.fault().is(Fault::NoRonaPause) {
-                    self.record(Fact::Paused {
+                Some(if until > self.now && !self.fault().is(Fault::NoRonaPause) {
+                    let until = Some(until);
+                    Fact::Paused {
                         operator,
                         reason,
-                        until: Some(until),
-                    });
+                        until,
+                    }
                 } else {
-                    self.record(Fact::Ready {
-                        operator,
-                        since: self.now,
-                    });
-                }
+                    let since = self.now;
+                    Fact::Ready { operator, since }
+                })
             }
             Release::Free => {
                 let owed = self.state.operators.get(id).and_then(|it| it.owed);
-                if let Some(until) = owed.filter(|until| *until > self.now) {
-                    self.record(Fact::WrapUp { operator, until });
-                }
+                let until = owed.filter(|until| *until > self.now)?;
+                Some(Fact::WrapUp { operator, until })
             }
         }
     }
@@ -227,8 +252,8 @@ impl Engine {
             (OperatorState::SignedOut { .. }, Wanted::Paused { .. }) => {
                 return Err(SetOperatorError::SignedOut);
             }
-            (OperatorState::SignedOut { .. }, Wanted::SignedOut)
-            | (OperatorState::Ready { .. }, Wanted::Ready) => {}
+            (OperatorState::SignedOut { .. }, Wanted::SignedOut) if known.kept.is_none() => {}
+            (OperatorState::Ready { .. }, Wanted::Ready) => {}
             (OperatorState::Offered { .. } | OperatorState::Talking { .. }, wanted) => self.ask(id, wanted),
             (OperatorState::WrapUp { .. } | OperatorState::Paused { .. }, Wanted::Ready) => {
                 self.record(Fact::Ready {

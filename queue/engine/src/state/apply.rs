@@ -8,7 +8,7 @@ use pronto_types::{AnnouncementId, Language, OperatorId, QueueName, TicketId, Ti
 
 use super::change::exit_count;
 use super::{Index, Link, Operator, OperatorState, Place, Queue, State, Ticket, Timer, Told};
-use crate::fact::{Fact, LostReason, Recorded};
+use crate::fact::{Fact, LostReason, Recorded, SignOutReason};
 use crate::fault::Fault;
 use crate::limits;
 use crate::promises::DAY;
@@ -157,6 +157,7 @@ impl State {
                 .or_insert_with(|| Operator {
                     presences: BTreeMap::new(),
                     state: OperatorState::SignedOut { since: at },
+                    kept: None,
                     after: None,
                     offers: BTreeSet::new(),
                     owed: None,
@@ -447,10 +448,13 @@ impl State {
                 (it.after, it.owed) = (None, None);
                 it.state = OperatorState::Ready { since: at };
             }),
-            Fact::SignedOut { operator, .. } => {
+            Fact::SignedOut { operator, reason } => {
                 self.change_operator(operator, at, |it| {
                     (it.after, it.owed) = (None, None);
-                    it.state = OperatorState::SignedOut { since: at };
+                    let was = std::mem::replace(&mut it.state, OperatorState::SignedOut { since: at });
+                    let keeps = *reason == SignOutReason::Unreachable
+                        && matches!(was, OperatorState::Paused { .. } | OperatorState::WrapUp { .. });
+                    it.kept = keeps.then_some(was);
                 });
                 if self.operators.get(operator).is_some_and(|it| !it.configured)
                     && let Some(removed) = self.operators.remove(operator)
@@ -459,7 +463,7 @@ impl State {
                 }
             }
             Fact::Ready { operator, since } => self.change_operator(operator, at, |it| {
-                (it.after, it.owed) = (None, None);
+                (it.after, it.owed, it.kept) = (None, None, None);
                 it.state = OperatorState::Ready { since: *since };
             }),
             Fact::Paused {
@@ -467,7 +471,7 @@ impl State {
                 reason,
                 until,
             } => self.change_operator(operator, at, |it| {
-                (it.after, it.owed) = (None, None);
+                (it.after, it.owed, it.kept) = (None, None, None);
                 it.state = OperatorState::Paused {
                     since: at,
                     reason: reason.clone(),
@@ -476,7 +480,7 @@ impl State {
             }),
             Fact::WrapUp { operator, until } => self.change_operator(operator, at, |it| {
                 if it.offers.is_empty() {
-                    (it.after, it.owed) = (None, None);
+                    (it.after, it.owed, it.kept) = (None, None, None);
                     it.state = OperatorState::WrapUp {
                         since: at,
                         until: *until,

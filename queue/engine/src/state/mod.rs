@@ -205,6 +205,8 @@ pub(crate) struct Operator {
     /// What they talk under. More than one only if a talk thought lost turned out to go on.
     pub(crate) talks: BTreeSet<OfferId>,
     pub(crate) queues: Vec<QueueName>,
+    /// The pause or wrap-up that their phone went away in: it goes on when the phone is back, unless it is over by then.
+    pub(crate) kept: Option<OperatorState>,
     /// Calls of their own that they are in, at gateways that are not gone. Meanwhile they are not offered anybody.
     pub(crate) calling: BTreeSet<(GatewayName, CallId)>,
     /// False once out of the configuration, while the last call goes on.

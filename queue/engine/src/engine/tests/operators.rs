@@ -359,3 +359,96 @@ fn a_gateway_that_never_comes_back_does_not_bind_its_operators_for_ever() {
     house.attach("gw1", 2);
     house.offered(1, "ann");
 }
+
+#[test]
+fn unregistering_and_registering_again_keeps_pause_and_wrap_up() {
+    let mut house = House::with(&["ann"]);
+    let gone = Event::Presence {
+        operator: who("ann"),
+        lease: None,
+    };
+    let comes_back = |house: &mut House| {
+        house.says("gw1", gone.clone());
+        assert_eq!(house.status("ann"), OperatorStatus::SignedOut);
+        house.restart();
+        house.attach("gw1", 1);
+        house.register("ann");
+    };
+    house.pause("ann");
+    for _ in 0..2 {
+        comes_back(&mut house);
+        let status = house.status("ann");
+        assert!(
+            matches!(&status, OperatorStatus::Paused { until: None, .. }),
+            "a pause lasts until somebody ends it: {status:?}"
+        );
+    }
+    house.join(1);
+    house.no_offer();
+    house.set("ann", Wanted::Ready).unwrap();
+    let offer = house.offered(1, "ann");
+    house.answer(offer, 1);
+    house.hang_up(offer, 1);
+    let OperatorStatus::WrapUp { until } = house.status("ann") else {
+        panic!("{:?}", house.status("ann"));
+    };
+    comes_back(&mut house);
+    assert_eq!(house.status("ann"), OperatorStatus::WrapUp { until });
+    house.says("gw1", gone.clone());
+    house.wait(until.since(house.now) + secs(1));
+    house.register("ann");
+    assert_eq!(house.status("ann"), OperatorStatus::Ready, "it was over by then");
+}
+
+#[test]
+fn a_phone_that_goes_away_during_a_talk_or_an_offer_keeps_what_follows_it() {
+    let mut house = House::with(&["ann"]);
+    let gone = Event::Presence {
+        operator: who("ann"),
+        lease: None,
+    };
+    house.join(1);
+    let offer = house.offered(1, "ann");
+    house.answer(offer, 1);
+    house.says("gw1", gone.clone());
+    house.hang_up(offer, 1);
+    assert_eq!(house.status("ann"), OperatorStatus::SignedOut);
+    house.register("ann");
+    let status = house.status("ann");
+    assert!(matches!(status, OperatorStatus::WrapUp { .. }), "{status:?}");
+    house.wait(secs(600));
+    house.join(2);
+    let offer = house.offered(2, "ann");
+    house.says("gw1", gone.clone());
+    house.refuse(offer, RefuseReason::Ignored);
+    assert_eq!(house.status("ann"), OperatorStatus::SignedOut);
+    house.register("ann");
+    let status = house.status("ann");
+    assert!(
+        matches!(status, OperatorStatus::Paused { until: Some(_), .. }),
+        "nobody registers a missed call away: {status:?}"
+    );
+}
+
+#[test]
+fn who_asks_to_be_signed_out_comes_back_ready() {
+    let mut house = House::with(&["ann"]);
+    house.pause("ann");
+    house.set("ann", Wanted::SignedOut).unwrap();
+    assert_eq!(house.status("ann"), OperatorStatus::SignedOut);
+    house.set("ann", Wanted::Ready).unwrap();
+    assert_eq!(house.status("ann"), OperatorStatus::Ready);
+    house.pause("ann");
+    let gone = Event::Presence {
+        operator: who("ann"),
+        lease: None,
+    };
+    house.says("gw1", gone);
+    house.set("ann", Wanted::SignedOut).unwrap();
+    house.register("ann");
+    assert_eq!(
+        house.status("ann"),
+        OperatorStatus::Ready,
+        "the pause was given up"
+    );
+}

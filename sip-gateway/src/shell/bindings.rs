@@ -1,10 +1,11 @@
 //! Which phones are bound, on the disk: a restart must not lose an operator until the phone refreshes, minutes later.
 //!
 //! One small text, replaced as a whole; its size is bounded by the operators and the bindings each may have. Losing it
-//! costs one refresh of each phone, so its failures are told and stop nothing.
+//! costs one refresh of each phone, so its failures are told and stop nothing. It says where operators are: only we read it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,8 @@ use tokio::task::JoinHandle;
 const FILE: &str = "bindings.txt";
 /// No file of ours is longer: 20,000 operators of eight phones.
 const LONGEST: u64 = 64 << 20;
+/// Read and written by its owner alone.
+const PRIVATE: u32 = 0o600;
 
 /// The file, and what it holds.
 pub(super) struct Bindings {
@@ -114,15 +117,22 @@ impl Bindings {
 }
 
 fn read(path: &Path) -> io::Result<String> {
+    let file = File::open(path)?;
+    // Files of versions before this one were everybody's to read.
+    if file.metadata()?.permissions().mode() & 0o7777 != PRIVATE
+        && let Err(error) = file.set_permissions(Permissions::from_mode(PRIVATE))
+    {
+        tracing::warn!(%error, "others may read where operators are: {}", path.display());
+    }
     let mut text = String::new();
-    File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
+    file.take(LONGEST).read_to_string(&mut text)?;
     Ok(text)
 }
 
 /// The whole new text or the whole old one, whatever happens meanwhile.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
-    let written = File::create(&new)
+    let written = create(&new)
         .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&new, path));
     if written.is_err() {
@@ -130,6 +140,16 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
         let _ = fs::remove_file(&new);
     }
     written
+}
+
+/// An empty file of ours alone. One left behind by a process that was killed may have another mode.
+fn create(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(PRIVATE).open(path)
 }
 
 #[cfg(test)]
@@ -156,6 +176,26 @@ mod tests {
         let (bindings, saved) = Bindings::open(&directory, 7);
         assert_eq!(saved, "two");
         bindings.close(7, || panic!("nothing has changed")).await;
+        fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[tokio::test]
+    async fn where_operators_are_is_nobody_elses_to_read_and_an_old_file_is_mended() {
+        let directory = std::env::temp_dir().join(format!("pronto-bindings-mode-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let mode = |name: &str| fs::metadata(directory.join(name)).unwrap().permissions().mode() & 0o7777;
+        for name in [FILE, "bindings.new"] {
+            fs::write(directory.join(name), "old").unwrap();
+            fs::set_permissions(directory.join(name), Permissions::from_mode(0o644)).unwrap();
+        }
+        let (bindings, saved) = Bindings::open(&directory, 0);
+        assert_eq!(
+            (saved.as_str(), mode(FILE)),
+            ("old", 0o600),
+            "at the start, before anything is written"
+        );
+        bindings.close(1, || "new".to_owned()).await;
+        assert_eq!(mode(FILE), 0o600);
         fs::remove_dir_all(&directory).unwrap();
     }
 }

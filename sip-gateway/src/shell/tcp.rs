@@ -34,6 +34,8 @@ pub(super) const WRITE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(250);
 /// After the last message: the answers to it are still written.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
+/// After what is no SIP message: how long the messages before it are still answered.
+pub(super) const ANSWERING: Duration = Duration::from_secs(1);
 /// What is still taken from a connection that is being closed, so that its peer can read our last answer: closing with
 /// octets unread resets it.
 const DISCARD: usize = 256 * 1024;
@@ -263,10 +265,22 @@ async fn serve<R, W>(
 {
     let (pong, pongs) = mpsc::channel(1);
     let mut writing = std::pin::pin!(write(writer, queue, pongs));
-    let more_to_say = tokio::select! {
-        () = read(flow, &mut reader, happened, first, &pong) => true,
-        () = &mut writing => false,
+    let ended = tokio::select! {
+        ended = read(flow, &mut reader, happened, first, &pong) => Some(ended),
+        () = &mut writing => None,
     };
+    let more_to_say = ended.is_some();
+    if matches!(ended, Some(Ended::Garbled)) {
+        // What came before is still answered, a call with more than a 100: only then is the connection closed. Nothing more is
+        // read as a message.
+        let answering = async {
+            tokio::select! {
+                () = &mut writing => {}
+                () = swallow(&mut reader) => {}
+            }
+        };
+        let _ = tokio::time::timeout(ANSWERING, answering).await;
+    }
     // Behind the last message in the same channel: when the control plane sees it, every answer is queued, and letting go
     // of its end of the queue ends the writing.
     let closed = happened.send(Happened::FlowClosed { flow, connection }).await;
@@ -289,13 +303,28 @@ async fn discard(reader: &mut (impl AsyncRead + Unpin)) {
     }
 }
 
+/// The same; a peer that has said everything may still read, and one that says more is not read any further.
+async fn swallow(reader: &mut (impl AsyncRead + Unpin)) {
+    discard(reader).await;
+    std::future::pending().await
+}
+
+/// Why nothing more is read from a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// It was closed, or its time was over.
+    Closed,
+    /// What came is no SIP message: where the next begins is not known.
+    Garbled,
+}
+
 async fn read(
     flow: Flow,
     reader: &mut (impl AsyncRead + Unpin),
     happened: &mpsc::Sender<Happened>,
     first: Option<Duration>,
     pong: &mpsc::Sender<Bytes>,
-) {
+) -> Ended {
     let mut framer = Framer::new();
     let mut buffer = vec![0; 16 * 1024];
     // A deadline, not a patience renewed by every byte: a message trickled in does not hold the connection.
@@ -309,25 +338,25 @@ async fn read(
                 looked = true;
                 if let Some(bytes) = framer.refuse_early() {
                     let _ = happened.send(Happened::Message { flow, bytes }).await;
-                    return;
+                    return Ended::Garbled;
                 }
                 continue;
             }
-            _ => return,
+            _ => return Ended::Closed,
         };
         if framer.push(&buffer[..length]).is_err() {
-            return;
+            return Ended::Garbled;
         }
         loop {
             match framer.next() {
                 Ok(Some(bytes)) => {
                     deadline = None;
                     if happened.send(Happened::Message { flow, bytes }).await.is_err() {
-                        return;
+                        return Ended::Closed;
                     }
                 }
                 Ok(None) => break,
-                Err(_) => return,
+                Err(_) => return Ended::Garbled,
             }
         }
         if framer.take_pings() > 0 {

@@ -106,7 +106,16 @@ pub(super) async fn serve<S>(
                 None => break,
             },
             came = socket.next() => {
-                let Some(Ok(came)) = came else { break };
+                let came = match came {
+                    Some(Ok(came)) => came,
+                    // What came before is still answered, as far as frames can be written.
+                    Some(Err(_)) => {
+                        let answering = say_what_is_left(&mut socket, &mut queue);
+                        let _ = tokio::time::timeout(super::tcp::ANSWERING, answering).await;
+                        break;
+                    }
+                    None => break,
+                };
                 (heard, asked) = (Instant::now(), false);
                 match received(came) {
                     Some(Received::Message(bytes)) => {
@@ -140,13 +149,25 @@ pub(super) async fn serve<S>(
     if closed.is_ok() {
         // What was queued for the last message is still said, unless nobody listens.
         let last = async {
-            while let Some(bytes) = queue.recv().await {
-                socket.send(message(bytes)).await?;
-            }
+            say_what_is_left(&mut socket, &mut queue).await?;
             socket.close(None).await
         };
         let _ = tokio::time::timeout(super::tcp::LINGER, last).await;
     }
+}
+
+/// Until the queue is let go of.
+async fn say_what_is_left<S>(
+    socket: &mut WebSocketStream<S>,
+    queue: &mut mpsc::Receiver<Bytes>,
+) -> Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(bytes) = queue.recv().await {
+        socket.send(message(bytes)).await?;
+    }
+    Ok(())
 }
 
 enum Received {

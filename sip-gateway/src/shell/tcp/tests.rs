@@ -109,6 +109,35 @@ async fn who_does_not_take_our_bytes_is_closed_after_thirty_seconds() {
     assert_eq!(world.closed_after().await, Duration::from_secs(30));
 }
 
+/// No start line of a message.
+const GARBAGE: &[u8] = b"/90000\r\n\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn what_came_before_garbage_is_answered_before_the_end() {
+    let folder = Folder::new();
+    let (doors, connector) = tls(&folder);
+    let all = [PING, GARBAGE].concat();
+    let mut heard = vec![0; PING.len()];
+    let mut world = World::new(Transport::Tcp, Doors::default());
+    world.peer.write_all(&all).await.unwrap();
+    assert_eq!(world.message().await, PING);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    world.write.try_send(Bytes::from_static(PING)).unwrap();
+    world.peer.read_exact(&mut heard).await.unwrap();
+    assert_eq!(heard, PING, "an answer that takes its time");
+    assert_eq!(world.closed_after().await, ANSWERING);
+    let mut world = World::new(Transport::Tls, doors);
+    let (blank, _) = tokio::io::duplex(1);
+    let mut phone = shake(&connector, std::mem::replace(&mut world.peer, blank))
+        .await
+        .unwrap();
+    phone.write_all(&all).await.unwrap();
+    assert_eq!(world.message().await, PING);
+    world.write.try_send(Bytes::from_static(PING)).unwrap();
+    phone.read_exact(&mut heard).await.unwrap();
+    assert_eq!(heard, PING);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_handshake_that_does_not_end_is_closed_after_ten_seconds() {
     let folder = Folder::new();

@@ -111,7 +111,8 @@ async fn what_is_longer_than_a_message_ends_the_connection() {
     let mut socket = socket.unwrap();
     let _ = socket.send(Message::text("a".repeat(MAX_MESSAGE + 1))).await;
     // Its sender is still read from for a moment, for a last answer.
-    assert!(world.closed_after().await <= super::super::tcp::LINGER);
+    let most = super::super::tcp::ANSWERING + super::super::tcp::LINGER;
+    assert!(world.closed_after().await <= most);
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,4 +147,22 @@ async fn a_peer_that_vanished_is_found_by_its_silence() {
     ));
     assert_eq!(answered.elapsed(), Duration::from_secs(30));
     drop(socket);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_before_a_broken_frame_is_answered_before_the_end() {
+    let (mut world, socket) = knock(&[SIP]).await;
+    let mut socket = socket.unwrap();
+    socket.send(message(Bytes::from_static(OPTIONS))).await.unwrap();
+    // A frame of an opcode that there is not.
+    socket
+        .get_mut()
+        .write_all(&[0x8f, 0x80, 0, 0, 0, 0])
+        .await
+        .unwrap();
+    assert_eq!(world.message().await, OPTIONS);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    world.write.try_send(Bytes::from_static(OPTIONS)).unwrap();
+    let heard = socket.next().await.unwrap().unwrap();
+    assert_eq!(heard.into_data(), OPTIONS);
 }

@@ -1,10 +1,13 @@
 //! Digest authentication (RFC 3261 §22, RFC 7616, RFC 8760): both sides, MD5, SHA-256 and SHA-512-256, `qop=auth`.
 //!
-//! Nonces are signed, not stored: a time, a number and an HMAC over both. Only a nonce that has *proved* somebody takes
-//! memory, for its nonce counts. Whoever knows no password cannot make us remember anything.
+//! Nonces are signed, not stored: a time, a number, and an HMAC over both, the realm and the address that the nonce was given
+//! to. A nonce that another address uses is an old one, whatever the answer is: nobody can answer in another's place. Only a
+//! nonce that has *proved* somebody takes memory, for its nonce counts, and each operator has a memory of their own. Whoever
+//! knows no password cannot make us remember anything.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -14,6 +17,7 @@ use sha2::{Sha256, Sha512_256};
 use subtle::ConstantTimeEq;
 
 use crate::message::{Challenge, Credentials, Uri, hex, push_display};
+use crate::settings::source_of;
 
 #[cfg(test)]
 mod tests;
@@ -140,12 +144,72 @@ impl fmt::Debug for Ha1 {
 pub(crate) enum Verdict {
     /// This operator.
     Proven(OperatorId),
-    /// The password is right, the nonce has expired or was used with this count: ask again with `stale=true`.
+    /// The nonce has expired, was given to another address or by another process, or was used with this count: ask again
+    /// with `stale=true`, which says that "the previous request … was rejected because the nonce value was stale" (RFC 7616
+    /// §3.3). Whether the password is right is not looked at, or it could be tried without being counted.
     Stale,
     /// Nobody: no answer to a question of ours.
     Wrong,
     /// Nobody: an answer to a question of ours, and not the right one, for a user that exists or not.
     Guessed,
+}
+
+/// What is to be proved.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// Where the request came from.
+    pub(crate) source: IpAddr,
+    pub(crate) method: &'a str,
+    /// The Request-URI.
+    pub(crate) uri: &'a [u8],
+    /// Whether the host in the `uri` parameter is one of ours.
+    pub(crate) is_ours: bool,
+}
+
+/// The nonces that one operator has used.
+#[derive(Default)]
+struct Memory {
+    used: BTreeMap<u64, Used>,
+    /// A nonce issued no later than this counts as used, unless it is among `used`: what has been forgotten was not newer.
+    forgotten: Option<Time>,
+}
+
+impl Memory {
+    /// Counts a proven use of a nonce; `false` for a replay. Full, it forgets the oldest nonce: whoever holds that one asks
+    /// for another.
+    fn take(&mut self, now: Time, (number, issued): (u64, Time), nc: u32, limit: usize) -> bool {
+        if let Some(used) = self.used.get_mut(&number) {
+            return used.take(nc);
+        }
+        if self.used.len() >= limit {
+            self.used.retain(|_, used| now.since(used.issued) <= NONCE_LIFE);
+        }
+        let oldest = self
+            .used
+            .iter()
+            .map(|(number, used)| (used.issued, *number))
+            .min();
+        if let Some((at, oldest)) = oldest.filter(|_| self.used.len() >= limit)
+            && self.forgotten.is_none_or(|forgotten| forgotten < issued)
+            && at < issued
+        {
+            self.used.remove(&oldest);
+            self.forgotten = self.forgotten.max(Some(at));
+        }
+        if self.forgotten.is_some_and(|at| issued <= at) || self.used.len() >= limit {
+            return false;
+        }
+        let (highest, window) = (nc, 1);
+        self.used.insert(
+            number,
+            Used {
+                issued,
+                highest,
+                window,
+            },
+        );
+        true
+    }
 }
 
 /// The nonce counts one nonce was used with.
@@ -183,7 +247,9 @@ pub(crate) struct Authority {
     /// Operators with a list of their own.
     own: BTreeMap<OperatorId, Vec<Algorithm>>,
     nobody: Ha1,
-    used: BTreeMap<u64, Used>,
+    /// By operator: at most as many as there are.
+    used: BTreeMap<OperatorId, Memory>,
+    /// Nonces remembered of one operator.
     limit: usize,
 }
 
@@ -240,12 +306,12 @@ impl Authority {
     /// The values of the WWW-Authenticate fields to send to this user, best first. `number` makes the nonce unique.
     pub(crate) fn challenge(
         &self,
-        now: Time,
+        (now, source): (Time, IpAddr),
         number: u64,
         stale: bool,
         (user, operators): (&str, &BTreeMap<OperatorId, Ha1>),
     ) -> Vec<String> {
-        let nonce = self.nonce(now, number);
+        let nonce = self.nonce(now, number, source);
         let stale = if stale { ", stale=true" } else { "" };
         let one = |a: &Algorithm| {
             let realm = self.realm.replace(['"', '\\'], "");
@@ -257,10 +323,16 @@ impl Authority {
         self.algorithms_of(user, operators).iter().map(one).collect()
     }
 
-    fn nonce(&self, issued: Time, number: u64) -> String {
+    fn nonce(&self, issued: Time, number: u64, source: IpAddr) -> String {
         let plain = format!("{:016x}{number:016x}", issued.as_micros().cast_unsigned());
-        let mac = self.sign(plain.as_bytes());
-        plain + &to_hex(&mac[..16])
+        let mac = self.seal(&plain, source);
+        plain + &mac
+    }
+
+    /// What binds a nonce to us, to the realm and to whom it is given: one IPv6 subscriber changes addresses within a network.
+    fn seal(&self, plain: &str, source: IpAddr) -> String {
+        let text = format!("nonce {plain} {} {}", source_of(source), self.realm);
+        to_hex(&self.sign(text.as_bytes())[..16])
     }
 
     /// HMAC-SHA-256 under this endpoint's own key.
@@ -274,18 +346,17 @@ impl Authority {
         mac.finalize().into_bytes().into()
     }
 
-    /// The time and number of a nonce of ours.
-    fn read_nonce(&self, nonce: &str) -> Option<(Time, u64)> {
-        let plain = nonce.get(..32)?;
-        let mac = self.sign(plain.as_bytes());
-        if !bool::from(to_hex(&mac[..16]).as_bytes().ct_eq(nonce.get(32..)?.as_bytes())) {
+    /// The number and time of a nonce that this source may answer now.
+    fn read_nonce(&self, now: Time, nonce: &str, source: IpAddr) -> Option<(u64, Time)> {
+        let (plain, seal) = (nonce.get(..32)?, nonce.get(32..)?);
+        if !bool::from(self.seal(plain, source).as_bytes().ct_eq(seal.as_bytes())) {
             return None;
         }
         let issued = u64::from_str_radix(&plain[..16], 16).ok()?.cast_signed();
-        Some((
-            Time::from_micros(issued),
-            u64::from_str_radix(&plain[16..], 16).ok()?,
-        ))
+        let issued = Time::from_micros(issued);
+        let fresh = issued <= now && now.since(issued) <= NONCE_LIFE;
+        let number = u64::from_str_radix(&plain[16..], 16).ok()?;
+        fresh.then_some((number, issued))
     }
 
     /// Who the credentials prove. The same work is done for users that exist and users that do not.
@@ -293,19 +364,21 @@ impl Authority {
         &mut self,
         now: Time,
         given: &Credentials,
-        (method, uri): (&str, &[u8]),
+        asked: Asked<'_>,
         operators: &BTreeMap<OperatorId, Ha1>,
     ) -> Verdict {
         let algorithm = Algorithm::from_param(given.algorithm.as_deref())
             .filter(|a| self.algorithms_of(&given.username, operators).contains(a));
-        let nonce = self.read_nonce(&given.nonce);
-        let known = operators.get_key_value(given.username.as_str());
-        let (Some(algorithm), Some((issued, number))) = (algorithm, nonce) else {
+        let Some(algorithm) = algorithm.filter(|_| is_ours_in_form(&given.nonce)) else {
             return Verdict::Wrong;
         };
+        let Some(nonce) = self.read_nonce(now, &given.nonce, asked.source) else {
+            return Verdict::Stale;
+        };
+        let known = operators.get_key_value(given.username.as_str());
         let nobody = self.nobody.get(algorithm).unwrap_or_default();
         let ha1 = known.and_then(|(_, ha1)| ha1.get(algorithm)).unwrap_or(nobody);
-        let Some(expected) = expected_response(algorithm, ha1, given, method) else {
+        let Some(expected) = expected_response(algorithm, ha1, given, asked.method) else {
             return Verdict::Wrong;
         };
         let matches = bool::from(
@@ -316,49 +389,34 @@ impl Authority {
         let Some((operator, _)) = known.filter(|(_, ha1)| ha1.get(algorithm).is_some() && matches) else {
             return Verdict::Guessed;
         };
-        if given.realm != self.realm || !same_target(given.uri.as_bytes(), uri) {
+        let for_us = asked.is_ours || same_target(given.uri.as_bytes(), asked.uri);
+        if given.realm != self.realm || !for_us {
             return Verdict::Wrong;
         }
         let nc = given
             .nc
             .as_deref()
             .map_or(Some(1), |nc| u32::from_str_radix(nc, 16).ok());
-        let fresh = now.since(issued) <= NONCE_LIFE && issued <= now;
+        let memory = self.used.entry(operator.clone()).or_default();
         match nc {
-            Some(nc) if fresh && self.take(now, number, issued, nc) => Verdict::Proven(operator.clone()),
+            Some(nc) if memory.take(now, nonce, nc, self.limit) => Verdict::Proven(operator.clone()),
             _ => Verdict::Stale,
         }
     }
-
-    /// Counts a proven use of a nonce; `false` for a replay.
-    fn take(&mut self, now: Time, number: u64, issued: Time, nc: u32) -> bool {
-        if let Some(used) = self.used.get_mut(&number) {
-            return used.take(nc);
-        }
-        if self.used.len() >= self.limit {
-            self.used.retain(|_, used| now.since(used.issued) <= NONCE_LIFE);
-        }
-        // Full of living nonces: forgetting one would let it be replayed, so the newcomer has to ask again.
-        if self.used.len() >= self.limit {
-            return false;
-        }
-        self.used.insert(
-            number,
-            Used {
-                issued,
-                highest: nc,
-                window: 1,
-            },
-        );
-        true
-    }
 }
 
-/// The uri parameter against the Request-URI: the same text, or at least the same scheme, user and host.
+/// Whether a text could be a nonce of ours, in this life of the process or another.
+fn is_ours_in_form(nonce: &str) -> bool {
+    nonce.len() == 64 && nonce.bytes().all(|b| hex(b).is_some())
+}
+
+/// The uri parameter against the Request-URI: the same text, or at least the same scheme, user and host. Both may differ, since
+/// a proxy may have changed the latter: "it is not necessarily a failure if the two fields are not equivalent" (RFC 3261
+/// §22.4); then the host must be one of ours.
 fn same_target(param: &[u8], request: &[u8]) -> bool {
     param == request
         || match (Uri::parse(param), Uri::parse(request)) {
-            (Some(a), Some(b)) => a.scheme == b.scheme && a.user == b.user && a.host == b.host,
+            (Some(a), Some(b)) => a.scheme == b.scheme && a.user == b.user && a.host.is_same(b.host),
             _ => false,
         }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::message::{Draft, HeaderName, Host, push_display};
 use crate::refusal::{Refusal, Warning};
-use crate::settings::{Flow, Settings, Transport};
+use crate::settings::{Flow, Inside, Settings, Transport};
 use crate::tag::Tag;
 
 /// The methods answered with something else than 405.
@@ -19,6 +19,9 @@ pub(crate) struct Face {
     domain: String,
     product: String,
     advertise: Vec<IpAddr>,
+    inside: Inside,
+    hosts: Vec<String>,
+    addresses: Vec<IpAddr>,
     listen: Vec<(Transport, SocketAddr)>,
 }
 
@@ -28,15 +31,26 @@ impl Face {
             domain: settings.domain.clone(),
             product: settings.product.chars().filter(|c| !c.is_control()).collect(),
             advertise: settings.advertise.clone(),
+            inside: settings.inside.clone(),
+            hosts: settings.hosts.clone(),
+            addresses: settings.addresses.clone(),
             listen: settings.listen.clone(),
         }
     }
 
-    /// The address under which peers reach the socket of this flow.
+    /// The address under which the peer of this flow reaches our socket.
     pub(crate) fn address(&self, flow: Flow) -> SocketAddr {
-        let same_family = |ip: &&IpAddr| ip.is_ipv4() == flow.local.is_ipv4();
-        let known_by = self.advertise.iter().find(same_family);
-        SocketAddr::new(known_by.copied().unwrap_or(flow.local.ip()), flow.local.port())
+        let own = flow.local.ip();
+        let known_by = match self.inside.address_towards(flow.remote.ip()) {
+            Some(inside) if own.is_unspecified() => inside,
+            Some(_) => own,
+            None => {
+                let mut advertised = self.advertise.iter();
+                let same_family = advertised.find(|ip| ip.is_ipv4() == own.is_ipv4());
+                same_family.copied().unwrap_or(own)
+            }
+        };
+        SocketAddr::new(known_by, flow.local.port())
     }
 
     /// A socket of ours for this transport and family: what a flow that we open starts from.
@@ -76,17 +90,38 @@ impl Face {
         format!("sips:{}{}", self.address(flow), flow.transport.uri_param(true))
     }
 
-    /// Whether an address of record with this host is ours to know.
+    /// Whether something sent there would come back to us.
+    pub(crate) fn is_own_socket(&self, to: Flow) -> bool {
+        let same = |ip: IpAddr| ip == to.remote.ip() || ip.is_unspecified();
+        let mut open = self
+            .listen
+            .iter()
+            .filter(|(t, at)| *t == to.transport && at.port() == to.remote.port());
+        open.any(|(_, at)| {
+            at.ip() == to.remote.ip() || same(at.ip()) && self.advertise.contains(&to.remote.ip())
+        })
+    }
+
+    /// Whether an address with this host is ours to know: our domain, what else we are called, or one of our addresses.
     pub(crate) fn is_own_domain(&self, host: Host<'_>, flow: Flow) -> bool {
+        let mut names = std::iter::once(&self.domain).chain(&self.hosts);
         match host {
-            Host::Name(name) => name.eq_ignore_ascii_case(&self.domain),
+            Host::Name(name) => names.any(|own| own.eq_ignore_ascii_case(name)),
             Host::Ip(ip) => {
                 ip == flow.local.ip()
                     || self.advertise.contains(&ip)
-                    || self.listen.iter().any(|(_, at)| at.ip() == ip)
-                    || self.domain.trim_matches(['[', ']']).parse() == Ok(ip)
+                    || self.inside.is_ours(ip)
+                    || self.listens_at(ip)
+                    || names.any(|own| own.trim_matches(['[', ']']).parse() == Ok(ip))
             }
         }
+    }
+
+    fn listens_at(&self, ip: IpAddr) -> bool {
+        let of_machine = || ip.is_loopback() || self.addresses.is_empty() || self.addresses.contains(&ip);
+        let is_at =
+            |at: IpAddr| at == ip || at.is_unspecified() && at.is_ipv4() == ip.is_ipv4() && of_machine();
+        self.listen.iter().any(|(_, at)| is_at(at.ip()))
     }
 
     /// What every request of ours says of us.

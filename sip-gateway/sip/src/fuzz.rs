@@ -165,12 +165,13 @@ fn nobody_is_proven_by_a_mutated_digest() {
         if let Some(given) = Credentials::parse(&bytes) {
             let mut authority =
                 crate::digest::Authority::new([1; 32], "r", &settings.digest, Default::default(), 4);
-            let verdict = authority.verify(
-                Time::from_secs(1),
-                &given,
-                ("REGISTER", b"sip:x"),
-                &settings.operators,
-            );
+            let asked = crate::digest::Asked {
+                source: [127, 0, 0, 1].into(),
+                method: "REGISTER",
+                uri: b"sip:x",
+                is_ours: true,
+            };
+            let verdict = authority.verify(Time::from_secs(1), &given, asked, &settings.operators);
             assert!(
                 !matches!(verdict, crate::digest::Verdict::Proven(_)),
                 "no password was given"

@@ -32,11 +32,11 @@ mod transaction;
 pub use endpoint::Endpoint;
 pub use endpoint::events::{
     Caller, Counts, Destination, DialogChange, Dropped, EndedBy, Event, Identity, Input, Invite,
-    InviteOptions, LegId, Orphan, Output, Reason, Registration, RegistrationId,
+    InviteOptions, LegId, Notice, Orphan, Output, Reason, Registration, RegistrationId,
 };
 pub use message::Status;
 pub use refusal::{Refusal, Warning};
 pub use registrar::Binding;
 pub use settings::{
-    Algorithm, Budget, ExpiresLimits, Flow, Ha1, Limits, Settings, StrangerLimits, Transport, Trunk,
+    Algorithm, Budget, ExpiresLimits, Flow, Ha1, Inside, Limits, Settings, StrangerLimits, Transport, Trunk,
 };

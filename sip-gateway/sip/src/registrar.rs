@@ -20,8 +20,12 @@ mod tests;
 pub struct Binding {
     /// The Contact's URI.
     pub contact: Bytes,
-    /// The flow it registered over, and is reached on.
+    /// The flow it registered over.
     pub flow: Flow,
+    /// Where requests to it go: the address of its Contact, or the flow it registered over.
+    pub reach: Flow,
+    /// Whether `reach` is the address of its Contact.
+    pub(crate) direct: bool,
     /// Until when.
     pub expires: Time,
     /// When it was made or last refreshed.
@@ -39,11 +43,21 @@ pub struct Binding {
 }
 
 impl Binding {
+    /// Whether both were made by one phone: by one instance, with one Contact, or by one series of REGISTERs, for which "a UAC
+    /// SHOULD use the same Call-ID" (§10.2).
+    pub(crate) fn is_same_phone(&self, other: &Binding) -> bool {
+        let instance = |b: &Binding| b.instance.as_ref().map(|(id, _)| id.clone());
+        match (instance(self), instance(other)) {
+            (Some(one), Some(two)) => one == two,
+            _ => self.contact == other.contact || self.call_id == other.call_id,
+        }
+    }
+
     /// Where to send an INVITE for this phone.
     pub fn destination(&self) -> Destination {
         Destination {
             uri: self.contact.clone(),
-            flow: self.flow,
+            flow: self.reach,
         }
     }
 }
@@ -58,6 +72,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) q: Option<u16>,
     /// Replaces the binding of the same instance and flow, whatever that one's Contact (RFC 5626 §6).
     pub(crate) instance: Option<(&'a [u8], u32)>,
+    /// The address of the Contact, where requests go there; `None`: over the flow of the REGISTER.
+    pub(crate) at: Option<Flow>,
 }
 
 /// What the Contact fields of a REGISTER ask.
@@ -92,7 +108,8 @@ pub(crate) struct From<'a> {
 /// All bindings.
 pub(crate) struct Registrar {
     bindings: BTreeMap<OperatorId, Vec<Binding>>,
-    /// Whose phones are at the other end: several operators may share one, behind one proxy.
+    /// Whose phones are at the other end: where they registered from, and where they are rung. Several operators may share
+    /// one, behind one proxy.
     by_flow: BTreeMap<Flow, BTreeSet<OperatorId>>,
     timers: BTreeSet<(Time, OperatorId)>,
     expires: ExpiresLimits,
@@ -136,7 +153,7 @@ impl Registrar {
     pub(crate) fn judge(&mut self, operator: &OperatorId, to: &Destination, reachable: bool) -> bool {
         let bindings = self.bindings.get_mut(operator).into_iter().flatten();
         let mut news = false;
-        for binding in bindings.filter(|b| b.flow == to.flow && b.contact == to.uri) {
+        for binding in bindings.filter(|b| b.reach == to.flow && b.contact == to.uri) {
             news |= binding.reachable != reachable;
             binding.reachable = reachable;
         }
@@ -149,11 +166,11 @@ impl Registrar {
         there.any(|b| b.flow == flow && b.instance.is_some())
     }
 
-    /// The Route to a binding.
-    pub(crate) fn path_to(&self, contact: &[u8], flow: Flow) -> Vec<Bytes> {
-        let bindings = self.operators_at(flow).flat_map(|o| self.of(o));
-        let mut there = bindings.filter(|b| b.flow == flow && b.contact == contact);
-        there.next().map(|b| b.path.clone()).unwrap_or_default()
+    /// The binding that a destination names, and whose it is.
+    pub(crate) fn binding_at(&self, to: &Destination) -> Option<(&OperatorId, &Binding)> {
+        let operators = self.operators_at(to.flow);
+        let mut bindings = operators.flat_map(|o| self.of(o).map(move |b| (o, b)));
+        bindings.find(|(_, b)| b.reach == to.flow && b.contact == to.uri)
     }
 
     /// Changes whenever a binding does.
@@ -205,9 +222,10 @@ impl Registrar {
                     // Named twice in one request: the later word counts.
                     made.retain(|b| !is_same(b, one));
                     // A phone that does not answer is no better for saying again where it is.
+                    let reach = one.at.unwrap_or(from.flow);
                     let reachable = known.is_none_or(|at| {
                         let old = bindings.remove(at);
-                        old.reachable || old.flow != from.flow
+                        old.reachable || old.reach != reach
                     });
                     if let Some(lease) = lease {
                         let (contact, call_id) = (
@@ -217,6 +235,8 @@ impl Registrar {
                         let binding = Binding {
                             contact,
                             flow: from.flow,
+                            reach,
+                            direct: one.at.is_some(),
                             expires: now + lease,
                             since: now,
                             reachable,
@@ -259,16 +279,20 @@ impl Registrar {
         bindings.sort_by_key(|b| (Reverse(b.q), Reverse(b.since)));
         for old in self.bindings.remove(operator).into_iter().flatten() {
             self.timers.remove(&(old.expires, operator.clone()));
-            if let Some(there) = self.by_flow.get_mut(&old.flow) {
-                there.remove(operator);
-                if there.is_empty() {
-                    self.by_flow.remove(&old.flow);
+            for flow in [old.flow, old.reach] {
+                if let Some(there) = self.by_flow.get_mut(&flow) {
+                    there.remove(operator);
+                    if there.is_empty() {
+                        self.by_flow.remove(&flow);
+                    }
                 }
             }
         }
         for new in &bindings {
             self.timers.insert((new.expires, operator.clone()));
-            self.by_flow.entry(new.flow).or_default().insert(operator.clone());
+            for flow in [new.flow, new.reach] {
+                self.by_flow.entry(flow).or_default().insert(operator.clone());
+            }
         }
         if !bindings.is_empty() {
             self.bindings.insert(operator.clone(), bindings);
@@ -291,15 +315,33 @@ impl Registrar {
         touched
     }
 
-    /// A connection closed: "the registrar … MUST treat the binding as if it had been removed" when its flow fails
-    /// (RFC 5626 §5.3 and §7).
-    pub(crate) fn close_flow(&mut self, flow: Flow) -> Vec<OperatorId> {
+    /// A connection closed: "the registrar … MUST treat the binding as if it had been removed" when its flow fails (RFC 5626
+    /// §5.3 and §7). A phone that is reached elsewhere stays; so does one with an address that `elsewhere` finds in its
+    /// Contact, but it is not called before it has answered there. Whose phones were there, and whether one has moved so.
+    pub(crate) fn close_flow(
+        &mut self,
+        flow: Flow,
+        elsewhere: impl Fn(&Binding) -> Option<Flow>,
+    ) -> Vec<(OperatorId, bool)> {
         let operators: Vec<OperatorId> = self.operators_at(flow).cloned().collect();
-        for operator in &operators {
-            let kept = self.of(operator).filter(|b| b.flow != flow).cloned().collect();
-            self.replace(operator, kept);
+        let mut told = Vec::with_capacity(operators.len());
+        for operator in operators {
+            let (mut kept, mut moved) = (Vec::new(), false);
+            for binding in self.of(&operator) {
+                let mut binding = binding.clone();
+                if binding.reach == flow && !binding.direct {
+                    let Some(there) = elsewhere(&binding) else {
+                        continue;
+                    };
+                    (binding.reach, binding.direct, binding.reachable) = (there, true, false);
+                    moved = true;
+                }
+                kept.push(binding);
+            }
+            self.replace(&operator, kept);
+            told.push((operator, moved));
         }
-        operators
+        told
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an endpoint is told at its start.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -138,7 +138,8 @@ pub struct StrangerLimits {
     pub per_second: u32,
     /// Messages looked at that come at once: an office whose power is back registers all its phones.
     pub burst: u32,
-    /// Wrong passwords within [`StrangerLimits::ban`] that ban a source.
+    /// Wrong passwords within [`StrangerLimits::ban`] that ban the port they came from; ten times as many ban the address.
+    /// Several phones may share an address behind a NAT, and one must not shut out the others.
     pub guesses: u32,
     /// How long no password from there is looked at: every request is answered as if it were wrong. A phone that is bound
     /// goes on refreshing.
@@ -156,6 +157,41 @@ impl Default for StrangerLimits {
             ban: Duration::from_secs(60),
             sources: 4096,
         }
+    }
+}
+
+/// Who is one source: an IPv4 address, or the network that one IPv6 subscriber has to itself.
+pub(crate) fn source_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from(u128::from(six) >> 64 << 64)),
+        four @ IpAddr::V4(_) => four,
+    }
+}
+
+/// Networks whose peers reach us without the advertised address, which may be of no use from there: each with our own address
+/// in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inside(Vec<(IpNet, IpAddr)>);
+
+impl Inside {
+    /// Of these networks and addresses of ours.
+    pub fn new(networks: Vec<(IpNet, IpAddr)>) -> Self {
+        Inside(networks)
+    }
+
+    /// Our address in the network of a peer, where it is one of these. It is for sockets that listen on all addresses; one
+    /// that listens on a single address is known by that.
+    pub fn address_towards(&self, peer: IpAddr) -> Option<IpAddr> {
+        let peer = peer.to_canonical();
+        let mut networks = self.0.iter();
+        networks
+            .find(|(network, _)| network.contains(&peer))
+            .map(|(_, address)| *address)
+    }
+
+    /// Whether this is one of our addresses there.
+    pub(crate) fn is_ours(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|(_, own)| *own == address)
     }
 }
 
@@ -191,8 +227,8 @@ pub struct Limits {
     pub dialogs: usize,
     /// Bindings of one operator; the oldest makes room for a new one.
     pub bindings_per_operator: usize,
-    /// Digest nonces remembered against replay.
-    pub nonces: usize,
+    /// Digest nonces remembered of one operator against replay; the oldest makes room for a new one.
+    pub nonces_per_operator: usize,
 }
 
 impl Default for Limits {
@@ -201,7 +237,7 @@ impl Default for Limits {
             transactions: 300_000,
             dialogs: 10_000,
             bindings_per_operator: 8,
-            nonces: 10_000,
+            nonces_per_operator: 64,
         }
     }
 }
@@ -216,6 +252,13 @@ pub struct Settings {
     /// The address of each family to write into Via and Contact instead of the socket's own. Needed where a socket listens on
     /// every address (`0.0.0.0`, `::`), which is none that a peer could reach.
     pub advertise: Vec<IpAddr>,
+    /// The networks whose peers see another address of ours instead.
+    pub inside: Inside,
+    /// Further hosts that a caller may dial us at, names and addresses.
+    pub hosts: Vec<String>,
+    /// The machine's own addresses: where a socket listens on all of them, a caller may dial us at each. Empty where they are
+    /// not known: then at any.
+    pub addresses: Vec<IpAddr>,
     /// For User-Agent and Server.
     pub product: String,
     /// Who may register, and what they know.
@@ -252,6 +295,9 @@ impl Settings {
             domain: domain.to_owned(),
             listen: Vec::new(),
             advertise: Vec::new(),
+            inside: Inside::default(),
+            hosts: Vec::new(),
+            addresses: Vec::new(),
             product: "Pronto".to_owned(),
             operators: BTreeMap::new(),
             trunks: Vec::new(),

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use pronto_types::Time;
+use pronto_types::{OperatorId, Time};
 
 use super::Dialog;
 use crate::endpoint::events::Reason;
 use crate::endpoint::orphans::Noted;
+use crate::endpoint::sources::Bucket;
 use crate::message::{Method, Status};
 use crate::settings::Flow;
 use crate::transaction::table::TxId;
@@ -15,6 +16,11 @@ use crate::transaction::{T1, T1X64, T2};
 
 /// A UAS answers again at least this often while it rings (RFC 3261 §13.3.1.1: "every minute").
 pub(crate) const REMIND: Duration = Duration::from_secs(60);
+
+/// Requests within one dialog that are taken at once.
+const REQUESTS: u32 = 200;
+/// … and each second: more than anybody presses keys, or than a proxy asks whether we are there.
+const REQUESTS_PER_SECOND: u32 = 50;
 
 /// A leg.
 pub(crate) struct Leg {
@@ -32,6 +38,10 @@ pub(crate) struct Leg {
     pub(crate) trunk: Option<usize>,
     /// What was told of it, for a later process.
     pub(crate) noted: Option<Noted>,
+    /// The operator whose phone is at the other end.
+    pub(crate) operator: Option<OperatorId>,
+    /// What the peer may still ask within the dialog.
+    requests: Option<Bucket>,
     /// What the timer index holds for this leg.
     pub(crate) scheduled: Option<Time>,
 }
@@ -214,8 +224,16 @@ impl Leg {
             told: false,
             trunk,
             noted: None,
+            operator: None,
+            requests: None,
             scheduled: None,
         }
+    }
+
+    /// Whether one more request of the peer is looked at: each costs a transaction, and there are so many for all calls.
+    pub(crate) fn may_ask(&mut self, now: Time) -> bool {
+        let bucket = self.requests.get_or_insert_with(|| Bucket::full(now, REQUESTS));
+        bucket.take(now, REQUESTS, REQUESTS_PER_SECOND)
     }
 
     /// The earliest deadline of its states.

@@ -35,8 +35,19 @@ pub(crate) struct Dialog {
     pub(crate) flow: Flow,
     /// We made the Call-ID (§14.1).
     pub(crate) is_ours: bool,
-    /// The flow leads to the numeric address of the remote target, and moves with it.
-    pub(crate) direct: bool,
+    /// How those requests find the peer.
+    pub(crate) way: Way,
+}
+
+/// How requests of ours find the peer of a dialog.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    /// Over the flow that the peer used last: the peer is behind a NAT, keeps the flow open, or gave no address.
+    Flow,
+    /// At the first entry of the route set, which "MUST NOT" change within the dialog (§12.2).
+    Route,
+    /// At the numeric address of the remote target: the flow moves with the target.
+    Target,
 }
 
 impl Dialog {
@@ -108,10 +119,22 @@ pub(crate) fn record_routes(message: &Message) -> Vec<Bytes> {
     usable.take(MAX_ROUTES).map(Bytes::copy_from_slice).collect()
 }
 
-/// The URI of the first Contact.
+/// The URI of the first Contact, where requests can be sent: "the Contact header field … contains a SIP or SIPS URI"
+/// (§8.1.1.8).
 pub(crate) fn contact_uri(message: &Message) -> Option<&[u8]> {
+    first_contact(message)
+        .filter(|address| address.uri.scheme.is_sip())
+        .map(|address| address.uri.raw)
+}
+
+/// Whether a message names a Contact that is no SIP address.
+pub(crate) fn has_odd_contact(message: &Message) -> bool {
+    first_contact(message).is_some_and(|address| !address.uri.scheme.is_sip())
+}
+
+fn first_contact(message: &Message) -> Option<NameAddr<'_>> {
     let contact = message.list(HeaderName::Contact).next()?.ok()?;
-    NameAddr::parse(contact).map(|address| address.uri.raw)
+    NameAddr::parse(contact)
 }
 
 /// A URI of the peer's as a Request-URI: "stripping any parameters that are not allowed in a Request-URI" (§12.2.1.1), which

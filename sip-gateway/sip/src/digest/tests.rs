@@ -56,7 +56,7 @@ fn authority(limit: usize) -> (Authority, BTreeMap<OperatorId, Ha1>) {
 fn given(authority: &Authority, now: Time, number: u64, user: &str, password: &str) -> Credentials {
     let challenge = Challenge::parse(
         authority
-            .challenge(now, number, false, ("101", &BTreeMap::new()))
+            .challenge((now, SOURCE), number, false, ("101", &BTreeMap::new()))
             .last()
             .unwrap()
             .as_bytes(),
@@ -74,6 +74,16 @@ fn given(authority: &Authority, now: Time, number: u64, user: &str, password: &s
 }
 
 const NOW: Time = Time::from_secs(1_000_000);
+const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+fn asked<'a>(method: &'a str, uri: &'a str) -> Asked<'a> {
+    Asked {
+        source: SOURCE,
+        method,
+        uri: uri.as_bytes(),
+        is_ours: false,
+    }
+}
 
 fn check(
     authority: &mut Authority,
@@ -81,7 +91,7 @@ fn check(
     given: &Credentials,
     operators: &BTreeMap<OperatorId, Ha1>,
 ) -> Verdict {
-    authority.verify(now, given, ("INVITE", b"sip:x@y"), operators)
+    authority.verify(now, given, asked("INVITE", "sip:x@y"), operators)
 }
 
 #[test]
@@ -123,7 +133,7 @@ fn an_operator_has_a_list_of_its_own_and_who_does_not_exist_has_one_of_those_the
     let own = BTreeMap::from([(OperatorId::new("101").unwrap(), vec![Algorithm::Sha512_256])]);
     let mut authority = Authority::new([7; 32], "pronto.example", &[Algorithm::Md5], own, 10);
     let asked = |authority: &Authority, user: &str| {
-        let values = authority.challenge(NOW, 1, false, (user, &operators));
+        let values = authority.challenge((NOW, SOURCE), 1, false, (user, &operators));
         values
             .first()
             .and_then(|v| v.split("algorithm=").nth(1)?.split(',').next().map(str::to_owned))
@@ -137,7 +147,9 @@ fn an_operator_has_a_list_of_its_own_and_who_does_not_exist_has_one_of_those_the
         "{strong} of 100 invented users look like 101"
     );
     assert_eq!(asked(&authority, "zz1"), invented[1], "and always the same way");
-    let challenge = authority.challenge(NOW, 2, false, ("101", &operators)).remove(0);
+    let challenge = authority
+        .challenge((NOW, SOURCE), 2, false, ("101", &operators))
+        .remove(0);
     let mut challenge = Challenge::parse(challenge.as_bytes()).unwrap();
     let mut try_it = |challenge: &Challenge| {
         let value = answer(
@@ -173,12 +185,12 @@ fn nothing_but_the_right_password_for_the_right_request_proves() {
     }
     let right = given(&authority, NOW, 1, "101", "right");
     assert_eq!(
-        authority.verify(NOW, &right, ("BYE", b"sip:x@y"), &operators),
+        authority.verify(NOW, &right, asked("BYE", "sip:x@y"), &operators),
         Verdict::Guessed,
         "another method"
     );
     assert_eq!(
-        authority.verify(NOW, &right, ("INVITE", b"sip:z@y"), &operators),
+        authority.verify(NOW, &right, asked("INVITE", "sip:z@y"), &operators),
         Verdict::Wrong,
         "another target"
     );
@@ -186,7 +198,7 @@ fn nothing_but_the_right_password_for_the_right_request_proves() {
     forged.nonce = forged.nonce.replacen('0', "1", 1);
     assert_eq!(
         check(&mut authority, NOW, &forged, &operators),
-        Verdict::Wrong,
+        Verdict::Stale,
         "a nonce we did not sign"
     );
     let mut other = right.clone();
@@ -199,33 +211,71 @@ fn nothing_but_the_right_password_for_the_right_request_proves() {
 }
 
 #[test]
-fn an_old_nonce_is_stale_and_makes_room() {
+fn an_old_nonce_is_stale_whatever_the_password_is() {
     let (mut authority, operators) = authority(2);
     let late = NOW + NONCE_LIFE + Duration::from_secs(1);
-    let credentials = given(&authority, NOW, 1, "101", "right");
-    assert_eq!(
-        check(&mut authority, late, &credentials, &operators),
-        Verdict::Stale
-    );
-    for number in 2..4 {
-        let credentials = given(&authority, NOW, number, "101", "right");
-        assert!(matches!(
-            check(&mut authority, NOW, &credentials, &operators),
-            Verdict::Proven(_)
-        ));
+    for password in ["right", "wrong"] {
+        let credentials = given(&authority, NOW, 1, "101", password);
+        assert_eq!(
+            check(&mut authority, late, &credentials, &operators),
+            Verdict::Stale
+        );
     }
-    let credentials = given(&authority, NOW, 4, "101", "right");
-    assert_eq!(
-        check(&mut authority, NOW, &credentials, &operators),
-        Verdict::Stale,
-        "full of living nonces"
+}
+
+#[test]
+fn an_operator_who_uses_up_the_nonces_there_are_shuts_nobody_out() {
+    let (mut authority, mut operators) = authority(64);
+    let other = OperatorId::new("102").unwrap();
+    operators.insert(
+        other.clone(),
+        Ha1::from_password("102", "pronto.example", &Secret::new("right")),
     );
-    let credentials = given(&authority, late, 5, "101", "right");
-    assert!(matches!(
-        check(&mut authority, late, &credentials, &operators),
-        Verdict::Proven(_)
-    ));
-    assert_eq!(authority.used.len(), 1);
+    let first = given(&authority, NOW, 0, "101", "right");
+    for number in 0..10_000 {
+        let later = NOW + Duration::from_millis(number);
+        let credentials = given(&authority, later, number, "101", "right");
+        let verdict = check(&mut authority, later, &credentials, &operators);
+        assert!(
+            matches!(verdict, Verdict::Proven(_)),
+            "not even themselves: {number}"
+        );
+    }
+    let later = NOW + Duration::from_secs(11);
+    assert_eq!(
+        check(&mut authority, later, &first, &operators),
+        Verdict::Stale,
+        "what was forgotten cannot be replayed"
+    );
+    let credentials = given(&authority, later, 20_000, "102", "right");
+    assert_eq!(
+        check(&mut authority, later, &credentials, &operators),
+        Verdict::Proven(other)
+    );
+    assert_eq!(authority.used.values().map(|m| m.used.len()).sum::<usize>(), 65);
+}
+
+#[test]
+fn a_nonce_is_worthless_for_any_other_address() {
+    let (mut authority, operators) = authority(10);
+    let elsewhere = |text: &str| Asked {
+        source: text.parse().unwrap(),
+        ..asked("INVITE", "sip:x@y")
+    };
+    for password in ["right", "wrong"] {
+        let credentials = given(&authority, NOW, 1, "101", password);
+        assert_eq!(
+            authority.verify(NOW, &credentials, elsewhere("192.0.2.2"), &operators),
+            Verdict::Stale,
+            "no guess is counted against an address that was asked nothing: {password}"
+        );
+    }
+    let credentials = given(&authority, NOW, 1, "101", "right");
+    let mapped = authority.verify(NOW, &credentials, elsewhere("::ffff:192.0.2.1"), &operators);
+    assert!(
+        matches!(mapped, Verdict::Proven(_)),
+        "the same address in another form"
+    );
 }
 
 #[test]
@@ -245,7 +295,7 @@ fn a_client_without_qop_is_known_once_per_nonce() {
     let (mut authority, operators) = authority(10);
     let mut challenge = Challenge::parse(
         authority
-            .challenge(NOW, 1, false, ("101", &BTreeMap::new()))
+            .challenge((NOW, SOURCE), 1, false, ("101", &BTreeMap::new()))
             .last()
             .unwrap()
             .as_bytes(),

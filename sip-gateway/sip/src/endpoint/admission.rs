@@ -5,10 +5,10 @@ use pronto_types::{OperatorId, Time};
 use rand::Rng;
 
 use super::Endpoint;
-use super::events::{Caller, Identity, LegId};
+use super::events::{Caller, Identity, LegId, Notice};
 use super::receive::Request;
-use crate::digest::Verdict;
-use crate::message::{Credentials, Draft, Fault, HeaderName, Method, NameAddr, Status, decode};
+use crate::digest::{Asked, Verdict};
+use crate::message::{Credentials, Draft, Fault, HeaderName, Method, NameAddr, Status, Uri, decode};
 use crate::settings::{Flow, Transport, Trunk};
 
 /// What becomes of a request from outside.
@@ -79,7 +79,7 @@ impl Endpoint {
             .take(4)
             .filter_map(Credentials::parse);
         let mine: Vec<Credentials> = given.filter(|c| c.realm == self.settings.domain).collect();
-        let source = request.flow.remote.ip();
+        let source = request.flow.remote;
         let banned = self.sources.is_banned(now, source);
         let mut verdict = Verdict::Wrong;
         for credentials in mine {
@@ -87,16 +87,20 @@ impl Endpoint {
             if banned && !self.registrar.operators_at(request.flow).any(is_bound) {
                 continue;
             }
-            match self.authority.verify(
-                now,
-                &credentials,
-                (&method, request.uri.raw),
-                &self.settings.operators,
-            ) {
+            let named = Uri::parse(credentials.uri.as_bytes());
+            let asked = Asked {
+                source: source.ip(),
+                method: &method,
+                uri: request.uri.raw,
+                is_ours: named.is_some_and(|uri| self.face.is_own_domain(uri.host, request.flow)),
+            };
+            let operators = &self.settings.operators;
+            match self.authority.verify(now, &credentials, asked, operators) {
                 Verdict::Wrong => {}
                 Verdict::Guessed => {
                     if self.sources.guessed(now, source) {
                         self.dropped.banned += 1;
+                        self.notice(Notice::Banned(source));
                     }
                 }
                 Verdict::Stale => verdict = Verdict::Stale,
@@ -116,7 +120,8 @@ impl Endpoint {
         };
         let user = named.uri.user_text().unwrap_or_default();
         let of = (user.as_str(), &self.settings.operators);
-        let values = self.authority.challenge(now, number, stale, of);
+        let to = (now, request.flow.remote.ip());
+        let values = self.authority.challenge(to, number, stale, of);
         self.reply(request, Fault::plain(Status::UNAUTHORIZED), &|draft| {
             let add =
                 |draft: Draft, value: &String| draft.field(HeaderName::WwwAuthenticate, value.as_bytes());

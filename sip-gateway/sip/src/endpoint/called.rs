@@ -1,6 +1,5 @@
 //! INVITEs to us, until they are answered (RFC 3261 §13.3), CANCEL (§9.2) and ACK (§13.3.1.4).
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,9 +14,8 @@ use crate::body::session_said;
 use crate::dialog::leg::{Incoming, Leg, REMIND, Renewal, State, Unacked};
 use crate::dialog::{Dialog, contact_uri, push_field, record_routes};
 use crate::face::Face;
-use crate::message::{Draft, Fault, HeaderName, Host, Message, NameAddr, Status, Uri};
+use crate::message::{Draft, Fault, HeaderName, Message, Status};
 use crate::refusal::Refusal;
-use crate::settings::{Flow, Transport};
 use crate::tag::Tag;
 use crate::transaction::table::Owner;
 
@@ -146,6 +144,16 @@ impl Endpoint {
                 return self.reply_once(now, request, Status::FORBIDDEN, &bare);
             }
         };
+        // "If the Request-URI identifies an address the UAS is not willing to accept requests for, it SHOULD reject the request
+        // with a 404" (§8.2.2.1). A telephone number has no host.
+        if request.uri.scheme.is_sip() && !self.face.is_own_domain(request.uri.host, request.flow) {
+            return self.reply_once(now, request, Status::NOT_FOUND, &bare);
+        }
+        if let Identity::Operator(operator) = &identity
+            && !self.budgets.calls(now, operator)
+        {
+            return self.overdone(request, operator.clone());
+        }
         let trunk = match &identity {
             Identity::Trunk(_) => self.trunk_at(request.flow),
             Identity::Operator(_) | Identity::Registrar => None,
@@ -195,9 +203,12 @@ impl Endpoint {
             ringing: None,
             expires: lifetime(now, request.message),
         };
-        let dialog = self.dialog_of(request, &identity, tag);
-        let state = State::Incoming(incoming);
-        self.keep(id, Box::new(Leg::new(dialog, state, trunk)));
+        let dialog = self.dialog_of(request, tag);
+        let mut leg = Box::new(Leg::new(dialog, State::Incoming(incoming), trunk));
+        if let Identity::Operator(operator) = &identity {
+            leg.operator = Some(operator.clone());
+        }
+        self.keep(id, leg);
         let proven = request.flow.transport.is_reliable() || matches!(identity, Identity::Operator(_));
         let invite = Invite {
             leg: id,
@@ -212,7 +223,7 @@ impl Endpoint {
     }
 
     /// "The UAS then constructs the state of the dialog" (§12.1.1).
-    fn dialog_of(&self, request: &Request<'_>, identity: &Identity, tag: Tag) -> Dialog {
+    fn dialog_of(&self, request: &Request<'_>, tag: Tag) -> Dialog {
         let (message, essentials) = (request.message, &request.essentials);
         let to = message.first(HeaderName::To).unwrap_or_default();
         let local = [to, format!(";tag={tag}").as_bytes()].concat();
@@ -220,8 +231,7 @@ impl Endpoint {
         let here = format!("sip:{}", request.flow.remote);
         let target = contact_uri(message).unwrap_or(here.as_bytes());
         let routes = record_routes(message);
-        let (flow, named) = self.answering_flow(request, identity, routes.first().map_or(target, |r| &r[..]));
-        let direct = named && routes.is_empty();
+        let (flow, way) = self.way_back(request, &routes, target);
         Dialog {
             call_id: Bytes::copy_from_slice(essentials.call_id),
             local_tag: tag,
@@ -234,49 +244,8 @@ impl Endpoint {
             remote_cseq: Some(essentials.cseq),
             flow,
             is_ours: false,
-            direct,
+            way,
         }
-    }
-
-    /// Where our requests in this dialog go. Phones are reached the way they came. A trunk is reached where its route or
-    /// Contact says (§12.2.1.1), unless it stands behind a NAT and does not know it: then Contact and Via name one address
-    /// that is not the one we see.
-    fn answering_flow(&self, request: &Request<'_>, identity: &Identity, hop: &[u8]) -> (Flow, bool) {
-        if request.flow.transport.is_reliable() || !matches!(identity, Identity::Trunk(_)) {
-            return (request.flow, false);
-        }
-        let named = self.flow_to(hop, Transport::Udp);
-        let behind_nat = |at: SocketAddr| {
-            at.ip() != request.flow.remote.ip() && request.essentials.via.host == Host::Ip(at.ip())
-        };
-        match named {
-            Some(flow) if !behind_nat(flow.remote) => (
-                Flow {
-                    local: request.flow.local,
-                    ..flow
-                },
-                true,
-            ),
-            _ => (request.flow, false),
-        }
-    }
-
-    /// A flow to the numeric address in a URI or name-addr; `None` for a name: nothing here asks the DNS.
-    pub(super) fn flow_to(&self, hop: &[u8], transport: Transport) -> Option<Flow> {
-        let uri = match NameAddr::parse(hop) {
-            Some(address) => address.uri,
-            None => Uri::parse(hop)?,
-        };
-        let Host::Ip(ip) = uri.host else { return None };
-        if ip.is_unspecified() || ip.is_multicast() || uri.port == Some(0) {
-            return None;
-        }
-        let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
-        Some(Flow {
-            transport,
-            local: self.face.socket(transport, remote)?,
-            remote,
-        })
     }
 
     /// CANCEL (§9.2).

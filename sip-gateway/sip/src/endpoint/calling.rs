@@ -6,11 +6,11 @@ use bytes::Bytes;
 use pronto_types::Time;
 
 use super::Endpoint;
-use super::events::{Destination, Event, InviteOptions, LegId};
+use super::events::{Destination, Event, InviteOptions, LegId, Reason};
 use super::parting::{hop_by_hop, own_branch, with_abilities, with_reason};
 use crate::body::session_said;
 use crate::dialog::leg::{Calling, Leg, Parting, State, Stop};
-use crate::dialog::{Dialog, contact_uri, record_routes};
+use crate::dialog::{Dialog, Way, contact_uri, has_odd_contact, record_routes};
 use crate::digest;
 use crate::face::quote_display;
 use crate::message::{Challenge, Essentials, HeaderName, Message, Method, Status};
@@ -37,6 +37,10 @@ impl Endpoint {
         }
         let user = options.from_user.as_deref().filter(|u| !u.is_empty());
         let dialog = self.dialog_to(to, user.unwrap_or("anonymous"), options.from_display.as_deref());
+        let operator = self
+            .registrar
+            .binding_at(to)
+            .map(|(operator, _)| operator.clone());
         let invite = self.send_invite(now, id, &dialog, &sdp, None);
         let calling = Calling {
             invite,
@@ -47,7 +51,9 @@ impl Endpoint {
             stop: Stop::No,
         };
         let state = State::Calling(calling);
-        self.keep(id, Box::new(Leg::new(dialog, state, None)));
+        let mut leg = Box::new(Leg::new(dialog, state, None));
+        leg.operator = operator;
+        self.keep(id, leg);
         id
     }
 }
@@ -58,6 +64,11 @@ impl Endpoint {
         let (tag, call) = (Tag::random(&mut self.rng), Tag::random(&mut self.rng));
         let from = self.face.address_of(user);
         let local = format!("{}<{from}>;tag={tag}", quote_display(display));
+        let binding = self.registrar.binding_at(to).map(|(_, binding)| binding);
+        let way = match binding {
+            Some(binding) if binding.direct => Way::Target,
+            _ => Way::Flow,
+        };
         Dialog {
             call_id: Bytes::from(call.to_string()),
             local_tag: tag,
@@ -65,12 +76,12 @@ impl Endpoint {
             local: Bytes::from(local),
             remote: Bytes::from([b"<", &to.uri[..], b">"].concat()),
             target: to.uri.clone(),
-            routes: self.registrar.path_to(&to.uri, to.flow),
+            routes: binding.map(|b| b.path.clone()).unwrap_or_default(),
             local_cseq: 1,
             remote_cseq: None,
             flow: to.flow,
             is_ours: true,
-            direct: false,
+            way,
         }
     }
 
@@ -224,11 +235,13 @@ impl Endpoint {
                 // they should be the same; the later one tells where the phone is that has answered.
                 let sdp = sdp_of(message).or_else(|| calling.early_answer(tag));
                 leg.dialog.confirm(message, essentials);
+                self.aim_first(&mut leg.dialog);
                 leg.state = State::Up;
                 self.ack_success(&leg.dialog, essentials.cseq);
                 // Our CANCEL was too late, or had not left yet: "it then MUST send a BYE" (§15, RFC 5407 §3.1.2).
                 return match stop {
                     Stop::Wanted(parting) | Stop::Sent(parting, _) => self.say_bye(now, id, leg, &parting),
+                    Stop::No if has_odd_contact(message) => self.refuse_answer(now, id, leg),
                     Stop::No => {
                         self.keep(id, leg);
                         self.tell(Event::Answered { leg: id, sdp });
@@ -245,6 +258,21 @@ impl Endpoint {
             }
         }
         self.end_fork(now, tx, is_new, message, essentials);
+    }
+
+    /// A 2xx whose Contact no request can be sent to: the dialog would stand as long as nobody has to say anything.
+    fn refuse_answer(&mut self, now: Time, id: LegId, mut leg: Box<Leg>) {
+        leg.told = true;
+        self.tell(Event::Refused {
+            leg: id,
+            status: Status::SERVER_INTERNAL_ERROR.code(),
+            local: true,
+            retry_after: None,
+        });
+        let parting = Parting {
+            reason: Some(Reason::odd_contact()),
+        };
+        self.say_bye(now, id, leg, &parting);
     }
 
     /// A dialog nobody wants: another fork's, or one whose leg is gone. Acknowledged each time, ended once.
@@ -264,7 +292,7 @@ impl Endpoint {
             let branch = Tag::random(&mut self.rng);
             let draft = dialog.request(&self.face, "BYE", dialog.local_cseq, branch);
             let parting = Parting {
-                reason: Some(super::events::Reason::completed_elsewhere()),
+                reason: Some(Reason::completed_elsewhere()),
             };
             let bytes = self
                 .face
@@ -287,7 +315,13 @@ impl Endpoint {
         let own = |name| Bytes::copy_from_slice(invite.first(name).unwrap_or_default());
         let mut routes = record_routes(message);
         routes.reverse();
-        Some(Dialog {
+        let to = Destination {
+            uri: Bytes::copy_from_slice(invite.request_uri()),
+            flow,
+        };
+        let is_direct = self.registrar.binding_at(&to).is_some_and(|(_, b)| b.direct);
+        let way = if is_direct { Way::Target } else { Way::Flow };
+        let mut dialog = Dialog {
             call_id: own(HeaderName::CallId),
             local_tag: Tag::random(&mut self.rng),
             remote_tag: Bytes::new(),
@@ -299,8 +333,10 @@ impl Endpoint {
             remote_cseq: None,
             flow,
             is_ours: true,
-            direct: false,
-        })
+            way,
+        };
+        self.aim_first(&mut dialog);
+        Some(dialog)
     }
 
     /// "The UAC core MUST generate an ACK request for each 2xx received": outside any transaction.

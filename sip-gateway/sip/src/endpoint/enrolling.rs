@@ -7,7 +7,7 @@ use pronto_types::{Secret, Time};
 
 use super::Endpoint;
 use super::events::{Event, Registration, RegistrationId};
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, Way};
 use crate::face::escape_user;
 use crate::message::{HeaderName, Message, NameAddr, Status, delta_seconds};
 use crate::settings::Flow;
@@ -84,7 +84,7 @@ impl Endpoint {
             remote_cseq: None,
             flow: wanted.flow,
             is_ours: true,
-            direct: false,
+            way: Way::Flow,
         };
         let enrolled = Enrolled {
             wanted,

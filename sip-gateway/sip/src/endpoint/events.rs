@@ -1,7 +1,7 @@
 //! What goes into an endpoint and what comes out.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -167,6 +167,15 @@ impl Reason {
         }
     }
 
+    /// Why an answer is not taken whose Contact is no SIP address.
+    pub(crate) fn odd_contact() -> Self {
+        Reason {
+            protocol: "SIP".to_owned(),
+            cause: 400,
+            text: "Contact is not a SIP URI".to_owned(),
+        }
+    }
+
     pub(crate) fn read(message: &Message) -> Option<Self> {
         let value = message.list(HeaderName::Reason).next()?.ok()?;
         let end = value.iter().position(|b| *b == b';').unwrap_or(value.len());
@@ -202,7 +211,7 @@ impl fmt::Display for Reason {
 pub struct Destination {
     /// The Request-URI.
     pub uri: Bytes,
-    /// A registered phone is reached on the flow it registered over.
+    /// To a registered phone: [`Binding::reach`](crate::Binding::reach).
     pub flow: Flow,
 }
 
@@ -426,6 +435,18 @@ impl Event {
     }
 }
 
+/// Somebody who asks for more than they have a right to, for the log. Told at most once until
+/// [`Endpoint::take_notices`](crate::Endpoint::take_notices), with how often it happened.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Notice {
+    /// An operator registers, or calls, more often than a person can.
+    Overdone(OperatorId),
+    /// More messages from an unknown address, or requests within one call, than are looked at.
+    Limited(IpAddr),
+    /// Too many wrong passwords came from here.
+    Banned(SocketAddr),
+}
+
 /// Messages that led to nothing, by reason.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Dropped {
@@ -449,6 +470,8 @@ pub struct Dropped {
     pub limited: u64,
     /// Sources banned for wrong passwords.
     pub banned: u64,
+    /// Requests of operators over their budget, answered 503.
+    pub overdone: u64,
 }
 
 /// How much is going on; for metrics and for leak checks.

@@ -4,7 +4,7 @@
 //! - [`called`]: INVITEs to us, until they are answered. [`within`]: requests inside a dialog.
 //! - [`calling`]: INVITEs of ours. [`reoffering`]: and those inside a dialog. [`parting`]: the end of a leg, from either side.
 //! - [`registering`]: phones register with us. [`qualifying`]: whether they can be reached. [`enrolling`]: we register with somebody.
-//! - [`orphans`]: dialogs of a process that is gone.
+//! - [`orphans`]: dialogs of a process that is gone. [`reach`]: where requests to a peer go.
 //! - [`admission`]: who is calling. [`sources`]: how often. [`reply`]: answers. [`sending`]: requests too large for a datagram.
 
 mod admission;
@@ -16,12 +16,13 @@ mod offers;
 pub(crate) mod orphans;
 mod parting;
 mod qualifying;
+mod reach;
 mod receive;
 mod registering;
 mod reoffering;
 mod reply;
 mod sending;
-mod sources;
+pub(crate) mod sources;
 #[cfg(test)]
 mod tests;
 mod within;
@@ -43,13 +44,15 @@ use crate::settings::{Flow, Settings, Transport};
 use crate::tag::Tag;
 use crate::transaction::table::Table;
 use enrolling::Enrolled;
-use events::{Counts, DialogChange, Dropped, EndedBy, Event, Input, LegId, Output, RegistrationId};
+use events::{Counts, DialogChange, Dropped, EndedBy, Event, Input, LegId, Notice, Output, RegistrationId};
 use orphans::Stranded;
 use qualifying::Qualifying;
 use sources::{Budgets, Sources};
 
 /// What a 503 of ours asks for.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
+/// Different notices kept for the log until they are taken.
+const NOTICES: usize = 16;
 
 /// Deadlines handled in one step: whoever waits for the endpoint waits for no more. The others are due at once in the
 /// next.
@@ -86,6 +89,8 @@ pub struct Endpoint {
     losing: VecDeque<(Time, Losing)>,
     draining: bool,
     dropped: Dropped,
+    /// Not yet told, and how often.
+    notices: BTreeMap<Notice, u64>,
     out: VecDeque<Output>,
 }
 
@@ -110,7 +115,7 @@ impl Endpoint {
                 &settings.domain,
                 &settings.digest,
                 settings.operator_digest.clone(),
-                settings.limits.nonces,
+                settings.limits.nonces_per_operator,
             ),
             registrar: Registrar::new(settings.expires, settings.limits.bindings_per_operator),
             sources: Sources::new(settings.strangers),
@@ -133,6 +138,7 @@ impl Endpoint {
             losing: VecDeque::new(),
             draining: false,
             dropped: Dropped::default(),
+            notices: BTreeMap::new(),
             out: VecDeque::new(),
         }
     }
@@ -224,13 +230,26 @@ impl Endpoint {
     /// left out; so is a line that is not understood.
     pub fn restore_bindings(&mut self, now: Time, saved: &str) {
         let settings = &self.settings;
-        let lives = |operator: &OperatorId, flow: Flow| {
-            let open = settings.listen.contains(&(flow.transport, flow.local));
-            settings.operators.contains_key(operator) && open && !flow.transport.is_reliable()
+        let lives = |operator: &OperatorId, binding: &Binding| {
+            let to = binding.reach;
+            let open = settings.listen.contains(&(to.transport, to.local));
+            let lasts = !to.transport.is_reliable() || binding.direct && to.transport.is_dialled();
+            settings.operators.contains_key(operator) && open && lasts
         };
         for operator in self.registrar.restore(now, saved, lives) {
             self.qualify_from(now, &operator);
             self.tell_binding(operator);
+        }
+    }
+
+    /// Who has asked for too much since the last asking, and how often.
+    pub fn take_notices(&mut self) -> BTreeMap<Notice, u64> {
+        std::mem::take(&mut self.notices)
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        if self.notices.len() < NOTICES || self.notices.contains_key(&notice) {
+            *self.notices.entry(notice).or_default() += 1;
         }
     }
 
@@ -322,10 +341,7 @@ impl Endpoint {
         if flow.transport == Transport::Udp {
             return;
         }
-        let operators: BTreeSet<OperatorId> = self.registrar.close_flow(flow).into_iter().collect();
-        for operator in &operators {
-            self.tell_binding(operator.clone());
-        }
+        let operators: BTreeSet<OperatorId> = self.unbind_flow(now, flow).into_iter().collect();
         let operators = Arc::new(operators);
         let on_flow = self.leg_flows.range((flow, LegId(0))..=(flow, LegId(u64::MAX)));
         let losing = on_flow.map(|(_, leg)| Losing {

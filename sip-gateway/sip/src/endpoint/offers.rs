@@ -11,7 +11,6 @@ use crate::dialog::leg::{Due, Leg, Renewal, Reoffer, State, Unacked};
 use crate::face::ACCEPT;
 use crate::message::{Draft, HeaderName, Method, Status};
 use crate::refusal::Refusal;
-use crate::settings::{Flow, Transport};
 use crate::transaction::table::Owner;
 
 /// Commands.
@@ -152,13 +151,8 @@ impl Endpoint {
     fn follow(&mut self, leg: &mut Leg, request: &Request<'_>) {
         if request.flow.transport.is_reliable() {
             leg.dialog.flow = request.flow;
-        } else if leg.dialog.direct
-            && let Some(flow) = self.flow_to(&leg.dialog.target, Transport::Udp)
-        {
-            leg.dialog.flow = Flow {
-                local: leg.dialog.flow.local,
-                ..flow
-            };
+        } else {
+            self.aim_again(&mut leg.dialog);
         }
     }
 

@@ -17,8 +17,8 @@ use super::events::{DialogChange, LegId, Orphan, Reason};
 use super::parting::own_branch;
 use super::receive::transaction_key;
 use super::sending::is_same_phone;
-use crate::dialog::Dialog;
 use crate::dialog::leg::{Calling, Leg, State, Stop};
+use crate::dialog::{Dialog, Way};
 use crate::message::{Draft, HeaderName, Message, Method, Status};
 use crate::settings::{Flow, Transport};
 use crate::tag::Tag;
@@ -167,7 +167,7 @@ impl Endpoint {
             remote_cseq: Some(essentials.cseq),
             flow: called.flow,
             is_ours: false,
-            direct: false,
+            way: Way::Flow,
         }))
     }
 
@@ -278,7 +278,7 @@ fn ringing(flow: Flow, request: Bytes) -> Option<Rest> {
         remote_cseq: None,
         flow,
         is_ours: true,
-        direct: false,
+        way: Way::Flow,
     };
     Some(Rest::Ringing(dialog, own_branch(&invite)?, request))
 }

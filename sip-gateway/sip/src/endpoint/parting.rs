@@ -5,7 +5,7 @@ use pronto_types::Time;
 use super::Endpoint;
 use super::events::{EndedBy, Event, LegId, Reason};
 use crate::dialog::leg::{Calling, Leg, Parting, Reoffer, State, Stop};
-use crate::dialog::push_field;
+use crate::dialog::{Way, push_field};
 use crate::face::Face;
 use crate::message::{Draft, HeaderName, Message, Status, Via, push_display};
 use crate::tag::Tag;
@@ -160,6 +160,13 @@ impl Endpoint {
                     if failure.lingers {
                         self.cancel(now, failure.id, &Parting::default());
                     }
+                    self.suspect(id);
+                } else if self
+                    .legs
+                    .get(&id)
+                    .is_some_and(|leg| leg.dialog.way == Way::Target)
+                {
+                    // Nothing listens at the address of its Contact.
                     self.suspect(id);
                 }
                 self.refused(now, id, failure.status, true, None);

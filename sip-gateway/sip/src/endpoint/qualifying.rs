@@ -43,15 +43,20 @@ impl Endpoint {
         let Some(interval) = self.settings.qualify else {
             return;
         };
-        if self.registrar.of(operator).any(|binding| !binding.reachable) {
-            self.qualify(now, operator);
-        }
+        self.ask_again(now, operator);
         if !self.qualifying.when.contains_key(operator) {
             // After a restart all phones begin at once: they are not to be asked at once for ever.
             let part = f64::from(self.rng.next_u32() % 1000) / 2000.0;
             let first = interval.mul_f64(0.5 + part);
             self.qualifying
                 .schedule(now + first.max(Duration::from_secs(1)), operator);
+        }
+    }
+
+    /// Asks the phones of an operator that are not known to be reachable.
+    pub(super) fn ask_again(&mut self, now: Time, operator: &OperatorId) {
+        if self.registrar.of(operator).any(|binding| !binding.reachable) {
+            self.qualify(now, operator);
         }
     }
 

@@ -5,9 +5,10 @@ use pronto_types::Time;
 use sha2::{Digest, Sha256};
 
 use super::Endpoint;
-use super::events::Event;
+use super::events::{Event, Notice};
 use super::reply::{bare, echo, reply_flow};
 use crate::body;
+use crate::dialog::has_odd_contact;
 use crate::face::{ACCEPT, Face};
 use crate::message::{
     Draft, Essentials, Fault, HeaderName, Message, Method, NameAddr, Scheme, Status, Unusable, Uri, Via,
@@ -90,7 +91,7 @@ impl Endpoint {
     pub(super) fn receive(&mut self, now: Time, flow: Flow, bytes: Bytes) {
         if self.is_stranger(flow) && !self.sources.admits(now, flow.remote.ip()) {
             self.dropped.limited += 1;
-            return;
+            return self.notice(Notice::Limited(flow.remote.ip()));
         }
         if flow.transport == Transport::Udp
             && let Some(told) = stun::answer(&bytes, flow.remote)
@@ -262,6 +263,9 @@ impl Endpoint {
     }
 }
 
+/// A Contact such as `mailto:` or `tel:`, which no SIP request can be sent to.
+pub(super) const ODD_CONTACT: Fault = Fault::syntax("Contact Is Not A SIP URI");
+
 /// What makes a request 400 before anybody asks what it wants.
 fn check_syntax(flow: Flow, message: &Message) -> Result<Request<'_>, Fault> {
     if let Some(fault) = message.fault() {
@@ -281,6 +285,10 @@ fn check_syntax(flow: Flow, message: &Message) -> Result<Request<'_>, Fault> {
     if method != Method::Register {
         for contact in message.list(HeaderName::Contact) {
             NameAddr::parse(contact?).ok_or(Fault::syntax("Malformed Contact"))?;
+        }
+        // It would be where the requests of the dialog go.
+        if matches!(method, Method::Invite | Method::Update) && has_odd_contact(message) {
+            return Err(ODD_CONTACT);
         }
     }
     if method == Method::Invite {

@@ -5,14 +5,14 @@ use pronto_types::{OperatorId, Time};
 
 use super::Endpoint;
 use super::admission::names;
-use super::receive::Request;
+use super::receive::{ODD_CONTACT, Request};
 use super::reply::bare;
 use crate::dialog::push_field;
 use crate::digest::Verdict;
 use crate::message::{
     Draft, Fault, HeaderName, Message, NameAddr, Params, Scheme, Status, delta_seconds, push_display,
 };
-use crate::registrar::{Change, From, Refusal, Wanted};
+use crate::registrar::{Binding, Change, From, Refusal, Wanted};
 
 /// The most proxies on the way to a phone that are kept.
 const MAX_PATH: usize = 8;
@@ -25,7 +25,7 @@ impl Endpoint {
         if !matches!(to.uri.scheme, Scheme::Sip | Scheme::Sips) {
             return self.refuse_register(request, Fault::syntax("Malformed To"));
         }
-        let change = match read_change(request) {
+        let mut change = match read_change(request) {
             Ok(change) => change,
             Err(fault) => return self.refuse_register(request, fault),
         };
@@ -37,6 +37,9 @@ impl Endpoint {
             Verdict::Stale => return self.challenge(now, request, true),
             Verdict::Proven(operator) => operator,
         };
+        if !self.budgets.registers(now, &operator) {
+            return self.overdone(request, operator);
+        }
         // "If the authenticated user is not authorized to modify bindings, the registrar MUST return a 403"; "If the
         // address-of-record is not valid for the domain in the Request-URI … 404" (§10.3 steps 4 and 5).
         if !names(&to, &operator) {
@@ -48,7 +51,34 @@ impl Endpoint {
         {
             return self.reply_once(now, request, Status::NOT_FOUND, &bare);
         }
+        if let Change::Set(wanted) = &mut change
+            && let Err(fault) = self.find_contacts(request, wanted)
+        {
+            self.dropped.forbidden += 1;
+            return self.reply_fault_once(now, request, fault, &bare);
+        }
         self.bind(now, request, &operator, &change);
+    }
+
+    /// Where each Contact is rung. Not at a trunk's address, unless the trunk itself registers it: whoever knows one password
+    /// would make calls there at our cost. Not at our own either: a call would come back to us for ever.
+    fn find_contacts(&self, request: &Request<'_>, wanted: &mut [Wanted<'_>]) -> Result<(), Fault> {
+        let path = request.message.list(HeaderName::Path).next().and_then(Result::ok);
+        let alone = wanted.iter().filter(|w| w.seconds != Some(0)).count() < 2;
+        for one in wanted {
+            one.at = self.contact_at(request, one, path, alone);
+            let Some(at) = one.at.filter(|_| one.seconds != Some(0)) else {
+                continue;
+            };
+            let trunk = self.trunk_at(at);
+            if self.face.is_own_socket(at) || trunk.is_some() && trunk != self.trunk_at(request.flow) {
+                return Err(Fault {
+                    status: Status::FORBIDDEN,
+                    phrase: "Contact Is Not A Phone's Address",
+                });
+            }
+        }
+        Ok(())
     }
 
     fn refuse_register(&mut self, request: &Request<'_>, fault: Fault) {
@@ -58,6 +88,7 @@ impl Endpoint {
 
     fn bind(&mut self, now: Time, request: &Request<'_>, operator: &OperatorId, change: &Change<'_>) {
         let before = self.registrar.lease(operator);
+        let phones: Vec<Binding> = self.registrar.of(operator).cloned().collect();
         let path = path_of(request.message);
         let from = From {
             flow: request.flow,
@@ -75,6 +106,7 @@ impl Endpoint {
             Ok(()) => {
                 self.find_again(operator, request.flow);
                 self.end_stranded(now, operator, request.flow);
+                self.follow_phone(operator, &phones);
                 self.confirm_bindings(now, request, operator, change);
                 self.qualify_from(now, operator);
                 if self.registrar.lease(operator) != before {
@@ -143,6 +175,9 @@ fn read_change<'a>(request: &Request<'a>) -> Result<Change<'a>, Fault> {
             return Err(Fault::plain(Status::MESSAGE_TOO_LARGE));
         }
         let address = NameAddr::parse(contact).ok_or(malformed)?;
+        if !address.uri.scheme.is_sip() {
+            return Err(ODD_CONTACT);
+        }
         let own = address.params.value("expires").and_then(delta_seconds);
         let q = match address.params.find("q") {
             Some(q) => Some(q.and_then(read_q).ok_or(malformed)?),
@@ -158,6 +193,7 @@ fn read_change<'a>(request: &Request<'a>) -> Result<Change<'a>, Fault> {
             seconds: own.or(expires),
             q,
             instance,
+            at: None,
         });
     }
     match (star, wanted.is_empty()) {

@@ -13,7 +13,6 @@ use super::events::{EndedBy, Event, LegId};
 use super::parting::with_abilities;
 use crate::dialog::leg::{Leg, Parting, Renewal, Reoffer, State};
 use crate::message::{Essentials, HeaderName, Message, Status};
-use crate::settings::{Flow, Transport};
 use crate::tag::Tag;
 use crate::transaction::client_invite::Act;
 use crate::transaction::table::{Matched, Owner, Purpose, TxId};
@@ -117,12 +116,7 @@ impl Endpoint {
         if is_news {
             leg.reoffer = Reoffer::None;
             leg.dialog.refresh_target(message);
-            if leg.dialog.direct
-                && let Some(flow) = self.flow_to(&leg.dialog.target, Transport::Udp)
-            {
-                let local = leg.dialog.flow.local;
-                leg.dialog.flow = Flow { local, ..flow };
-            }
+            self.aim_again(&mut leg.dialog);
         }
         self.ack_success(&leg.dialog, essentials.cseq);
         if is_news && !leg.told && matches!(leg.state, State::Up) {

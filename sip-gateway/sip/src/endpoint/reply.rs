@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use pronto_types::Time;
+use pronto_types::{OperatorId, Time};
 
-use super::events::Output;
+use super::events::{Notice, Output};
 use super::receive::Request;
 use super::{Endpoint, RETRY_AFTER};
 use crate::dialog::push_field;
@@ -116,7 +116,19 @@ impl Endpoint {
 
     /// Opens a transaction and answers in it: for requests that must not be acted on twice.
     pub(super) fn reply_once(&mut self, now: Time, request: &Request<'_>, status: Status, extra: Extra<'_>) {
-        let bytes = self.answer_bytes(request, (status, ""), extra);
+        self.reply_fault_once(now, request, Fault::plain(status), extra);
+    }
+
+    /// The same, with a reason phrase of ours.
+    pub(super) fn reply_fault_once(
+        &mut self,
+        now: Time,
+        request: &Request<'_>,
+        fault: Fault,
+        extra: Extra<'_>,
+    ) {
+        let status = fault.status;
+        let bytes = self.answer_bytes(request, (status, fault.phrase), extra);
         if self.is_full(2) {
             return self.transmit(request.reply_to, bytes);
         }
@@ -145,6 +157,13 @@ impl Endpoint {
         self.reply(request, Fault::plain(Status::SERVICE_UNAVAILABLE), &|draft| {
             draft.header(HeaderName::RetryAfter, format_args!("{}", RETRY_AFTER.as_secs()))
         });
+    }
+
+    /// The same to an operator who asks too often, without a transaction.
+    pub(super) fn overdone(&mut self, request: &Request<'_>, operator: OperatorId) {
+        self.dropped.overdone += 1;
+        self.notice(Notice::Overdone(operator));
+        self.reply_overload(request);
     }
 
     /// Whether the transaction table holds `times` its limit: half of the room is for what is up already.

@@ -1,29 +1,32 @@
 //! What strangers cost, by source address: how many messages are looked at, and how many passwords may be tried.
 //!
-//! A source is an address, not a user: whoever guesses at 101 shuts nobody out but the place the guesses come from. Trunks,
-//! bound phones and what is up already are never counted. The table is bounded: the source longest silent makes room.
+//! A source is an address, not a user: whoever guesses at 101 shuts nobody out but the place the guesses come from, and that is
+//! a port before it is an address, for behind a NAT an address has many owners. Trunks, bound phones and what is up already are
+//! never counted. The table is bounded: the source longest silent makes room.
+//!
+//! [`Budgets`] bound what trunks and operators ask of us, whom we know.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use pronto_types::Time;
+use pronto_types::{OperatorId, Time};
 
-use crate::settings::StrangerLimits;
+use crate::settings::{StrangerLimits, source_of};
 
 #[cfg(test)]
 mod tests;
 
 /// Something that is used up and grows back, at most to its size.
 #[derive(Clone, Copy, Debug)]
-struct Bucket {
+pub(crate) struct Bucket {
     /// In thousandths.
     level: u64,
     at: Time,
 }
 
 impl Bucket {
-    fn full(now: Time, size: u32) -> Self {
+    pub(crate) fn full(now: Time, size: u32) -> Self {
         Bucket {
             level: u64::from(size) * 1000,
             at: now,
@@ -31,7 +34,7 @@ impl Bucket {
     }
 
     /// Takes one, if there is one.
-    fn take(&mut self, now: Time, size: u32, per_second: u32) -> bool {
+    pub(crate) fn take(&mut self, now: Time, size: u32, per_second: u32) -> bool {
         let micros = u64::try_from(now.since(self.at).as_micros()).unwrap_or(u64::MAX);
         let grown = micros.saturating_mul(u64::from(per_second)) / 1000;
         if grown > 0 {
@@ -46,28 +49,60 @@ impl Bucket {
     }
 }
 
-struct Source {
-    messages: Bucket,
-    /// Wrong passwords since `counted`.
+/// Wrong passwords from one place.
+struct Guesses {
+    /// Since `counted`.
     wrong: u32,
     counted: Time,
     banned: Option<Time>,
+}
+
+impl Guesses {
+    fn none(now: Time) -> Self {
+        Guesses {
+            wrong: 0,
+            counted: now,
+            banned: None,
+        }
+    }
+
+    /// One more; `true` when that was one too many.
+    fn count(&mut self, now: Time, limit: u32, ban: Duration) -> bool {
+        if now.since(self.counted) > ban {
+            (self.wrong, self.counted) = (0, now);
+        }
+        self.wrong += 1;
+        if self.wrong < limit {
+            return false;
+        }
+        self.banned = Some(now + ban);
+        (self.wrong, self.counted) = (0, now);
+        true
+    }
+
+    fn is_banned(&self, now: Time) -> bool {
+        self.banned.is_some_and(|until| until > now)
+    }
+}
+
+struct Source {
+    messages: Bucket,
+    guesses: Guesses,
+    /// The same by port, of the ports that guessed last.
+    ports: Vec<(u16, Guesses)>,
     seen: Time,
 }
+
+/// Ports of one address whose guesses are counted apart.
+const PORTS: usize = 32;
+/// Ports that may be banned together before their address is.
+const BANNED_PORTS: u32 = 10;
 
 /// All sources heard of lately.
 pub(crate) struct Sources {
     by_address: BTreeMap<IpAddr, Source>,
     by_age: BTreeSet<(Time, IpAddr)>,
     limits: StrangerLimits,
-}
-
-/// Who is one source: an IPv4 address, or the network that one IPv6 subscriber has to itself.
-fn source_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from(u128::from(six) >> 64 << 64)),
-        four @ IpAddr::V4(_) => four,
-    }
 }
 
 impl Sources {
@@ -92,25 +127,33 @@ impl Sources {
     }
 
     /// Whether passwords from here are not looked at.
-    pub(crate) fn is_banned(&self, now: Time, address: IpAddr) -> bool {
-        let source = self.by_address.get(&source_of(address));
-        source.and_then(|s| s.banned).is_some_and(|until| until > now)
+    pub(crate) fn is_banned(&self, now: Time, from: SocketAddr) -> bool {
+        let Some(source) = self.by_address.get(&source_of(from.ip())) else {
+            return false;
+        };
+        let mut ports = source.ports.iter();
+        let port = ports.any(|(port, guesses)| *port == from.port() && guesses.is_banned(now));
+        port || source.guesses.is_banned(now)
     }
 
     /// A password from here was wrong; `true` when that was one too many.
-    pub(crate) fn guessed(&mut self, now: Time, address: IpAddr) -> bool {
+    pub(crate) fn guessed(&mut self, now: Time, from: SocketAddr) -> bool {
         let StrangerLimits { guesses, ban, .. } = self.limits;
-        let source = self.source(now, address);
-        if now.since(source.counted) > ban {
-            (source.wrong, source.counted) = (0, now);
+        let source = self.source(now, from.ip());
+        let known = source.ports.iter().position(|(port, _)| *port == from.port());
+        let (port, mut of_port) = match known {
+            Some(at) => source.ports.remove(at),
+            None => (from.port(), Guesses::none(now)),
+        };
+        if source.ports.len() >= PORTS {
+            source.ports.remove(0);
         }
-        source.wrong += 1;
-        if source.wrong < guesses {
-            return false;
-        }
-        source.banned = Some(now + ban);
-        (source.wrong, source.counted) = (0, now);
-        true
+        let one = of_port.count(now, guesses, ban);
+        source.ports.push((port, of_port));
+        let all = source
+            .guesses
+            .count(now, guesses.saturating_mul(BANNED_PORTS), ban);
+        one || all
     }
 
     fn source(&mut self, now: Time, address: IpAddr) -> &mut Source {
@@ -125,9 +168,8 @@ impl Sources {
         let burst = self.limits.burst;
         let source = self.by_address.entry(address).or_insert_with(|| Source {
             messages: Bucket::full(now, burst),
-            wrong: 0,
-            counted: now,
-            banned: None,
+            guesses: Guesses::none(now),
+            ports: Vec::new(),
             seen: now,
         });
         // Once a second is often enough for knowing who is the oldest.
@@ -140,11 +182,23 @@ impl Sources {
     }
 }
 
-/// What one trunk may ask of us: INVITEs a second, and calls at once.
+/// REGISTERs of one operator that are taken at once: all phones, all at the same time.
+const REGISTERS: u32 = 100;
+/// … and each second.
+const REGISTERS_PER_SECOND: u32 = 10;
+/// INVITEs of one operator that are taken at once.
+const INVITES: u32 = 20;
+/// … and each second.
+const INVITES_PER_SECOND: u32 = 5;
+
+/// What one trunk may ask of us, INVITEs a second and calls at once; and what one operator may.
 #[derive(Default)]
 pub(crate) struct Budgets {
     rates: BTreeMap<usize, Bucket>,
     calls: BTreeMap<usize, usize>,
+    /// By operator: at most as many as there are.
+    registers: BTreeMap<OperatorId, Bucket>,
+    invites: BTreeMap<OperatorId, Bucket>,
 }
 
 impl Budgets {
@@ -156,6 +210,20 @@ impl Budgets {
         let rate = budget.per_second;
         let bucket = self.rates.entry(trunk).or_insert_with(|| Bucket::full(now, rate));
         bucket.take(now, rate, rate)
+    }
+
+    /// Whether one more REGISTER that an operator has proven is carried out.
+    pub(crate) fn registers(&mut self, now: Time, operator: &OperatorId) -> bool {
+        let full = || Bucket::full(now, REGISTERS);
+        let bucket = self.registers.entry(operator.clone()).or_insert_with(full);
+        bucket.take(now, REGISTERS, REGISTERS_PER_SECOND)
+    }
+
+    /// Whether an operator may begin one more call.
+    pub(crate) fn calls(&mut self, now: Time, operator: &OperatorId) -> bool {
+        let full = || Bucket::full(now, INVITES);
+        let bucket = self.invites.entry(operator.clone()).or_insert_with(full);
+        bucket.take(now, INVITES, INVITES_PER_SECOND)
     }
 
     pub(crate) fn begun(&mut self, trunk: usize) {

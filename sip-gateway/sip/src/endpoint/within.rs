@@ -6,7 +6,7 @@ use bytes::Bytes;
 use pronto_types::{Digit, Time};
 
 use super::Endpoint;
-use super::events::{EndedBy, Event, LegId, Reason};
+use super::events::{EndedBy, Event, LegId, Notice, Reason};
 use super::receive::Request;
 use super::reply::{bare, echo};
 use crate::body;
@@ -30,14 +30,25 @@ impl Endpoint {
             self.keep(id, leg);
             return self.reply(request, Fault::plain(Status::NO_SUCH_DIALOG), &bare);
         }
-        if request.method != Method::Bye && self.is_full(2) {
+        let is_bye = request.method == Method::Bye;
+        if !is_bye && !leg.may_ask(now) {
+            self.keep(id, leg);
+            self.notice(Notice::Limited(request.flow.remote.ip()));
+            return self.reply_overload(request);
+        }
+        if !is_bye && self.is_full(2) {
             self.keep(id, leg);
             return self.reply_overload(request);
         }
-        if !leg.dialog.take_cseq(request.essentials.cseq) {
+        // A BYE with the number of the last request is one that its sender forgot to count. It can only be meant once, and
+        // refused it would leave the call up; any other request might be one that was carried out already.
+        let cseq = request.essentials.cseq;
+        let ends = is_bye && leg.dialog.remote_cseq == Some(cseq);
+        if !ends && !leg.dialog.take_cseq(cseq) {
             self.keep(id, leg);
             return self.reply_once(now, request, Status::SERVER_INTERNAL_ERROR, &bare);
         }
+        self.follow_source(now, &mut leg, request);
         match request.method {
             Method::Bye => self.said_bye(now, request, id, leg),
             Method::Invite | Method::Update => self.reoffered(now, request, id, leg),

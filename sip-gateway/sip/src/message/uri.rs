@@ -17,6 +17,13 @@ pub enum Scheme {
     Other,
 }
 
+impl Scheme {
+    /// Whether SIP requests can be sent to such a URI.
+    pub(crate) const fn is_sip(self) -> bool {
+        matches!(self, Scheme::Sip | Scheme::Sips)
+    }
+}
+
 /// The host of a URI or Via.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Host<'a> {
@@ -24,6 +31,17 @@ pub enum Host<'a> {
     Ip(IpAddr),
     /// A name.
     Name(&'a str),
+}
+
+impl Host<'_> {
+    /// Whether both are one host: names are "case-insensitive" (RFC 3261 §19.1.4).
+    pub(crate) fn is_same(self, other: Host<'_>) -> bool {
+        match (self, other) {
+            (Host::Ip(one), Host::Ip(two)) => one == two,
+            (Host::Name(one), Host::Name(two)) => one.eq_ignore_ascii_case(two),
+            _ => false,
+        }
+    }
 }
 
 /// A parsed URI. The fields borrow from the message.
@@ -147,25 +165,19 @@ impl<'a> Uri<'a> {
 
     /// Whether both name one resource (RFC 3261 §19.1.4). Those that are neither `sip:` nor `sips:` are compared as they stand.
     pub(crate) fn is_same(&self, other: &Uri<'_>) -> bool {
-        let is_sip = |scheme| matches!(scheme, Scheme::Sip | Scheme::Sips);
-        if !is_sip(self.scheme) || !is_sip(other.scheme) {
+        if !self.scheme.is_sip() || !other.scheme.is_sip() {
             return self.raw == other.raw;
         }
         // "A SIP and SIPS URI are never equivalent." "Comparison of the userinfo of SIP and SIPS URIs is case-sensitive. …
         // Comparison of all other components of the URI is case-insensitive." "A URI omitting any component with a default
         // value will not match a URI explicitly containing that component with its default value."
-        let hosts = match (self.host, other.host) {
-            (Host::Ip(one), Host::Ip(two)) => one == two,
-            (Host::Name(one), Host::Name(two)) => one.eq_ignore_ascii_case(two),
-            _ => false,
-        };
         let headers = match (self.headers, other.headers) {
             (Some(one), Some(two)) => one.eq_ignore_ascii_case(two),
             (None, None) => true,
             _ => false,
         };
         self.scheme == other.scheme
-            && hosts
+            && self.host.is_same(other.host)
             && self.port == other.port
             && headers
             && self.userinfo().map(plain) == other.userinfo().map(plain)

@@ -1,8 +1,8 @@
 //! Bindings as a text, so that a restart forgets no phone. One line each:
 //!
-//! `operator transport local remote expires since q cseq call-id contact instance reg-id path …`
+//! `operator flow expires since q cseq call-id contact instance reg-id reach path …`
 //!
-//! Times are µs since the Unix epoch; octets that are no printable ASCII are `%`-escaped; `-` is none.
+//! A flow is `transport local remote`; `reach` is a flow, or `-` where it is the first one. Times are µs since the Unix epoch; octets that are no printable ASCII are `%`-escaped; `-` is none.
 
 use std::net::SocketAddr;
 use std::ops::Bound;
@@ -15,7 +15,9 @@ use crate::message::{hex, push_display};
 use crate::settings::{Flow, Transport};
 
 /// The first line: another form has another number.
-const FORM: &str = "pronto bindings 1";
+const FORM: &str = "pronto bindings 2";
+/// The form before, without `reach`.
+const OLD_FORM: &str = "pronto bindings 1";
 
 impl Registrar {
     /// All bindings.
@@ -51,19 +53,21 @@ impl Registrar {
         &mut self,
         now: Time,
         saved: &str,
-        lives: impl Fn(&OperatorId, Flow) -> bool,
+        lives: impl Fn(&OperatorId, &Binding) -> bool,
     ) -> Vec<OperatorId> {
         let mut touched = Vec::new();
         let mut lines = saved.lines();
-        if lines.next() != Some(FORM) {
-            return touched;
-        }
-        for (operator, binding) in lines.filter_map(read) {
+        let has_reach = match lines.next() {
+            Some(FORM) => true,
+            Some(OLD_FORM) => false,
+            _ => return touched,
+        };
+        for (operator, binding) in lines.filter_map(|line| read(line, has_reach)) {
             // A lease longer than we give is not one of ours: the clock was elsewhere.
             let due = now < binding.expires && binding.expires.since(now) <= self.expires.max;
             let mut bindings: Vec<Binding> = self.of(&operator).cloned().collect();
             let room = bindings.len() < self.limit && bindings.iter().all(|b| b.contact != binding.contact);
-            if due && room && lives(&operator, binding.flow) {
+            if due && room && lives(&operator, &binding) {
                 bindings.push(binding);
                 self.replace(&operator, bindings);
                 if !touched.contains(&operator) {
@@ -76,19 +80,19 @@ impl Registrar {
 }
 
 fn line(operator: &OperatorId, binding: &Binding) -> String {
-    let Flow {
-        transport,
-        local,
-        remote,
-    } = binding.flow;
     let (instance, flow) = match &binding.instance {
         Some((id, flow)) => (escape(id), *flow),
         None => ("-".to_owned(), 0),
     };
+    let reach = if binding.direct {
+        write_flow(binding.reach)
+    } else {
+        "-".to_owned()
+    };
     let mut line = format!(
-        "{} {} {local} {remote} {} {} {} {} {} {} {instance} {flow}",
+        "{} {} {} {} {} {} {} {} {instance} {flow} {reach}",
         escape(operator.as_str().as_bytes()),
-        transport.as_str(),
+        write_flow(binding.flow),
         binding.expires.as_micros(),
         binding.since.as_micros(),
         binding.q,
@@ -103,17 +107,24 @@ fn line(operator: &OperatorId, binding: &Binding) -> String {
     line + "\n"
 }
 
-fn read(line: &str) -> Option<(OperatorId, Binding)> {
+fn write_flow(flow: Flow) -> String {
+    format!("{} {} {}", flow.transport.as_str(), flow.local, flow.remote)
+}
+
+/// A flow whose first word, the transport, has been read.
+fn read_flow<'a>(transport: &str, words: &mut impl Iterator<Item = &'a str>) -> Option<Flow> {
+    let mut address = || words.next()?.parse::<SocketAddr>().ok();
+    Some(Flow {
+        transport: Transport::ALL.into_iter().find(|t| t.as_str() == transport)?,
+        local: address()?,
+        remote: address()?,
+    })
+}
+
+fn read(line: &str, has_reach: bool) -> Option<(OperatorId, Binding)> {
     let mut words = line.split(' ');
     let operator = OperatorId::new(std::str::from_utf8(&unescape(words.next()?)?).ok()?).ok()?;
-    let word = words.next()?;
-    let transport = Transport::ALL.into_iter().find(|t| t.as_str() == word)?;
-    let address = |word: &str| word.parse::<SocketAddr>().ok();
-    let flow = Flow {
-        transport,
-        local: address(words.next()?)?,
-        remote: address(words.next()?)?,
-    };
+    let flow = read_flow(words.next()?, &mut words)?;
     let mut time = || words.next()?.parse().ok().map(Time::from_micros);
     let (expires, since) = (time()?, time()?);
     let q = words.next()?.parse().ok().filter(|q| *q <= 1000)?;
@@ -124,10 +135,16 @@ fn read(line: &str) -> Option<(OperatorId, Binding)> {
         ("-", _) => None,
         (id, flow) => Some((unescape(id)?, flow)),
     };
+    let at = match has_reach.then(|| words.next()) {
+        None | Some(Some("-")) => None,
+        Some(transport) => Some(read_flow(transport?, &mut words)?),
+    };
     let path = words.map(unescape).collect::<Option<Vec<Bytes>>>()?;
     let binding = Binding {
         contact,
         flow,
+        reach: at.unwrap_or(flow),
+        direct: at.is_some(),
         expires,
         since,
         reachable: true,

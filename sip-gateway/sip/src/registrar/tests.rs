@@ -184,8 +184,11 @@ fn a_closed_flow_takes_its_bindings_along() {
     registrar
         .apply(NOW, &operator, from("b", 1, 2), &set("sip:2", 60))
         .unwrap();
-    assert_eq!(registrar.close_flow(flow(1)), std::slice::from_ref(&operator));
-    assert_eq!(registrar.close_flow(flow(1)), []);
+    assert_eq!(
+        registrar.close_flow(flow(1), |_| None),
+        [(operator.clone(), false)]
+    );
+    assert_eq!(registrar.close_flow(flow(1), |_| None), []);
     assert_eq!(registrar.of(&operator).next().unwrap().flow, flow(2));
 }
 
@@ -195,6 +198,7 @@ fn wanted(contact: &'static str, q: u16, instance: Option<(&'static [u8], u32)>)
         seconds: Some(600),
         q: Some(q),
         instance,
+        at: None,
     }])
 }
 
@@ -286,7 +290,11 @@ fn what_is_saved_is_restored_as_far_as_it_lives() {
         std::slice::from_ref(&operator)
     );
     assert_eq!(again.save(), saved);
-    assert_eq!(again.path_to(b"sip:x%20y@h", flow(1)), path);
+    let to = Destination {
+        uri: Bytes::from_static(b"sip:x%20y@h"),
+        flow: flow(1),
+    };
+    assert_eq!(again.binding_at(&to).unwrap().1.path, path);
     assert_eq!(
         again.apply(
             later,
@@ -319,7 +327,7 @@ fn what_is_saved_is_not_restored_elsewhere_nor_beyond_the_limit() {
     let mut elsewhere = Registrar::new(ExpiresLimits::default(), 3);
     assert!(
         elsewhere
-            .restore(NOW, &saved, |_, flow| flow.remote.port() == 9)
+            .restore(NOW, &saved, |_, binding| binding.flow.remote.port() == 9)
             .is_empty()
     );
     assert!(

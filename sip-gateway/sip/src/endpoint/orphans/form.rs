@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use bytes::Bytes;
 
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, Way};
 use crate::endpoint::events::DialogChange;
 use crate::endpoint::parting::hop_by_hop;
 use crate::message::{HeaderName, Message, NameAddr};
@@ -218,7 +218,7 @@ impl Reader {
             remote_cseq: None,
             flow,
             is_ours: false,
-            direct: false,
+            way: Way::Flow,
         })
     }
 }

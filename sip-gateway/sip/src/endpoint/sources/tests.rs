@@ -17,6 +17,10 @@ fn at(seconds: u64) -> Time {
     Time::from_secs(1_000) + Duration::from_secs(seconds)
 }
 
+fn phone(n: u8, port: u16) -> SocketAddr {
+    SocketAddr::new(host(n), port)
+}
+
 fn host(n: u8) -> IpAddr {
     IpAddr::from([192, 0, 2, n])
 }
@@ -36,18 +40,41 @@ fn a_source_is_heard_up_to_its_burst_and_then_at_its_rate() {
 #[test]
 fn one_wrong_password_too_many_bans_the_source_for_a_while() {
     let mut sources = Sources::new(limits());
-    assert!(!sources.guessed(at(0), host(1)) && !sources.guessed(at(1), host(1)));
-    assert!(!sources.is_banned(at(1), host(1)));
-    assert!(sources.guessed(at(2), host(1)));
-    assert!(sources.is_banned(at(61), host(1)) && !sources.is_banned(at(62), host(1)));
-    assert!(!sources.is_banned(at(2), host(2)));
+    assert!(!sources.guessed(at(0), phone(1, 5060)) && !sources.guessed(at(1), phone(1, 5060)));
+    assert!(!sources.is_banned(at(1), phone(1, 5060)));
+    assert!(sources.guessed(at(2), phone(1, 5060)));
+    assert!(sources.is_banned(at(61), phone(1, 5060)) && !sources.is_banned(at(62), phone(1, 5060)));
+    assert!(!sources.is_banned(at(2), phone(2, 5060)));
+}
+
+#[test]
+fn a_stranger_behind_the_same_nat_does_not_shut_a_phone_out() {
+    let mut sources = Sources::new(limits());
+    for _ in 0..3 {
+        sources.guessed(at(0), phone(1, 40_000));
+    }
+    assert!(sources.is_banned(at(0), phone(1, 40_000)));
+    assert!(
+        !sources.is_banned(at(0), phone(1, 5060)),
+        "another port of the address"
+    );
+    for port in 1..10 {
+        for _ in 0..3 {
+            sources.guessed(at(1), phone(1, port));
+        }
+    }
+    assert!(
+        sources.is_banned(at(1), phone(1, 5060)),
+        "thirty guesses from ten ports"
+    );
+    assert!(!sources.is_banned(at(62), phone(1, 5060)));
 }
 
 #[test]
 fn now_and_then_a_wrong_password_bans_nobody() {
     let mut sources = Sources::new(limits());
     for minutes in 0..100 {
-        assert!(!sources.guessed(at(minutes * 61), host(1)));
+        assert!(!sources.guessed(at(minutes * 61), phone(1, 5060)));
     }
 }
 
@@ -56,15 +83,16 @@ fn one_ipv6_subscriber_is_one_source_and_a_mapped_address_is_its_ipv4_one() {
     let mut sources = Sources::new(limits());
     let six = |text: &str| -> IpAddr { text.parse().unwrap() };
     for text in ["2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::"] {
-        sources.guessed(at(0), six(text));
+        sources.guessed(at(0), SocketAddr::new(six(text), 5060));
     }
     assert!(
-        sources.is_banned(at(0), six("2001:db8::3")) && !sources.is_banned(at(0), six("2001:db8:0:1::3"))
+        sources.is_banned(at(0), SocketAddr::new(six("2001:db8::3"), 5060))
+            && !sources.is_banned(at(0), SocketAddr::new(six("2001:db8:0:1::3"), 5060))
     );
     for _ in 0..3 {
-        sources.guessed(at(0), six("::ffff:192.0.2.1"));
+        sources.guessed(at(0), SocketAddr::new(six("::ffff:192.0.2.1"), 5060));
     }
-    assert!(sources.is_banned(at(0), host(1)));
+    assert!(sources.is_banned(at(0), phone(1, 5060)));
 }
 
 #[test]
@@ -93,7 +121,7 @@ proptest! {
         let mut now = at(0);
         for (source, later, guess) in visits {
             now += Duration::from_millis(later * 700);
-            if guess { sources.guessed(now, host(source)); } else { sources.admits(now, host(source)); }
+            if guess { sources.guessed(now, phone(source, 5060)); } else { sources.admits(now, host(source)); }
             prop_assert!(sources.len() <= 4);
             prop_assert_eq!(sources.by_age.len(), sources.len());
         }

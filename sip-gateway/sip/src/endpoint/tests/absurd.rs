@@ -389,7 +389,7 @@ fn what_is_wrong_in_several_ways_is_told_the_first_in_the_rfcs_order() {
     expect(&|t| t.replace("Max-Forwards: 5\n", ""), 501);
     expect(&|t| t.replace("DANCE", "PUBLISH"), 405);
     expect(&|t| t.replace("PUBLISH", "INVITE"), 416);
-    expect(&|t| t.replace("mailto:x@y", "sip:nobody@elsewhere.example"), 420);
+    expect(&|t| t.replace("mailto:x@y", "sip:nobody@pronto.example"), 420);
     expect(&|t| t.replace("Require: dance\n", ""), 415);
     expect(&|t| t.replace("text/plain", "application/sdp"), 406);
     let welcome = text.replace("Accept: text/html\n", "");
@@ -398,6 +398,13 @@ fn what_is_wrong_in_several_ways_is_told_the_first_in_the_rfcs_order() {
         Raw::new().status(TRUNK, &welcome),
         100,
         "whether anybody lives there is the gateway's to say"
+    );
+    let elsewhere = welcome.replace("sip:nobody@pronto.example", "sip:nobody@elsewhere.example");
+    assert_eq!(Raw::new().status(TRUNK, &elsewhere), 404, "not in our house");
+    assert_eq!(
+        Raw::new().status(STRANGER, &elsewhere),
+        401,
+        "that is nobody else's to know"
     );
 }
 

@@ -289,3 +289,50 @@ fn an_instance_has_a_binding_for_each_of_its_flows_and_one_without_outbound_is_k
     let answer = register(&mut raw, "e", 1, &text);
     assert_eq!((status(&answer), header(&answer, "Require")), (200, None));
 }
+
+#[test]
+fn a_contact_that_is_no_sip_address_is_refused_wherever_it_stands() {
+    for contact in [
+        "<mailto:a@b.example>",
+        "<tel:+39061>",
+        "<http://b.example/>",
+        "mailto:a@b.example",
+    ] {
+        let mut raw = Raw::new();
+        let text = invite("odd").replace("<sip:c@127.0.0.2:5070>", contact);
+        let refused = raw.send(TRUNK, &text).pop().unwrap().1;
+        assert!(
+            refused.starts_with("SIP/2.0 400 Contact Is Not A SIP URI"),
+            "{refused}"
+        );
+        let text = request("REGISTER", "sip:pronto.example", "reg", 1, "")
+            .replace("To: <sip:800", "To: <sip:101")
+            .replace(
+                "<sip:c@127.0.0.2:5070>",
+                &format!("<sip:101@127.0.0.2>, {contact}"),
+            );
+        let refused = raw.send(TRUNK, &text).pop().unwrap().1;
+        assert!(
+            refused.starts_with("SIP/2.0 400 Contact Is Not A SIP URI"),
+            "{refused}"
+        );
+        // In a 200: acknowledged where the INVITE went, and ended, for no request could ever be sent there.
+        let (leg, invite) = ring_phone(&mut raw);
+        let sent = raw.send(TRUNK, &ok_to(&invite, "p", &format!("Contact: {contact}\n")));
+        let starts: Vec<&str> = sent
+            .iter()
+            .map(|(_, text)| text.split(' ').next().unwrap())
+            .collect();
+        assert_eq!(starts, ["ACK", "BYE"], "{contact}");
+        for (to, text) in &sent {
+            assert_eq!(to.to_string(), TRUNK);
+            assert!(text.contains(" sip:101@127.0.0.2:5070 SIP/2.0"), "{text}");
+        }
+        assert!(sent[1].1.contains("Reason: SIP;cause=400"), "{}", sent[1].1);
+        assert!(matches!(raw.events.last(), Some(Event::Refused { leg: of, local: true, .. }) if *of == leg));
+        let to = raw.call();
+        let update = inside("UPDATE", "u", 2, "call", &to, &format!("Contact: {contact}\n"));
+        assert_eq!(raw.status(TRUNK, &update), 400);
+        assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 3, "call", &to, "")), 200);
+    }
+}

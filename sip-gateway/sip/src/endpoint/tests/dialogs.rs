@@ -86,6 +86,33 @@ fn an_older_cseq_is_out_of_order() {
 }
 
 #[test]
+fn a_bye_with_the_number_of_the_last_request_hangs_up_all_the_same() {
+    let mut raw = Raw::new();
+    let to = raw.call();
+    assert_eq!(
+        raw.status(TRUNK, &inside("OPTIONS", "o1", 5, "call", &to, "")),
+        200
+    );
+    for (method, branch, cseq) in [("INFO", "i", 5), ("OPTIONS", "o2", 5), ("BYE", "b1", 4)] {
+        let text = inside(method, branch, cseq, "call", &to, "");
+        assert_eq!(raw.status(TRUNK, &text), 500, "{method} {cseq}");
+    }
+    let again = re_invite("again", 5, &to, "");
+    assert_eq!(
+        raw.status(TRUNK, &again),
+        500,
+        "it may have been carried out already"
+    );
+    assert_eq!(raw.status(TRUNK, &inside("BYE", "b2", 5, "call", &to, "")), 200);
+    assert!(matches!(raw.events.last(), Some(Event::Ended { .. })));
+    assert_eq!(
+        raw.status(TRUNK, &inside("BYE", "b3", 5, "call", &to, "")),
+        481,
+        "once"
+    );
+}
+
+#[test]
 fn keys_arrive_by_info_once() {
     let mut raw = Raw::new();
     let to = raw.call();

@@ -10,6 +10,7 @@ mod orphans;
 mod qualify;
 mod races;
 mod raw;
+mod reach;
 mod registrations;
 mod reoffers;
 mod routes;

@@ -25,16 +25,23 @@ pub(super) fn registering(contact: &str) -> String {
         .replace("<sip:a@127.0.0.2:5070>", contact)
 }
 
+/// A gateway that is dialled at the address of RFC 5118's examples too.
+fn at_ipv6() -> Raw {
+    let mut settings = super::world::gateway_settings(Transport::Udp);
+    settings.hosts = vec!["2001:db8::10".to_owned()];
+    Raw::with(settings)
+}
+
 /// The statuses a datagram with this in it gets.
 pub(super) fn over_udp(bytes: &[u8]) -> Vec<u16> {
-    let mut raw = Raw::new();
+    let mut raw = at_ipv6();
     let sent = raw.send_bytes(TRUNK, bytes.to_vec());
     sent.iter().map(|(_, text)| status(text)).collect()
 }
 
 /// The statuses a stream with this in it gets before its sender pauses or it is cut.
 pub(super) fn over_tcp(bytes: &[u8]) -> Vec<u16> {
-    let mut raw = Raw::new();
+    let mut raw = at_ipv6();
     raw.transport = Transport::Tcp;
     let (mut framer, mut statuses) = (Framer::new(), Vec::new());
     framer.push(bytes).unwrap();

@@ -97,6 +97,13 @@ fn quotes_and_comments_that_do_not_end_are_refused_in_what_is_acted_on_and_nobod
     both("brackets within brackets", &text, &[400]);
 }
 
+/// A gateway that is dialled at an IPv6 address too.
+fn raw_at_ipv6() -> Raw {
+    let mut settings = super::world::gateway_settings(crate::Transport::Udp);
+    settings.hosts = vec!["::1".to_owned()];
+    Raw::with(settings)
+}
+
 #[test]
 fn a_sip_uri_may_have_a_password_and_escapes_and_the_number_is_what_stands_before() {
     for (uri, dialled) in [
@@ -135,7 +142,7 @@ fn a_sip_uri_may_have_a_password_and_escapes_and_the_number_is_what_stands_befor
         ("sip", None),
     ] {
         let text = calling("").replace("sip:800@pronto.example SIP", &format!("{uri} SIP"));
-        let mut raw = Raw::new();
+        let mut raw = raw_at_ipv6();
         let answer = raw.status(TRUNK, &text);
         match dialled {
             Some(dialled) => {

@@ -72,6 +72,8 @@ pub(crate) fn gateway(
         name: trunk.name.clone(),
         allow: trunk.allow.clone(),
     };
+    let addresses = crate::machine::own_addresses();
+    let inside = inside(config, &addresses)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(ShellSettings {
         name: config.gateway.name.clone(),
@@ -81,6 +83,9 @@ pub(crate) fn gateway(
         origins: config.sip.origins.clone(),
         sip: sip::Settings {
             advertise: config.sip.advertise.clone(),
+            inside: inside.clone(),
+            hosts: config.sip.hosts.clone(),
+            addresses,
             product: concat!("Pronto/", env!("CARGO_PKG_VERSION")).to_owned(),
             operators: credentials(config, generated)?,
             expires: sip::ExpiresLimits {
@@ -100,7 +105,10 @@ pub(crate) fn gateway(
             operator_digest: config.operators.iter().filter_map(own_digest).collect(),
             ..sip::Settings::new(&config.sip.domain)
         },
-        calls: calls(config),
+        calls: gateway::Settings {
+            inside,
+            ..calls(config)
+        },
         media_listen: config.media.listen,
         media_ports: (config.media.first_port, config.media.last_port),
         media_threads: threads.div_ceil(PROCESSORS_PER_MEDIA_THREAD),
@@ -111,6 +119,18 @@ pub(crate) fn gateway(
             octets: config.trace.mebibytes << 20,
         },
     })
+}
+
+/// `local`, each network with our address in it.
+fn inside(config: &Config, own: &[std::net::IpAddr]) -> Result<sip::Inside, String> {
+    let towards = |network: &ipnet::IpNet| {
+        let address = crate::machine::address_towards(network, own);
+        address.map(|address| (*network, address)).ok_or_else(|| {
+            format!("`local` in [sip]: this machine has no address in {network}, and no way there")
+        })
+    };
+    let networks = config.sip.local.iter().map(towards);
+    networks.collect::<Result<_, String>>().map(sip::Inside::new)
 }
 
 fn budget(trunk: &crate::config::Trunk) -> (String, sip::Budget) {
@@ -227,6 +247,7 @@ fn calls(config: &Config) -> gateway::Settings {
             .map(|queue| (queue.name.clone(), queue.consent.clone()))
             .collect(),
         advertise: config.media.advertise,
+        inside: sip::Inside::default(),
         learn: config.media.learn,
         reach: sip::sdp::Reach::of(config.media.advertise.unwrap_or(config.media.listen)),
         prompts: gateway::Prompts::of(

@@ -9,6 +9,7 @@ pub mod diagnose;
 pub mod forecast;
 mod in_memory;
 pub mod log;
+mod machine;
 mod metrics_page;
 pub mod prompts;
 pub mod reload;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pronto_ivr::Flow;
+use pronto_sip::Inside;
 use pronto_types::{Language, QueueName};
 
 use crate::prompts::Prompts;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub queue_away: Duration,
     /// The address written into our SDP, where it is not the one the media socket is bound to.
     pub advertise: Option<IpAddr>,
+    /// Networks whose phones and trunks reach us without that address.
+    pub inside: Inside,
     /// Learn the media address, port included, from a packet that comes from the signalling source's IP.
     pub learn: bool,
     /// The address families our media can be sent in.
@@ -35,6 +38,15 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The address in SDP towards a peer whose signalling comes from `peer`; the media socket is bound to `socket`.
+    pub(crate) fn media_address(&self, socket: IpAddr, peer: IpAddr) -> IpAddr {
+        match self.inside.address_towards(peer) {
+            Some(inside) if socket.is_unspecified() => inside,
+            Some(_) => socket,
+            None => self.advertise.unwrap_or(socket),
+        }
+    }
+
     /// The queues whose forecasts the flows ask for.
     pub fn forecasts(&self) -> BTreeSet<QueueName> {
         let asked = self.numbers.values().flat_map(|number| number.flow.forecasts());

@@ -42,8 +42,20 @@ pub(super) fn check(config: &Config, places: &Places<'_>, problems: &mut Problem
         let problem = Problem::error(place.clone(), message, format!("`{}`", later.address));
         problems.push(problem.expected("a port of its own"));
     }
+    check_local(config, places, problems);
     check_media(config, places, problems);
     check_room(config, places, problems);
+}
+
+/// Networks that are spared an advertised address, where there is none.
+fn check_local(config: &Config, places: &Places<'_>, problems: &mut Problems) {
+    let advertised = !config.sip.advertise.is_empty() || config.media.advertise.is_some();
+    let Some(place) = places.sip.place("local").filter(|_| !advertised) else {
+        return;
+    };
+    let message = "`local` in [sip] changes nothing: no address is advertised to anybody";
+    let problem = Problem::warning(place, message, "no `advertise`".to_owned());
+    problems.push(problem.expected("`advertise` in [sip] and [media], for peers outside of `local`"));
 }
 
 /// More calls are asked for than there are ports to carry them.

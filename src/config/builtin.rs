@@ -27,6 +27,16 @@ impl Config {
     }
 }
 
+fn operator(id: &str, queues: &[QueueName]) -> Result<Operator, InvalidName> {
+    Ok(Operator {
+        id: OperatorId::new(id)?,
+        credential: Credential::Generated,
+        queues: queues.to_vec(),
+        digest: None,
+        sign_in: SignIn::Registration,
+    })
+}
+
 fn build() -> Result<Config, Box<dyn std::error::Error>> {
     let flow = Flow::parse(BUILTIN_FLOW)
         .map(Arc::new)
@@ -42,17 +52,8 @@ fn build() -> Result<Config, Box<dyn std::error::Error>> {
         .into_iter()
         .map(QueueName::new)
         .collect::<Result<_, InvalidName>>()?;
-    let operator = |id| -> Result<Operator, InvalidName> {
-        let (credential, sign_in) = (Credential::Generated, SignIn::Registration);
-        Ok(Operator {
-            id: OperatorId::new(id)?,
-            credential,
-            queues: queues.clone(),
-            digest: None,
-            sign_in,
-        })
-    };
-    let operators = OPERATORS.into_iter().map(operator).collect::<Result<_, _>>()?;
+    let operators = OPERATORS.into_iter().map(|id| operator(id, &queues));
+    let operators = operators.collect::<Result<_, _>>()?;
     let loopback = IpNet::V4(Ipv4Net::new([127, 0, 0, 0].into(), 8)?);
     let (first_port, last_port) = sip::MEDIA_PORTS;
     Ok(Config {
@@ -63,7 +64,9 @@ fn build() -> Result<Config, Box<dyn std::error::Error>> {
             origins: Vec::new(),
             listen: sip::default_listen(),
             domain: sip::DOMAIN.to_owned(),
+            hosts: Vec::new(),
             advertise: Vec::new(),
+            local: Vec::new(),
             dscp: dscp::SIGNALLING,
             drain: sip::DRAIN,
             qualify: sip::QUALIFY,

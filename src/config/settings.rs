@@ -64,9 +64,15 @@ pub struct Sip {
     pub origins: Vec<String>,
     /// `domain`: of our addresses of record, and the digest realm: an `ha1` is bound to it. Default `pronto.local`.
     pub domain: String,
+    /// `hosts`: further names and addresses that callers may dial us at. Default: none; the domain and our own addresses are
+    /// ours anyway.
+    pub hosts: Vec<String>,
     /// `advertise`: the public address behind NAT, written into Via and Contact; at most one of each family. Default: the
     /// listening one.
     pub advertise: Vec<IpAddr>,
+    /// `local`: networks whose phones and trunks see our own address, in signalling and in SDP, and not the advertised one.
+    /// Default: none.
+    pub local: Vec<IpNet>,
     /// `dscp`: the class of service of signalling (RFC 2474), 0 to 63. Default 24, CS3.
     pub dscp: u8,
     /// `drain`: after SIGTERM, how long calls may go on. Default `600s`.

@@ -40,6 +40,8 @@ const TRANSPORTS: [Transport; 5] = [
 ];
 const ADDRESS: &str = "an IP address";
 const ADDRESSES: &str = "an IP address, or a list of one of each family";
+const HOSTS: &str = "a list of names or addresses such as \"sip.example.com\"";
+const NETWORKS: &str = "a list of networks such as \"192.168.0.0/16\"";
 const ALLOW: &str = "a list of addresses and ranges such as \"203.0.113.7\" or \"198.51.100.0/24\"";
 const PORTS: &str = "two ports, the first even and below the last, such as [20000, 29999]";
 
@@ -54,7 +56,9 @@ pub(super) fn read<'t>(
     let listen = section.texts("listen", LISTEN);
     let listen = listen.map_or_else(default_listen, |texts| read_listen(&mut section, &texts));
     let domain = section.parsed("domain", "a domain name", parse_domain);
+    let hosts = read_hosts(&mut section);
     let advertise = read_advertised(&mut section);
+    let local = read_local(&mut section);
     let dscp = dscp::read(&mut section, dscp::SIGNALLING);
     let drain = section.duration("drain", DRAIN, Duration::ZERO..=24 * HOUR);
     let qualify = section.duration("qualify", QUALIFY, Duration::ZERO..=24 * HOUR);
@@ -77,7 +81,9 @@ pub(super) fn read<'t>(
         origins: tls::read_websocket(websocket, problems),
         listen,
         domain,
+        hosts,
         advertise,
+        local,
         dscp,
         drain,
         digest,
@@ -204,6 +210,32 @@ fn read_advertised(section: &mut Section<'_, '_>) -> Vec<IpAddr> {
         known.extend(address);
     }
     known
+}
+
+/// `hosts`: what else callers dial us at.
+fn read_hosts(section: &mut Section<'_, '_>) -> Vec<String> {
+    let texts = section.texts("hosts", HOSTS).unwrap_or_default();
+    let host = |text| section.understand("hosts", text, "a domain name or an IP address", parse_domain);
+    texts.iter().filter_map(host).collect()
+}
+
+/// `local`: networks that do not see `advertise`.
+fn read_local(section: &mut Section<'_, '_>) -> Vec<IpNet> {
+    let texts = section.texts("local", NETWORKS).unwrap_or_default();
+    let mut local: Vec<IpNet> = Vec::with_capacity(texts.len());
+    for text in &texts {
+        let network = section.understand("local", text, "an address or a range", |text| {
+            let network = parse_network(text)?;
+            match local.iter().find(|known| known.contains(&network)) {
+                Some(known) => Err(Wrong::because(format!(
+                    "{network} stands in `local` twice: {known} has it"
+                ))),
+                None => Ok(network),
+            }
+        });
+        local.extend(network);
+    }
+    local
 }
 
 fn parse_advertise(text: &str) -> Result<IpAddr, Wrong> {

@@ -213,6 +213,7 @@ pub(crate) fn settings() -> Settings {
         queue_away: Duration::from_secs(60),
         recorded: BTreeMap::new(),
         advertise: None,
+        inside: pronto_sip::Inside::default(),
         learn: true,
         reach: sip::sdp::Reach { v4: true, v6: false },
         prompts,

@@ -285,7 +285,8 @@ impl Gateway {
         local: SocketAddr,
     ) {
         let early = offer.is_some() && call.answer == Answer::OnOperator;
-        call.caller.stream.opened(local, self.settings.advertise);
+        let address = self.settings.media_address(local.ip(), call.caller.source);
+        call.caller.stream.opened(address, local.port());
         let sdp = match offer {
             Some(offer) => {
                 let proof = early_proof(call, &offer, early);

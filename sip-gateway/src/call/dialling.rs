@@ -132,15 +132,14 @@ impl Gateway {
             (media::Event::Opened { local, .. }, PeerState::Opening { media, until }) => {
                 let (media, until, operator) = (*media, *until, peer.operator.clone());
                 let mut stream = Stream::unopened(self.rng.next_u64() >> 2);
-                stream.opened(*local, self.settings.advertise);
+                stream.opened(local.ip(), local.port());
                 let name = call.identity.name.as_ref().or(call.identity.number.as_ref());
                 let options = sip::InviteOptions {
                     from_user: call.identity.number.as_ref().map(|it| it.reveal().to_owned()),
                     from_display: name.map(|it| it.reveal().to_owned()),
                 };
                 let codec = call.caller.stream.codec().unwrap_or(sip::sdp::Codec::Pcma);
-                let offer = stream.offer_first(codec);
-                let phones = self.ring_all(now, call.id, &operator, &offer, &options);
+                let phones = self.ring_all(now, call.id, &operator, (&stream, codec), &options);
                 if phones.is_empty() {
                     return self.nobody_answers(now, call, sip::Status::TEMPORARILY_UNAVAILABLE);
                 }
@@ -178,6 +177,7 @@ impl Gateway {
         };
         match (event, &mut peer.state) {
             (sip::Event::Answered { sdp, .. }, PeerState::Ringing { forked, .. }) => {
+                forked.chosen(leg);
                 if sdp.is_some_and(|sdp| forked.stream.accept(&sdp).is_ok()) {
                     return self.peer_answered(now, call, leg);
                 }

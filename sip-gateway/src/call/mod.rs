@@ -373,6 +373,11 @@ impl Gateway {
         &self.sip
     }
 
+    /// Who has asked for too much since the last asking, and how often.
+    pub fn take_notices(&mut self) -> BTreeMap<sip::Notice, u64> {
+        self.sip.take_notices()
+    }
+
     /// The SIP endpoint's own counts.
     pub fn sip_counts(&self) -> sip::Counts {
         self.sip.counts()

@@ -1,6 +1,6 @@
 //! One media stream of a leg: what was offered and answered (RFC 3264), and what the media threads are told of it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use pronto_media as media;
@@ -34,10 +34,30 @@ impl Stream {
         }
     }
 
-    /// The media threads bound `local`; `advertise` is what the outside knows it by.
-    pub(super) fn opened(&mut self, local: SocketAddr, advertise: Option<IpAddr>) {
-        self.local.address = advertise.unwrap_or(local.ip());
-        self.local.port = local.port();
+    /// The media threads bound this port; `address` is what the peer knows it by.
+    pub(super) fn opened(&mut self, address: IpAddr, port: u16) {
+        self.local.address = address;
+        self.local.port = port;
+    }
+
+    /// The first offer to one of several peers, which knows us by this address.
+    pub(super) fn offer_at(&self, address: IpAddr, codec: sdp::Codec) -> Bytes {
+        let local = sdp::Local {
+            address,
+            ..self.local
+        };
+        sdp::offer_directed(&local, sdp::Direction::SendRecv, codec)
+    }
+
+    /// The peer that was offered this has answered: it is the one we talk with.
+    pub(super) fn offered(&mut self, (address, offer): &(IpAddr, Bytes)) {
+        self.local.address = *address;
+        self.said = Some(offer.clone());
+    }
+
+    /// The address that the peer knows it by.
+    pub(super) fn address(&self) -> IpAddr {
+        self.local.address
     }
 
     /// Answers the peer's offer. Until it is confirmed, only a few packets go to an address that is new.

@@ -95,7 +95,7 @@ impl Gateway {
         match (event, &mut call.place) {
             (media::Event::Opened { local, .. }, Place::Offered(_, ringing)) => {
                 let mut stream = Stream::unopened(self.rng.next_u64() >> 2);
-                stream.opened(local, self.settings.advertise);
+                stream.opened(local.ip(), local.port());
                 let number = call.identity.number.as_ref();
                 let options = sip::InviteOptions {
                     from_user: number.map(|number| number.reveal().to_owned()),
@@ -103,8 +103,7 @@ impl Gateway {
                 };
                 // What the caller speaks comes first: who takes it needs no translation.
                 let codec = call.caller.stream.codec().unwrap_or(sip::sdp::Codec::Pcma);
-                let offer = stream.offer_first(codec);
-                let phones = self.ring_all(now, call.id, &ringing.operator, &offer, &options);
+                let phones = self.ring_all(now, call.id, &ringing.operator, (&stream, codec), &options);
                 if phones.is_empty() {
                     return self.offer_failed(now, call, RefuseReason::Unreachable);
                 }
@@ -130,19 +129,23 @@ impl Gateway {
         now: Time,
         call: CallId,
         operator: &OperatorId,
-        offer: &Bytes,
+        (stream, codec): (&Stream, sip::sdp::Codec),
         options: &sip::InviteOptions,
     ) -> Vec<Phone> {
         let bindings = self.sip.bindings(operator);
         let phones: Vec<sip::Destination> = bindings.map(sip::Binding::destination).collect();
         let mut rung = Vec::with_capacity(phones.len());
         for to in phones {
+            let source = to.flow.remote.ip();
+            let address = self.settings.media_address(stream.address(), source);
+            let offer = stream.offer_at(address, codec);
             let sip = self.sip.invite(now, &to, offer.clone(), options.clone());
             self.sip_legs.insert(sip, call);
             self.tell_leg(call, Peer::Operator(operator.clone()), sip);
             rung.push(Phone {
                 sip,
-                source: to.flow.remote.ip(),
+                source,
+                told: (address, offer),
                 heard: false,
             });
         }
@@ -192,6 +195,7 @@ impl Gateway {
         let Some(index) = forked.phones.iter().position(|phone| phone.sip == leg) else {
             return;
         };
+        forked.chosen(leg);
         let accepted = sdp.map(|sdp| forked.stream.accept(&sdp));
         if !matches!(accepted, Some(Ok(()))) {
             // An answer we cannot use, or none, is no answer (RFC 3261 §13.2.2.4): the caller keeps the place.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use pronto_ivr as ivr;
 use pronto_media as media;
 use pronto_sip as sip;
@@ -194,7 +195,7 @@ pub(super) enum RingPhase {
     Inviting(Forked),
 }
 
-/// All phones of an operator, rung at once; they are told one and the same of our media.
+/// All phones of an operator, rung at once; they are told one and the same of our media, by the address each knows us by.
 pub(super) struct Forked {
     pub(super) stream: Stream,
     /// Those that may still answer.
@@ -205,11 +206,22 @@ pub(super) struct Forked {
     pub(super) told: bool,
 }
 
+impl Forked {
+    /// This phone has answered: what was said to it is what its answer answers.
+    pub(super) fn chosen(&mut self, leg: sip::LegId) {
+        if let Some(phone) = self.phones.iter().find(|phone| phone.sip == leg) {
+            self.stream.offered(&phone.told);
+        }
+    }
+}
+
 /// One of them.
 pub(super) struct Phone {
     pub(super) sip: sip::LegId,
     /// Where it is.
     pub(super) source: IpAddr,
+    /// The address of our media that it was told, and how.
+    pub(super) told: (IpAddr, Bytes),
     /// It has said that it rings.
     pub(super) heard: bool,
 }

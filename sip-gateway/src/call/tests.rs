@@ -354,6 +354,7 @@ fn settings() -> Settings {
         queue_away: secs(60),
         recorded: BTreeMap::new(),
         advertise: None,
+        inside: pronto_sip::Inside::default(),
         learn: true,
         reach: sdp::Reach { v4: true, v6: false },
         prompts,

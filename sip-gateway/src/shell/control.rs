@@ -22,6 +22,7 @@ use super::handshakes::Handshakes;
 use super::held::{Held, Way};
 use super::meters;
 use super::notes::Notes;
+use super::notices::Notices;
 use super::steps::Steps;
 use super::store::{Condition, Journal};
 use super::tcp::{self, Connection, Doors};
@@ -99,6 +100,7 @@ pub(super) struct Control {
     dialogs: Arc<Dialogs>,
     /// Messages that leave once the dialogs they are about are written.
     held: Vec<Held>,
+    notices: Notices,
     happened: mpsc::Sender<Happened>,
     entries: Option<mpsc::Sender<Entry>>,
     last: Arc<AtomicU64>,
@@ -144,6 +146,7 @@ impl Control {
             bindings,
             dialogs,
             held: Vec::new(),
+            notices: Notices::default(),
             happened,
             entries: None,
             last,
@@ -327,6 +330,8 @@ impl Control {
             tokio::task::spawn_blocking(move || dialogs.tidy());
         }
         self.steps.publish();
+        let happened = self.core.take_notices();
+        self.notices.tell(self.clock.now(), happened);
         self.bindings.begin(self.core.sip().bindings_version());
     }
 

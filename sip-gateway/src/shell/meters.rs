@@ -55,6 +55,7 @@ fn sip(core: &Gateway, connections: usize) {
         ("challenged", dropped.challenged),
         ("forbidden", dropped.forbidden),
         ("limited", dropped.limited),
+        ("overdone", dropped.overdone),
     ] {
         metrics::counter!("pronto_sip_dropped_total", "reason" => reason).absolute(count);
     }

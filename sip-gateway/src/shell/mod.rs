@@ -11,6 +11,7 @@ mod handshakes;
 mod held;
 mod meters;
 mod notes;
+mod notices;
 mod reader;
 mod steps;
 mod store;

@@ -17,8 +17,8 @@ lisen = ["udp:127.0.0.1:5060"]
    · ──┬──
    ·   ╰── found `lisen`
    ╰────
-  help: expected one of `listen`, `domain`, `advertise`, `dscp`, `drain`, `qualify`, `digest`,
-        `trunk`, `tls`, `websocket`; did you mean `listen`?
+  help: expected one of `listen`, `domain`, `hosts`, `advertise`, `local`, `dscp`, `drain`,
+        `qualify`, `digest`, `trunk`, `tls`, `websocket`; did you mean `listen`?
 
 "#,
     );
@@ -336,6 +336,89 @@ digest = ["sha256"]
    ·               ╰── found `sha256`
    ╰────
   help: expected one of `md5`, `sha-256`, `sha-512-256`; did you mean `sha-256`?
+
+"#,
+    );
+}
+
+#[test]
+fn networks_that_see_the_inside_address_are_checked_like_any_other() {
+    assert_page(
+        r#"
+[sip]
+listen = ["udp:0.0.0.0:5060"]
+advertise = "203.0.113.7"
+local = ["192.168.0.0/16", "192.168.1.0/24", "10.0.0.1/8", "office"]
+hosts = ["sip.example.com", "no host"]
+"#,
+        r#"
+  × 192.168.1.0/24 stands in `local` twice: 192.168.0.0/16 has it
+   ╭─[pronto.toml:4:28]
+ 3 │ advertise = "203.0.113.7"
+ 4 │ local = ["192.168.0.0/16", "192.168.1.0/24", "10.0.0.1/8", "office"]
+   ·                            ────────┬───────
+   ·                                    ╰── found `192.168.1.0/24`
+ 5 │ hosts = ["sip.example.com", "no host"]
+   ╰────
+  help: expected an address or a range
+
+  × `10.0.0.1/8` has bits beyond its prefix
+   ╭─[pronto.toml:4:46]
+ 3 │ advertise = "203.0.113.7"
+ 4 │ local = ["192.168.0.0/16", "192.168.1.0/24", "10.0.0.1/8", "office"]
+   ·                                              ──────┬─────
+   ·                                                    ╰── found `10.0.0.1/8`
+ 5 │ hosts = ["sip.example.com", "no host"]
+   ╰────
+  help: expected an address or a range; did you mean `10.0.0.0/8`?
+
+  × `local` in [sip] is `office`
+   ╭─[pronto.toml:4:60]
+ 3 │ advertise = "203.0.113.7"
+ 4 │ local = ["192.168.0.0/16", "192.168.1.0/24", "10.0.0.1/8", "office"]
+   ·                                                            ────┬───
+   ·                                                                ╰── found `office`
+ 5 │ hosts = ["sip.example.com", "no host"]
+   ╰────
+  help: expected an address or a range
+
+  × `hosts` in [sip] is `no host`
+   ╭─[pronto.toml:5:29]
+ 4 │ local = ["192.168.0.0/16", "192.168.1.0/24", "10.0.0.1/8", "office"]
+ 5 │ hosts = ["sip.example.com", "no host"]
+   ·                             ────┬────
+   ·                                 ╰── found `no host`
+   ╰────
+  help: expected a domain name or an IP address
+
+"#,
+    );
+}
+
+#[test]
+fn networks_spared_an_address_that_nobody_sees_are_warned_of() {
+    assert_page(
+        r#"
+[sip]
+local = ["192.168.0.0/16"]
+"#,
+        r#"
+  ⚠ there is no number: nobody can call
+   ╭─[pronto.toml:1:1]
+ 1 │ [sip]
+   · ▲
+   · ╰── found no `[[number]]`
+ 2 │ local = ["192.168.0.0/16"]
+   ╰────
+
+  ⚠ `local` in [sip] changes nothing: no address is advertised to anybody
+   ╭─[pronto.toml:2:9]
+ 1 │ [sip]
+ 2 │ local = ["192.168.0.0/16"]
+   ·         ─────────┬────────
+   ·                  ╰── found no `advertise`
+   ╰────
+  help: expected `advertise` in [sip] and [media], for peers outside of `local`
 
 "#,
     );

@@ -147,6 +147,7 @@ fn calls(plan: Plan) -> Settings {
         queue_away: Duration::from_secs(60),
         recorded: BTreeMap::new(),
         advertise: None,
+        inside: pronto_sip::Inside::default(),
         learn: true,
         reach: sip::sdp::Reach { v4: true, v6: false },
         prompts,

@@ -11,6 +11,7 @@
 
 mod announcements;
 mod calls;
+mod contacts;
 mod cut;
 mod demo;
 mod disk;

@@ -150,6 +150,10 @@ pub(crate) struct Plan {
     pub(crate) digest: &'static str,
     /// Recorded prompts: paths below `[prompts] path`, and what the files hold.
     pub(crate) prompts: Vec<(&'static str, Vec<u8>)>,
+    /// A name in `[sip] hosts`.
+    pub(crate) host: Option<&'static str>,
+    /// `advertise` of signalling and media; phones of operators are on a network that does not see it.
+    pub(crate) advertise: Option<&'static str>,
     /// The processor it is pinned to, where its work is measured.
     pub(crate) processor: Option<usize>,
     /// Its store is on a disk of its own, of so many MiB.
@@ -177,6 +181,8 @@ impl Default for Plan {
             trunk_calls: None,
             digest: "[\"md5\"]",
             prompts: Vec::new(),
+            host: None,
+            advertise: None,
             processor: None,
             disk: None,
             launch: "",
@@ -579,6 +585,23 @@ pub(crate) fn clip(name: &str) -> Vec<i16> {
 }
 
 impl Plan {
+    /// What `[media]` and `[sip]` say of the advertised address.
+    fn advertised(&self, ground: &Ground) -> (String, String) {
+        let Some(address) = self.advertise else {
+            return Default::default();
+        };
+        let advertise = format!("advertise = \"{address}\"\n");
+        let inside = format!("{advertise}local = [\"{}/26\"]\n", ground.ip(64));
+        (advertise, inside)
+    }
+
+    /// A caller behind a relay dials that, which is at the caller's own address.
+    fn hosts(&self, ground: &Ground) -> String {
+        let relays = (CALLER..64).map(|host| ground.ip(host).to_string());
+        let all: Vec<String> = relays.chain(self.host.map(str::to_owned)).collect();
+        format!("hosts = {all:?}\n")
+    }
+
     fn toml(&self, ground: &Ground) -> String {
         let centre = ground.ip(CENTRE);
         let IpAddr::V4(net) = ground.ip(0) else {
@@ -594,14 +617,16 @@ impl Plan {
         } else {
             (String::new(), "")
         };
+        let (advertise, inside) = self.advertised(ground);
         let mut toml = format!(
-            "[sip]\nlisten = [\"udp:{centre}:5060\", \"tcp:{centre}:5060\"{sockets}]\ndomain = \"{DOMAIN}\"\ndrain = \"{drain}\"\ndigest = {digest}\nqualify = \"{qualify}\"\n{tls}\
+            "[sip]\nlisten = [\"udp:{centre}:5060\", \"tcp:{centre}:5060\"{sockets}]\ndomain = \"{DOMAIN}\"\n{hosts}{inside}drain = \"{drain}\"\ndigest = {digest}\nqualify = \"{qualify}\"\n{tls}\
              [[sip.trunk]]\nname = \"carrier\"\nallow = [\"{net}/26\"]\n{budget}\
-             [media]\nlisten = \"{centre}\"\nports = [20000, 29999]\n\
+             [media]\nlisten = \"{centre}\"\n{advertise}ports = [20000, 29999]\n\
              [grpc]\nlisten = \"{centre}:50051\"\n[metrics]\nlisten = \"{centre}:9090\"\n[store]\npath = \"var\"\n\
              [gateway]\nqueue = \"http://{centre}:50051\"\nlisten = \"{centre}:50052\"\nmetrics = \"{centre}:9091\"\n\
              [queue_service]\ngrace = \"{grace}\"\n",
             drain = self.drain,
+            hosts = self.hosts(ground),
             digest = self.digest,
             // A line's phone ends with its scenario: to ask it whether it is there would keep a transaction, again and again.
             qualify = if self.lines > 0 { "0s" } else { "60s" },

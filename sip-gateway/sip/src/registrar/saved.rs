@@ -2,7 +2,8 @@
 //!
 //! `operator flow expires since q cseq call-id contact instance reg-id reach path …`
 //!
-//! A flow is `transport local remote`; `reach` is a flow, or `-` where it is the first one. Times are µs since the Unix epoch; octets that are no printable ASCII are `%`-escaped; `-` is none.
+//! A flow is `transport local remote`; `reach` is a flow, or `-` where it is the first one. Times are µs since the Unix epoch;
+//! octets that are no printable ASCII are `%`-escaped; `-` is none.
 
 use std::net::SocketAddr;
 use std::ops::Bound;

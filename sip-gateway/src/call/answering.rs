@@ -232,6 +232,9 @@ impl Gateway {
         if call.began <= self.durable {
             return self.answer_caller(now, call, offer, local);
         }
+        if self.journal_fails {
+            return self.no_media(now, call);
+        }
         let until = now + WRITTEN;
         call.caller.state = LegState::Opened { offer, local, until };
         self.unwritten.insert(call.began, call.id);

@@ -222,6 +222,8 @@ pub struct Gateway {
     draining: bool,
     /// Logs without room for new calls.
     full: BTreeSet<Log>,
+    /// The journal cannot be written, for now or for good.
+    journal_fails: bool,
     /// The queue service will not come back.
     queue_stopped: bool,
     /// Every call is being ended, some in each step.
@@ -270,6 +272,7 @@ impl Gateway {
             next_media_leg: 1,
             draining: false,
             full: BTreeSet::new(),
+            journal_fails: false,
             queue_stopped: false,
             ending: false,
             lost: BTreeSet::new(),
@@ -311,8 +314,11 @@ impl Gateway {
             Input::Orphans(left) => self.orphaned(now, left),
             Input::Recorded(kept) => self.recorded(now, kept),
             Input::Admission { log, open: false } => drop(self.full.insert(log)),
-            Input::Admission { log, open: true } => drop(self.full.remove(&log)),
-            Input::Unwritable => self.unwritable = true,
+            Input::Admission { log, open: true } => {
+                self.full.remove(&log);
+                self.journal_fails &= log != Log::Journal;
+            }
+            Input::Unwritable => (self.journal_fails, self.unwritable) = (true, true),
             Input::QueueStopped => self.queue_stopped(now),
             Input::Drain => {
                 self.draining = true;

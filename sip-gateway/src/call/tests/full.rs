@@ -131,6 +131,35 @@ fn a_caller_whose_call_cannot_be_written_is_refused_at_once() {
     assert_eq!(house.gateway.counts().calls, 0);
 }
 
+/// Its port opens when the journal has failed already.
+#[test]
+fn a_caller_who_came_just_before_the_journal_failed_is_refused_as_well() {
+    let mut house = House::open();
+    house.slow_disk = true;
+    let (uri, flow) = ("sip:800@10.0.0.1".into(), house.flow(CALLER));
+    let now = house.now;
+    let offer = sdp::offer(&local());
+    let options = sip::InviteOptions::default();
+    house.phones[CALLER]
+        .1
+        .invite(now, &sip::Destination { uri, flow }, offer, options);
+    while let Some(output) = house.phones[CALLER].1.poll_output() {
+        let sip::Output::Transmit { flow, bytes } = output else {
+            continue;
+        };
+        let flow = sip::Flow {
+            local: flow.remote,
+            remote: flow.local,
+            ..flow
+        };
+        house.input(Input::Sip(sip::Input::Message { flow, bytes }));
+    }
+    house.input(Input::Unwritable);
+    house.settle();
+    assert_eq!(house.refused_with(), Some(503));
+    assert_eq!(house.gateway.counts().calls, 0);
+}
+
 fn holds(message: &[u8], part: &[u8]) -> bool {
     message.windows(part.len()).any(|window| window == part)
 }

@@ -11,7 +11,7 @@ use super::{Line, Show, name, when};
 /// The columns, and how wide each may become.
 const COLUMNS: [(&str, usize); 9] = [
     ("began", 19),
-    ("call", 8),
+    ("call", 16),
     ("from", 18),
     ("number", 12),
     ("queue", 12),
@@ -50,7 +50,7 @@ fn of_call(line: &Line, show: &Show) -> Vec<Row> {
     let began = record
         .began
         .map_or("before it was known".to_owned(), |at| when::short(at, &show.zone));
-    let call = record.call.to_string()[..8].to_owned();
+    let call = record.call.to_string();
     let head = [
         began,
         call,

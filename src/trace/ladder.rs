@@ -17,7 +17,7 @@ pub(super) fn list(traces: &[Listed], zone: &TimeZone) -> String {
         let with: Vec<String> = trace.legs.iter().map(|leg| who(leg)).collect();
         rows.push([
             when::short(trace.first, zone),
-            trace.short().to_owned(),
+            trace.id.clone(),
             with.join(", "),
             if trace.status == 0 {
                 "-".to_owned()

@@ -19,9 +19,11 @@ use crate::calls::when;
 use crate::cli::DEFAULT_CONFIG;
 use crate::config::{Config, Look};
 
-/// Hexadecimal digits of a call that are shown, and that are enough to ask for it.
-const SHORT: usize = 8;
+/// Hexadecimal digits at the beginning or the end of a call's name that are enough to ask for it, if they name one call. All
+/// calls of a process begin alike for a long time: their ends differ.
 const SHORTEST: usize = 4;
+/// Names said of several calls that were meant.
+const SAID: usize = 8;
 
 /// The arguments of `trace`.
 #[derive(Debug, Clone, Args, PartialEq, Eq)]
@@ -66,7 +68,8 @@ pub enum TraceError {
     Refused(String, String),
     /// Not a call's name.
     #[error(
-        "`{}` names no call: expected {SHORTEST} to 16 hexadecimal digits, as `pronto calls` and `pronto trace` list them, or `attempts/NUMBER`",
+        "`{}` names no call: expected a name as `pronto calls` and `pronto trace` list it, its first or last {SHORTEST} digits or \
+         more, or `attempts/NUMBER`",
         .0.escape_debug()
     )]
     Name(String),
@@ -76,8 +79,8 @@ pub enum TraceError {
          mebibytes) and none of before its start"
     )]
     Absent(String, String),
-    /// More than one begins so.
-    #[error("`{0}` begins the names of several calls: {1}")]
+    /// More than one begins or ends so.
+    #[error("`{0}` begins or ends the names of several calls: {1}")]
     Ambiguous(String, String),
     /// The capture cannot be written.
     #[error("--pcap {file}: {error}", file = .0.display(), error = .1)]
@@ -104,17 +107,6 @@ struct Listed {
     octets: u64,
     left_out: u32,
     status: u32,
-}
-
-impl Listed {
-    /// As it is listed and may be asked for.
-    fn short(&self) -> &str {
-        if self.id.contains('/') {
-            &self.id
-        } else {
-            &self.id[..self.id.len().min(SHORT)]
-        }
-    }
 }
 
 /// A message as the gateway shows it.
@@ -205,7 +197,7 @@ fn chosen<'l>(listed: &'l [Listed], wanted: &str) -> Result<&'l Listed, TraceErr
     }
     let fits = |trace: &&Listed| match attempt {
         Some(_) => trace.id == lower,
-        None => trace.id.starts_with(&lower),
+        None => !trace.id.contains('/') && (trace.id.starts_with(&lower) || trace.id.ends_with(&lower)),
     };
     let found: Vec<&Listed> = listed.iter().filter(fits).collect();
     match found[..] {
@@ -216,8 +208,12 @@ fn chosen<'l>(listed: &'l [Listed], wanted: &str) -> Result<&'l Listed, TraceErr
             Err(TraceError::Absent(lower, format!("{calls} call{plural}")))
         }
         _ => {
-            let names: Vec<&str> = found.iter().map(|trace| trace.id.as_str()).collect();
-            Err(TraceError::Ambiguous(lower, names.join(", ")))
+            let names: Vec<&str> = found.iter().take(SAID).map(|trace| trace.id.as_str()).collect();
+            let more = match found.len().saturating_sub(SAID) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            Err(TraceError::Ambiguous(lower, names.join(", ") + &more))
         }
     }
 }

@@ -77,20 +77,33 @@ fn a_long_call_says_what_was_not_kept_and_messages_are_shown_in_full_where_asked
 }
 
 #[test]
-fn a_call_is_found_by_the_beginning_of_its_name_and_every_slip_is_told() {
+fn a_call_is_found_by_either_end_of_its_name_as_it_is_listed_and_every_slip_is_told() {
     let listed = [
         listed("e19c92f4a0b1c2d3"),
         listed("e19caaaaa0b1c2d3"),
         listed("attempts/7"),
     ];
     assert_eq!(chosen(&listed, "E19C92F4").unwrap().id, "e19c92f4a0b1c2d3");
-    assert_eq!(chosen(&listed, "attempts/7").unwrap().short(), "attempts/7");
+    // Calls of one process begin alike and are counted: what differs is the end.
+    assert_eq!(chosen(&listed, "c92f4a0b1c2d3").unwrap().id, "e19c92f4a0b1c2d3");
+    let of_one_process = [1, 2, 0x12].map(|call| self::listed(&format!("e19c92f4a00{call:05x}")));
+    for call in &of_one_process {
+        assert_eq!(
+            chosen(&of_one_process, &call.id).unwrap(),
+            call,
+            "as it is listed"
+        );
+    }
+    assert_eq!(chosen(&of_one_process, "0012").unwrap().id, "e19c92f4a0000012");
+    assert_eq!(chosen(&listed, "attempts/7").unwrap().id, "attempts/7");
     for (wanted, said) in [
         (
             "e19c",
-            "begins the names of several calls: e19c92f4a0b1c2d3, e19caaaaa0b1c2d3",
+            "begins or ends the names of several calls: e19c92f4a0b1c2d3, e19caaaaa0b1c2d3",
         ),
-        ("e19", "expected 4 to 16 hexadecimal digits"),
+        ("b1c2d3", "`b1c2d3` begins or ends the names of several calls"),
+        ("e19", "its first or last 4 digits"),
+        ("e19c92f4a0b1c2d3e", "names no call"),
         ("support", "`support` names no call"),
         ("attempts/", "names no call"),
         ("attempts/77", "holds no trace of `attempts/77`"),
@@ -101,11 +114,15 @@ fn a_call_is_found_by_the_beginning_of_its_name_and_every_slip_is_told() {
     }
     let list = ladder::list(&listed, &TimeZone::UTC);
     assert!(
-        list.starts_with("began                call        with                  status  messages  octets\n"),
+        list.starts_with(
+            "began                call              with                  status  messages  octets\n"
+        ),
         "{list}"
     );
     assert!(
-        list.contains("2023-11-14 22:13:20  e19c92f4    caller, operator 101     200         3    2000\n"),
+        list.contains(
+            "2023-11-14 22:13:20  e19c92f4a0b1c2d3  caller, operator 101     200         3    2000\n"
+        ),
         "{list}"
     );
     assert!(list.ends_with("2 calls, 1 INVITE that became none\n"), "{list}");

@@ -79,6 +79,45 @@ fn a_call_with_both_its_legs_is_drawn_and_captured_and_nobody_is_named_unasked()
     centre.close();
 }
 
+#[test]
+fn every_call_is_traced_by_the_name_it_is_listed_under() {
+    let mut centre = Centre::open(&Plan::default());
+    let mut caller = centre.caller(0);
+    let rtp = RtpEndpoint::open(centre.ip(CALLER));
+    for count in 1..=3 {
+        let mut call = caller.call(STRAIGHT, &rtp, Law::A);
+        assert!(caller.hang_up(&mut call));
+        centre.until("the call is listed", |centre| {
+            centre
+                .calls(&["--json"])
+                .iter()
+                .filter(|line| !line.contains("\"ended\":null"))
+                .count()
+                == count
+        });
+    }
+    let listed = centre.calls(&[]);
+    let names: Vec<&str> = listed[1..4]
+        .iter()
+        .filter_map(|line| line.split_whitespace().nth(2))
+        .collect();
+    for name in &names {
+        for asked in [*name, &name[10..]] {
+            let drawn = centre
+                .trace(&[asked])
+                .unwrap_or_else(|error| panic!("{asked}: {error}"));
+            assert!(
+                drawn.starts_with(&format!("call {name}, began ")),
+                "{asked}:\n{drawn}"
+            );
+        }
+    }
+    // What they share names none of them.
+    let error = centre.trace(&[&names[0][..8]]).expect_err("three calls begin so");
+    assert!(names.iter().all(|name| error.contains(name)), "{error}");
+    centre.close();
+}
+
 /// The capture of a call is one that Debian's tcpdump reads, a good packet for each message.
 fn captured(centre: &Centre, id: &str, messages: usize) {
     let file = centre.ground.directory().join("call.pcap");

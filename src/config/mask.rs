@@ -5,25 +5,76 @@
 
 use super::nearest::nearest;
 
-/// The text with the value of everything that is a secret, or looks like a misspelt one, hidden.
+/// The text with the value of everything that is a secret, or looks like a misspelt one, hidden. A comment is left as it
+/// is, but for a setting that somebody has commented out and what stands in quotes after a secret's name.
 pub(super) fn mask(source: &str) -> String {
     let mut masked = String::with_capacity(source.len());
-    let mut rest = source;
+    let (mut rest, mut place) = (source, Place::default());
     while let Some(equals) = rest.find('=') {
         let (before, after) = rest.split_at(equals + 1);
         masked.push_str(before);
-        rest = after;
-        if holds_secret(key_before(&before[..equals])) {
-            let length = value_length(after);
-            let (value, tail) = after.split_at(length);
-            let blank = value.len() - value.trim_start_matches([' ', '\t']).len();
-            masked.push_str(&value[..blank]);
-            masked.extend(value[blank..].bytes().map(hidden));
-            rest = tail;
-        }
+        place.pass(before);
+        let key = key_before(&before[..equals]);
+        let length = if holds_secret(key) {
+            place.value_length(after, key)
+        } else {
+            0
+        };
+        let (value, tail) = after.split_at(length);
+        let blank = value.len() - value.trim_start_matches([' ', '\t']).len();
+        masked.push_str(&value[..blank]);
+        masked.extend(value[blank..].bytes().map(hidden));
+        place.pass(value);
+        rest = tail;
     }
     masked.push_str(rest);
     masked
+}
+
+/// Where in a text we are, as far as comments go.
+#[derive(Default)]
+struct Place {
+    /// The quote of the string we are in; it ends with the line.
+    quote: Option<char>,
+    /// The character before is a backslash in a string.
+    escaped: bool,
+    /// In a comment: how much of it has passed that is neither blank nor `#`.
+    comment: Option<usize>,
+}
+
+impl Place {
+    fn pass(&mut self, text: &str) {
+        for c in text.chars() {
+            match (c, self.quote) {
+                ('\n', _) => *self = Place::default(),
+                _ if self.comment.is_some() => {
+                    if !matches!(c, ' ' | '\t' | '#')
+                        && let Some(passed) = &mut self.comment
+                    {
+                        *passed += 1;
+                    }
+                }
+                (_, Some(_)) if self.escaped => self.escaped = false,
+                ('\\', Some('"')) => self.escaped = true,
+                (c, Some(quote)) if c == quote => self.quote = None,
+                ('"' | '\'', None) => self.quote = Some(c),
+                ('#', None) => self.comment = Some(0),
+                _ => {}
+            }
+        }
+    }
+
+    /// How many bytes after the `=` are a secret.
+    fn value_length(&self, after: &str, key: &str) -> usize {
+        let Some(passed) = self.comment else {
+            return value_length(after);
+        };
+        let line = &after[..after.find('\n').unwrap_or(after.len())];
+        // The key and the `=` are all there is of the comment so far: a setting that is switched off.
+        let setting = passed <= key.len() + "\"\"=".len();
+        let quoted = line.trim_start_matches([' ', '\t']).starts_with(['"', '\'']);
+        if setting || quoted { value_length(line) } else { 0 }
+    }
 }
 
 /// Quotes and line ends stay: they show where a string is not closed.
@@ -67,7 +118,11 @@ fn value_length(after: &str) -> usize {
         let end = closing(body, quote, lines);
         return blank + quote.len() + end;
     }
-    after.find('\n').unwrap_or(after.len())
+    let line = &after[..after.find('\n').unwrap_or(after.len())];
+    // Without quotes a comment begins at a `#` after a blank; what looks like one where the value belongs may be the secret.
+    let comments = [" #", "\t#"].iter().filter_map(|sign| line.find(sign));
+    let comment = comments.min().map(|at| line[..at].trim_end().len());
+    comment.filter(|length| *length > 0).unwrap_or(line.len())
 }
 
 /// The length of a string's body and its closing quote; of the line (or the text) if it is never closed.
@@ -113,6 +168,32 @@ mod tests {
             ("password_env = \"NAME\"", "password_env = \"NAME\""),
             ("ports = [1, 2]", "ports = [1, 2]"),
             ("à=1", "à=1"),
+            // Comments are for whoever reads the page.
+            (
+                "# to pass the time = play\nid = 1",
+                "# to pass the time = play\nid = 1",
+            ),
+            (
+                "id = 1 # the password = his = dog's",
+                "id = 1 # the password = his = dog's",
+            ),
+            ("password = #hunter2", "password = ********"),
+            ("password=hunter22 # why", "password=******** # why"),
+            ("id = \"a#b\" # say = pass", "id = \"a#b\" # say = pass"),
+            // A setting that is switched off holds a secret all the same, and no more than its line.
+            (
+                "# password = \"hunter22\" # why",
+                "# password = \"********\" # why",
+            ),
+            ("#ha1=abc", "#ha1=***"),
+            ("## \"password\" = 'a'", "## \"password\" = '*'"),
+            ("# password = \"\"\"a\nid = 1", "# password = \"\"\"*\nid = 1"),
+            ("# old: password = \"hunter22\"", "# old: password = \"********\""),
+            // A string that is never closed makes no comment of the next line.
+            (
+                "id = \"never\npassword = \"a # b\"",
+                "id = \"never\npassword = \"*****\"",
+            ),
         ] {
             assert_eq!(mask(source), shown);
         }

@@ -40,6 +40,17 @@ pub(crate) fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
+/// All of the names, the nearest first: `one of `a`, `b``.
+pub(super) fn one_of_all(nearest: Option<&str>, names: &[&str]) -> String {
+    let first = names.iter().filter(|name| Some(**name) == nearest);
+    let others = names.iter().filter(|name| Some(**name) != nearest);
+    let names: Vec<String> = first.chain(others).map(|name| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [only] => only.clone(),
+        many => format!("one of {}", many.join(", ")),
+    }
+}
+
 /// The text between backticks, cut to what fits beside a caret and with control characters shown as escapes.
 pub(crate) fn quoted(text: &str) -> String {
     const MOST: usize = 48;
@@ -72,6 +83,14 @@ mod tests {
     fn lists_read_as_a_person_would_write_them() {
         assert_eq!(one_of(["it"]), "`it`");
         assert_eq!(one_of(["it", "en"]), "one of `it`, `en`");
+        let letters: Vec<String> = ('a'..='z').map(String::from).collect();
+        let letters: Vec<&str> = letters.iter().map(String::as_str).collect();
+        assert!(one_of(letters.iter().copied()).ends_with("and 10 more"));
+        let all = one_of_all(Some("q"), &letters);
+        assert!(
+            all.starts_with("one of `q`, `a`, ") && all.ends_with("`z`"),
+            "{all}"
+        );
         assert_eq!(quoted("a\nb"), "`a\\nb`");
         assert_eq!(quoted(&"x".repeat(50)), format!("`{}…`", "x".repeat(48)));
     }

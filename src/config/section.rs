@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::duration;
-use super::nearest::{nearest, one_of, quoted};
+use super::nearest::{nearest, one_of, one_of_all, quoted};
 use super::problem::{Problem, Problems};
 
 /// A table and its header's place.
@@ -148,9 +148,9 @@ impl<'t, 'p> Section<'t, 'p> {
             if unknown.contains(&name) {
                 let message = format!("{} has no key {}", self.title, quoted(name));
                 let problem = Problem::error(key.span(), message, quoted(name));
-                let problem = problem.expected(one_of(self.known.iter().copied()));
-                self.problems
-                    .push(problem.nearest(nearest(name, self.known.iter().copied())));
+                let nearest = nearest(name, self.known.iter().copied());
+                let problem = problem.expected(one_of_all(nearest.as_deref(), &self.known));
+                self.problems.push(problem.nearest(nearest));
             }
         }
         for (key, expected) in self.absent {

@@ -243,7 +243,7 @@ queues = ["support"]
    ·    ╰── found `pasword`
  7 │ queues = ["support"]
    ╰────
-  help: expected one of `id`, `password`, `ha1`, `password_env`, `queues`, `digest`, `sign_in`;
+  help: expected one of `password`, `id`, `ha1`, `password_env`, `queues`, `digest`, `sign_in`;
         did you mean `password`?
 
 "#,

@@ -39,7 +39,7 @@ listen = "127.0.0.1:9090"
    ·     ╰── found `metric`
  2 │ listen = "127.0.0.1:9090"
    ╰────
-  help: expected one of `timezone`, `sip`, `media`, `registrar`, `grpc`, `metrics`, `trace`,
+  help: expected one of `metrics`, `timezone`, `sip`, `media`, `registrar`, `grpc`, `trace`,
         `gateway`, `queue_service`, `store`, `prompts`, `number`, `queue`, `operator`; did you
         mean `metrics`?
 

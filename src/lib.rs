@@ -11,6 +11,7 @@ mod in_memory;
 pub mod log;
 mod machine;
 mod metrics_page;
+mod process;
 pub mod prompts;
 pub mod reload;
 pub mod report;

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use pronto_engine::Fact;
 use pronto_engine::promises::{Book, Promises};
 use pronto_queue::LedgerReader;
-use pronto_types::QueueName;
+use pronto_types::{QueueName, Wall};
 
 use crate::calls::read::{present, unknown};
 use crate::calls::{CallsError, Span, SpanArgs, place, when};
@@ -111,14 +111,17 @@ fn ledger(store: &Path) -> Result<LedgerReader, CallsError> {
 fn read(store: &Path, wanted: &Span, zone: &TimeZone) -> Result<Books, CallsError> {
     let ledger = ledger(store)?;
     let (mut promises, mut books, mut queues) = (Promises::default(), Books::new(), BTreeSet::new());
+    let mut wall = Wall::default();
     for fact in ledger.facts() {
         let recorded = fact?;
+        recorded.tell(&mut wall);
         if let Fact::Configured(configuration) = &recorded.fact {
             queues.extend(configuration.queues.iter().map(|queue| queue.name.clone()));
         }
         for closed in promises.apply(&recorded) {
-            if wanted.takes(closed.at, &closed.queue) {
-                let day = when::day(closed.at, zone);
+            let date = wall.date(closed.at);
+            if wanted.takes(date, &closed.queue) {
+                let day = when::day(date, zone);
                 books
                     .entry((closed.queue.clone(), day))
                     .or_default()

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pronto_gateway::shell::{self, GatewayShell, Stopped, TraceDesk};
+use pronto_gateway::shell::{self, GatewayShell, Stopped, TraceDesk, cannot_bind};
 use pronto_queue::{QueueService, Settings as QueueSettings};
 use pronto_types::OperatorId;
 use tokio::net::TcpListener;
@@ -23,7 +23,7 @@ use tonic_health::server::HealthReporter;
 use crate::config::{Config, Credential, Report, generated_passwords};
 use crate::reload::{Loader, Reload};
 use crate::signals::{Asked, HangUp, Stop};
-use crate::{compose, in_memory, metrics_page};
+use crate::{compose, in_memory, metrics_page, process};
 
 /// Between two halves over TCP: a peer that says nothing for twice this long is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
@@ -207,22 +207,53 @@ async fn stop_asked(stop: &mut Stop, reload_wanted: &mut bool) {
     }
 }
 
-/// Starts everything.
+/// Starts everything, or says why not.
 async fn start(
     config: &Config,
     halves: Halves,
     closing: watch::Receiver<bool>,
     up: impl FnOnce(&GatewayShell, &BTreeMap<OperatorId, pronto_types::Secret>),
 ) -> Result<Up, ServeError> {
-    let page = if halves == Halves::Gateway {
-        config.gateway.metrics
-    } else {
-        config.metrics
+    if halves != Halves::Queue {
+        process::raise_open_files(config.gateway.calls.min(config.media.most_calls()));
+    }
+    let started = start_all(config, halves, closing, up).await;
+    started.map_err(|error| match running_here(config, halves) {
+        // Its ports are taken too: that is not what is wrong.
+        Some(pid) => format!(
+            "Pronto already runs here: process {pid} has the store `{}`. Stop that one first, or give this one a `[store] path` \
+             and addresses of its own",
+            config.store.display()
+        )
+        .into(),
+        None => error,
+    })
+}
+
+/// Another process that has the store which this one needs.
+fn running_here(config: &Config, halves: Halves) -> Option<u32> {
+    let files: &[&str] = match halves {
+        Halves::Both => &["ledger.sqlite", "journal.sqlite"],
+        Halves::Queue => &["ledger.sqlite"],
+        Halves::Gateway => &["journal.sqlite"],
+    };
+    files
+        .iter()
+        .find_map(|file| pronto_store::held_by(&config.store.join(file)))
+}
+
+async fn start_all(
+    config: &Config,
+    halves: Halves,
+    closing: watch::Receiver<bool>,
+    up: impl FnOnce(&GatewayShell, &BTreeMap<OperatorId, pronto_types::Secret>),
+) -> Result<Up, ServeError> {
+    let page = match halves {
+        Halves::Gateway => config.gateway.metrics,
+        Halves::Both | Halves::Queue => config.metrics,
     };
     metrics_page::serve(page).map_err(|error| format!("cannot serve metrics on {page}: {error}"))?;
-    let mut servers = Vec::new();
-    let mut queue = None;
-    let mut channel = None;
+    let (mut servers, mut queue, mut channel) = (Vec::new(), None, None);
     let (desk, traces) = shell::trace_desk(&config.gateway.name, config.trace.calls > 0);
     if halves != Halves::Gateway {
         let settings = QueueSettings {
@@ -311,7 +342,7 @@ async fn report_admission(health: HealthReporter, mut admits: watch::Receiver<bo
 async fn bind(listen: SocketAddr) -> Result<TcpListener, ServeError> {
     Ok(TcpListener::bind(listen)
         .await
-        .map_err(|error| format!("cannot listen for gRPC on {listen}: {error}"))?)
+        .map_err(|error| format!("cannot listen for gRPC on {listen}: {}", cannot_bind(&error)))?)
 }
 
 type ServerTask = JoinHandle<Result<(), tonic::transport::Error>>;

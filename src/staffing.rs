@@ -16,7 +16,7 @@ use pronto_engine::{Fact, Habits, State};
 use pronto_forecast::staffing::{Load, Target};
 use pronto_ivr::flow::parse_duration;
 use pronto_queue::LedgerReader;
-use pronto_types::{QueueName, Time};
+use pronto_types::{QueueName, Time, Wall};
 
 use crate::calls::read::{present, unknown};
 use crate::calls::{CallsError, place, when};
@@ -153,15 +153,16 @@ impl Arrivals {
         self.callers.iter().map(|&callers| u64::from(callers)).sum()
     }
 
-    /// Of joinings by whole hours since the epoch, between the first fact and the last: the hours those lie in are not whole.
-    fn of(joined: &BTreeMap<i64, u32>, (first, last): (Time, Time), zone: &TimeZone) -> Self {
-        let (begin, end) = (hour(first) + 1, hour(last));
+    /// Of joinings by whole hours since the epoch, between the first fact and the last of each span: the hours those lie in
+    /// are not whole.
+    fn of(joined: &BTreeMap<i64, u32>, spans: &[(Time, Time)], zone: &TimeZone) -> Self {
         let of_week = |hour: i64| when::hour_of_week(Time::from_micros(hour.saturating_mul(HOUR)), zone);
         let mut week = Arrivals {
             callers: [0; HOURS],
             passed: [0; HOURS],
         };
-        for whole in begin..end {
+        let whole = |(first, last): &(Time, Time)| hour(*first) + 1..hour(*last);
+        for whole in spans.iter().flat_map(whole) {
             week.passed[of_week(whole)] += 1;
             week.callers[of_week(whole)] += joined.get(&whole).copied().unwrap_or(0);
         }
@@ -187,12 +188,18 @@ impl Taught {
         let named = named.map_err(|error| CallsError::Queue(error.to_string()))?;
         let ledger = present(LedgerReader::open(store)).map_err(CallsError::OpenLedger)?;
         let ledger = ledger.ok_or_else(|| CallsError::Absent(store.to_owned()))?;
-        let (mut state, mut span, mut joined) = (State::default(), None, BTreeMap::new());
+        let (mut state, mut spans, mut joined) = (State::default(), Vec::new(), BTreeMap::new());
+        let mut wall = Wall::default();
         let mut names = BTreeSet::new();
         for fact in ledger.facts() {
             let recorded = fact?;
-            let (first, _) = span.unwrap_or((recorded.at, recorded.at));
-            span = Some((first, recorded.at));
+            recorded.tell(&mut wall);
+            let now = wall.date(recorded.at);
+            match spans.last_mut() {
+                // Nothing passed while somebody set the clock.
+                Some((_, last)) if !matches!(recorded.fact, Fact::ClockSet { .. }) => *last = now,
+                _ => spans.push((now, now)),
+            }
             match &recorded.fact {
                 Fact::Configured(configuration) => {
                     names = configuration
@@ -207,7 +214,7 @@ impl Taught {
                     regained: None,
                     ..
                 } if named.as_ref().is_none_or(|named| named == queue) => {
-                    *joined.entry(hour(*joined_at)).or_default() += 1;
+                    *joined.entry(hour(wall.date(*joined_at))).or_default() += 1;
                 }
                 _ => {}
             }
@@ -231,7 +238,7 @@ impl Taught {
             }
         };
         let habits = state.habits(&queue).unwrap_or_default();
-        let week = Arrivals::of(&joined, span.unwrap_or_default(), zone);
+        let week = Arrivals::of(&joined, &spans, zone);
         Ok(Taught { queue, habits, week })
     }
 }

@@ -3,8 +3,8 @@
 
 mod caller_secret;
 mod callers;
-mod clock;
 mod desk;
+mod diary;
 mod gateways;
 mod life;
 mod links;
@@ -261,6 +261,7 @@ fn begin_owner(opened: Opened, configuration: &Configuration) -> Result<Owner, S
     } = opened;
     tracing::info!(facts = engine.last_seq(), "ledger folded");
     let mut owner = Owner::new(engine, store, secret);
+    owner.look_at_the_clock()?;
     owner.take(Input::Started)?;
     owner.take(Input::Configure(configuration.clone()))?;
     Ok(owner)

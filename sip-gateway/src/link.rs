@@ -18,7 +18,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 
 use crate::journal::Entry;
-use crate::shell::{Clock, Earlier};
+use crate::shell::Earlier;
+use pronto_clock::Clock;
 
 mod earlier;
 

@@ -9,7 +9,7 @@ use pronto_engine::records::{CallRecord, CallRecords, RecordingRecord, Written};
 use pronto_gateway::shell::{JournalError, JournalReader};
 use pronto_queue::{LedgerReader, ReadError};
 use pronto_store::{Person, StoreError};
-use pronto_types::{CallId, PhoneNumber, QueueName, TicketId, Time};
+use pronto_types::{CallId, PhoneNumber, QueueName, TicketId, Time, Wall};
 
 use super::journal::{self, Seen};
 use super::{Line, Wanted, when};
@@ -137,18 +137,23 @@ fn fold(
     chosen: &mut Chosen<'_>,
 ) -> Result<(), CallsError> {
     let mut records = CallRecords::default();
-    let mut complete = |record: CallRecord| match seen.remove(&record.call) {
-        Some(seen) => seen.complete(record),
-        None => record,
+    let mut wall = Wall::default();
+    let mut complete = |record: CallRecord, wall: &Wall| {
+        let record = record.dated(wall);
+        match seen.remove(&record.call) {
+            Some(seen) => seen.complete(record),
+            None => record,
+        }
     };
     for fact in ledger.facts() {
         let recorded = fact?;
+        recorded.tell(&mut wall);
         if let Fact::Configured(configuration) = &recorded.fact {
             queues.extend(configuration.queues.iter().map(|queue| queue.name.clone()));
         }
         for written in records.apply(&recorded) {
             match written {
-                Written::Call(record) => chosen.take(complete(*record)),
+                Written::Call(record) => chosen.take(complete(*record, &wall)),
                 Written::Recording {
                     call,
                     ticket,
@@ -158,7 +163,7 @@ fn fold(
         }
     }
     for record in records.open() {
-        chosen.take(complete(record.clone()));
+        chosen.take(complete(record.clone(), &wall));
     }
     Ok(())
 }

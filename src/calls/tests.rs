@@ -96,7 +96,11 @@ fn facts() -> Vec<(i64, Fact)> {
 }
 
 fn write(directory: &Path) {
-    let records = facts().into_iter().zip(1..).map(|((at, fact), seq)| {
+    write_facts(directory, facts());
+}
+
+fn write_facts(directory: &Path, facts: Vec<(i64, Fact)>) {
+    let records = facts.into_iter().zip(1..).map(|((at, fact), seq)| {
         let gateway = GatewayName::new("gw1").unwrap();
         let recorded = Recorded {
             seq,
@@ -143,10 +147,10 @@ fn calls_are_listed_in_the_order_in_which_they_began_and_numbers_are_masked() {
     write(&directory.0);
     let found = calls(&directory.0, &Wanted::default()).unwrap();
     let expected = "\
-began                call      from               number  queue    outcome    waited  talked  operator
-2026-11-24 18:00:00  00000000  carrier \"one\" …67  800     support  answered   0:20    1:05    101
-2026-11-24 18:00:10  00000000  carrier \"one\"      800     support  abandoned  0:30
-2026-11-24 18:01:40  00000000  carrier \"one\"      800     support  waiting
+began                call              from               number  queue    outcome    waited  talked  operator
+2026-11-24 18:00:00  00000000000000aa  carrier \"one\" …67  800     support  answered   0:20    1:05    101
+2026-11-24 18:00:10  00000000000000bb  carrier \"one\"      800     support  abandoned  0:30
+2026-11-24 18:01:40  00000000000000cc  carrier \"one\"      800     support  waiting
 3 calls, 1 going on
 ";
     assert_eq!(table::render(&found.lines, &rome(false)), expected);
@@ -177,6 +181,44 @@ fn a_call_is_one_line_of_json_with_stable_names() {
         "{going}"
     );
     assert_eq!(json::string("a\"\\\n\u{1}ü"), r#""a\"\\\u000a\u0001ü""#);
+}
+
+/// At 40 s somebody sets the clock back by an hour: two calls are up, the third begins later.
+#[test]
+fn a_clock_set_back_ends_no_call_before_it_began_and_dates_the_next_truly() {
+    let directory = Directory::new("clock");
+    let mut facts = facts();
+    let step = Fact::ClockSet {
+        offset: -3_600_000_000,
+    };
+    let place = facts.iter().position(|(at, _)| *at > 40).unwrap();
+    facts.insert(place, (40, step));
+    write_facts(&directory.0, facts);
+    let dates = |wanted: &Wanted| -> Vec<(i64, Option<i64>)> {
+        let found = calls(&directory.0, wanted).unwrap();
+        let seconds = |time: Time| time.as_micros() / 1_000_000 - EVENING;
+        let of = |line: &Line| {
+            (
+                seconds(line.record.began.unwrap()),
+                line.record.ended.map(seconds),
+            )
+        };
+        found.lines.iter().map(of).collect()
+    };
+    let all = dates(&Wanted::default());
+    assert_eq!(all, [(100 - 3_600, None), (0, Some(91)), (10, Some(61))]);
+    let since = Wanted {
+        span: Span {
+            since: Some(Time::from_secs(EVENING - 60)),
+            ..Span::default()
+        },
+        ..Wanted::default()
+    };
+    assert_eq!(
+        dates(&since),
+        [(0, Some(91)), (10, Some(61))],
+        "the wall's time is meant"
+    );
 }
 
 #[test]

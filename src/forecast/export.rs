@@ -5,7 +5,7 @@
 //! offer that came to nothing is left out, and whoever leaves the line otherwise than by hanging up is `abandoned` too.
 //! Calls are named by their ticket (the wait of who went on waiting in another queue is a call by itself, `TICKET/2` and so on:
 //! the one before was `abandoned`), queues and operators by number; `"t"` is in seconds from the midnight, UTC, before the
-//! first fact.
+//! first fact, and goes on evenly when somebody sets the clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pronto_engine::records::TicketOutcome;
 use pronto_engine::{Fact, Recorded, State, Wait};
-use pronto_types::{QueueName, TicketId, Time};
+use pronto_types::{QueueName, TicketId, Time, Wall};
 
 /// A caller who had to wait.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +69,11 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// How the wall clock stood: the times given out here are those of the facts.
+    pub(crate) fn wall(&self) -> &Wall {
+        self.state.wall()
+    }
+
     /// Plays a fact, which come in order, from the first; returns the wait it ended.
     pub(crate) fn take(&mut self, recorded: &Recorded) -> Option<Waited> {
         self.state.apply(recorded);

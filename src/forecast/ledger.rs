@@ -19,6 +19,7 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 use pronto_engine::Recorded;
 use pronto_queue::{LedgerReader, ReadError};
+use pronto_types::Wall;
 
 use super::history::{Delayed, History, Waited};
 use super::{answer, export};
@@ -59,24 +60,24 @@ fn forecasts(ledger: &Ledger, out: &mut impl Write) -> Result<(), CallsError> {
     let mut history = History::default();
     for fact in ledger.facts() {
         if let Some(waited) = history.take(&fact?) {
-            let text = line(&waited.caller, Some(&waited));
+            let text = line(&waited.caller, Some(&waited), history.wall());
             out.write_all(text.as_bytes()).map_err(CallsError::Output)?;
         }
     }
     for caller in history.waiting() {
-        out.write_all(line(caller, None).as_bytes())
+        out.write_all(line(caller, None, history.wall()).as_bytes())
             .map_err(CallsError::Output)?;
     }
     Ok(())
 }
 
-fn line(caller: &Delayed, end: Option<&Waited>) -> String {
+fn line(caller: &Delayed, end: Option<&Waited>, wall: &Wall) -> String {
     let id = format!("\"{}\"", caller.name());
     let mut line = answer(&id, caller.forecast);
     let scored = end.is_some_and(Waited::tells) && caller.forecast.is_some();
     let wait = end.map_or("null".to_owned(), |end| format!("{:.3}", end.wait.as_secs_f64()));
     let outcome = end.map_or("null".to_owned(), |end| format!("\"{}\"", end.outcome));
-    let joined = when::rfc3339(caller.joined, &TimeZone::UTC);
+    let joined = when::rfc3339(wall.date(caller.joined), &TimeZone::UTC);
     line.truncate(line.len() - "}\n".len());
     line + &format!(
         ",\"call\":{id},\"wait\":{wait},\"scored\":{scored},\"queue\":\"{}\",\"joined\":\"{joined}\",\"outcome\":{outcome}}}\n",

@@ -25,7 +25,7 @@ pub(super) fn text(
     for fact in super::ledger(store)?.facts() {
         state.apply(&fact?);
     }
-    let now = when::now().max(state.last_at());
+    let now = when::now().shifted(-state.wall().offset()).max(state.last_at());
     let Some(hours) = state.best_hours(now, queue) else {
         return Err(unknown(queue, &state.queue_names().cloned().collect()));
     };

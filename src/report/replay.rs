@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use pronto_engine::{Fact, Wait};
-use pronto_types::QueueName;
+use pronto_types::{QueueName, Wall};
 
 use crate::calls::read::unknown;
 use crate::calls::{CallsError, Span, when};
@@ -100,7 +100,7 @@ pub(super) fn read(store: &Path, wanted: &Span, zone: &TimeZone) -> Result<Score
             queues.extend(configuration.queues.iter().map(|queue| queue.name.clone()));
         }
         if let Some(waited) = history.take(&recorded)
-            && let Some(score) = of(&mut scores, &waited.caller, wanted, zone)
+            && let Some(score) = of(&mut scores, (&waited.caller, history.wall()), wanted, zone)
             && let Some(forecast) = waited.caller.forecast
         {
             if waited.tells() {
@@ -111,7 +111,7 @@ pub(super) fn read(store: &Path, wanted: &Span, zone: &TimeZone) -> Result<Score
         }
     }
     for caller in history.waiting() {
-        of(&mut scores, caller, wanted, zone);
+        of(&mut scores, (caller, history.wall()), wanted, zone);
     }
     match &wanted.queue {
         Some(queue) if !queues.contains(queue) => Err(unknown(queue, &queues)),
@@ -120,11 +120,17 @@ pub(super) fn read(store: &Path, wanted: &Span, zone: &TimeZone) -> Result<Score
 }
 
 /// The score of a caller's queue and day, who is counted there, if they are wanted.
-fn of<'a>(scores: &'a mut Scores, caller: &Delayed, wanted: &Span, zone: &TimeZone) -> Option<&'a mut Score> {
-    if !wanted.takes(caller.at, &caller.queue) {
+fn of<'a>(
+    scores: &'a mut Scores,
+    (caller, wall): (&Delayed, &Wall),
+    wanted: &Span,
+    zone: &TimeZone,
+) -> Option<&'a mut Score> {
+    let date = wall.date(caller.at);
+    if !wanted.takes(date, &caller.queue) {
         return None;
     }
-    let place = (caller.queue.clone(), when::day(caller.at, zone));
+    let place = (caller.queue.clone(), when::day(date, zone));
     let score = scores.entry(place).or_default();
     score.delayed += 1;
     score.unknown += u64::from(caller.forecast.is_none());

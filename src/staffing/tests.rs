@@ -31,7 +31,7 @@ fn taught(talks: u64, hang_ups: u64, joined: &[Time]) -> Taught {
             hang_ups,
             patience: Some(secs(120)),
         },
-        week: Arrivals::of(&by_hour_joined(joined), span, &TimeZone::UTC),
+        week: Arrivals::of(&by_hour_joined(joined), &[span], &TimeZone::UTC),
     }
 }
 
@@ -171,7 +171,7 @@ fn hours_are_those_of_the_centre_and_only_whole_ones_count() {
     let joined: Vec<Time> = (first..last).step_by(60).map(Time::from_secs).collect();
     let week = Arrivals::of(
         &by_hour_joined(&joined),
-        (Time::from_secs(first), Time::from_secs(last)),
+        &[(Time::from_secs(first), Time::from_secs(last))],
         &rome,
     );
     assert_eq!(

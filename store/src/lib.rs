@@ -22,7 +22,7 @@ mod memory;
 mod sqlite;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use memory::{Durability, MemoryDisk, MemoryStore};
 pub use sqlite::{SqliteReader, SqliteStore};
@@ -161,11 +161,23 @@ pub enum AppendError {
     TooLarge(u64),
 }
 
+/// The process that has the store at this path open, where another one has and says so.
+pub fn held_by(path: &Path) -> Option<u32> {
+    sqlite::holder(path)
+}
+
+fn holder(path: &Path) -> String {
+    held_by(path).map_or("another process".to_owned(), |pid| format!("process {pid}"))
+}
+
 /// Why a store cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process, or another part of this one, has it open.
-    #[error("`{path}` is in use by another process: two cannot share one store", path = .0.display())]
+    #[error(
+        "Pronto already runs here: {holder} has `{path}` open, and two cannot share one store",
+        holder = holder(.0), path = .0.display()
+    )]
     Locked(PathBuf),
     /// A file or directory cannot be made or opened.
     #[error("cannot {doing} `{path}`: {source}", path = .path.display())]

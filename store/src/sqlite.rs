@@ -9,6 +9,7 @@ mod condition;
 #[cfg(test)]
 mod faults;
 mod files;
+pub(crate) use files::holder;
 mod reader;
 mod reserve;
 mod schema;

@@ -11,6 +11,7 @@
 
 mod announcements;
 mod calls;
+mod clock;
 mod contacts;
 mod cut;
 mod demo;
@@ -21,6 +22,7 @@ mod kit_itself;
 mod matrix;
 mod media;
 mod offers;
+mod operations;
 mod prompts;
 mod recording;
 mod recovery;

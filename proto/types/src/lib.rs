@@ -6,12 +6,16 @@ mod id;
 mod language;
 pub mod link;
 mod personal;
+mod rate_limit;
 mod time;
 mod wait;
+mod wall;
 
 pub use digit::Digit;
 pub use id::{AnnouncementId, CallId, GatewayName, InvalidName, OfferId, OperatorId, QueueName, TicketId};
 pub use language::Language;
 pub use personal::{PhoneNumber, Secret};
+pub use rate_limit::RateLimit;
 pub use time::Time;
 pub use wait::{Forecast, MOST_MINUTES, Quantile, WaitRange, is_figure};
+pub use wall::Wall;

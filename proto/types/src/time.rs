@@ -6,8 +6,9 @@ use std::time::Duration;
 
 /// Microseconds since the Unix epoch.
 ///
-/// Made by a shell: the wall clock sampled once at start, advanced by the monotonic clock. Arithmetic
-/// saturates, so a hostile duration cannot panic a core.
+/// Made by a shell: the wall clock sampled once at start, advanced by the monotonic clock. Somebody may set the wall clock
+/// meanwhile; [`Wall`](crate::Wall) turns a time into its date. Arithmetic saturates, so a hostile duration cannot panic a
+/// core.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(i64);
 
@@ -30,6 +31,11 @@ impl Time {
     /// Microseconds since the Unix epoch.
     pub const fn as_micros(self) -> i64 {
         self.0
+    }
+
+    /// So many microseconds later, or earlier.
+    pub const fn shifted(self, micros: i64) -> Self {
+        Time(self.0.saturating_add(micros))
     }
 
     /// How long ago `earlier` was; zero if it lies in the future.

@@ -21,6 +21,12 @@ pub enum Input {
     Configure(Configuration),
     /// This process took over the ledger (after [`crate::Engine::fold`]): every link is down, settling begins. On an empty ledger too.
     Started,
+    /// The wall clock stands `offset` microseconds ahead of [`pronto_types::Time`] from now on. Nothing is decided by it: it
+    /// may be said before `Started`, so that what follows is dated truly.
+    ClockSet {
+        /// Recorded if it differs.
+        offset: i64,
+    },
     /// A gateway said hello. When a newer stream of the same gateway replaces an older one, say this again and
     /// *not* `Detached` for the older one.
     Attached {

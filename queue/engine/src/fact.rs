@@ -12,6 +12,7 @@ use pronto_types::link::{
 };
 use pronto_types::{
     AnnouncementId, CallId, Forecast, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+    Wall,
 };
 
 use crate::Configuration;
@@ -28,6 +29,15 @@ pub struct Recorded {
     pub cause: Option<Cause>,
     /// What happened.
     pub fact: Fact,
+}
+
+impl Recorded {
+    /// For whoever reads a ledger and dates it: keeps how the wall clock stood.
+    pub fn tell(&self, wall: &mut Wall) {
+        if let Fact::ClockSet { offset } = self.fact {
+            wall.step(self.at, offset);
+        }
+    }
 }
 
 /// A line of a gateway's journal.
@@ -62,6 +72,11 @@ pub enum Fact {
     },
     /// All gateways are back, or were waited for long enough.
     Settled,
+    /// The wall clock stands elsewhere beside [`Time`] from here on: somebody set it, or the machine was suspended.
+    ClockSet {
+        /// What is to be added to a time to date it, in microseconds. Before the first such fact: nothing.
+        offset: i64,
+    },
     /// The configuration in force from here on.
     Configured(Configuration),
 

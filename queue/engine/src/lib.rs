@@ -18,7 +18,7 @@
 //!   the input was taken;
 //! - every output that is not a fact waits in a [`Gate`] until the newest fact before it is durable;
 //! - `handle_timeout` when [`Engine::poll_timeout`] has passed;
-//! - at start: [`Engine::fold`], then [`Input::Started`], then [`Input::Configure`] (recorded only if it differs).
+//! - at start: [`Engine::fold`], then [`Input::ClockSet`], then [`Input::Started`], then [`Input::Configure`] (recorded only if it differs).
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod api;

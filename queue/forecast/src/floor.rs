@@ -21,6 +21,8 @@ pub(crate) type Rank = (u8, Time, u64);
 /// Everything that stands.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Floor {
+    /// What is to be added to a time to date it, in seconds: hours and days go by the wall clock.
+    pub(crate) clock: f64,
     pub(crate) queues: Vec<Line>,
     pub(crate) operators: Vec<Operator>,
     pub(crate) tickets: BTreeMap<TicketId, Ticket>,
@@ -215,7 +217,7 @@ impl Floor {
         }
         known.since = at;
         if (old == Post::SignedOut) != (post == Post::SignedOut) {
-            known.shifts.record(at, old == Post::SignedOut);
+            known.shifts.record(at + self.clock, old == Post::SignedOut);
         }
         for &queue in &known.queues {
             let line = &mut self.queues[queue];
@@ -233,6 +235,7 @@ impl Floor {
     /// A ticket whose operator is gone waits no longer, but is not here either: it is forgotten too.
     pub(crate) fn keep_tickets(&mut self, old: Floor, moved: &BTreeMap<usize, usize>) {
         self.order = old.order;
+        self.clock = old.clock;
         let seats: Vec<Option<usize>> = {
             let mut seats = vec![None; old.operators.len()];
             for (id, &seat) in &old.ids {

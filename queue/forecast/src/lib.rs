@@ -161,6 +161,14 @@ impl Forecaster {
         2 * long > talks
     }
 
+    /// Somebody set the wall clock: what is to be added to a time to date it, in microseconds.
+    pub fn set_clock(&mut self, offset: i64) {
+        self.floor.clock = offset as f64 / 1e6;
+        for learned in &mut self.learned {
+            learned.week.set(self.now + self.floor.clock);
+        }
+    }
+
     /// The same by the recursion alone: to see what the twin costs, and what it is worth.
     #[must_use]
     pub fn without_twin(mut self) -> Self {

@@ -18,7 +18,7 @@ impl Forecaster {
             self.settle_fresh();
             self.now = seconds(at);
             for learned in &mut self.learned {
-                learned.week.pass(self.now);
+                learned.week.pass(self.now + self.floor.clock);
             }
         }
         self.count_staff(&event);
@@ -118,7 +118,9 @@ impl Forecaster {
 
     fn joined(&mut self, ticket: TicketId, queue: usize, priority: u8, joined_at: Time) {
         self.learned[queue].arrivals.join(self.now, class(priority));
-        self.learned[queue].week.joined(seconds(joined_at));
+        self.learned[queue]
+            .week
+            .joined(seconds(joined_at) + self.floor.clock);
         self.floor.join(ticket, queue, priority, joined_at);
         let Some(known) = self.floor.tickets.get(&ticket) else {
             return;
@@ -140,7 +142,9 @@ impl Forecaster {
             // Who gave up waited as long as was forecast, as far as anybody knows.
             let (joined, gone) = (seconds(known.rank.1), self.now - seconds(known.rank.1));
             let wait = known.promise.map_or(gone, |promise| promise.law.mean.max(gone));
-            self.learned[known.queue].week.waited(joined, wait, false);
+            self.learned[known.queue]
+                .week
+                .waited(joined + self.floor.clock, wait, false);
         }
         if let (Place::Waiting, Some(promise)) = (known.place, known.promise) {
             let ghost = Ghost {
@@ -290,7 +294,7 @@ impl Forecaster {
             let joined = seconds(known.rank.1);
             self.learned[known.queue]
                 .week
-                .waited(joined, self.now - joined, true);
+                .waited(joined + self.floor.clock, self.now - joined, true);
         }
         if let Some(known) = self.floor.tickets.get_mut(&ticket)
             && let Some(promise) = known.promise.take()

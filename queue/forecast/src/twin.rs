@@ -236,7 +236,7 @@ impl Twin<'_> {
         let mut due = self.now - operator.since;
         let start = match operator.post {
             Post::SignedOut => Start::Coming {
-                after: operator.shifts.comes_in(self.now)?,
+                after: operator.shifts.comes_in(self.now + self.floor.clock)?,
             },
             Post::Paused => Start::Paused {
                 rest: self.pauses.length.rest(self.now - operator.since),
@@ -275,7 +275,7 @@ impl Twin<'_> {
         };
         let leaves = match operator.post {
             Post::SignedOut => None,
-            _ => operator.shifts.leaves_in(self.now),
+            _ => operator.shifts.leaves_in(self.now + self.floor.clock),
         };
         Some(Actor {
             queues,

@@ -95,6 +95,11 @@ impl Week {
         }
     }
 
+    /// Somebody set the clock: an hour that has not come yet is not the one that is passing.
+    pub(crate) fn set(&mut self, now: f64) {
+        self.current = self.current.map(|current| current.min(hour_at(now)));
+    }
+
     pub(crate) fn joined(&mut self, now: f64) {
         self.hours[of_week(hour_at(now))].joined += 1.0;
     }
@@ -129,11 +134,15 @@ impl Week {
 }
 
 impl Forecaster {
-    /// When to call a queue: the hours of the next seven days in which callers were answered, the shortest wait first; empty
-    /// while too little is known, `None` if the queue is not.
+    /// When to call a queue: the hours of the next seven days in which callers were answered, the shortest wait first, by the
+    /// wall clock; empty while too little is known, `None` if the queue is not.
     pub fn best_hours(&self, now: Time, queue: &QueueName) -> Option<Vec<HourAhead>> {
         let &queue = self.floor.names.get(queue)?;
-        Some(self.learned[queue].week.ahead(seconds(now).max(self.now)))
+        Some(
+            self.learned[queue]
+                .week
+                .ahead(seconds(now).max(self.now) + self.floor.clock),
+        )
     }
 }
 
@@ -190,6 +199,20 @@ mod tests {
         let hours = week.ahead(now);
         assert_eq!(hours.len(), 50);
         assert!(Week::default().ahead(now).is_empty(), "nothing is known");
+    }
+
+    #[test]
+    fn a_clock_set_back_a_year_does_not_stop_the_weeks() {
+        let (mut week, now) = worked(3);
+        let year = 52.0 * 7.0 * 86_400.0;
+        week.set(now - year);
+        let passed = |week: &Week| week.hours.iter().map(|hour| hour.passed).sum::<f64>();
+        let before = passed(&week);
+        for hour in 0..4 * HOURS {
+            week.pass(now - year + HOUR * hour as f64);
+        }
+        assert!(passed(&week) > before + 10.0, "hours go on being counted");
+        assert_eq!(week.ahead(now - year).len(), 50);
     }
 
     #[test]

@@ -19,6 +19,7 @@ macro_rules! facts {
         pub(super) fn to_wire(fact: &Fact) -> fact::Fact {
             match fact {
                 Fact::Settled => fact::Fact::Settled(fact::Settled {}),
+                Fact::ClockSet { offset } => fact::Fact::ClockSet(fact::ClockSet { offset_micros: *offset }),
                 Fact::Configured(configuration) => fact::Fact::Configured(configuration_to_wire(configuration)),
                 $(Fact::$Fact {
                     $($field,)*
@@ -40,6 +41,7 @@ macro_rules! facts {
         pub(super) fn from_wire(fact: fact::Fact) -> Result<Fact, LedgerError> {
             Ok(match fact {
                 fact::Fact::Settled(fact::Settled {}) => Fact::Settled,
+                fact::Fact::ClockSet(fact::ClockSet { offset_micros }) => Fact::ClockSet { offset: offset_micros },
                 fact::Fact::Configured(wire) => Fact::Configured(configuration_from_wire(wire)?),
                 $(fact::Fact::$Fact(wire) => Fact::$Fact {
                     $($field: Wire::from_wire(wire.$field, name!($Fact, $field))?,)*
@@ -53,7 +55,7 @@ macro_rules! facts {
 
         /// The names of all facts.
         #[cfg(test)]
-        pub(super) const NAMES: &[&str] = &["Settled", "Configured", $(stringify!($Fact)),*];
+        pub(super) const NAMES: &[&str] = &["Settled", "ClockSet", "Configured", $(stringify!($Fact)),*];
     };
 }
 

@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use pronto_engine::promises::Book;
-use pronto_engine::{EndedCounts, Engine, Fact, OperatorStatus};
+use pronto_engine::{EndedCounts, Engine, Fact, OperatorStatus, Recorded};
 use pronto_types::QueueName;
 use pronto_types::link::{Hearing, RefuseReason};
 use tokio::time::Instant;
+
+mod waits;
+
+use waits::Waits;
 
 /// How far the gauges may lie behind.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -20,10 +24,21 @@ pub(super) struct Meters {
     due: Option<Instant>,
     /// Batches handed to the store: their newest fact, and when.
     commits: VecDeque<(u64, Instant)>,
+    waits: Waits,
 }
 
 impl Meters {
-    pub(super) fn describe() {
+    /// Begins with those who wait already.
+    pub(super) fn new(engine: &Engine) -> Self {
+        Self::describe();
+        Meters {
+            waits: Waits::new(engine),
+            ..Meters::default()
+        }
+    }
+
+    fn describe() {
+        waits::describe();
         describe_gauge!("pronto_queue_waiting", "Tickets that wait and can be offered");
         describe_gauge!(
             "pronto_queue_detached",
@@ -69,8 +84,10 @@ impl Meters {
     }
 
     /// A fact was recorded by this engine.
-    pub(super) fn recorded(&mut self, fact: &Fact, engine: &Engine) {
+    pub(super) fn recorded(&mut self, recorded: &Recorded, engine: &Engine) {
+        let fact = &recorded.fact;
         counter!("pronto_ledger_facts_total").increment(1);
+        self.waits.recorded(recorded);
         if let Some(result) = offer_result(fact) {
             counter!("pronto_offers_total", "result" => result).increment(1);
         }

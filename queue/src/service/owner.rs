@@ -8,18 +8,21 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
+use pronto_clock::Clock;
 use pronto_engine::{Engine, Gate, Input, Output, RequestId, SetOperatorError};
 use pronto_proto::link as wire;
 use pronto_store::{AppendError, Batch, Health, Person, Store};
 use pronto_types::link::{Caller, Event};
 use pronto_types::{CallId, GatewayName, PhoneNumber};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
 use super::StopError;
 use super::caller_secret::CallerSecret;
-use super::clock::Clock;
 use super::desk::{Ask, Told};
+use super::diary::Diary;
 use super::links::Links;
 use super::meters::Meters;
 use super::readiness::{Readiness, Ready};
@@ -28,6 +31,10 @@ use super::status;
 
 /// Outputs, answers and facts that wait for the store, each: beyond it nothing new is taken.
 const UNDURABLE: usize = 8_192;
+/// How often the wall clock is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// A ledger this far ahead of the wall clock at the start is warned of.
+const AHEAD: Duration = Duration::from_secs(2);
 
 /// What the store has said.
 #[derive(Clone, Debug, Default)]
@@ -53,16 +60,27 @@ pub(super) struct Owner {
     durable: u64,
     health: Health,
     meters: Meters,
+    diary: Diary,
 }
 
 impl Owner {
     /// Takes over a ledger that `engine` has folded.
     pub(super) fn new(engine: Engine, store: Arc<dyn Store>, secret: CallerSecret) -> Self {
         let last = engine.last_seq();
-        Meters::describe();
+        let (newest, offset) = (engine.last_at(), engine.state().wall().offset());
+        let clock = Clock::start(newest, offset);
+        let meters = Meters::new(&engine);
+        let ahead = clock.ahead(newest, offset);
+        if ahead > AHEAD {
+            tracing::warn!(
+                "the newest fact of the ledger is dated {} s after this machine's clock: is the clock right? Order and waits go \
+                 on; what is recorded from now on is dated by the clock as it is",
+                ahead.as_secs()
+            );
+        }
         Owner {
             gate: Gate::new(last, UNDURABLE),
-            clock: Clock::start(engine.last_at()),
+            clock,
             engine,
             store,
             secret,
@@ -71,7 +89,8 @@ impl Owner {
             seen: VecDeque::new(),
             durable: last,
             health: Health::Sound,
-            meters: Meters::default(),
+            meters,
+            diary: Diary::default(),
         }
     }
 
@@ -79,6 +98,21 @@ impl Owner {
     pub(super) fn take(&mut self, input: Input) -> Result<(), StopError> {
         self.engine.handle_input(self.clock.now(), input);
         self.drain(None)
+    }
+
+    /// Records where the wall clock stands, if it is elsewhere than the ledger says.
+    pub(super) fn look_at_the_clock(&mut self) -> Result<(), StopError> {
+        let Some(offset) = self.clock.look() else {
+            return Ok(());
+        };
+        let by = offset.saturating_sub(self.engine.state().wall().offset()) / 1_000_000;
+        if by != 0 && self.engine.last_seq() > 0 {
+            tracing::warn!(
+                "the wall clock has been set by {by:+} s, or the machine was suspended: waits and order go on, new records are \
+                 dated by it"
+            );
+        }
+        self.take(Input::ClockSet { offset })
     }
 
     /// Until told to stop (everything taken is then durable), or until the store fails or can write nothing for now.
@@ -92,6 +126,8 @@ impl Owner {
         let mut stopping = false;
         // What the store said while it was opened has been said.
         disk.mark_changed();
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !(stopping && self.gate.is_settled()) {
             let timeout = self.engine.poll_timeout().map(|at| self.clock.instant(at));
             let (refresh, room) = (self.meters.due(), !stopping && !self.is_full());
@@ -115,6 +151,7 @@ impl Owner {
                     self.engine.handle_timeout(self.clock.now());
                     self.drain(None)?;
                 }
+                _ = looks.tick(), if room => self.look_at_the_clock()?,
                 () = until(refresh) => self.meters.refresh(&self.engine, self.links.len()),
                 ask = asks.recv(), if room => match ask {
                     Some(ask) => self.answer(ask)?,
@@ -278,7 +315,8 @@ impl Owner {
             }
             if let Some(recorded) = self.gate.push(output) {
                 taken |= recorded.cause.is_some();
-                self.meters.recorded(&recorded.fact, &self.engine);
+                self.meters.recorded(&recorded, &self.engine);
+                self.diary.recorded(&recorded);
                 batch.records.push(super::log::record(&recorded));
             }
         }

@@ -5,6 +5,7 @@
 mod attach;
 mod callers;
 mod calls;
+mod clock;
 mod crashes;
 mod full;
 mod operators;

@@ -13,7 +13,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 
 use super::{Ended, Identity, WELCOME};
-use crate::shell::{Clock, Earlier};
+use crate::shell::Earlier;
+use pronto_clock::Clock;
 
 /// Entries read at once.
 const PAGE: usize = 256;

@@ -7,17 +7,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use pronto_clock::Clock;
 use pronto_media::Media;
-use pronto_recordings::Recorder;
+use pronto_recordings::{Recorder, Talk};
 use pronto_sip::{Flow, Transport};
 use pronto_store::Health;
-use pronto_types::TicketId;
+use pronto_types::{TicketId, Wall};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::bindings::Bindings;
 use super::dialogs::Dialogs;
+use super::diary::Diary;
 use super::handshakes::Handshakes;
 use super::held::{Held, Way};
 use super::meters;
@@ -28,7 +30,7 @@ use super::store::{Condition, Journal};
 use super::tcp::{self, Connection, Doors};
 use super::todo::Todo;
 use super::traces::{Ask, TraceInbox};
-use super::{Clock, Drain, Happened, Left, Stopped};
+use super::{Drain, Happened, Left, Stopped};
 use crate::call::{Gateway, Input, Log, Output};
 use crate::journal::Entry;
 use crate::link::LinkEvent;
@@ -90,6 +92,8 @@ enum Woken {
 pub(super) struct Control {
     core: Gateway,
     clock: Clock,
+    /// How the wall clock stood, to date what is kept.
+    wall: Wall,
     media: Media,
     /// `None` only while ending.
     recorder: Option<Recorder>,
@@ -103,11 +107,16 @@ pub(super) struct Control {
     notices: Notices,
     happened: mpsc::Sender<Happened>,
     entries: Option<mpsc::Sender<Entry>>,
+    /// Whether the queue service is there.
+    attached: watch::Sender<bool>,
     last: Arc<AtomicU64>,
     /// The SIP messages of the newest calls.
     ring: Ring,
     /// What the log has been told of refusals.
     notes: Notes,
+    diary: Diary,
+    /// The message that is being taken: what is sent meanwhile answers it.
+    taken: Option<Bytes>,
     failed: Vec<Flow>,
     next_connection: u64,
     media_refused: Vec<pronto_media::Event>,
@@ -139,6 +148,7 @@ impl Control {
             core,
             handshakes: Handshakes::new(clock.now()),
             clock,
+            wall: Wall::begin(clock.offset()),
             media,
             recorder: Some(recorder),
             sockets,
@@ -149,15 +159,23 @@ impl Control {
             notices: Notices::default(),
             happened,
             entries: None,
+            attached: watch::Sender::new(false),
             last,
             ring,
             notes: Notes::new(),
+            diary: Diary::default(),
+            taken: None,
             failed: Vec::new(),
             next_connection: 0,
             media_refused: Vec::new(),
             broken: None,
             steps: Steps::new(),
         }
+    }
+
+    /// Whether the gateway is attached to the queue service, now and later.
+    pub(super) fn attached(&self) -> watch::Receiver<bool> {
+        self.attached.subscribe()
     }
 
     /// Runs until drained or broken.
@@ -257,7 +275,7 @@ impl Control {
                 return None;
             }
             Woken::Second => self.each_second(),
-            Woken::Question(ask) => ask.answer(&self.ring),
+            Woken::Question(ask) => ask.answer(&self.ring, &self.wall),
             Woken::Arrived => {}
         }
         end
@@ -318,6 +336,14 @@ impl Control {
 
     fn each_second(&mut self) {
         self.journal.retry();
+        let before = self.wall.offset();
+        if let Some(offset) = self.clock.look() {
+            self.wall.step(self.clock.now(), offset);
+            tracing::warn!(
+                "the wall clock was set by {:+} s, or the machine was suspended: new records are dated by it",
+                offset.saturating_sub(before) / 1_000_000
+            );
+        }
         meters::set(
             &self.core,
             &self.media,
@@ -418,7 +444,9 @@ impl Control {
         match happened {
             Happened::Message { flow, bytes } => {
                 self.ring.received(self.clock.now(), flow, &bytes);
-                self.input(Input::Sip(pronto_sip::Input::Message { flow, bytes }))
+                self.taken = Some(bytes.clone());
+                self.input(Input::Sip(pronto_sip::Input::Message { flow, bytes }));
+                self.taken = None;
             }
             Happened::Accepted { flow, stream } => self.accepted(flow, stream),
             Happened::FlowClosed { flow, connection } => {
@@ -475,6 +503,7 @@ impl Control {
         match event {
             LinkEvent::Attached { have, entries } => {
                 self.entries = Some(entries);
+                self.attached.send_replace(true);
                 metrics::gauge!("pronto_link_attached").set(1.0);
                 // Until it says otherwise.
                 self.admission(Log::Ledger, true);
@@ -482,6 +511,7 @@ impl Control {
             }
             LinkEvent::Detached => {
                 self.entries = None;
+                self.attached.send_replace(false);
                 metrics::gauge!("pronto_link_attached").set(0.0);
                 self.input(Input::Detached);
             }
@@ -510,7 +540,10 @@ impl Control {
                     Output::Media(command) => self.command(command),
                     Output::Recording(talk) => {
                         if let Some(recorder) = &self.recorder {
-                            recorder.begin(talk);
+                            recorder.begin(Talk {
+                                began: self.wall.date(talk.began),
+                                ..talk
+                            });
                         }
                     }
                     Output::Dialog { dialog, change } => self.dialogs.take(dialog, &change),
@@ -520,7 +553,8 @@ impl Control {
                     }
                     Output::Record(entry) => {
                         self.last.store(entry.number, Ordering::Relaxed);
-                        self.journal.append(&entry);
+                        self.diary.entry(self.clock.now(), &entry.event);
+                        self.journal.append(&entry, self.wall.offset());
                     }
                     Output::Entry(entry) => self.send_entry(entry),
                 }
@@ -538,7 +572,9 @@ impl Control {
     }
 
     fn transmit(&mut self, flow: Flow, bytes: Bytes) {
-        self.ring.sent(self.clock.now(), flow, &bytes);
+        let now = self.clock.now();
+        self.ring.sent(now, flow, &bytes);
+        self.diary.sent(now, flow, &bytes, self.taken.as_deref());
         match flow.transport {
             Transport::Udp => {
                 let Some(socket) = self.sockets.udp.get(&flow.local) else {

@@ -6,6 +6,135 @@ use pronto_types::link::RecordingFlaw;
 
 use crate::call::Gateway;
 
+/// What can go up and down, and what each is.
+const GAUGES: &[(&str, &str)] = &[
+    ("pronto_calls", "Calls that are up"),
+    (
+        "pronto_journal_backlog",
+        "Entries of the journal that the queue service has not acknowledged",
+    ),
+    (
+        "pronto_link_attached",
+        "1 while the gateway is attached to the queue service",
+    ),
+    ("pronto_recordings", "Recordings that are being written"),
+    (
+        "pronto_sip_transactions",
+        "SIP transactions, lingering ones included",
+    ),
+    ("pronto_sip_dialogs", "SIP dialogs and attempts at one"),
+    ("pronto_sip_bindings", "Phones that are registered"),
+    (
+        "pronto_sip_connections",
+        "TCP, TLS and WebSocket connections that are open",
+    ),
+    ("pronto_sip_sources", "Source addresses whose rate is watched"),
+    (
+        "pronto_media_legs",
+        "Media legs that are open: a call has one, a talk two",
+    ),
+    (
+        "pronto_orphans",
+        "Dialogs of an earlier process that are being ended",
+    ),
+    (
+        "pronto_control_longest_step_seconds",
+        "The longest step of the control task, since its start and of late",
+    ),
+];
+
+/// What only goes up, and what each is.
+const COUNTERS: &[(&str, &str)] = &[
+    ("pronto_calls_begun_total", "Calls that began"),
+    ("pronto_calls_ended_total", "Calls that ended"),
+    ("pronto_calls_refused_total", "Calls that were refused"),
+    (
+        "pronto_recordings_total",
+        "Recordings that are finished, by what became of them",
+    ),
+    (
+        "pronto_recording_frames_dropped_total",
+        "Recorded frames that were lost because the disk was slow",
+    ),
+    (
+        "pronto_sip_bans_total",
+        "Source addresses that were banned for wrong passwords",
+    ),
+    (
+        "pronto_sip_dropped_total",
+        "SIP messages that were refused or dropped, by reason",
+    ),
+    (
+        "pronto_sip_connections_refused_total",
+        "Connections that were closed at once because there were too many",
+    ),
+    (
+        "pronto_sip_handshakes_refused_total",
+        "TLS handshakes that were refused because their source asks for too many",
+    ),
+    (
+        "pronto_sip_doors_shut_total",
+        "Connections that ended before TLS or WebSocket was agreed",
+    ),
+    (
+        "pronto_sip_send_failed_total",
+        "SIP datagrams that the system did not take",
+    ),
+    ("pronto_media_received_total", "RTP packets received"),
+    (
+        "pronto_media_sent_total",
+        "RTP packets sent, relayed ones left out",
+    ),
+    (
+        "pronto_media_relayed_total",
+        "RTP packets relayed between caller and operator",
+    ),
+    ("pronto_media_digits_total", "Keys that were pressed"),
+    (
+        "pronto_media_late_slots_total",
+        "Periods of 20 ms that a media thread began late",
+    ),
+    (
+        "pronto_media_open_failures_total",
+        "Media legs that could not be opened",
+    ),
+    (
+        "pronto_media_dropped_total",
+        "Media packets that were dropped, by reason",
+    ),
+    (
+        "pronto_media_events_dropped_total",
+        "Events of media threads that the control task did not take",
+    ),
+    (
+        "pronto_media_commands_refused_total",
+        "Commands that media threads did not take",
+    ),
+    (
+        "pronto_dialogs_not_kept_total",
+        "Dialogs that a later process could not end, as they could not be written",
+    ),
+    (
+        "pronto_orphans_unreached_total",
+        "Talks of an earlier process whose phones did not answer its BYE or CANCEL",
+    ),
+    ("pronto_control_steps_total", "Steps of the control task"),
+    (
+        "pronto_control_slow_steps_total",
+        "Steps of the control task that took too long",
+    ),
+];
+
+/// Says what each of them is, those of the other modules of the shell too.
+pub(super) fn describe() {
+    for &(name, help) in GAUGES {
+        metrics::describe_gauge!(name, help);
+    }
+    for &(name, help) in COUNTERS {
+        metrics::describe_counter!(name, help);
+    }
+}
+
 /// Sets all of them.
 pub(super) fn set(core: &Gateway, media: &Media, recorder: Option<&Recorder>, connections: usize) {
     let counts = core.counts();

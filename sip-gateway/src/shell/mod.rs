@@ -4,9 +4,9 @@
 //! one bounded channel; it answers by writing to sockets, commanding the media threads and sending entries.
 
 mod bindings;
-mod clock;
 mod control;
 mod dialogs;
+mod diary;
 mod handshakes;
 mod held;
 mod meters;
@@ -30,10 +30,11 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
+use pronto_clock::Clock;
 use pronto_media::{Media, MediaSettings, Recorded};
 use pronto_recordings::{Kept, Recorder};
 use pronto_sip::{Flow, Transport};
-use pronto_types::{CallId, GatewayName, TicketId, Time};
+use pronto_types::{CallId, GatewayName, TicketId};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 use tokio::net::TcpStream;
@@ -44,10 +45,10 @@ use tonic::transport::Channel;
 use crate::call::Gateway;
 use crate::link::{self, LinkEvent};
 use crate::trace::Ring;
-pub use clock::Clock;
 use dialogs::Dialogs;
 pub use reader::{JournalError, JournalReader};
 pub(crate) use store::Earlier;
+pub use store::JournalEvent;
 pub use tls::{Certificates, TlsError, TlsFiles};
 pub use traces::{TraceDesk, TraceInbox, trace_desk};
 
@@ -129,7 +130,7 @@ pub struct ShellSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A SIP address cannot be bound.
-    #[error("cannot listen for SIP on {transport}:{address}: {source}")]
+    #[error("cannot listen for SIP on {transport}:{address}: {}", cannot_bind(source))]
     Listen {
         /// The transport's name, in lower case.
         transport: &'static str,
@@ -155,12 +156,24 @@ pub enum StartError {
     Random,
 }
 
+/// Why an address cannot be listened on, in words.
+pub fn cannot_bind(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "the port is taken by another program (`ss -lnp` says which)".to_owned()
+        }
+        std::io::ErrorKind::AddrNotAvailable => "no interface of this machine has that address".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 /// A running gateway.
 pub struct GatewayShell {
     listening: Vec<(Transport, SocketAddr)>,
     drain: watch::Sender<Drain>,
     certificates: Option<Certificates>,
     admission: watch::Receiver<bool>,
+    attached: watch::Receiver<bool>,
     control: JoinHandle<Stopped>,
 }
 
@@ -197,10 +210,12 @@ impl GatewayShell {
         queue: Channel,
         traces: TraceInbox,
     ) -> Result<Self, StartError> {
+        meters::describe();
         let (happened, inbox) = mpsc::channel(HAPPENED);
         let dialogs = Arc::new(Dialogs::new(&settings.store));
         let opened = store::Journal::open(&settings.store, Arc::clone(&dialogs))?;
-        let clock = Clock::start(Time::ZERO);
+        let mut clock = Clock::start(opened.newest.0, opened.newest.1);
+        clock.look();
         let certificates = settings.tls.as_ref().map(Certificates::load).transpose()?;
         if certificates.is_none() && settings.listen.iter().any(|(transport, _)| transport.is_secure()) {
             return Err(TlsError::Missing.into());
@@ -242,6 +257,7 @@ impl GatewayShell {
             happened,
             (last, Ring::new(settings.trace)),
         );
+        let attached = control.attached();
         let (admits, admission) = watch::channel(true);
         let watched = control::Watched {
             drain: drained,
@@ -255,6 +271,7 @@ impl GatewayShell {
             drain,
             certificates,
             admission,
+            attached,
             control,
         })
     }
@@ -262,6 +279,11 @@ impl GatewayShell {
     /// The certificate in force, where there is one. Its files are looked at by themselves too.
     pub fn certificates(&self) -> Option<Certificates> {
         self.certificates.clone()
+    }
+
+    /// Whether the gateway is attached to the queue service, now and later.
+    pub fn attached(&self) -> watch::Receiver<bool> {
+        self.attached.clone()
     }
 
     /// Where SIP is listened for, with the ports the system chose.

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use pronto_store::{Person, SqliteReader, StoreError};
-use pronto_types::link::Event;
-use pronto_types::{CallId, Time};
+use pronto_types::CallId;
 
-use super::store::{FILE, Line, VERSION};
+use super::store::{FILE, JournalEvent, Line, VERSION};
 
 /// The journal of a gateway, all its lives.
 #[derive(Debug)]
@@ -41,7 +40,7 @@ impl JournalReader {
     }
 
     /// All that was seen and when, in the order of writing. Ends after the first error of the store.
-    pub fn events(&self) -> impl Iterator<Item = Result<(Time, Event), JournalError>> {
+    pub fn events(&self) -> impl Iterator<Item = Result<JournalEvent, JournalError>> {
         self.0.records().map(|record| {
             let record = record?;
             let (seq, found) = (record.seq, record.version);
@@ -49,7 +48,11 @@ impl JournalReader {
                 return Err(JournalError::Newer { seq, found });
             }
             let line = Line::read(&record).ok_or(JournalError::Malformed(seq))?;
-            Ok((line.entry.at, line.entry.event))
+            Ok(JournalEvent {
+                at: line.entry.at,
+                offset: line.offset,
+                event: line.entry.event,
+            })
         })
     }
 

@@ -23,10 +23,13 @@ use crate::journal::{Entry, Unfinished};
 /// The file, in the store's directory.
 pub(super) const FILE: &str = "journal.sqlite";
 /// The form of a record: the time of the event in µs since the Unix epoch (8 bytes, little-endian), the epoch of the process
-/// (8 bytes, likewise; not in version 1), then `pronto.v1.Entry` without its age.
-pub(super) const VERSION: u16 = 2;
+/// (8 bytes, likewise; not in version 1), what is to be added to the time to date it by the wall clock, in µs (8 bytes,
+/// likewise; from version 3 on), then `pronto.v1.Entry` without its age.
+pub(super) const VERSION: u16 = 3;
 /// The form without the epoch.
 const WITHOUT_EPOCH: u16 = 1;
+/// The form with the epoch and without what dates the time.
+const WITHOUT_DATE: u16 = 2;
 
 /// Between the beginnings of two commits of a busy gateway. A caller waits for the commit that has the call; so the first
 /// after a pause begins at once, and no caller waits for longer than this and two commits.
@@ -43,6 +46,8 @@ pub(super) struct Opened {
     pub(super) unfinished: BTreeSet<CallId>,
     /// What an earlier process wrote last.
     pub(super) earlier: Option<Earlier>,
+    /// The time of the newest entry, and what dated it: our clock goes on from there.
+    pub(super) newest: (Time, i64),
 }
 
 /// The entries of an earlier process: the queue may not have all of them.
@@ -131,11 +136,13 @@ impl Journal {
         let (store, opened) = SqliteStore::open_paced(&directory.join(FILE), APART, on_durable)?;
         let epoch = store.raise_epoch()?;
         let mut unfinished = Unfinished::default();
+        let mut newest = (Time::ZERO, 0);
         let mut earlier: Option<Earlier> = None;
         for record in pronto_store::records(&store) {
             let record = record?;
             let Some(line) = Line::read(&record) else { continue };
             unfinished.see(&line.entry.event);
+            newest = (newest.0.max(line.entry.at), line.offset);
             match &mut earlier {
                 Some(earlier) if earlier.epoch == line.epoch => earlier.last = line.entry.number,
                 _ => {
@@ -165,11 +172,12 @@ impl Journal {
             unfinished: unfinished.calls(),
             // Of another form, or of a journal that was set back: nobody can say whose they are.
             earlier: earlier.filter(|it| it.epoch > 0 && it.epoch < epoch),
+            newest,
         })
     }
 
-    /// Takes an entry; [`Journal::commit`] hands it on.
-    pub(super) fn append(&mut self, entry: &Entry) {
+    /// Takes an entry; [`Journal::commit`] hands it on. Its time and `offset` microseconds are its date.
+    pub(super) fn append(&mut self, entry: &Entry, offset: i64) {
         if let Some(lost) = &mut self.lost {
             *lost += 1;
             return;
@@ -185,6 +193,7 @@ impl Journal {
         }
         let mut bytes = entry.at.as_micros().to_le_bytes().to_vec();
         bytes.extend(self.epoch.to_le_bytes());
+        bytes.extend(offset.to_le_bytes());
         bytes.extend(encode(entry.number, &event));
         self.batch.records.push(Record {
             seq: self.next,
@@ -268,10 +277,23 @@ fn encode(number: u64, event: &Event) -> Vec<u8> {
     }
 }
 
+/// An event of the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalEvent {
+    /// When it was, by the clock of the process that saw it.
+    pub at: Time,
+    /// What is to be added to that to date it by the wall clock, in microseconds.
+    pub offset: i64,
+    /// What happened.
+    pub event: Event,
+}
+
 /// A record as it was written.
 pub(super) struct Line {
     /// Of the process that wrote it; 0 where that is not known.
     epoch: u64,
+    /// What is to be added to the time to date it, in microseconds.
+    pub(super) offset: i64,
     pub(super) entry: Entry,
 }
 
@@ -281,11 +303,18 @@ impl Line {
         let (at, rest) = record.bytes.split_first_chunk()?;
         let (epoch, rest) = match record.version {
             WITHOUT_EPOCH => (0, rest),
-            VERSION => {
+            WITHOUT_DATE | VERSION => {
                 let (epoch, rest) = rest.split_first_chunk()?;
                 (u64::from_le_bytes(*epoch), rest)
             }
             _ => return None,
+        };
+        let (offset, rest) = match record.version {
+            VERSION => {
+                let (offset, rest) = rest.split_first_chunk()?;
+                (i64::from_le_bytes(*offset), rest)
+            }
+            _ => (0, rest),
         };
         let told = wire::entry_from_wire(v1::Entry::decode(rest).ok()?).ok()?;
         let entry = Entry {
@@ -293,7 +322,7 @@ impl Line {
             at: Time::from_micros(i64::from_le_bytes(*at)),
             event: told.event,
         };
-        Some(Line { epoch, entry })
+        Some(Line { epoch, offset, entry })
     }
 }
 
@@ -345,8 +374,8 @@ fn take_caller(event: &mut Event) -> Option<(CallId, Caller)> {
 
 #[cfg(test)]
 mod tests {
+    use pronto_types::PhoneNumber;
     use pronto_types::link::{CallOutcome, Origin};
-    use pronto_types::{PhoneNumber, Time};
 
     use super::*;
 
@@ -392,7 +421,7 @@ mod tests {
         let mut opened = Journal::open(&directory, Arc::clone(&dialogs)).unwrap();
         assert_eq!((opened.epoch, opened.unfinished.len()), (1, 0));
         for entry in [began(1, 10), began(2, 11), ended(3, 10)] {
-            opened.journal.append(&entry);
+            opened.journal.append(&entry, 0);
         }
         opened.journal.commit().unwrap();
         opened.journal.close().await.unwrap();
@@ -420,6 +449,33 @@ mod tests {
         std::fs::remove_dir_all(&directory).unwrap();
     }
 
+    #[test]
+    fn records_of_the_forms_before_are_read_and_dated_by_their_time() {
+        let entry = began(1, 10);
+        let numbers = [entry.at.as_micros(), 7, -5];
+        for (version, expected) in [(1, (0, 0)), (2, (7, 0)), (VERSION, (7, -5))] {
+            let mut bytes: Vec<u8> = numbers[..usize::from(version)]
+                .iter()
+                .flat_map(|number| number.to_le_bytes())
+                .collect();
+            let head = bytes.len();
+            bytes.extend(encode(entry.number, &entry.event));
+            let mut record = Record {
+                seq: 1,
+                version,
+                bytes,
+            };
+            let line = Line::read(&record).unwrap();
+            assert_eq!((line.epoch, line.offset), expected);
+            assert_eq!((line.entry.at, line.entry.number), (entry.at, 1));
+            record.version = VERSION + 1;
+            assert!(Line::read(&record).is_none());
+            record.version = version;
+            record.bytes.truncate(head - 1);
+            assert!(Line::read(&record).is_none(), "cut off");
+        }
+    }
+
     #[tokio::test]
     async fn a_stopped_store_is_said_and_not_passed_over() {
         let directory = std::env::temp_dir().join(format!("pronto-journal-stopped-{}", std::process::id()));
@@ -427,7 +483,7 @@ mod tests {
         let dialogs = Arc::new(Dialogs::new(&directory));
         let mut opened = Journal::open(&directory, dialogs).unwrap();
         opened.journal.store.close().unwrap();
-        opened.journal.append(&began(1, 10));
+        opened.journal.append(&began(1, 10), 0);
         assert_eq!(opened.journal.commit(), Err(AppendError::Stopped));
         std::fs::remove_dir_all(&directory).unwrap();
     }

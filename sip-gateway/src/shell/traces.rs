@@ -9,7 +9,7 @@ use pronto_proto::v1::calls_server::{Calls, CallsServer};
 use pronto_proto::v1::{
     ListTracesRequest, ListTracesResponse, ReadTraceRequest, Trace, TraceLeg, TracedMessage,
 };
-use pronto_types::{CallId, GatewayName, Time};
+use pronto_types::{CallId, GatewayName, Time, Wall};
 use tokio::sync::{mpsc, oneshot};
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -72,12 +72,34 @@ pub(super) enum Ask {
 
 impl Ask {
     /// Whoever asked may have gone.
-    pub(super) fn answer(self, ring: &Ring) {
+    pub(super) fn answer(self, ring: &Ring, wall: &Wall) {
         match self {
-            Ask::List { after, size, reply } => drop(reply.send(ring.list(after, size))),
-            Ask::Read { subject, reply } => drop(reply.send(ring.read(subject))),
+            Ask::List { after, size, reply } => {
+                let (mut page, more) = ring.list(after, size);
+                for summary in &mut page {
+                    date(summary, wall);
+                }
+                drop(reply.send((page, more)));
+            }
+            Ask::Read { subject, reply } => {
+                let found = ring.read(subject).map(|(mut summary, mut messages)| {
+                    let offset = date(&mut summary, wall);
+                    for message in &mut messages {
+                        message.at = message.at.shifted(offset);
+                    }
+                    (summary, messages)
+                });
+                drop(reply.send(found));
+            }
         }
     }
+}
+
+/// All of a call is dated by the clock at its beginning; returns that clock's offset.
+fn date(summary: &mut Summary, wall: &Wall) -> i64 {
+    let offset = wall.offset_at(summary.passed.0);
+    summary.passed = (summary.passed.0.shifted(offset), summary.passed.1.shifted(offset));
+    offset
 }
 
 impl TraceDesk {

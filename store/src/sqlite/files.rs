@@ -1,6 +1,7 @@
 //! Directory, lock file and modes.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ pub(super) fn prepare(path: &Path) -> Result<File, StoreError> {
     let lock_path = beside(path, "lock");
     let lock = private(&lock_path).map_err(io("open", &lock_path))?;
     match lock.try_lock() {
-        Ok(()) => {}
+        Ok(()) => sign(&lock).map_err(io("write", &lock_path))?,
         Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(path.to_owned())),
         Err(TryLockError::Error(error)) => return Err(io("lock", &lock_path)(error)),
     }
@@ -22,6 +23,26 @@ pub(super) fn prepare(path: &Path) -> Result<File, StoreError> {
     // it open in this process. SQLite gives `-wal` and `-shm` the mode of the database.
     private(path).map_err(io("open", path))?;
     Ok(lock)
+}
+
+/// Writes into the lock file who holds it.
+fn sign(mut lock: &File) -> std::io::Result<()> {
+    lock.set_len(0)?;
+    lock.write_all(std::process::id().to_string().as_bytes())
+}
+
+/// The process that has the store open, if another has and says who it is. To be asked only once something has failed:
+/// whoever opens the store at the same moment is kept from it.
+pub(crate) fn holder(path: &Path) -> Option<u32> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock = File::open(PathBuf::from(name)).ok()?;
+    if !matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+        return None;
+    }
+    let mut text = String::new();
+    Read::take(&lock, 20).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok().filter(|pid| *pid != std::process::id())
 }
 
 /// Makes the names of new files durable.

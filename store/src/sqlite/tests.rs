@@ -76,7 +76,7 @@ fn two_processes_cannot_share_a_store() {
     let refused = error(&directory);
     assert!(matches!(refused, StoreError::Locked(_)));
     assert!(
-        refused.to_string().contains("in use by another process"),
+        refused.to_string().starts_with("Pronto already runs here: "),
         "{refused}"
     );
     drop(store);

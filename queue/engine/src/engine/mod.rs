@@ -87,6 +87,7 @@ impl Engine {
         match input {
             Input::Configure(configuration) => self.configure(configuration),
             Input::Started => self.start(),
+            Input::ClockSet { offset } => return self.clock_set(offset),
             Input::Attached { gateway, epoch, last } => self.attach(gateway, epoch, last),
             Input::Follow {
                 gateway,
@@ -251,6 +252,13 @@ impl Engine {
         self.schedule_all();
         self.sign_out_removed();
         self.close_removed_queues();
+    }
+
+    /// Nothing follows from it.
+    fn clock_set(&mut self, offset: i64) {
+        if offset != self.state.wall.offset() {
+            self.record(Fact::ClockSet { offset });
+        }
     }
 
     fn refuse_configuration(&mut self, error: ConfigurationError) {

@@ -4,7 +4,7 @@ use pronto_types::{AnnouncementId, OperatorId, QueueName, TicketId, Time};
 
 use super::Engine;
 use crate::promises::{Book, DAY};
-use crate::state::{Operator, OperatorState};
+use crate::state::{Operator, OperatorState, Place};
 use crate::view::{DayView, ForecastView, OperatorStatus, OperatorView, QueueView};
 
 impl Engine {
@@ -69,6 +69,17 @@ impl Engine {
     /// Whether waits of a queue come out as they are forecast: else none is announced.
     pub fn reliable(&self, name: &QueueName) -> bool {
         self.state.forecaster.holds(name)
+    }
+
+    /// Who waits, offered or not, in which queue, and since when they do (first).
+    pub fn waiting(&self) -> impl Iterator<Item = (TicketId, &QueueName, Time)> {
+        let waits = |place: &Place| matches!(place, Place::Waiting { .. } | Place::Offered { .. });
+        let tickets = self
+            .state
+            .tickets
+            .iter()
+            .filter(move |(_, ticket)| waits(&ticket.place));
+        tickets.map(|(id, ticket)| (*id, &ticket.queue, ticket.joined_at))
     }
 
     /// What became of the promises of a configured queue, by the day on which they were heard, oldest first.

@@ -116,6 +116,7 @@ impl CallRecords {
             | Fact::Recorded { .. }
             | Fact::Started { .. }
             | Fact::Settled
+            | Fact::ClockSet { .. }
             | Fact::Configured(_)
             | Fact::GatewayAttached { .. }
             | Fact::GatewayDetached { .. }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use pronto_types::link::{CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw};
-use pronto_types::{AnnouncementId, CallId, GatewayName, Language, OperatorId, QueueName, TicketId, Time};
+use pronto_types::{
+    AnnouncementId, CallId, GatewayName, Language, OperatorId, QueueName, TicketId, Time, Wall,
+};
 
 use crate::fact::Fact;
 
@@ -35,6 +37,32 @@ pub struct CallRecord {
     pub tickets: Vec<TicketRecord>,
     /// Further places, of which nothing is kept.
     pub left_out: u32,
+}
+
+impl CallRecord {
+    /// The same with dates for times. One call is dated by one clock, the one at its beginning: that somebody sets the clock
+    /// meanwhile neither ends it before it began nor makes it longer.
+    #[must_use]
+    pub fn dated(mut self, wall: &Wall) -> Self {
+        let joined = self.tickets.first().map(|ticket| ticket.joined);
+        let offset = match self.began.or(joined).or(self.ended) {
+            Some(first) => wall.offset_at(first),
+            None => 0,
+        };
+        let mut date = |time: &mut Time| *time = time.shifted(offset);
+        self.began.iter_mut().for_each(&mut date);
+        self.ended.iter_mut().for_each(&mut date);
+        for ticket in &mut self.tickets {
+            date(&mut ticket.joined);
+            ticket.ended.iter_mut().for_each(&mut date);
+            ticket.answered.iter_mut().for_each(&mut date);
+            ticket
+                .announcements
+                .iter_mut()
+                .for_each(|made| date(&mut made.at));
+        }
+        self
+    }
 }
 
 /// One place in a queue.

@@ -59,7 +59,7 @@ impl State {
     fn keep_books(&mut self, recorded: &Recorded) {
         for closed in self.promises.apply(recorded) {
             let days = self.books.entry(closed.queue.clone()).or_default();
-            let day = closed.at.as_micros().div_euclid(DAY);
+            let day = self.wall.date(closed.at).as_micros().div_euclid(DAY);
             days.entry(day).or_default().enter(&closed);
             while days.len() > limits::DAYS {
                 days.pop_first();
@@ -71,6 +71,7 @@ impl State {
         match fact {
             Fact::Started { settle_until } => self.apply_started(*settle_until),
             Fact::Settled => self.set_settling(None),
+            Fact::ClockSet { offset } => self.apply_clock(at, *offset),
             Fact::Configured(configuration) => self.apply_configured(at, configuration),
             Fact::GatewayAttached { .. }
             | Fact::GatewayDetached { .. }
@@ -117,6 +118,16 @@ impl State {
                 ticket.order = u64::MAX - ticket.order;
             }
             self.index = Index::of(self);
+        }
+    }
+
+    /// Days that a clock ahead of the time had entered are no days of the past.
+    fn apply_clock(&mut self, at: Time, offset: i64) {
+        self.wall.step(at, offset);
+        self.forecaster.set_clock(offset);
+        let today = self.wall.date(at).as_micros().div_euclid(DAY);
+        for days in self.books.values_mut() {
+            days.retain(|day, _| *day <= today);
         }
     }
 

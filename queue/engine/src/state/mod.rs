@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pronto_forecast::{Forecaster, Habits, HourAhead, Wait};
 use pronto_types::link::{ExitReason, Promise};
 use pronto_types::{
-    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time, Wall,
 };
 
 use crate::fact::{CallerKey, PauseReason, WithdrawReason};
@@ -41,6 +41,8 @@ pub struct State {
     pub(crate) expired: BTreeMap<OfferId, Parties>,
     /// Until when a restarted engine waits for its gateways.
     pub(crate) settling: Option<Time>,
+    /// How the wall clock stood, to date what happened.
+    pub(crate) wall: Wall,
     /// How long waits are, as far as the facts have taught.
     pub(crate) forecaster: Forecaster,
     /// What callers heard and still wait for.
@@ -284,6 +286,11 @@ impl State {
         self.last_at
     }
 
+    /// How the wall clock stood beside the times of the facts.
+    pub fn wall(&self) -> &Wall {
+        &self.wall
+    }
+
     /// The configured queues.
     pub fn queue_names(&self) -> impl Iterator<Item = &QueueName> {
         self.forecaster.queues()
@@ -305,7 +312,7 @@ impl State {
     }
 
     /// When to call a configured queue: the hours of the next seven days in which callers are answered, the shortest wait
-    /// first; empty while too little is known.
+    /// first, by the wall clock; empty while too little is known.
     pub fn best_hours(&self, now: Time, queue: &QueueName) -> Option<Vec<HourAhead>> {
         self.forecaster.best_hours(now, queue)
     }

@@ -97,6 +97,9 @@ pub(super) fn house() -> Vec<Fact> {
         },
         Fact::Started { settle_until: None },
         Fact::Settled,
+        Fact::ClockSet { offset: 0 },
+        Fact::ClockSet { offset: i64::MIN },
+        Fact::ClockSet { offset: i64::MAX },
         Fact::Configured(configuration()),
         Fact::Configured(Configuration::default()),
         Fact::GatewayAttached {

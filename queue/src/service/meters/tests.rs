@@ -178,7 +178,7 @@ fn take(engine: &mut Engine, meters: &mut Meters, input: Input) -> Vec<(Announce
     let mut announced = Vec::new();
     while let Some(output) = engine.poll_output() {
         match output {
-            Output::Fact(recorded) => meters.recorded(&recorded.fact, engine),
+            Output::Fact(recorded) => meters.recorded(&recorded, engine),
             Output::Directive {
                 directive:
                     Directive::Announce {

@@ -3,6 +3,7 @@
 
 mod announcing;
 mod calls;
+mod clock;
 mod grants;
 mod hostile;
 mod links;

@@ -1,0 +1,58 @@
+//! The wall clock is set while callers wait.
+
+use super::*;
+use crate::records::CallRecords;
+
+/// Back by an hour, in microseconds.
+const BACK: i64 = -3_600_000_000;
+
+#[test]
+fn a_clock_set_back_in_mid_call_changes_no_order_no_wait_and_no_record() {
+    let mut house = House::with(&["ann"]);
+    let began = Event::CallBegan {
+        call: CallId(1),
+        dialled: "800".to_owned(),
+        caller: Caller {
+            number: None,
+            name: None,
+        },
+        origin: Origin::Trunk("carrier".to_owned()),
+    };
+    house.says("gw1", began);
+    house.join(1);
+    house.wait(secs(5));
+    let before = house.ledger.len();
+    house.input(Input::ClockSet { offset: BACK });
+    assert_eq!(
+        house.ledger.len(),
+        before + 1,
+        "one fact, and nothing follows from it"
+    );
+    house.input(Input::ClockSet { offset: BACK });
+    assert_eq!(house.ledger.len(), before + 1, "it is told once");
+    house.wait(secs(60));
+    let facts = house.ledger.iter();
+    let times: Vec<Time> = facts.map(|recorded| recorded.at).collect();
+    assert!(times.is_sorted());
+    let mut records = CallRecords::default();
+    for recorded in &house.ledger {
+        records.apply(recorded);
+    }
+    let wall = house.engine.state().wall();
+    let record = records.open().next().unwrap().clone();
+    let dated = record.clone().dated(wall);
+    // It began before the step, and all of it is dated by the clock of that moment.
+    assert_eq!(dated, record);
+    assert_eq!(wall.date(house.now), house.now.shifted(BACK));
+}
+
+#[test]
+fn days_that_a_clock_ahead_had_entered_are_forgotten_once_it_is_set_right() {
+    let mut house = House::empty();
+    let day = 86_400_000_000;
+    house.input(Input::ClockSet { offset: 365 * day });
+    house.input(Input::ClockSet { offset: 0 });
+    let folded = Engine::fold(house.ledger.clone());
+    assert_eq!(folded.state(), house.engine.state());
+    assert_eq!(folded.state().wall().offset(), 0);
+}

@@ -140,8 +140,10 @@ fn a_caller_whom_the_disk_keeps_waiting_is_refused_and_asked_to_come_back() {
     let last = last.expect("a final response in bounded time");
     assert_eq!(last.status(), Some(503), "{}", last.start);
     assert!(last.header("Retry-After").is_some());
+    // While it is held in a call of the system, a killed process does not end.
+    tracer.kill().expect("strace can be killed");
+    tracer.wait().expect("strace ends");
     kill(&mut centre);
-    tracer.wait().expect("strace ends with what it traces");
     centre.close_now();
 }
 

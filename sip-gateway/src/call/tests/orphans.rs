@@ -72,7 +72,9 @@ fn both_sides_of_a_dead_talk_are_hung_up_on() {
 
 #[test]
 fn many_orphans_are_ended_a_few_at_a_time_and_those_that_ring_first() {
-    let mut house = House::open();
+    let mut settings = settings();
+    settings.max_calls = 1_000;
+    let mut house = House::open_with(settings);
     let (_, ticket) = house.wait_in_queue();
     for _ in 0..100 {
         house.dial();

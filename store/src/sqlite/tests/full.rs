@@ -64,6 +64,18 @@ fn becomes(hear: &Receiver<Durable>, health: Health) {
     panic!("never {health:?}");
 }
 
+/// Waits until records up to this one are durable and the store is sound, in whichever order it says so.
+fn recovers(hear: &Receiver<Durable>, seq: u64) {
+    let (mut durable, mut sound) = (false, false);
+    while !(durable && sound) {
+        match hear.recv_timeout(PATIENCE).unwrap() {
+            Durable::UpTo(last) => durable |= last >= seq,
+            Durable::Health(health) => sound = health == Health::Sound,
+            Durable::Failed(error) => panic!("it stopped: {error}"),
+        }
+    }
+}
+
 fn fails(hear: &Receiver<Durable>) -> StoreError {
     loop {
         match hear.recv_timeout(PATIENCE).unwrap() {
@@ -119,8 +131,7 @@ fn a_full_disk_costs_no_record_and_new_ones_are_taken_when_there_is_room() {
         "there is no room: {quiet:?}"
     );
     disk.empty();
-    up_to(&hear, last + 1);
-    becomes(&hear, Health::Sound);
+    recovers(&hear, last + 1);
     assert!(disk.0.path(&format!("{FILE}.reserve")).exists(), "made once more");
     store.close().unwrap();
     drop(store);
@@ -194,8 +205,7 @@ fn what_hinders_a_commit_for_a_while_is_waited_for() {
         Ok(()),
         "what happens meanwhile is taken"
     );
-    up_to(&hear, 2);
-    becomes(&hear, Health::Sound);
+    recovers(&hear, 2);
     assert_eq!(store.shared.faults.left(), 0);
     store.close().unwrap();
     assert_eq!(store.read(1, 9).unwrap(), [record(1), record(2)]);
@@ -210,8 +220,7 @@ fn a_store_that_another_program_has_locked_waits_for_it() {
     store.append(batch([1])).unwrap();
     becomes(&hear, Health::Stalled);
     other.execute_batch("COMMIT").unwrap();
-    up_to(&hear, 1);
-    becomes(&hear, Health::Sound);
+    recovers(&hear, 1);
 }
 
 #[test]

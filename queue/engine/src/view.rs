@@ -36,8 +36,10 @@ pub struct QueueView {
 pub struct ForecastView {
     /// 1 = next.
     pub position: u32,
-    /// Until an operator answers; `None` if none is signed in who could.
+    /// Until an operator answers; `None` if none is signed in who could, or all are on a break.
     pub wait: Option<Wait>,
+    /// Operators are signed in, and all of them are on a break.
+    pub all_paused: bool,
     /// False while waits of this queue come out so differently from their forecasts that nothing is announced.
     pub reliable: bool,
 }

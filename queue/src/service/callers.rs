@@ -58,6 +58,7 @@ fn show(name: String, view: &ForecastView) -> ForecastResponse {
         Forecast::Unknown(Unknown { reason })
     };
     let forecast = match view.wait {
+        None if view.all_paused => unknown(UnknownReason::AllPaused),
         None => unknown(UnknownReason::NobodySignedIn),
         Some(_) if !view.reliable => unknown(UnknownReason::Unreliable),
         Some(Wait { mean, p50, p80, p90 }) => Forecast::Wait(forecast_response::Wait {

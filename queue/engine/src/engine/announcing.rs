@@ -237,11 +237,11 @@ impl Engine {
             .saturating_add(1)
     }
 
-    /// The wait still to come, if it is known and can be said, and if what the queue is forecast holds: else it is not
-    /// promised.
+    /// The wait still to come, if it is known and can be said, if somebody is there to end it, and if what the queue is forecast
+    /// holds: else it is not promised.
     fn wait_of(&self, id: TicketId, ticket: &Ticket, known: Option<Wait>) -> Option<Promise> {
         let forecaster = &self.state.forecaster;
-        if !forecaster.holds(&ticket.queue) {
+        if !forecaster.holds(&ticket.queue) || !self.is_attended(&ticket.queue) {
             return None;
         }
         let Wait { p50, p90, .. } = known.or_else(|| forecaster.waiting(self.now, id))?;

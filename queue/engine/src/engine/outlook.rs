@@ -141,12 +141,13 @@ impl Engine {
     }
 
     /// What each gateway that wants it is told: the wait in the queue, or in the one to which it overflows at once if the
-    /// gateway has an operator there. `None`: nobody is there who could answer, or waits of the queue do not come as they are
-    /// forecast.
+    /// gateway has an operator there. `None`: nobody is there who could answer, all who could are on a break, or waits of the
+    /// queue do not come as they are forecast.
     fn outlook_of(&self, queue: &QueueName) -> Vec<(GatewayName, Option<Forecast>)> {
         let here = self.state.forecaster.joining(self.now, queue);
         let here = here.filter(|_| self.reliable(queue));
         let there = here.and_then(|here| self.sooner_at_joining(self.now, queue, here));
+        let here = here.filter(|_| self.is_attended(queue));
         let at = |gateway: &GatewayName| {
             let sooner = there.filter(|(to, _)| self.is_served_at(to, gateway));
             sooner.map(|(_, wait)| wait).or(here).map(forecast)

@@ -139,9 +139,10 @@ impl Engine {
         (!gateways.is_empty()).then_some(gateways)
     }
 
-    /// Whether the queue takes one more from here, and waits of both come as they are forecast.
+    /// Whether the queue takes one more from here, somebody takes callers there, and waits of both come as they are forecast.
     fn may_lead(&self, queue: &QueueName, to: &QueueName) -> bool {
-        self.room_in(to, false).is_some() && self.reliable(queue) && self.reliable(to)
+        let takes = self.is_attended(to) && self.room_in(to, false).is_some();
+        takes && self.reliable(queue) && self.reliable(to)
     }
 
     /// Where a caller would go on waiting at once who joined the queue now, and for how long, their gateway having an

@@ -57,13 +57,28 @@ impl Engine {
         let there = here.and_then(|here| self.sooner_at_joining(now, name, here));
         let gateways = || self.state.gateways.keys().filter(|it| self.state.in_step(it));
         let there = there.filter(|(to, _)| gateways().any(|gateway| self.is_served_at(to, gateway)));
+        let here = here.filter(|_| self.is_attended(name));
         let (queue, wait) = there.map_or((name, here), |(to, wait)| (to, Some(wait)));
         let waiting = self.state.index.queues.get(queue).map_or(0, |it| it.waiting);
         Some(ForecastView {
             position: u32::try_from(waiting).unwrap_or(u32::MAX).saturating_add(1),
             wait,
+            all_paused: !self.is_attended(name)
+                && self
+                    .state
+                    .index
+                    .queues
+                    .get(name)
+                    .is_some_and(|it| it.signed_in > 0),
             reliable: self.reliable(name),
         })
+    }
+
+    /// Whether an operator of the queue takes callers, now or as soon as a call, its wrap-up or a pause with a known end is over.
+    /// Where all of them are on a break, nobody knows how long a caller waits, and no wait is promised.
+    pub(super) fn is_attended(&self, name: &QueueName) -> bool {
+        let standing = self.state.index.queues.get(name);
+        standing.is_some_and(|it| it.attending > 0)
     }
 
     /// Whether waits of a queue come out as they are forecast: else none is announced.

@@ -59,6 +59,8 @@ pub(crate) struct Standing {
     pub(crate) connected: u64,
     pub(crate) ready: u32,
     pub(crate) signed_in: u32,
+    /// Of these, those who take callers, now or soon.
+    pub(crate) attending: u32,
     /// The armed [`Timer::Nobody`].
     nobody: Option<Time>,
 }
@@ -220,6 +222,7 @@ impl Index {
         for queue in &operator.queues {
             let standing = self.queues.entry(queue.clone()).or_default();
             standing.signed_in += 1;
+            standing.attending += u32::from(operator.attends());
             let Some(since) = operator.free_since() else {
                 continue;
             };
@@ -256,6 +259,8 @@ impl Index {
                 continue;
             };
             standing.signed_in = standing.signed_in.saturating_sub(1);
+            let attends = u32::from(operator.attends());
+            standing.attending = standing.attending.saturating_sub(attends);
             if let Some(since) = operator.free_since() {
                 standing.ready = standing.ready.saturating_sub(1);
                 for gateway in operator.presences.keys() {

@@ -296,7 +296,7 @@ impl State {
         self.forecaster.queues()
     }
 
-    /// The wait still to come of a ticket that waits, if it is known.
+    /// The wait still to come of a ticket that waits, as the forecast has it, whether or not it may be promised.
     pub fn forecast(&self, now: Time, ticket: TicketId) -> Option<Wait> {
         self.forecaster.waiting(now, ticket)
     }
@@ -407,6 +407,20 @@ impl Operator {
             OperatorState::Ready { since } if self.calling.is_empty() => Some(since),
             _ => None,
         }
+    }
+
+    /// Whether they take callers, now or as soon as a call, its wrap-up or a pause with a known end is over. Of a pause without
+    /// an end, a break, nobody knows how long it lasts.
+    pub(crate) fn attends(&self) -> bool {
+        let there = match &self.state {
+            OperatorState::Ready { .. }
+            | OperatorState::Offered { .. }
+            | OperatorState::Talking { .. }
+            | OperatorState::WrapUp { .. } => true,
+            OperatorState::Paused { until, .. } => until.is_some(),
+            OperatorState::SignedOut { .. } => false,
+        };
+        there && self.after.is_none() && !self.presences.is_empty()
     }
 
     /// Whether they are bound to this grant.

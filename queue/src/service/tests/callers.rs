@@ -1,7 +1,9 @@
 //! `Callers.Forecast`.
 
 use pronto_proto::v1::forecast_response::{Forecast, Unknown, UnknownReason};
-use pronto_proto::v1::{BestTimeRequest, ForecastRequest, ListPromisesRequest};
+use pronto_proto::v1::{
+    BestTimeRequest, ForecastRequest, ListPromisesRequest, OperatorState, SetOperatorStateRequest,
+};
 use pronto_types::TicketId;
 use pronto_types::link::{Event, Hearing};
 use tonic::Code;
@@ -51,6 +53,23 @@ async fn each_caller_before_them_makes_the_forecast_longer() {
 async fn where_nobody_is_signed_in_the_wait_is_unknown_and_says_why() {
     let house = House::simple().await;
     let reason = UnknownReason::NobodySignedIn.into();
+    let unknown = Forecast::Unknown(Unknown { reason });
+    assert_eq!(forecast(&house, "support").await, (1, unknown));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_all_operators_are_paused_the_wait_is_unknown_and_says_why() {
+    let house = House::simple().await;
+    let mut gateway = house.attach("gw1", 1).await;
+    gateway.registers("101").await;
+    mean(&forecast(&house, "support").await.1);
+    let pause = SetOperatorStateRequest {
+        name: "operators/101".to_owned(),
+        state: OperatorState::Paused.into(),
+        ..Default::default()
+    };
+    house.operators().set_operator_state(pause).await.unwrap();
+    let reason = UnknownReason::AllPaused.into();
     let unknown = Forecast::Unknown(Unknown { reason });
     assert_eq!(forecast(&house, "support").await, (1, unknown));
 }

@@ -110,6 +110,30 @@ fn a_position_that_rose_is_not_spoken() {
 }
 
 #[test]
+fn nobody_is_promised_minutes_while_all_operators_are_paused() {
+    let mut house = House::with(&["ann"]);
+    // Talks of four minutes are the rule, and a line is long.
+    house.pause("ann");
+    for ticket in 1..=20 {
+        house.join(ticket);
+    }
+    house.wait(secs(120));
+    let waits = |house: &House| {
+        let said = |fact: &Fact| matches!(fact, Fact::Announced { wait: Some(_), .. });
+        (
+            house.facts(said),
+            house.facts(|fact| matches!(fact, Fact::Announced { .. })),
+        )
+    };
+    let (promised, announced) = waits(&house);
+    assert_eq!(promised, 0);
+    assert!(announced >= 40, "the position is told all the same: {announced}");
+    house.set("ann", Wanted::Ready).unwrap();
+    house.wait(secs(120));
+    assert!(waits(&house).0 > 0, "now somebody is there");
+}
+
+#[test]
 fn nothing_is_said_while_a_restarted_engine_settles() {
     let mut house = busy();
     house.attach("gw2", 1);

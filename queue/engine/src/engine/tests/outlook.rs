@@ -69,6 +69,88 @@ fn where_nobody_could_answer_nothing_is_known() {
     assert_eq!(house.forecasts(), [("support".to_owned(), None)]);
 }
 
+/// The forecasts told since the last look are all unknown.
+#[track_caller]
+fn unknown(house: &mut House) {
+    house.wait(secs(6));
+    let told = house.forecasts();
+    assert!(
+        !told.is_empty() && told.iter().all(|(_, wait)| wait.is_none()),
+        "{told:?}"
+    );
+    let view = house.engine.forecast(house.now, &support()).unwrap();
+    assert_eq!(view.wait, None);
+}
+
+#[track_caller]
+fn known(house: &mut House) {
+    house.wait(secs(6));
+    let told = house.forecasts();
+    assert!(told.last().is_some_and(|(_, wait)| wait.is_some()), "{told:?}");
+    let view = house.engine.forecast(house.now, &support()).unwrap();
+    assert!(view.wait.is_some());
+}
+
+#[test]
+fn where_all_operators_are_paused_nobody_knows_how_long_it_takes() {
+    let mut house = House::with(&["ann", "bob"]);
+    house.follow("gw1", 1, &["support"]);
+    known(&mut house);
+    house.pause("ann");
+    known(&mut house);
+    house.pause("bob");
+    unknown(&mut house);
+    house.join(1);
+    unknown(&mut house);
+    house.restart();
+    house.attach("gw1", 1);
+    house.follow("gw1", 1, &["support"]);
+    unknown(&mut house);
+    house.set("ann", Wanted::Ready).unwrap();
+    known(&mut house);
+}
+
+#[test]
+fn an_operator_who_is_surely_back_counts_and_one_who_has_asked_to_go_does_not() {
+    let mut house = House::with(&["ann"]);
+    house.follow("gw1", 1, &["support"]);
+    house.join(1);
+    let offer = house.offered(1, "ann");
+    house.answer(offer, 1);
+    known(&mut house);
+    // A break is asked for in the middle of the talk, and taken back.
+    house.pause("ann");
+    unknown(&mut house);
+    house.set("ann", Wanted::Ready).unwrap();
+    known(&mut house);
+    house.hang_up(offer, 1);
+    assert!(matches!(house.status("ann"), OperatorStatus::WrapUp { .. }));
+    known(&mut house);
+    house.wait(secs(10));
+    // A pause after an unanswered offer ends by itself.
+    house.join(2);
+    let offer = house.offered(2, "ann");
+    house.refuse(offer, RefuseReason::Ignored);
+    known(&mut house);
+    house.pause("ann");
+    unknown(&mut house);
+}
+
+#[test]
+fn operators_of_other_queues_promise_nothing_here() {
+    let mut house = House::with(&["ann", "bob"]);
+    let mut other = configuration();
+    let sales = QueueName::new("sales").unwrap();
+    other.queues.push(QueueSettings::new(sales.clone()));
+    other.operators[1].queues = vec![sales];
+    house.input(Input::Configure(other));
+    house.follow("gw1", 1, &["support"]);
+    known(&mut house);
+    house.pause("ann");
+    unknown(&mut house);
+    assert_eq!(house.status("bob"), OperatorStatus::Ready);
+}
+
 #[test]
 fn of_a_queue_that_is_not_configured_nothing_is_told_until_it_is() {
     let mut house = House::empty();

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::digest;
@@ -28,16 +30,73 @@ fn serial() -> String {
 }
 
 pub(crate) struct Phone {
-    socket: UdpSocket,
-    local: SocketAddr,
+    desk: Arc<Desk>,
     server: SocketAddr,
-    user: String,
     /// The algorithm the last challenge asked for.
     #[allow(dead_code, reason = "the load bench does not ask")]
     pub(crate) asked: String,
-    inbox: VecDeque<Message>,
     /// Call-IDs of the calls that came in, so that a retransmitted INVITE is no second call.
     rung: BTreeSet<String>,
+}
+
+/// What a phone shares with the thread that reads for it while its test looks elsewhere: a phone that is there answers OPTIONS.
+struct Desk {
+    socket: UdpSocket,
+    local: SocketAddr,
+    user: String,
+    /// Held by whoever reads the socket.
+    inbox: Mutex<VecDeque<Message>>,
+    /// It answers no OPTIONS.
+    mute: AtomicBool,
+}
+
+/// So often that thread looks.
+const ATTENDS: Duration = Duration::from_millis(200);
+
+impl Desk {
+    /// Reads what has come, unless the test reads.
+    fn attend(&self) {
+        let Ok(mut inbox) = self.inbox.try_lock() else {
+            return;
+        };
+        let mut buffer = vec![0; 65_536];
+        let soon = Some(Duration::from_millis(1));
+        self.socket
+            .set_read_timeout(soon)
+            .expect("a positive timeout is accepted");
+        while let Ok((length, from)) = self.socket.recv_from(&mut buffer) {
+            inbox.extend(self.take(&buffer[..length], from));
+        }
+    }
+
+    /// A message for the test.
+    fn take(&self, datagram: &[u8], from: SocketAddr) -> Option<Message> {
+        let message = Message::parse(datagram)?;
+        if message.method() != Some("OPTIONS") {
+            return Some(message);
+        }
+        if !self.mute.load(Ordering::Relaxed) {
+            let text = self.response(&message, (200, "OK"), "", "");
+            let _ = self.socket.send_to(text.as_bytes(), from);
+        }
+        None
+    }
+
+    fn response(&self, request: &Message, (status, reason): (u16, &str), tag: &str, body: &str) -> String {
+        let mut text = format!("SIP/2.0 {status} {reason}\r\n");
+        for name in ["Via", "Record-Route", "From", "To", "Call-ID", "CSeq"] {
+            for value in request.all(name) {
+                let ours = if name == "To" && !tag.is_empty() {
+                    format!(";tag={tag}")
+                } else {
+                    String::new()
+                };
+                text += &format!("{name}: {value}{ours}\r\n");
+            }
+        }
+        text += &format!("Contact: <sip:{}@{}>\r\n", self.user, self.local);
+        finish(text, body)
+    }
 }
 
 /// One dialog, or the attempt at one.
@@ -58,24 +117,45 @@ impl Phone {
     pub(crate) fn open(user: &str, ip: IpAddr, server: SocketAddr) -> Phone {
         let socket = UdpSocket::bind((ip, 0)).expect("an address of the loopback can be bound");
         let local = socket.local_addr().expect("a bound socket has an address");
-        Phone {
+        let desk = Arc::new(Desk {
             socket,
             local,
-            server,
             user: user.to_owned(),
+            inbox: Mutex::default(),
+            mute: AtomicBool::new(false),
+        });
+        let attended = Arc::downgrade(&desk);
+        thread::spawn(move || {
+            while let Some(desk) = attended.upgrade() {
+                desk.attend();
+                drop(desk);
+                thread::park_timeout(ATTENDS);
+            }
+        });
+        Phone {
+            desk,
+            server,
             asked: String::new(),
-            inbox: VecDeque::new(),
             rung: BTreeSet::new(),
         }
     }
 
     pub(crate) fn local(&self) -> SocketAddr {
-        self.local
+        self.desk.local
     }
 
     /// Its socket, for somebody else to speak through.
     pub(crate) fn into_socket(self) -> UdpSocket {
-        self.socket
+        // Whoever reads now is done first.
+        drop(self.desk.inbox.lock());
+        let socket = self.desk.socket.try_clone();
+        socket.expect("a socket can be had twice")
+    }
+
+    /// From now on nothing is answered unless the test does: to the centre it is gone.
+    #[allow(dead_code, reason = "no phone of the load bench vanishes")]
+    pub(crate) fn vanish(&self) {
+        self.desk.mute.store(true, Ordering::Relaxed);
     }
 
     /// Talks to another server from now on.
@@ -84,7 +164,8 @@ impl Phone {
     }
 
     pub(crate) fn send_raw(&self, bytes: &[u8]) {
-        self.socket
+        self.desk
+            .socket
             .send_to(bytes, self.server)
             .expect("the loopback takes a datagram");
     }
@@ -96,29 +177,25 @@ impl Phone {
         wanted: impl Fn(&Message) -> bool,
     ) -> Option<Message> {
         let deadline = Instant::now() + timeout;
-        if let Some(at) = self.inbox.iter().position(&wanted) {
-            return self.inbox.remove(at);
+        let desk = &self.desk;
+        let mut inbox = desk.inbox.lock().unwrap();
+        if let Some(at) = inbox.iter().position(&wanted) {
+            return inbox.remove(at);
         }
         let mut buffer = vec![0; 65_536];
         loop {
             let left = deadline
                 .checked_duration_since(Instant::now())
                 .filter(|left| !left.is_zero())?;
-            self.socket
+            desk.socket
                 .set_read_timeout(Some(left))
                 .expect("a positive timeout is accepted");
-            let Ok((length, _)) = self.socket.recv_from(&mut buffer) else {
+            let Ok((length, from)) = desk.socket.recv_from(&mut buffer) else {
                 continue;
             };
-            let Some(message) = Message::parse(&buffer[..length]) else {
-                continue;
-            };
-            if message.method() == Some("OPTIONS") {
-                self.respond(&message, 200, "OK", "", "");
-            } else if wanted(&message) {
-                return Some(message);
-            } else {
-                self.inbox.push_back(message);
+            match desk.take(&buffer[..length], from) {
+                Some(message) if wanted(&message) => return Some(message),
+                other => inbox.extend(other),
             }
         }
     }
@@ -136,12 +213,12 @@ impl Phone {
     /// Registers this phone as `user`, answering the challenge; the status that came of it.
     pub(crate) fn register(&mut self, password: &str, expires: u32) -> Option<u16> {
         let mut call = self.dial("");
-        call.ours = format!("<sip:{}@{DOMAIN}>;tag=r{}", self.user, serial());
-        call.theirs = format!("<sip:{}@{DOMAIN}>", self.user);
+        call.ours = format!("<sip:{}@{DOMAIN}>;tag=r{}", self.desk.user, serial());
+        call.theirs = format!("<sip:{}@{DOMAIN}>", self.desk.user);
         call.target = format!("sip:{DOMAIN}");
         let contact = format!(
             "Contact: <sip:{}@{}>\r\nExpires: {expires}\r\n",
-            self.user, self.local
+            self.desk.user, self.desk.local
         );
         self.request(&call, "REGISTER", &contact, "");
         let challenged = self.response(&call, PATIENCE)?;
@@ -150,7 +227,7 @@ impl Phone {
         }
         let challenge = challenged.header("WWW-Authenticate")?;
         self.asked = digest::algorithm(challenge).to_owned();
-        let proof = digest::answer(challenge, "REGISTER", &call.target, &self.user, password);
+        let proof = digest::answer(challenge, "REGISTER", &call.target, &self.desk.user, password);
         call.next();
         self.request(
             &call,
@@ -169,11 +246,11 @@ impl Phone {
             format!("{number}@")
         };
         Call {
-            call_id: format!("{serial}@{}", self.local.ip()),
+            call_id: format!("{serial}@{}", self.desk.local.ip()),
             ours: format!(
                 "\"Wire Test\" <sip:{}@{}>;tag=t{serial}",
-                self.user,
-                self.local.ip()
+                self.desk.user,
+                self.desk.local.ip()
             ),
             theirs: format!("<sip:{at}{}>", self.server.ip()),
             target: format!("sip:{at}{}", self.server),
@@ -261,6 +338,15 @@ impl Phone {
         call
     }
 
+    /// Offers another session inside the dialog; the answer to it.
+    #[allow(dead_code, reason = "the load bench holds nobody")]
+    pub(crate) fn reoffer(&mut self, call: &mut Call, body: &str) -> Message {
+        call.next();
+        self.request(call, "INVITE", "", body);
+        let last = self.final_response(call, PATIENCE);
+        last.expect("a re-INVITE is answered")
+    }
+
     /// Takes our own INVITE back: same branch and CSeq number (RFC 3261 §9.1).
     pub(crate) fn cancel(&mut self, call: &Call) {
         self.request(call, "CANCEL", "", "");
@@ -289,11 +375,10 @@ impl Phone {
     /// Answers one BYE that has already come, of whatever call; whether there was one.
     #[allow(dead_code, reason = "the load bench has one phone for many calls")]
     pub(crate) fn any_hang_up(&mut self) -> bool {
-        let bye = self
-            .inbox
-            .iter()
-            .position(|message| message.method() == Some("BYE"));
-        let bye = bye.and_then(|at| self.inbox.remove(at));
+        let mut inbox = self.desk.inbox.lock().unwrap();
+        let bye = inbox.iter().position(|message| message.method() == Some("BYE"));
+        let bye = bye.and_then(|at| inbox.remove(at));
+        drop(inbox);
         if let Some(bye) = &bye {
             self.respond(bye, 200, "OK", "", "");
         }
@@ -303,7 +388,10 @@ impl Phone {
     /// Throws away what came and nobody waited for: provisional responses, retransmissions.
     #[allow(dead_code, reason = "the load bench keeps its phones for thousands of calls")]
     pub(crate) fn forget(&mut self) {
-        self.inbox
+        self.desk
+            .inbox
+            .lock()
+            .unwrap()
             .retain(|message| matches!(message.method(), Some("INVITE" | "BYE" | "CANCEL")));
     }
 
@@ -418,19 +506,8 @@ impl Phone {
     }
 
     fn respond(&self, request: &Message, status: u16, reason: &str, tag: &str, body: &str) {
-        let mut text = format!("SIP/2.0 {status} {reason}\r\n");
-        for name in ["Via", "Record-Route", "From", "To", "Call-ID", "CSeq"] {
-            for value in request.all(name) {
-                let ours = if name == "To" && !tag.is_empty() {
-                    format!(";tag={tag}")
-                } else {
-                    String::new()
-                };
-                text += &format!("{name}: {value}{ours}\r\n");
-            }
-        }
-        text += &format!("Contact: <sip:{}@{}>\r\n", self.user, self.local);
-        self.send_raw(finish(text, body).as_bytes());
+        let text = self.desk.response(request, (status, reason), tag, body);
+        self.send_raw(text.as_bytes());
     }
 
     fn request(&self, call: &Call, method: &str, headers: &str, body: &str) {
@@ -443,14 +520,14 @@ impl Phone {
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch={branch};rport\r\nMax-Forwards: 70\r\n\
              From: {ours}\r\nTo: {theirs}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{contact}{headers}",
             target = call.target,
-            local = self.local,
+            local = self.desk.local,
             branch = call.branch,
             ours = call.ours,
             theirs = call.theirs,
             call_id = call.call_id,
             cseq = call.cseq,
             contact = if method == "INVITE" {
-                format!("Contact: <sip:{}@{}>\r\n", self.user, self.local)
+                format!("Contact: <sip:{}@{}>\r\n", self.desk.user, self.desk.local)
             } else {
                 String::new()
             },

@@ -214,6 +214,10 @@ fn event_to_wire(event: &Event) -> entry::Event {
             offer: offer.0,
             ticket: ticket.0,
         }),
+        Event::OperatorLost { offer, ticket } => entry::Event::OperatorLost(v1::OperatorLost {
+            offer: offer.0,
+            ticket: ticket.0,
+        }),
         Event::Presence { operator, lease } => entry::Event::Presence(v1::Presence {
             operator: operator.to_string(),
             reachable: lease.is_some(),
@@ -339,6 +343,10 @@ fn event_from_wire(event: entry::Event) -> Result<Event, WireError> {
         entry::Event::TalkEnded(ended) => Event::TalkEnded {
             offer: OfferId(id(ended.offer, "offer")?),
             ticket: TicketId(id(ended.ticket, "ticket")?),
+        },
+        entry::Event::OperatorLost(lost) => Event::OperatorLost {
+            offer: OfferId(id(lost.offer, "offer")?),
+            ticket: TicketId(id(lost.ticket, "ticket")?),
         },
         entry::Event::Presence(presence) => Event::Presence {
             operator: OperatorId::new(&presence.operator)?,
@@ -554,7 +562,7 @@ macro_rules! reasons {
 }
 
 reasons!(leave_to_wire, leave_from_wire, LeaveReason, v1::LeaveReason, {
-    Abandoned, Key, TimedOut, Failed,
+    Abandoned, Key, TimedOut, Failed, PeerLost,
 });
 reasons!(refuse_to_wire, refuse_from_wire, RefuseReason, v1::RefuseReason, {
     Ignored, Busy, Rejected, Unreachable, Withdrawn,

@@ -133,9 +133,10 @@ impl Journal {
 /// The offer of which an event says what became of it.
 fn resolved_by(event: &Event) -> Option<OfferId> {
     match event {
-        Event::Refused { offer, .. } | Event::Answered { offer, .. } | Event::TalkEnded { offer, .. } => {
-            Some(*offer)
-        }
+        Event::Refused { offer, .. }
+        | Event::Answered { offer, .. }
+        | Event::TalkEnded { offer, .. }
+        | Event::OperatorLost { offer, .. } => Some(*offer),
         _ => None,
     }
 }

@@ -19,6 +19,7 @@ mod disk;
 mod forecasts;
 mod kit;
 mod kit_itself;
+mod lost_phones;
 mod matrix;
 mod media;
 mod offers;

@@ -33,6 +33,7 @@ fn events() -> Vec<Event> {
         Event::Ringing { offer },
         Event::Answered { offer, ticket },
         Event::TalkEnded { offer, ticket },
+        Event::OperatorLost { offer, ticket },
         Event::Presence {
             operator: operator.clone(),
             lease: None,
@@ -76,7 +77,7 @@ fn events_with_reasons() -> Vec<Event> {
 fn endings(call: CallId, ticket: TicketId, offer: OfferId) -> Vec<Event> {
     let mut events = Vec::new();
     use LeaveReason as L;
-    for reason in [L::Abandoned, L::Key, L::TimedOut, L::Failed] {
+    for reason in [L::Abandoned, L::Key, L::TimedOut, L::Failed, L::PeerLost] {
         events.push(Event::Left { ticket, reason });
     }
     use RefuseReason as R;

@@ -34,7 +34,7 @@ pub enum Event {
         caller: Caller,
         /// In which language the caller is spoken to.
         language: Language,
-        /// The lost ticket this one continues, with the seniority of the first joining.
+        /// The ticket this one continues, with the seniority of the first joining: it was lost, or its operator was.
         regained: Option<TicketId>,
     },
     /// A contact left its place of its own accord.
@@ -65,6 +65,14 @@ pub enum Event {
     },
     /// Caller and operator are parted.
     TalkEnded {
+        /// Under which grant they were connected.
+        offer: OfferId,
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// The operator's phone was lost in the middle of the talk: it sent nothing and answered nothing. The caller is there, and
+    /// joins again with the next entry, [`Event::Joined`] with this ticket as `regained`.
+    OperatorLost {
         /// Under which grant they were connected.
         offer: OfferId,
         /// The ticket.
@@ -192,6 +200,8 @@ pub enum LeaveReason {
     TimedOut,
     /// The queue service was away too long or refused the ticket, or the gateway was told to stop.
     Failed,
+    /// The caller's phone stopped answering.
+    PeerLost,
 }
 
 /// Why an offer came to nothing.
@@ -220,7 +230,7 @@ pub enum CallOutcome {
     Cancelled,
     /// Refused by us.
     Refused,
-    /// The caller's phone stopped answering.
+    /// The caller's phone stopped answering; between operators, the phone of either.
     PeerLost,
     /// The gateway was lost while the call was up: killed, crashed, or without power.
     GatewayLost,

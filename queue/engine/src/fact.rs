@@ -291,6 +291,19 @@ pub enum Fact {
         ended_at: Time,
     },
 
+    /// The operator's phone was lost in the middle of the talk. The ticket ended as lost; the caller is there and joins again, with
+    /// its seniority.
+    OperatorLost {
+        /// Under which grant.
+        offer: OfferId,
+        /// Which ticket.
+        ticket: TicketId,
+        /// When.
+        lost_at: Time,
+        /// When `max_wait` runs out for the place that follows: it counts from the loss.
+        deadline: Time,
+    },
+
     /// A phone of the operator is registered, or still is.
     Reachable {
         /// Whose.
@@ -438,6 +451,8 @@ pub enum PauseReason {
     Refused(RefuseReason),
     /// An offer ran out and the gateway said nothing.
     Unheard,
+    /// Their phone was lost in the middle of a talk.
+    PhoneLost,
 }
 
 impl fmt::Display for PauseReason {
@@ -450,6 +465,7 @@ impl fmt::Display for PauseReason {
             PauseReason::Refused(RefuseReason::Unreachable) => "unreachable",
             PauseReason::Refused(RefuseReason::Withdrawn) => "withdrawn",
             PauseReason::Unheard => "offer unheard",
+            PauseReason::PhoneLost => "phone lost",
         })
     }
 }

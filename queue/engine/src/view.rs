@@ -70,7 +70,7 @@ pub struct EndedCounts {
     pub called_back: u64,
     /// Their queue was removed.
     pub removed: u64,
-    /// Their gateway was lost, or had lost us for too long.
+    /// Their gateway was lost, or had lost us for too long; or the caller's phone was, or in a talk the operator's.
     pub lost: u64,
 }
 

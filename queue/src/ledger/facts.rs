@@ -104,6 +104,7 @@ facts! {
     Answered { offer, ticket, operator } times { answered_at = answered_at_micros };
     Reconnected { ticket };
     TalkEnded { offer } times { ended_at = ended_at_micros };
+    OperatorLost { offer, ticket } times { lost_at = lost_at_micros, deadline = deadline_micros };
 
     Reachable { operator, gateway } times { until = until_micros };
     Unreachable { operator, gateway, reason };

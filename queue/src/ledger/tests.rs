@@ -54,7 +54,7 @@ fn every_number_of_the_contract_is_a_reason_and_nothing_else_is() {
             );
         }
     }
-    numbered::<LeaveReason>(4);
+    numbered::<LeaveReason>(5);
     numbered::<RefuseReason>(5);
     numbered::<ExitReason>(3);
     numbered::<CallOutcome>(7);
@@ -98,6 +98,15 @@ fn there_and_back() -> [Fact; 2] {
 
 /// An hour, in microseconds.
 const BACK: i64 = -3_600_000_000;
+
+fn operator_lost() -> Fact {
+    Fact::OperatorLost {
+        offer: pronto_types::OfferId(811),
+        ticket: TicketId(0x0123_4567_89ab_cdef),
+        lost_at: time(),
+        deadline: time() + Duration::from_secs(1_800),
+    }
+}
 
 /// What lies in the ledgers of others does not change: if this fails, either the change of the contract is a mistake,
 /// or `VERSION` is to be raised and the older form still to be read.
@@ -160,6 +169,7 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
         (None, overflowed),
         (None, sent_back),
         (None, Fact::ClockSet { offset: BACK }),
+        (None, operator_lost()),
     ];
     let mut written = Vec::new();
     for (seq, (cause, fact)) in (810..).zip(facts) {
@@ -205,12 +215,12 @@ fn a_ledger_of_version_1_is_read_as_it_was() {
     assert_eq!(missing, Err(LedgerError::Missing("QueueSettings.announce_first")));
 }
 
-/// Versions 6 and 7 added facts and changed none.
+/// Versions 6 to 8 added facts and reasons and changed none.
 #[test]
-fn a_ledger_of_version_5_or_6_is_read_as_one_of_today() {
+fn a_ledger_of_version_5_to_7_is_read_as_one_of_today() {
     for recorded in ledger() {
         let bytes = encode(&recorded);
-        for version in [5, 6] {
+        for version in [5, 6, 7] {
             assert_eq!(decode(version, &bytes).as_ref(), Ok(&recorded));
         }
     }

@@ -240,6 +240,7 @@ impl Wire for PauseReason {
             PauseReason::Requested(words) => fact::paused::Reason::Requested(words.clone()),
             PauseReason::Refused(reason) => fact::paused::Reason::Refused(reason.to_wire()),
             PauseReason::Unheard => fact::paused::Reason::Unheard(fact::paused::Unheard {}),
+            PauseReason::PhoneLost => fact::paused::Reason::PhoneLost(fact::paused::PhoneLost {}),
         })
     }
 
@@ -248,6 +249,7 @@ impl Wire for PauseReason {
             fact::paused::Reason::Requested(words) => PauseReason::Requested(words),
             fact::paused::Reason::Refused(reason) => PauseReason::Refused(Wire::from_wire(reason, field)?),
             fact::paused::Reason::Unheard(fact::paused::Unheard {}) => PauseReason::Unheard,
+            fact::paused::Reason::PhoneLost(fact::paused::PhoneLost {}) => PauseReason::PhoneLost,
         })
     }
 }
@@ -299,7 +301,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    LeaveReason = v1::LeaveReason { Abandoned, Key, TimedOut, Failed }
+    LeaveReason = v1::LeaveReason { Abandoned, Key, TimedOut, Failed, PeerLost }
     RefuseReason = v1::RefuseReason { Ignored, Busy, Rejected, Unreachable, Withdrawn }
     ExitReason = v1::ExitReason { TimedOut, Nobody, Failed }
     CallOutcome = v1::CallOutcome { CallerHungUp, Completed, Cancelled, Refused, PeerLost, GatewayLost, Stopped }

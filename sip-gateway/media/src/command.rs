@@ -202,12 +202,12 @@ pub enum Event {
         /// Which playing.
         play: PlayId,
     },
-    /// No RTP for 10 s although some is expected. Said once, until [`Event::Resumed`].
+    /// No RTP and no RTCP from the phone for 2 s, whether any is expected or not. Said once, until [`Event::Resumed`].
     Stalled {
         /// The leg.
         leg: LegId,
     },
-    /// RTP again after [`Event::Stalled`].
+    /// RTP or RTCP again after [`Event::Stalled`].
     Resumed {
         /// The leg.
         leg: LegId,

@@ -338,7 +338,13 @@ impl Shard {
                 resumed,
                 heard,
             } => (digit, resumed, heard),
-            Arrival::Rtcp => return tally.rtcp_received += 1,
+            Arrival::Rtcp { resumed } => {
+                tally.rtcp_received += 1;
+                if resumed {
+                    outlet.report(Event::Resumed { leg: leg.id });
+                }
+                return;
+            }
             Arrival::Dropped(DropReason::Foreign) => return tally.foreign += 1,
             Arrival::Dropped(DropReason::Malformed) => return tally.malformed += 1,
             Arrival::Dropped(DropReason::Unexpected) => return tally.unexpected += 1,

@@ -31,7 +31,7 @@ mod transaction;
 
 pub use endpoint::Endpoint;
 pub use endpoint::events::{
-    Caller, Counts, Destination, DialogChange, Dropped, EndedBy, Event, Identity, Input, Invite,
+    Caller, Counts, Destination, DialogChange, Dropped, EndedBy, Event, Found, Identity, Input, Invite,
     InviteOptions, LegId, Notice, Orphan, Output, Reason, Registration, RegistrationId,
 };
 pub use message::Status;

@@ -14,7 +14,8 @@ use pronto_types::{CallId, Digit, PhoneNumber, Time};
 use rand::Rng;
 
 use super::negotiate::Stream;
-use super::state::{Call, CallerLeg, LegState, Patience, Place, Playing, Silence};
+use super::silence::{Due, Silence};
+use super::state::{Call, CallerLeg, LegState, Patience, Place, Playing};
 use super::{AT_ONCE, Gateway, MAX_BACKLOG, Output, dialling};
 use crate::settings::{Answer, Number, dialled_number};
 use crate::trace::Peer;
@@ -30,11 +31,8 @@ const WRITTEN: Duration = Duration::from_secs(8);
 const UNWRITTEN: usize = 2_000;
 /// How long a caller outside of a queue hears a flow without being answered. Networks give such a call up by themselves after
 /// some minutes (ISUP timer T9), many gateways after three, and a menu is heard in less. RFC 3261 sets the callee no limit
-/// (§13.3.1.1: it may go on for as long as it says so every minute); but nothing tells us that such a caller is gone: a dialog
-/// that is not confirmed is not asked in, and who only listens may send no RTP.
+/// (§13.3.1.1: it may go on for as long as it says so every minute).
 const UNANSWERED: Duration = Duration::from_secs(3 * 60);
-/// A phone that sends no RTP and answered our OPTIONS is asked again after this long.
-pub(super) const PROBE_AGAIN: Duration = Duration::from_secs(30);
 
 impl Gateway {
     /// A new INVITE, its sender known (ARCHITECTURE: "who is calling").
@@ -206,8 +204,7 @@ impl Gateway {
                 }
                 call.flow.handle_input(now, ivr::Input::PlayFinished(play));
             }
-            // Before the ACK there is no dialog to ask in: it is asked soon after.
-            media::Event::Stalled { .. } => call.caller.silent = Some(Silence::Until(now)),
+            media::Event::Stalled { .. } => call.caller.silent = Some(Silence::begins(now, call.pace())),
             media::Event::Resumed { .. } => call.caller.silent = None,
             media::Event::Closed { .. } => {}
         }
@@ -349,7 +346,6 @@ impl Gateway {
                     return;
                 }
                 self.configure(call.caller.media, &call.caller.stream, call.caller.source);
-                call.caller.silent = Silence::of(&call.caller.stream, now);
                 self.align(now, call);
             }
             sip::Event::Digit { digit, duration, .. } => {
@@ -369,10 +365,14 @@ impl Gateway {
                 };
                 self.bury(now, call, outcome);
             }
-            sip::Event::Probed { alive: true, .. } if call.caller.silent.is_some() => {
-                call.caller.silent = Some(Silence::Until(now + PROBE_AGAIN));
+            sip::Event::Probed {
+                found: sip::Found::Gone,
+                ..
+            } => self.end_call(now, call, CallOutcome::PeerLost),
+            sip::Event::Probed { found, .. } => {
+                let pace = call.pace();
+                Silence::found(&mut call.caller.silent, now, found, pace);
             }
-            sip::Event::Probed { alive: false, .. } => self.end_call(now, call, CallOutcome::PeerLost),
             _ => {}
         }
     }
@@ -398,7 +398,6 @@ impl Gateway {
                 return;
             }
             call.caller.state = LegState::Up;
-            call.caller.silent = call.caller.silent.or(Silence::of(&call.caller.stream, now));
             self.start_flow(now, call);
         }
     }
@@ -502,13 +501,10 @@ impl Gateway {
             self.sip.hangup(now, leg, Some(reason));
             return self.bury(now, call, CallOutcome::Refused);
         }
-        if Silence::due(call.caller.silent, now) {
-            if matches!(call.caller.state, LegState::Up) {
-                call.caller.silent = Some(Silence::Probing);
-                self.sip.probe(now, call.caller.sip);
-            } else {
-                call.caller.silent = Some(Silence::Until(now + PROBE_AGAIN));
-            }
+        match Silence::due(&mut call.caller.silent, now, None) {
+            Due::Nothing => {}
+            Due::Ask => self.sip.probe(now, call.caller.sip),
+            Due::GiveUp => return self.end_call(now, call, CallOutcome::PeerLost),
         }
         self.announcement_deadline(now, call);
         self.place_deadline(now, call);

@@ -13,11 +13,12 @@ use pronto_types::{CallId, Digit, Language, OperatorId, Time};
 use rand::Rng;
 
 use super::Gateway;
-use super::answering::{PROBE_AGAIN, reoffered};
+use super::answering::reoffered;
 use super::negotiate::Stream;
 use super::offering::refuse_reason;
 use super::parting::RungFor;
-use super::state::{Call, Forked, Place, Silence};
+use super::silence::{Due, Pace, Silence};
+use super::state::{Call, Forked, Place};
 use crate::settings::{Answer, Number};
 
 /// How long an operator's phones ring for another operator.
@@ -60,7 +61,7 @@ impl Peer {
         match &self.state {
             PeerState::Called => None,
             PeerState::Opening { until, .. } | PeerState::Ringing { until, .. } => Some(*until),
-            PeerState::Talking { silent, .. } => silent.and_then(Silence::deadline),
+            PeerState::Talking { silent, .. } => silent.map(|it| it.deadline(None)),
         }
     }
 
@@ -160,10 +161,8 @@ impl Gateway {
             (media::Event::OpenFailed { .. }, _) => {
                 self.nobody_answers(now, call, sip::Status::SERVICE_UNAVAILABLE);
             }
-            (media::Event::Stalled { .. }, PeerState::Talking { sip, silent, .. }) => {
-                *silent = Some(Silence::Probing);
-                let leg = *sip;
-                self.sip.probe(now, leg);
+            (media::Event::Stalled { .. }, PeerState::Talking { silent, .. }) => {
+                *silent = Some(Silence::begins(now, Pace::TALKING));
             }
             (media::Event::Resumed { .. }, PeerState::Talking { silent, .. }) => *silent = None,
             _ => {}
@@ -192,7 +191,7 @@ impl Gateway {
                 let answer = reoffered(stream, sdp, proven);
                 let source = *source;
                 self.reply_to_offer(now, (leg, source), answer);
-                self.configure_peer(now, call);
+                self.configure_peer(call);
             }
             (
                 sip::Event::Acknowledged {
@@ -202,13 +201,13 @@ impl Gateway {
             ) => {
                 let taken = stream.accept(&answer).is_ok();
                 if taken {
-                    self.configure_peer(now, call);
+                    self.configure_peer(call);
                 }
             }
             (sip::Event::Acknowledged { answer: None, .. }, PeerState::Talking { stream, .. }) => {
                 let is_news = stream.confirmed();
                 if is_news {
-                    self.configure_peer(now, call);
+                    self.configure_peer(call);
                 }
             }
             (sip::Event::Digit { digit, .. }, PeerState::Talking { .. }) => {
@@ -216,16 +215,22 @@ impl Gateway {
                 let digits = vec![digit];
                 self.command(media::Command::Digits { leg, digits });
             }
-            (sip::Event::Probed { alive: true, .. }, PeerState::Talking { silent, .. })
-                if silent.is_some() =>
+            (sip::Event::Probed { found, .. }, PeerState::Talking { silent, .. })
+                if found != sip::Found::Gone =>
             {
-                *silent = Some(Silence::Until(now + PROBE_AGAIN));
+                Silence::found(silent, now, found, Pace::TALKING);
             }
             (
-                sip::Event::Ended { .. } | sip::Event::Probed { alive: false, .. },
+                sip::Event::Ended {
+                    by: sip::EndedBy::Bye { .. },
+                    ..
+                },
                 PeerState::Talking { .. },
             ) => {
                 self.end_call(now, call, CallOutcome::Completed);
+            }
+            (sip::Event::Ended { .. } | sip::Event::Probed { .. }, PeerState::Talking { .. }) => {
+                self.end_call(now, call, CallOutcome::PeerLost);
             }
             _ => {}
         }
@@ -258,20 +263,18 @@ impl Gateway {
             };
         }
         call.place = Place::Calling(peer);
-        self.configure_peer(now, call);
+        self.configure_peer(call);
     }
 
-    fn configure_peer(&mut self, now: Time, call: &mut Call) {
-        if let Place::Calling(peer) = &mut call.place
+    fn configure_peer(&mut self, call: &Call) {
+        if let Place::Calling(peer) = &call.place
             && let PeerState::Talking {
                 media,
                 stream,
                 source,
-                silent,
                 ..
-            } = &mut peer.state
+            } = &peer.state
         {
-            *silent = Silence::of(stream, now);
             let (media, stream, source) = (*media, stream.clone(), *source);
             self.configure(media, &stream, source);
         }
@@ -324,12 +327,15 @@ impl Gateway {
             PeerState::Opening { until, .. } | PeerState::Ringing { until, .. } if *until <= now => {
                 self.nobody_answers(now, call, sip::Status::TEMPORARILY_UNAVAILABLE);
             }
-            PeerState::Talking { sip, silent, .. } if Silence::due(*silent, now) => {
-                *silent = Some(Silence::Probing);
-                let leg = *sip;
-                self.sip.probe(now, leg);
-            }
-            _ => {}
+            PeerState::Talking { sip, silent, .. } => match Silence::due(silent, now, None) {
+                Due::Nothing => {}
+                Due::Ask => self.sip.probe(now, *sip),
+                Due::GiveUp => {
+                    self.sip.vanished(*sip, &peer.operator);
+                    self.end_call(now, call, CallOutcome::PeerLost);
+                }
+            },
+            PeerState::Called | PeerState::Opening { .. } | PeerState::Ringing { .. } => {}
         }
     }
 

@@ -30,6 +30,7 @@ impl Gateway {
         let left = match outcome {
             // The caller would have waited on.
             CallOutcome::Stopped => LeaveReason::Failed,
+            CallOutcome::PeerLost => LeaveReason::PeerLost,
             _ => LeaveReason::Abandoned,
         };
         self.leave(now, call, left);

@@ -22,6 +22,7 @@ mod orphans;
 mod parting;
 mod queue_link;
 mod recording;
+mod silence;
 mod state;
 mod talking;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use rand::Rng;
 
 use super::Gateway;
 use super::negotiate::Stream;
-use super::state::{Call, Forked, Phone, Place, RingPhase, Ringing, Silence, Talk, Ticket};
+use super::state::{Call, Forked, Phone, Place, RingPhase, Ringing, Talk, Ticket};
 use crate::trace::Peer;
 
 /// A grant as it came down the link.
@@ -229,7 +229,6 @@ impl Gateway {
                 ticket: ticket.id,
             },
         );
-        let silent = Silence::of(&stream, now);
         let (offer, operator, media) = (ringing.offer, ringing.operator, ringing.media);
         call.place = Place::Talking(
             ticket,
@@ -240,7 +239,7 @@ impl Gateway {
                 media,
                 stream,
                 source,
-                silent,
+                silent: None,
                 asked: None,
             },
         );

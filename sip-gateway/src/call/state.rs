@@ -12,9 +12,9 @@ use pronto_sip as sip;
 use pronto_types::link::{Caller as CallerIdentity, Origin, RefuseReason};
 use pronto_types::{AnnouncementId, CallId, Language, OfferId, OperatorId, QueueName, TicketId, Time};
 
-use super::answering::PROBE_AGAIN;
 use super::dialling::Peer;
 use super::negotiate::Stream;
+use super::silence::{Pace, Silence};
 use crate::settings::Answer;
 
 /// One call: the caller's leg, the flow, and where the caller stands with the queue.
@@ -54,7 +54,7 @@ pub(super) struct CallerLeg {
     pub(super) presses: media::Presses,
     pub(super) state: LegState,
     pub(super) stream: Stream,
-    /// While the phone sends no RTP: when to ask again whether it is there.
+    /// While the phone sends nothing.
     pub(super) silent: Option<Silence>,
     /// The clip set the flow is playing now.
     pub(super) playing: Option<Playing>,
@@ -124,15 +124,6 @@ pub(super) enum Patience {
     Runs(Time),
     /// What is left of it.
     Rests(Duration),
-}
-
-/// No RTP although some is expected.
-#[derive(Clone, Copy)]
-pub(super) enum Silence {
-    /// An OPTIONS inside the dialog is on its way.
-    Probing,
-    /// It was answered; ask again then.
-    Until(Time),
 }
 
 /// Where the caller stands with the queue.
@@ -235,6 +226,7 @@ pub(super) struct Talk {
     pub(super) stream: Stream,
     /// Where the signalling comes from.
     pub(super) source: IpAddr,
+    /// While the phone sends nothing.
     pub(super) silent: Option<Silence>,
     /// The caller's codec, if the phone was asked to speak it too.
     pub(super) asked: Option<sip::sdp::Codec>,
@@ -268,6 +260,20 @@ impl Call {
         matches!(self.caller.state, LegState::Gone)
     }
 
+    /// When it will be known whether the caller is gone, if the caller's phone has been asked: an operator's phone that is
+    /// silent too is not given up before, or the next operator would be rung for nobody.
+    pub(super) fn caller_verdict(&self) -> Option<Time> {
+        self.caller.silent.and_then(Silence::verdict)
+    }
+
+    /// How soon the caller's phone is asked when it sends nothing.
+    pub(super) fn pace(&self) -> Pace {
+        match self.place {
+            Place::Talking(..) | Place::Calling(_) => Pace::TALKING,
+            Place::None | Place::Telling(_) | Place::Waiting(_) | Place::Offered(..) => Pace::LISTENING,
+        }
+    }
+
     /// The earliest deadline of the states it is in.
     pub(super) fn deadline(&self) -> Option<Time> {
         let place = match &self.place {
@@ -280,9 +286,9 @@ impl Call {
                     .map_or(ticket.until, |at| at.min(ticket.until)),
             ),
             Place::Offered(_, ringing) => Some(ringing.until),
-            Place::Talking(_, talk) => talk.silent.and_then(Silence::deadline),
+            Place::Talking(_, talk) => talk.silent.map(|it| it.deadline(self.caller_verdict())),
         };
-        let silent = self.caller.silent.and_then(Silence::deadline);
+        let silent = self.caller.silent.map(|it| it.deadline(None));
         let opening = match &self.caller.state {
             LegState::Opening { until, .. } | LegState::Opened { until, .. } => Some(*until),
             LegState::Early { patience, .. } => patience.deadline(),
@@ -319,24 +325,5 @@ impl Patience {
             Patience::Runs(until) => Some(until),
             Patience::Rests(_) => None,
         }
-    }
-}
-
-impl Silence {
-    /// A phone that asked us to send nothing, or sends nothing itself (hold), will not be missed by the media threads:
-    /// it is asked from time to time.
-    pub(super) fn of(stream: &Stream, now: Time) -> Option<Silence> {
-        (!stream.receives()).then(|| Silence::Until(now + PROBE_AGAIN))
-    }
-
-    pub(super) fn deadline(self) -> Option<Time> {
-        match self {
-            Silence::Probing => None,
-            Silence::Until(at) => Some(at),
-        }
-    }
-
-    pub(super) fn due(this: Option<Silence>, now: Time) -> bool {
-        matches!(this, Some(Silence::Until(at)) if at <= now)
     }
 }

@@ -8,8 +8,9 @@ use pronto_types::link::Event;
 use pronto_types::{TicketId, Time};
 
 use super::Gateway;
-use super::answering::{PROBE_AGAIN, reoffered};
-use super::state::{Call, Place, Silence, Talk};
+use super::answering::reoffered;
+use super::silence::{Due, Pace, Silence};
+use super::state::{Call, Place, Talk};
 
 impl Gateway {
     /// The operator's phone says something during the talk.
@@ -26,12 +27,8 @@ impl Gateway {
                     return;
                 };
                 self.configure(media, &talk.stream, source);
-                let silent = Silence::of(&talk.stream, now);
-                if let Place::Talking(_, talk) = &mut call.place {
-                    talk.silent = silent;
-                }
             }
-            sip::Event::Reoffered { answer, .. } => self.realigned(now, call, answer),
+            sip::Event::Reoffered { answer, .. } => self.realigned(call, answer),
             sip::Event::Acknowledged {
                 answer: Some(answer), ..
             } if talk.stream.accept(&answer).is_ok() => {
@@ -46,11 +43,19 @@ impl Gateway {
                     digits: vec![digit],
                 });
             }
-            sip::Event::Probed { alive: true, .. } if talk.silent.is_some() => {
-                talk.silent = Some(Silence::Until(now + PROBE_AGAIN));
+            sip::Event::Probed {
+                found: sip::Found::Gone,
+                ..
+            } => self.operator_lost(now, call),
+            sip::Event::Probed { found, .. } => Silence::found(&mut talk.silent, now, found, Pace::TALKING),
+            sip::Event::Ended {
+                by: sip::EndedBy::Bye { .. },
+                ..
+            } => self.operator_gone(now, call),
+            sip::Event::Ended { .. } => {
+                self.sip.vanished(talk.sip, &talk.operator);
+                self.operator_lost(now, call);
             }
-            sip::Event::Probed { alive: false, .. } => self.operator_gone(now, call, true),
-            sip::Event::Ended { .. } => self.operator_gone(now, call, false),
             _ => {}
         }
     }
@@ -71,13 +76,12 @@ impl Gateway {
     }
 
     /// What the phone said to that.
-    fn realigned(&mut self, now: Time, call: &mut Call, answer: Option<Bytes>) {
+    fn realigned(&mut self, call: &mut Call, answer: Option<Bytes>) {
         let Place::Talking(_, talk) = &mut call.place else {
             return;
         };
         if answer.is_some_and(|answer| talk.stream.accept(&answer).is_ok()) {
             self.configure(talk.media, &talk.stream, talk.source);
-            talk.silent = talk.silent.or(Silence::of(&talk.stream, now));
         }
     }
 
@@ -88,32 +92,57 @@ impl Gateway {
         };
         match event {
             media::Event::Stalled { .. } => {
-                talk.silent = Some(Silence::Probing);
-                let leg = talk.sip;
-                self.sip.probe(now, leg);
+                talk.silent = Some(Silence::begins(now, Pace::TALKING));
             }
             media::Event::Resumed { .. } => talk.silent = None,
             _ => {}
         }
     }
 
-    /// Time to ask a silent phone again.
-    pub(super) fn talk_deadline(&mut self, now: Time, talk: &mut Talk) {
-        if Silence::due(talk.silent, now) {
-            talk.silent = Some(Silence::Probing);
-            self.sip.probe(now, talk.sip);
+    /// Time to ask a silent phone, or to give it up.
+    pub(super) fn talk_deadline(&mut self, now: Time, call: &mut Call) {
+        let earliest = call.caller_verdict();
+        let Place::Talking(_, talk) = &mut call.place else {
+            return;
+        };
+        match Silence::due(&mut talk.silent, now, earliest) {
+            Due::Nothing => {}
+            Due::Ask => self.sip.probe(now, talk.sip),
+            Due::GiveUp => {
+                self.sip.vanished(talk.sip, &talk.operator);
+                self.operator_lost(now, call);
+            }
         }
     }
 
-    /// The operator hung up, or their phone is gone: the flow goes on with the caller.
-    fn operator_gone(&mut self, now: Time, call: &mut Call, hang_up: bool) {
+    /// The operator's phone is gone in mid-talk: the caller hears music, keeps the seniority of the first joining, and is
+    /// offered to the next operator.
+    fn operator_lost(&mut self, now: Time, call: &mut Call) {
+        match std::mem::replace(&mut call.place, Place::None) {
+            Place::Talking(ticket, talk) => {
+                let (offer, lost) = (talk.offer, ticket.id);
+                self.command(media::Command::Unbridge {
+                    a: call.caller.media,
+                    b: talk.media,
+                });
+                self.release_operator(now, talk, true);
+                self.write(now, Event::OperatorLost { offer, ticket: lost });
+                self.wait_again(now, call, &ticket);
+                self.music(call);
+            }
+            place => call.place = place,
+        }
+    }
+
+    /// The operator hung up: the flow goes on with the caller.
+    fn operator_gone(&mut self, now: Time, call: &mut Call) {
         if let Place::Talking(ticket, talk) = std::mem::replace(&mut call.place, Place::None) {
             self.tickets.remove(&ticket.id);
             self.command(media::Command::Unbridge {
                 a: call.caller.media,
                 b: talk.media,
             });
-            self.end_talk(now, ticket.id, talk, hang_up);
+            self.end_talk(now, ticket.id, talk, false);
             let outcome = ivr::Outcome::Ended;
             call.flow.handle_input(
                 now,
@@ -127,6 +156,12 @@ impl Gateway {
 
     /// Parts the two: the operator's leg and media go, the queue is told.
     pub(super) fn end_talk(&mut self, now: Time, ticket: TicketId, talk: Talk, hang_up: bool) {
+        let offer = talk.offer;
+        self.release_operator(now, talk, hang_up);
+        self.write(now, Event::TalkEnded { offer, ticket });
+    }
+
+    fn release_operator(&mut self, now: Time, talk: Talk, hang_up: bool) {
         self.sip_legs.remove(&talk.sip);
         if hang_up {
             self.sip.hangup(now, talk.sip, None);
@@ -134,12 +169,5 @@ impl Gateway {
         self.close_media(talk.media);
         self.offers.remove(&talk.offer);
         self.disengage(&talk.operator);
-        self.write(
-            now,
-            Event::TalkEnded {
-                offer: talk.offer,
-                ticket,
-            },
-        );
     }
 }

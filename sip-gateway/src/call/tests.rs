@@ -20,6 +20,7 @@ mod announcing;
 mod dialling;
 mod forecasts;
 mod full;
+mod lost_phones;
 mod orphans;
 mod refusals;
 mod ringing;
@@ -52,6 +53,8 @@ struct House {
     slow_disk: bool,
     /// What was to be kept of dialogs.
     dialogs: Vec<(u64, sip::DialogChange)>,
+    /// Phones that hear nothing and say nothing.
+    dead: BTreeSet<usize>,
 }
 
 const CALLER: usize = 0;
@@ -74,9 +77,15 @@ impl House {
 
     /// The core of a process.
     fn core(settings: Settings, seed: u64) -> Gateway {
+        House::core_asking(settings, seed, None)
+    }
+
+    /// One that asks registered phones so often whether they can be reached.
+    fn core_asking(settings: Settings, seed: u64, qualify: Option<Duration>) -> Gateway {
         let secret = Secret::new("correct horse");
         let mut endpoint = sip::Settings::new("pronto.example");
         endpoint.listen = vec![(sip::Transport::Udp, gateway_address())];
+        endpoint.qualify = qualify;
         endpoint.keep_dialogs = true;
         for id in ["101", "102", "103"] {
             let ha1 = sip::Ha1::from_password(id, "pronto.example", &secret);
@@ -92,7 +101,10 @@ impl House {
     }
 
     fn open_with(settings: Settings) -> Self {
-        let gateway = House::core(settings, 1);
+        House::around(House::core(settings, 1))
+    }
+
+    fn around(gateway: Gateway) -> Self {
         let phone = |address: SocketAddr, seed| {
             let mut settings = sip::Settings::new("pronto.example");
             settings.listen = vec![(sip::Transport::Udp, address)];
@@ -118,6 +130,7 @@ impl House {
             recordings: Vec::new(),
             slow_disk: false,
             dialogs: Vec::new(),
+            dead: BTreeSet::new(),
         };
         house.enrol(OPERATOR);
         house
@@ -160,6 +173,7 @@ impl House {
                 while let Some(output) = self.phones[index].1.poll_output() {
                     quiet = false;
                     match output {
+                        sip::Output::Transmit { .. } if self.dead.contains(&index) => {}
                         sip::Output::Transmit { flow, bytes } => {
                             let flow = sip::Flow {
                                 local: flow.remote,
@@ -196,7 +210,9 @@ impl House {
                     remote: flow.local,
                     ..flow
                 };
-                if let Some((_, phone)) = self.phones.iter_mut().find(|(address, _)| *address == flow.local) {
+                let mut phones = self.phones.iter_mut().enumerate();
+                let to = phones.find(|(_, (address, _))| *address == flow.local);
+                if let Some((_, (_, phone))) = to.filter(|(index, _)| !self.dead.contains(index)) {
                     phone.handle_input(now, sip::Input::Message { flow, bytes });
                 }
             }

@@ -88,6 +88,25 @@ impl Gateway {
         });
     }
 
+    /// The talk was cut short by the operator's phone: the caller takes a place again, with the seniority of the first joining
+    /// and a wait of its own. A queue that is away knows the caller: there is music up to `max_wait`.
+    pub(super) fn wait_again(&mut self, now: Time, call: &mut Call, talked: &Ticket) {
+        let max_wait = self
+            .settings
+            .max_wait
+            .get(&talked.queue)
+            .copied()
+            .unwrap_or(MAX_WAIT);
+        let id = self.take_ticket(call, talked.joined, &talked.queue, Some(talked.id));
+        self.tickets.remove(&talked.id);
+        call.place = Place::Waiting(Ticket {
+            id,
+            unknown_until: None,
+            until: now + max_wait + AFTER_THE_QUEUE,
+            ..talked.clone()
+        });
+    }
+
     /// Music from where it stopped.
     pub(super) fn music(&mut self, call: &mut Call) {
         if call.caller.playing == Some(Playing::Music) {
@@ -214,7 +233,7 @@ impl Gateway {
             }
             Place::Telling(telling) if telling.until <= now => self.join_after_telling(now, call),
             Place::Offered(_, ringing) if ringing.until <= now => self.ring_timeout(now, call),
-            Place::Talking(_, talk) => self.talk_deadline(now, talk),
+            Place::Talking(..) => self.talk_deadline(now, call),
             Place::Calling(_) => self.peer_deadline(now, call),
             Place::Offered(..) | Place::Telling(_) | Place::None => {}
         }

@@ -93,6 +93,7 @@ impl Engine {
             Event::Answered { offer, ticket } => self.answered(gateway, offer, ticket, at),
             Event::Refused { offer, reason } => self.refused(gateway, offer, reason),
             Event::TalkEnded { offer, ticket } => self.talk_ended(gateway, offer, ticket, at),
+            Event::OperatorLost { offer, ticket } => self.operator_lost(gateway, offer, ticket, at),
             Event::Presence { operator, lease } => self.presence(gateway, operator, lease.map(|it| at + it)),
             Event::CallEnded {
                 call,
@@ -194,11 +195,9 @@ impl Engine {
             return;
         };
         let joined_at = self.seniority(&gateway, at, regained);
-        // In another queue `max_wait` counts as it did before, not by that queue's.
+        // `max_wait` counts as it did before: in another queue not by that queue's, after a lost operator from the loss.
         let old = regained.and_then(|old| self.state.tickets.get(&old));
-        let deadline = old
-            .filter(|old| old.overflowed)
-            .map_or(joined_at + max_wait, |old| old.deadline);
+        let deadline = old.map_or(joined_at + max_wait, |old| old.deadline);
         let joined = Fact::Joined {
             ticket,
             call,

@@ -11,6 +11,8 @@
 //! Whoever is bound to a grant stays bound until it ends. A ticket or an operator that came under another grant
 //! meanwhile is not touched by the end of this one.
 
+use std::time::Duration;
+
 use pronto_types::link::{Directive, RefuseReason};
 use pronto_types::{GatewayName, OfferId, TicketId, Time};
 
@@ -177,6 +179,38 @@ impl Engine {
                     self.note(NoteReason::UnknownOffer);
                 }
             }
+        }
+    }
+
+    /// The operator's phone is gone and the caller is not: the operator is paused as after an offer that nobody answered, and the
+    /// ticket is closed until the caller, with the next entry, joins again. `max_wait` begins anew: the wait before the talk is
+    /// over.
+    pub(super) fn operator_lost(
+        &mut self,
+        gateway: &GatewayName,
+        offer: OfferId,
+        ticket: TicketId,
+        at: Time,
+    ) {
+        let known = self.state.tickets.get(&ticket);
+        let Some(known) = known.filter(|it| it.gateway == *gateway && it.place.talks_under(offer)) else {
+            self.note(NoteReason::UnknownOffer);
+            return;
+        };
+        let queue = self.state.queues.get(&known.queue);
+        let max_wait = queue.map_or(Duration::ZERO, |it| it.settings.max_wait);
+        let parties = self.state.grants.get(&offer).map(|it| it.parties.clone());
+        let lost_at = at.min(self.now);
+        self.record(Fact::OperatorLost {
+            offer,
+            ticket,
+            lost_at,
+            deadline: lost_at + max_wait,
+        });
+        // Without a grant the talk had been given up with its gateway, and the operator freed.
+        if let Some(parties) = parties {
+            let (queue, reason) = (parties.queue, PauseReason::PhoneLost);
+            self.release(&parties.operator, Release::Blamed { queue, reason });
         }
     }
 

@@ -107,6 +107,7 @@ impl CallRecords {
             | Fact::Announced { ticket, .. }
             | Fact::Heard { ticket, .. }
             | Fact::Answered { ticket, .. }
+            | Fact::OperatorLost { ticket, .. }
             | Fact::Reconnected { ticket } => self.told(*ticket, seq, at, fact),
             Fact::Overflowed { ticket, to, .. } | Fact::SentBack { ticket, to, .. } => {
                 self.overflow(*ticket, at, to)
@@ -274,9 +275,14 @@ impl CallRecords {
             record.left_out += 1;
             return;
         }
-        let Some((joined, language)) = TicketRecord::joined(at, fact) else {
+        let Some((mut joined, language)) = TicketRecord::joined(at, fact) else {
             return;
         };
+        let before = record.tickets.last();
+        let before = before.filter(|it| joined.regained == Some(it.ticket));
+        if let Some(lost_at) = before.and_then(TicketRecord::operator_lost_at) {
+            joined.joined = lost_at;
+        }
         record.language = language.or(record.language);
         record.tickets.push(joined);
         self.tickets.insert(ticket, call);

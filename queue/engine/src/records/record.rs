@@ -72,7 +72,7 @@ pub struct TicketRecord {
     pub ticket: TicketId,
     /// In which queue.
     pub queue: QueueName,
-    /// When they joined (first, where the place was regained).
+    /// When they joined (first, where the place was regained; after a talk whose operator was lost, when that was lost).
     pub joined: Time,
     /// Until the operator answered, or the place was lost or given up. `None`: still waiting.
     pub waited: Option<Duration>,
@@ -92,7 +92,7 @@ pub struct TicketRecord {
     pub rang: u32,
     /// How often an offer came to nothing for another reason than that it was withdrawn.
     pub refused: u32,
-    /// The lost ticket it continues.
+    /// The ticket it continues: it was lost, or its operator was.
     pub regained: Option<TicketId>,
     /// The queue in which it took too long: the same ticket, in the record before. `waited` counts from the first joining.
     pub overflowed: Option<QueueName>,
@@ -162,15 +162,17 @@ pub enum TicketOutcome {
     Moved,
     /// The queue was removed.
     Removed,
-    /// The gateway was lost, or had lost us for too long.
+    /// The gateway was lost, or had lost us for too long, or the caller's phone stopped answering.
     Lost,
+    /// Talked to an operator whose phone was lost in the middle of it. The caller joined again.
+    OperatorLost,
     /// Was not let in: over a limit. Never counted as joined.
     TurnedAway,
 }
 
 impl TicketOutcome {
     /// All of them.
-    pub const ALL: [TicketOutcome; 8] = [
+    pub const ALL: [TicketOutcome; 9] = [
         TicketOutcome::Answered,
         TicketOutcome::Abandoned,
         TicketOutcome::TimedOut,
@@ -178,6 +180,7 @@ impl TicketOutcome {
         TicketOutcome::Moved,
         TicketOutcome::Removed,
         TicketOutcome::Lost,
+        TicketOutcome::OperatorLost,
         TicketOutcome::TurnedAway,
     ];
 
@@ -189,7 +192,7 @@ impl TicketOutcome {
                     LeaveReason::Abandoned => TicketOutcome::Abandoned,
                     LeaveReason::Key => TicketOutcome::Exited,
                     LeaveReason::TimedOut => TicketOutcome::TimedOut,
-                    LeaveReason::Failed => TicketOutcome::Lost,
+                    LeaveReason::Failed | LeaveReason::PeerLost => TicketOutcome::Lost,
                 };
                 (*ticket, outcome)
             }
@@ -205,6 +208,7 @@ impl TicketOutcome {
                 (*ticket, TicketOutcome::Moved)
             }
             Fact::Lost { ticket, .. } => (*ticket, TicketOutcome::Lost),
+            Fact::OperatorLost { ticket, .. } => (*ticket, TicketOutcome::OperatorLost),
             _ => return None,
         })
     }
@@ -219,6 +223,7 @@ impl TicketOutcome {
             TicketOutcome::Moved => "moved",
             TicketOutcome::Removed => "removed",
             TicketOutcome::Lost => "lost",
+            TicketOutcome::OperatorLost => "operator-lost",
             TicketOutcome::TurnedAway => "turned-away",
         }
     }

@@ -105,12 +105,22 @@ impl TicketRecord {
                 self.talked = self.answered.map(|answered| ended_at.since(answered));
                 self.over(*ended_at, TicketOutcome::Answered);
             }
+            Fact::OperatorLost { lost_at, .. } => {
+                self.talked = self.answered.map(|answered| lost_at.since(answered));
+                self.over(*lost_at, TicketOutcome::OperatorLost);
+            }
             fact => {
                 if let Some((_, outcome)) = TicketOutcome::of(fact) {
                     self.over(at, outcome);
                 }
             }
         }
+    }
+
+    /// When the operator's phone was lost, if that ended it: what follows is a wait of its own.
+    pub(super) fn operator_lost_at(&self) -> Option<Time> {
+        self.ended
+            .filter(|_| self.outcome == Some(TicketOutcome::OperatorLost))
     }
 
     /// It is over, as far as is known.

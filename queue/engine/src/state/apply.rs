@@ -92,7 +92,8 @@ impl State {
             | Fact::Expired { .. }
             | Fact::Answered { .. }
             | Fact::Reconnected { .. }
-            | Fact::TalkEnded { .. } => self.apply_grant(seq, at, fact),
+            | Fact::TalkEnded { .. }
+            | Fact::OperatorLost { .. } => self.apply_grant(seq, at, fact),
             Fact::Reachable { .. }
             | Fact::Unreachable { .. }
             | Fact::SignedIn { .. }
@@ -345,7 +346,7 @@ impl State {
                     LeaveReason::Abandoned => &mut ended.abandoned,
                     LeaveReason::Key => &mut ended.exited,
                     LeaveReason::TimedOut => &mut ended.timed_out,
-                    LeaveReason::Failed => &mut ended.lost,
+                    LeaveReason::Failed | LeaveReason::PeerLost => &mut ended.lost,
                 });
                 self.remove_ticket(*ticket);
             }

@@ -3,7 +3,7 @@
 use pronto_types::{OfferId, OperatorId, TicketId, Time};
 
 use super::change::exit_count;
-use super::{Grant, Operator, OperatorState, Parties, Phase, Place, State};
+use super::{Grant, Operator, OperatorState, Parties, Phase, Place, State, Told};
 use crate::fact::Fact;
 use crate::fault::Fault;
 use crate::limits;
@@ -65,8 +65,41 @@ impl State {
                     self.remove_ticket(parties.ticket);
                 }
             }
+            Fact::OperatorLost { .. } => self.apply_operator_lost(seq, fact),
             _ => {}
         }
+    }
+
+    /// Nothing of what the caller was told before the talk is left: it was kept or broken by the answer.
+    fn apply_operator_lost(&mut self, seq: u64, fact: &Fact) {
+        let Fact::OperatorLost {
+            offer,
+            ticket,
+            lost_at,
+            deadline,
+        } = fact
+        else {
+            return;
+        };
+        if let Some(parties) = self.remove_grant(*offer) {
+            self.part(&parties.operator, *offer, *lost_at);
+        }
+        if !self
+            .tickets
+            .get(ticket)
+            .is_some_and(|it| it.place.talks_under(*offer))
+        {
+            return;
+        }
+        self.count_end(*ticket, |ended| &mut ended.lost);
+        self.change_ticket(*ticket, |it| {
+            (it.told, it.deadline) = (Told::default(), *deadline);
+            it.place = Place::Lost {
+                closed: seq,
+                talk: None,
+            };
+        });
+        self.limit_closed();
     }
 
     fn apply_offered(&mut self, seq: u64, at: Time, fact: &Fact) {

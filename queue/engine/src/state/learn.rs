@@ -38,7 +38,8 @@ impl State {
             Fact::Left { ticket, .. }
             | Fact::Exited { ticket, .. }
             | Fact::Moved { ticket }
-            | Fact::Lost { ticket, .. } => Event::Ended { ticket: *ticket },
+            | Fact::Lost { ticket, .. }
+            | Fact::OperatorLost { ticket, .. } => Event::Ended { ticket: *ticket },
             Fact::Offered { .. }
             | Fact::Refused { .. }
             | Fact::Expired { .. }

@@ -180,7 +180,7 @@ pub(crate) enum Place {
     Offered { offer: OfferId },
     /// Talking.
     Connected { offer: OfferId },
-    /// Ended with its gateway, perhaps in the middle of a talk.
+    /// Ended with its gateway, perhaps in the middle of a talk; or without a talk, by the loss of the operator's phone.
     Lost {
         closed: u64,
         talk: Option<(OfferId, OperatorId)>,
@@ -389,6 +389,18 @@ impl Ticket {
 }
 
 impl Place {
+    /// Whether this is a talk under that grant, be it one that was given up with its gateway.
+    pub(crate) fn talks_under(&self, wanted: OfferId) -> bool {
+        match self {
+            Place::Connected { offer } => *offer == wanted,
+            Place::Lost { talk, .. } => talk.as_ref().is_some_and(|(offer, _)| *offer == wanted),
+            Place::Waiting { .. }
+            | Place::Offered { .. }
+            | Place::Exited { .. }
+            | Place::TurnedAway { .. } => false,
+        }
+    }
+
     /// When it was closed, if it is.
     pub(crate) fn closed(&self) -> Option<u64> {
         match self {

@@ -42,7 +42,7 @@ impl Books {
                 Some(TicketOutcome::Exited) => &mut counts.exited,
                 Some(TicketOutcome::Moved) => &mut counts.moved,
                 Some(TicketOutcome::Removed) => &mut counts.removed,
-                Some(TicketOutcome::Lost) => &mut counts.lost,
+                Some(TicketOutcome::Lost | TicketOutcome::OperatorLost) => &mut counts.lost,
                 Some(TicketOutcome::TurnedAway) => continue,
                 None => return Err(format!("a call is over and its ticket is not: {record:?}")),
             };

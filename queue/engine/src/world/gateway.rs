@@ -281,22 +281,76 @@ impl SimGateway {
                 };
                 self.cut_short(now, ticket);
                 self.quiet(now, ticket);
-                let new = TicketId(dice.next());
-                let Some(caller) = self.callers.get_mut(&call) else {
-                    return Ok(());
-                };
-                caller.state = CallerState::Waiting(new);
-                let (queue, first) = (caller.queue.clone(), caller.joined_at);
-                self.write_joined(first, call, new, queue, Some(ticket));
-                let patience = Duration::from_millis(dice.between(5_000, 400_000));
-                self.after(now + patience, Later::HangUp(call, new));
-                self.after(
-                    first + self.max_wait + Duration::from_secs(1),
-                    Later::MaxWait(call, new),
-                );
+                let first = self.callers.get(&call).map_or(now, |it| it.joined_at);
+                self.rejoin(now, (call, ticket), first, dice);
             }
         }
         Ok(())
+    }
+
+    /// Somebody has had enough of the talk; or the operator's phone is gone.
+    fn talk_over(&mut self, now: Time, operator: &OperatorId, offer: OfferId, dice: &mut Dice) {
+        let line = self.phones.get(operator).map(|it| it.line);
+        let Some(Line::Talking(talk, ticket)) =
+            line.filter(|it| matches!(it, Line::Talking(of, _) if *of == offer))
+        else {
+            return;
+        };
+        let talks = |it: &SimCaller| matches!(it.state, CallerState::Talking(of) if of == ticket);
+        let call = self
+            .callers
+            .iter()
+            .find(|(_, it)| talks(it))
+            .map(|(call, _)| *call);
+        match call {
+            Some(call) if dice.chance(10) => {
+                self.lose_operator(now, call, (talk, ticket), operator, dice);
+            }
+            call => {
+                self.end_talk_of(now, ticket);
+                if let Some(call) = call {
+                    self.end_call(now, call);
+                }
+            }
+        }
+    }
+
+    /// The operator's phone is gone in mid-talk: the caller waits again.
+    fn lose_operator(
+        &mut self,
+        now: Time,
+        call: CallId,
+        (offer, ticket): (OfferId, TicketId),
+        operator: &OperatorId,
+        dice: &mut Dice,
+    ) {
+        if let Some(phone) = self.phones.get_mut(operator) {
+            phone.line = Line::Idle;
+        }
+        // A phone that is not there is not called again until it is back.
+        if dice.chance(50) {
+            self.unregister(now, operator);
+            self.after(now + Duration::from_secs(20), Later::ComeBack(operator.clone()));
+        }
+        self.write(now, Event::OperatorLost { offer, ticket });
+        self.rejoin(now, (call, ticket), now, dice);
+    }
+
+    /// Takes a place again in the stead of an old one, with the seniority of the first joining.
+    fn rejoin(&mut self, now: Time, (call, old): (CallId, TicketId), since: Time, dice: &mut Dice) {
+        let new = TicketId(dice.next());
+        let Some(caller) = self.callers.get_mut(&call) else {
+            return;
+        };
+        caller.state = CallerState::Waiting(new);
+        let (queue, first) = (caller.queue.clone(), caller.joined_at);
+        self.write_joined(first, call, new, queue, Some(old));
+        let patience = Duration::from_millis(dice.between(5_000, 400_000));
+        self.after(now + patience, Later::HangUp(call, new));
+        self.after(
+            since + self.max_wait + Duration::from_secs(1),
+            Later::MaxWait(call, new),
+        );
     }
 
     /// Begins to speak, to who waits and is not spoken to.
@@ -396,24 +450,7 @@ impl SimGateway {
             Later::PhoneDecides(operator, offer, decision) => {
                 self.phone_decides(now, &operator, offer, decision, dice);
             }
-            Later::TalkOver(operator, offer) => {
-                let line = self.phones.get(&operator).map(|it| it.line);
-                let Some(Line::Talking(talk, ticket)) = line else {
-                    return;
-                };
-                if talk == offer {
-                    let talks = |it: &SimCaller| matches!(it.state, CallerState::Talking(of) if of == ticket);
-                    let call = self
-                        .callers
-                        .iter()
-                        .find(|(_, it)| talks(it))
-                        .map(|(call, _)| *call);
-                    self.end_talk_of(now, ticket);
-                    if let Some(call) = call {
-                        self.end_call(now, call);
-                    }
-                }
-            }
+            Later::TalkOver(operator, offer) => self.talk_over(now, &operator, offer, dice),
             Later::HangUp(call, ticket) => {
                 if self.waiting(ticket) == Some(call) {
                     let reason = if dice.chance(20) {

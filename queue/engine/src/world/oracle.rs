@@ -62,6 +62,7 @@ pub(super) struct Oracle {
     pub(super) reconnected: u64,
     pub(super) skips: u64,
     pub(super) expiries: u64,
+    pub(super) operators_lost: u64,
     pub(super) overflows: u64,
     pub(super) sent_back: u64,
     pub(super) spoken: Spoken,
@@ -272,6 +273,16 @@ impl Oracle {
                     self.tickets.remove(&ticket);
                     self.rest_after_talk(&operator, &queue, *ended_at);
                 }
+            }
+            Fact::OperatorLost { offer, ticket, .. } => {
+                self.operators_lost += 1;
+                self.lost_talks.remove(ticket);
+                if let Some((_, operator, queue)) = self.talks.remove(offer) {
+                    let pause = self.settings(&queue, |it| it.rona_pause);
+                    self.not_before.insert(operator, at + pause);
+                }
+                self.spoken.forgotten(*ticket);
+                self.close(*ticket);
             }
             Fact::SignedIn { operator } => {
                 self.not_before.remove(operator);

@@ -34,6 +34,11 @@ impl Spoken {
         }
     }
 
+    /// A talk has kept or broken what was told before it.
+    pub(super) fn forgotten(&mut self, ticket: TicketId) {
+        self.callers.remove(&ticket);
+    }
+
     pub(super) fn ended(&mut self, ticket: TicketId) {
         self.ended.insert(ticket);
     }

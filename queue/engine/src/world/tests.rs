@@ -24,6 +24,7 @@ fn ten_seeds_of_troubles_break_no_invariant() {
         all.reconnected += totals.reconnected;
         all.skips += totals.skips;
         all.expiries += totals.expiries;
+        all.operators_lost += totals.operators_lost;
         all.overflows += totals.overflows;
         all.heard_whole += totals.heard_whole;
         all.heard_cut += totals.heard_cut;
@@ -36,6 +37,7 @@ fn ten_seeds_of_troubles_break_no_invariant() {
         ("reconnected", all.reconnected),
         ("skips", all.skips),
         ("expiries", all.expiries),
+        ("operators lost in mid-talk", all.operators_lost),
         ("overflows", all.overflows),
         ("heard to the end", all.heard_whole),
         ("cut", all.heard_cut),

@@ -237,6 +237,12 @@ pub(super) fn grants() -> Vec<Fact> {
             offer,
             ended_at: time(),
         },
+        Fact::OperatorLost {
+            offer,
+            ticket,
+            lost_at: time(),
+            deadline: Time::MAX,
+        },
     ]);
     let withdrawing = every::<WithdrawReason>().into_iter();
     facts.extend(withdrawing.map(|reason| Fact::Withdrawing { offer, reason }));
@@ -279,7 +285,7 @@ pub(super) fn people() -> Vec<Fact> {
     }));
     let mut reasons: Vec<PauseReason> = every().into_iter().map(PauseReason::Refused).collect();
     reasons.extend(["", "caffè"].map(|words| PauseReason::Requested(words.to_owned())));
-    reasons.push(PauseReason::Unheard);
+    reasons.extend([PauseReason::Unheard, PauseReason::PhoneLost]);
     for (reason, until) in reasons
         .into_iter()
         .zip([None, Some(time()), Some(Time::ZERO)].into_iter().cycle())

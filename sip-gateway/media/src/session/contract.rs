@@ -56,7 +56,10 @@ pub enum Arrival {
     /// Dropped and counted.
     Dropped(DropReason),
     /// RTCP, taken.
-    Rtcp,
+    Rtcp {
+        /// The first packet after a stall.
+        resumed: bool,
+    },
     /// RTP, taken.
     Rtp {
         /// A key pressed with it.
@@ -104,7 +107,7 @@ pub struct Tick {
     pub datagram: Option<Datagram>,
     /// The play whose last sample it holds.
     pub finished: Option<PlayId>,
-    /// Nothing has come for 10 s.
+    /// Nothing has come for 2 s.
     pub stalled: bool,
     /// There are packets to be had from [`Session::next_packed`](super::Session::next_packed).
     pub packed: bool,

@@ -43,8 +43,8 @@ use crate::{Clip, FRAME, PlayId, Proof, Stats, dtmf, g711, rtcp};
 pub const TICK: Duration = Duration::from_millis(20);
 /// Octets of a packet of ours.
 pub const PACKET: usize = rtp::HEADER + FRAME;
-/// No RTP for this long, though expected, is a stall.
-pub const STALL: Duration = Duration::from_secs(10);
+/// Nothing from the phone for this long is a stall. A phone that is there sends a packet every 20 ms, or is asked.
+pub const STALL: Duration = Duration::from_secs(2);
 /// The longest packet taken: 120 ms of G.711, twice the longest ptime in use.
 const LONGEST: usize = 6 * FRAME;
 /// Keys told to the control plane: 20 a second, which no keypad and no dialler reaches (Q.24: 40 ms of tone, 40 ms of
@@ -99,15 +99,31 @@ struct Path {
     peer: Peer,
 }
 
-/// Whether RTP comes as it should.
+/// When the phone last sent something: RTP or RTCP of any kind, also what is not to be heard (hold, comfort noise).
 #[derive(Clone, Copy, Debug)]
 enum Silence {
-    /// None is expected.
-    Allowed,
-    /// Something came, or began to be expected, at this time.
+    /// Nothing is agreed yet.
+    Unconfigured,
+    /// Something came, or the first agreement was made, at this time.
     Since(Time),
     /// It was said that nothing comes.
     Stalled,
+}
+
+impl Silence {
+    /// A packet of the phone's that carries nothing to be heard.
+    fn stirs(&mut self, now: Time) {
+        if let Silence::Since(last) = self {
+            *last = now;
+        }
+    }
+
+    /// A packet that says that the phone is there. Returns whether it ends a stall.
+    fn ends(&mut self, now: Time) -> bool {
+        let stalled = matches!(self, Silence::Stalled);
+        *self = Silence::Since(now);
+        stalled
+    }
 }
 
 impl Session {
@@ -136,7 +152,7 @@ impl Session {
             packed_until: 0,
             keys_until: now,
             bridged: None,
-            silence: Silence::Allowed,
+            silence: Silence::Unconfigured,
             reports: Reports::new(dice, now),
             stats: Stats::default(),
         }
@@ -144,30 +160,24 @@ impl Session {
 
     /// What offer and answer agreed, at first or anew.
     pub fn configure(&mut self, now: Time, agreed: Agreement) {
-        let path = match &mut self.path {
+        match &mut self.path {
             Some(path) => {
                 let moved = path.peer.configure(agreed.remote, agreed.learn);
                 self.gate.configure(agreed.proof, moved);
                 path.agreed = agreed;
-                path
             }
             None => {
                 self.gate = Gate::new(agreed.proof);
-                self.path.insert(Path {
-                    agreed,
-                    peer: Peer::new(agreed.remote, agreed.learn),
-                })
+                let peer = Peer::new(agreed.remote, agreed.learn);
+                self.path = Some(Path { agreed, peer });
             }
-        };
+        }
         let samples = agreed.ptime.as_millis() as usize * FRAME / 20;
         self.frame = samples.clamp(FRAME / 4, 3 * FRAME);
         self.packer.cut();
-        let expected = agreed.receive && path.peer.is_known();
-        self.silence = match self.silence {
-            _ if !expected => Silence::Allowed,
-            Silence::Allowed => Silence::Since(now),
-            as_before => as_before,
-        };
+        if matches!(self.silence, Silence::Unconfigured) {
+            self.silence = Silence::Since(now);
+        }
         if agreed.telephone_event.is_some() {
             self.detector = None;
         } else if self.detector.is_none() {
@@ -240,7 +250,8 @@ impl Session {
             Ok(heard) => {
                 self.gate.open();
                 self.reports.heard(now, heard);
-                Arrival::Rtcp
+                let resumed = self.silence.ends(now);
+                Arrival::Rtcp { resumed }
             }
             Err(rtcp::Malformed) => Arrival::Dropped(DropReason::Malformed),
         }
@@ -256,6 +267,7 @@ impl Session {
             return Ok(self.take_rtcp(now, datagram));
         }
         let packet = Packet::parse(datagram).map_err(|_| DropReason::Malformed)?;
+        self.silence.stirs(now);
         let agreed = path.agreed;
         let payload = &datagram[packet.payload.clone()];
         let contents = contents(&agreed, packet.payload_type, payload)?;
@@ -279,8 +291,7 @@ impl Session {
             }
         };
         self.stats.out_of_order += u64::from(late);
-        let resumed = matches!(self.silence, Silence::Stalled);
-        self.silence = Silence::Since(now);
+        let resumed = self.silence.ends(now);
         let mut heard = Heard {
             packet,
             contents,
@@ -322,7 +333,7 @@ impl Session {
     fn count(&mut self, arrival: &Arrival) {
         let stats = &mut self.stats;
         match arrival {
-            Arrival::Rtcp => stats.rtcp_received += 1,
+            Arrival::Rtcp { .. } => stats.rtcp_received += 1,
             Arrival::Rtp { digit, .. } => {
                 stats.received += 1;
                 stats.digits += u64::from(digit.is_some());

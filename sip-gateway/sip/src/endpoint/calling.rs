@@ -156,7 +156,7 @@ impl Endpoint {
             return;
         }
         match (matched.purpose, matched.owner) {
-            (Purpose::Probe, Owner::Leg(id)) => self.probed(now, id, matched.id, status),
+            (Purpose::Probe, Owner::Leg(id)) => self.probed(now, id, matched.id, (status, false)),
             // Whatever the answer, the dialog is over; a challenge to a BYE is not answered.
             (Purpose::Bye, Owner::Leg(id)) => {
                 if let Some(leg) = self.take(id) {

@@ -284,6 +284,18 @@ pub enum EndedBy {
     FlowClosed,
 }
 
+/// What a probe has found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// An answer, be it a refusal: somebody is there.
+    There,
+    /// The peer, or a proxy, says that the dialog is gone (481, 408), or nothing has answered at all. If the dialog was
+    /// acknowledged, [`Event::Ended`] follows.
+    Gone,
+    /// The question could not be sent: its connection is closed. The leg stays, and may be asked again.
+    NoWay,
+}
+
 /// What happened. Each leg has exactly one last event: [`Event::Cancelled`], [`Event::Refused`], [`Event::Ended`] or
 /// [`Event::Released`]; after it, and after [`Endpoint::hangup`](crate::Endpoint::hangup) and
 /// [`Endpoint::reject`](crate::Endpoint::reject), commands to the leg do nothing.
@@ -373,12 +385,12 @@ pub enum Event {
         /// Which leg.
         leg: LegId,
     },
-    /// The outcome of [`Endpoint::probe`](crate::Endpoint::probe). When not alive, [`Event::Ended`] follows.
+    /// The outcome of [`Endpoint::probe`](crate::Endpoint::probe).
     Probed {
         /// Which leg.
         leg: LegId,
-        /// Somebody is there.
-        alive: bool,
+        /// What it is.
+        found: Found,
     },
     /// The best lease of an operator's reachable phones changed: registered, refreshed, unregistered, expired, found
     /// unreachable or reachable again.

@@ -26,7 +26,7 @@ use crate::transaction::table::{Owner, TxId};
 use form::{Called, Kept};
 
 /// "…the sequence number MUST be strictly monotonically increasing" (RFC 3261 §12.2.1.1). The process that is gone may have
-/// sent requests after it told of the dialog: probes every 30 s, re-INVITEs. This many numbers are left out.
+/// sent requests after it told of the dialog: probes every 2 s, re-INVITEs. This many numbers are left out.
 const GAP: u32 = 1 << 16;
 /// How long a dialog waits for its phone to connect again, where only the phone can connect.
 const RETURN: Duration = Duration::from_secs(90);

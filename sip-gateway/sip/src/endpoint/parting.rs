@@ -3,7 +3,7 @@
 use pronto_types::Time;
 
 use super::Endpoint;
-use super::events::{EndedBy, Event, LegId, Reason};
+use super::events::{EndedBy, Event, Found, LegId, Reason};
 use crate::dialog::leg::{Calling, Leg, Parting, Reoffer, State, Stop};
 use crate::dialog::{Way, push_field};
 use crate::face::Face;
@@ -45,10 +45,17 @@ impl Endpoint {
         }
     }
 
-    /// Asks with an OPTIONS inside the dialog whether anybody is there. One at a time; does nothing unless the dialog is up.
+    /// Asks with an OPTIONS inside the dialog whether anybody is there. One at a time. Before our final answer the dialog is an
+    /// early one, and so is asked in too: "Once a dialog has been established between two UAs, either of them MAY initiate new
+    /// transactions" (§12.2).
     pub fn probe(&mut self, now: Time, leg: LegId) {
         let Some(mut taken) = self.take(leg) else { return };
-        if matches!(taken.state, State::Up) && taken.probe.is_none() {
+        let is_dialog = match &taken.state {
+            State::Incoming(incoming) => incoming.ringing.is_some(),
+            State::Answered(..) | State::Up => true,
+            State::Calling(_) | State::Ending => false,
+        };
+        if is_dialog && !taken.told && taken.probe.is_none() {
             taken.dialog.local_cseq += 1;
             let branch = Tag::random(&mut self.rng);
             let draft = taken
@@ -178,25 +185,28 @@ impl Endpoint {
                     self.release(now, id, &leg);
                 }
             }
-            Purpose::Probe => self.probed(now, id, failure.id, failure.status),
+            Purpose::Probe => self.probed(now, id, failure.id, (failure.status, true)),
             Purpose::Cancel | Purpose::Register | Purpose::Qualify => {}
         }
     }
 
     /// The outcome of a probe: "If the response for a request within a dialog is a 481 or a 408, the UAC SHOULD terminate
-    /// the dialog. A UAC SHOULD also terminate a dialog if no response at all is received" (§12.2.1.2).
-    pub(super) fn probed(&mut self, now: Time, id: LegId, tx: TxId, status: Status) {
+    /// the dialog. A UAC SHOULD also terminate a dialog if no response at all is received" (§12.2.1.2). `local`: no response
+    /// came. Before its ACK a peer may not know the dialog: its 481 says that it is there.
+    pub(super) fn probed(&mut self, now: Time, id: LegId, tx: TxId, (status, local): (Status, bool)) {
         let Some(mut leg) = self.take(id) else { return };
         if leg.probe != Some(tx) {
             return self.keep(id, leg);
         }
         leg.probe = None;
-        let alive = !matches!(
-            status,
-            Status::NO_SUCH_DIALOG | Status::REQUEST_TIMEOUT | Status::SERVICE_UNAVAILABLE
-        );
-        self.tell(Event::Probed { leg: id, alive });
-        if alive {
+        let found = match status {
+            Status::SERVICE_UNAVAILABLE if local => Found::NoWay,
+            Status::REQUEST_TIMEOUT => Found::Gone,
+            Status::NO_SUCH_DIALOG if matches!(leg.state, State::Up) => Found::Gone,
+            _ => Found::There,
+        };
+        self.tell(Event::Probed { leg: id, found });
+        if found != Found::Gone || !matches!(leg.state, State::Up) {
             return self.keep(id, leg);
         }
         leg.told = true;

@@ -141,6 +141,21 @@ impl Endpoint {
         }
     }
 
+    /// A phone of the operator's is gone in the middle of a talk. It is not called again before it has answered.
+    pub fn vanished(&mut self, leg: LegId, operator: &OperatorId) {
+        let Some(flow) = self.legs.get(&leg).map(|leg| leg.dialog.flow) else {
+            return;
+        };
+        if self.settings.qualify.is_none() {
+            return;
+        }
+        let phones = self.registrar.of(operator).map(|it| it.destination());
+        let gone: Vec<Destination> = phones.filter(|to| to.flow == flow).collect();
+        for to in gone {
+            self.judge(operator, &to, false);
+        }
+    }
+
     fn judge(&mut self, operator: &OperatorId, to: &Destination, reachable: bool) {
         let before = self.registrar.lease(operator);
         if self.registrar.judge(operator, to, reachable) && self.registrar.lease(operator) != before {

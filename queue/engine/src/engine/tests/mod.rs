@@ -7,6 +7,7 @@ mod clock;
 mod grants;
 mod hostile;
 mod links;
+mod lost_operators;
 mod operators;
 mod outlook;
 mod overflow;

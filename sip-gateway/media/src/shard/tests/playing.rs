@@ -68,7 +68,7 @@ fn stop_cuts_at_the_next_tick_and_a_prompt_stopped_or_replaced_never_finishes() 
     });
     world.run(2_000);
     assert_eq!(
-        world.events(),
+        world.events_but_stalls(),
         [Event::Finished {
             leg: LegId(1),
             play: PlayId(3)

@@ -409,20 +409,29 @@ fn a_probe_tells_the_living_from_the_dead() {
         )
     };
     answer_probe(&mut raw, "200 OK");
-    assert!(matches!(
-        raw.events.last(),
-        Some(Event::Probed { alive: true, .. })
-    ));
-    answer_probe(&mut raw, "405 Method Not Allowed");
-    assert!(
-        matches!(raw.events.last(), Some(Event::Probed { alive: true, .. })),
-        "any answer is life"
-    );
+    let found = |raw: &Raw| match raw.events.last() {
+        Some(Event::Probed { found, .. }) => Some(*found),
+        _ => None,
+    };
+    assert_eq!(found(&raw), Some(Found::There));
+    for refusal in [
+        "405 Method Not Allowed",
+        "501 What",
+        "503 Busy",
+        "404 Who",
+        "603 No",
+    ] {
+        answer_probe(&mut raw, refusal);
+        assert_eq!(found(&raw), Some(Found::There), "any answer is life: {refusal}");
+    }
     answer_probe(&mut raw, "481 Gone");
     assert!(matches!(
         raw.events[raw.events.len() - 2..],
         [
-            Event::Probed { alive: false, .. },
+            Event::Probed {
+                found: Found::Gone,
+                ..
+            },
             Event::Ended {
                 by: EndedBy::Lost { status: 481 },
                 ..

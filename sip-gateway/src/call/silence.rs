@@ -1,0 +1,163 @@
+//! A phone that sends nothing, neither RTP nor RTCP: it is asked whether it is there, and given up when nothing answers.
+//!
+//! ```text
+//!            Stalled                  OPTIONS                    an answer
+//!   (sends) ─────────► quiet until … ─────────► asked until … ─────────────► quiet until …
+//!      ▲      Resumed        │                     │   │ no answer for 5 s, or 481, or 408
+//!      └─────────────────────┴─────────────────────┘   └────────────────────► gone
+//! ```
+//!
+//! A muted phone, or one on hold, answers and stays. Nothing is timed while packets arrive.
+
+use std::time::Duration;
+
+use pronto_sip::Found;
+use pronto_types::Time;
+
+/// A phone that has not answered for this long is gone.
+const ANSWER: Duration = Duration::from_secs(5);
+/// A question that could not be sent is tried again after this long: the phone may have another connection by then.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// When a phone that sends nothing is asked.
+#[derive(Clone, Copy)]
+pub(super) struct Pace {
+    /// After the media threads have missed it.
+    first: Duration,
+    /// After its last answer.
+    again: Duration,
+}
+
+impl Pace {
+    /// Somebody listens and hears nothing: with the 2 s of the media threads, a phone that vanishes is missed within 7 s.
+    pub(super) const TALKING: Pace = Pace {
+        first: Duration::ZERO,
+        again: Duration::from_secs(2),
+    };
+    /// Nobody listens: a caller in a menu or a queue may have nothing to say. Gone within 11 s.
+    pub(super) const LISTENING: Pace = Pace {
+        first: Duration::from_secs(3),
+        again: Duration::from_secs(6),
+    };
+}
+
+/// How long a phone has sent nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Silence {
+    /// It is to be asked then.
+    Quiet { ask_at: Time },
+    /// It has been asked. `again`: the question could not be sent and is tried again then.
+    Asked { again: Option<Time>, gone_at: Time },
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Due {
+    Nothing,
+    Ask,
+    /// The phone is gone.
+    GiveUp,
+}
+
+impl Silence {
+    /// The media threads miss the phone.
+    pub(super) fn begins(now: Time, pace: Pace) -> Silence {
+        Silence::Quiet {
+            ask_at: now + pace.first,
+        }
+    }
+
+    /// The next time something is due. The phone is not given up before `earliest`.
+    pub(super) fn deadline(self, earliest: Option<Time>) -> Time {
+        match self {
+            Silence::Quiet { ask_at } => ask_at,
+            Silence::Asked { again, gone_at } => {
+                let gone_at = earliest.map_or(gone_at, |at| at.max(gone_at));
+                again.map_or(gone_at, |at| at.min(gone_at))
+            }
+        }
+    }
+
+    /// When the phone is given up, if it has been asked.
+    pub(super) fn verdict(self) -> Option<Time> {
+        match self {
+            Silence::Quiet { .. } => None,
+            Silence::Asked { gone_at, .. } => Some(gone_at),
+        }
+    }
+
+    /// What is due now; `Ask` is taken as done.
+    pub(super) fn due(this: &mut Option<Silence>, now: Time, earliest: Option<Time>) -> Due {
+        let Some(silence) = this.as_mut().filter(|it| it.deadline(earliest) <= now) else {
+            return Due::Nothing;
+        };
+        match silence {
+            Silence::Quiet { .. } => {
+                *silence = Silence::Asked {
+                    again: None,
+                    gone_at: now + ANSWER,
+                };
+                Due::Ask
+            }
+            Silence::Asked { again, gone_at } if *gone_at > now => {
+                *again = None;
+                Due::Ask
+            }
+            Silence::Asked { .. } => Due::GiveUp,
+        }
+    }
+
+    /// What came of a question. (That the dialog is gone is the caller's to see.)
+    pub(super) fn found(this: &mut Option<Silence>, now: Time, found: Found, pace: Pace) {
+        match (this, found) {
+            (Some(silence), Found::There) => {
+                *silence = Silence::Quiet {
+                    ask_at: now + pace.again,
+                };
+            }
+            (Some(Silence::Asked { again, .. }), Found::NoWay) => *again = Some(now + RETRY),
+            (Some(Silence::Quiet { .. }), Found::NoWay) | (_, Found::Gone) | (None, _) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Time {
+        Time::from_secs(100) + Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_late_answer_counts_until_five_seconds_are_over() {
+        let mut silent = Some(Silence::begins(at(0), Pace::TALKING));
+        assert_eq!(Silence::due(&mut silent, at(0), None), Due::Ask);
+        assert_eq!(Silence::due(&mut silent, at(4_999), None), Due::Nothing);
+        Silence::found(&mut silent, at(4_999), Found::There, Pace::TALKING);
+        assert_eq!(Silence::due(&mut silent, at(5_000), None), Due::Nothing);
+        assert_eq!(Silence::due(&mut silent, at(6_999), None), Due::Ask);
+        assert_eq!(Silence::due(&mut silent, at(11_999), None), Due::GiveUp);
+    }
+
+    #[test]
+    fn a_question_that_cannot_be_sent_is_tried_again_and_no_answer() {
+        let mut silent = Some(Silence::begins(at(0), Pace::TALKING));
+        assert_eq!(Silence::due(&mut silent, at(0), None), Due::Ask);
+        Silence::found(&mut silent, at(0), Found::NoWay, Pace::TALKING);
+        assert_eq!(Silence::due(&mut silent, at(999), None), Due::Nothing);
+        assert_eq!(Silence::due(&mut silent, at(1_000), None), Due::Ask);
+        assert_eq!(Silence::due(&mut silent, at(5_000), None), Due::GiveUp);
+    }
+
+    #[test]
+    fn a_verdict_waits_for_the_other_phone() {
+        let mut silent = Some(Silence::begins(at(0), Pace::TALKING));
+        assert_eq!(Silence::due(&mut silent, at(0), None), Due::Ask);
+        assert_eq!(
+            Silence::due(&mut silent, at(5_000), Some(at(6_000))),
+            Due::Nothing
+        );
+        assert_eq!(Silence::due(&mut silent, at(5_100), None), Due::GiveUp);
+    }
+}

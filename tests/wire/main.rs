@@ -17,6 +17,7 @@ mod cut;
 mod demo;
 mod disk;
 mod forecasts;
+mod holding;
 mod kit;
 mod kit_itself;
 mod lost_phones;

@@ -34,6 +34,9 @@ const UNWRITTEN: usize = 2_000;
 /// (§13.3.1.1: it may go on for as long as it says so every minute).
 const UNANSWERED: Duration = Duration::from_secs(3 * 60);
 
+/// Keys of a caller on hold that are kept for the operator: what the media threads take at once.
+const KEPT_KEYS: usize = 64;
+
 impl Gateway {
     /// A new INVITE, its sender known (ARCHITECTURE: "who is calling").
     pub(super) fn invited(&mut self, now: Time, invite: sip::Invite) {
@@ -347,6 +350,7 @@ impl Gateway {
                 }
                 self.configure(call.caller.media, &call.caller.stream, call.caller.source);
                 self.align(now, call);
+                self.mind_peers_hold(now, call);
             }
             sip::Event::Digit { digit, duration, .. } => {
                 let way = media::Way::Signalling;
@@ -428,7 +432,12 @@ impl Gateway {
     fn caller_digit(&mut self, now: Time, call: &mut Call, digit: Digit, in_media: bool) {
         call.digits = call.digits.saturating_add(1);
         self.cut_announcement(now, call);
-        match &call.place {
+        match &mut call.place {
+            Place::Talking(_, talk) if talk.stream.is_held() => {
+                if talk.keys.len() < KEPT_KEYS {
+                    talk.keys.push(digit);
+                }
+            }
             Place::Talking(_, talk) if !in_media => {
                 self.command(media::Command::Digits {
                     leg: talk.media,

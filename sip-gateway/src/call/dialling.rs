@@ -18,7 +18,7 @@ use super::negotiate::Stream;
 use super::offering::refuse_reason;
 use super::parting::RungFor;
 use super::silence::{Due, Pace, Silence};
-use super::state::{Call, Forked, Place};
+use super::state::{Call, Forked, Place, Playing};
 use crate::settings::{Answer, Number};
 
 /// How long an operator's phones ring for another operator.
@@ -53,6 +53,8 @@ pub(super) enum PeerState {
         stream: Stream,
         source: std::net::IpAddr,
         silent: Option<Silence>,
+        /// They are on hold, and hear music.
+        music: bool,
     },
 }
 
@@ -192,6 +194,7 @@ impl Gateway {
                 let source = *source;
                 self.reply_to_offer(now, (leg, source), answer);
                 self.configure_peer(call);
+                self.mind_peers_hold(now, call);
             }
             (
                 sip::Event::Acknowledged {
@@ -202,6 +205,7 @@ impl Gateway {
                 let taken = stream.accept(&answer).is_ok();
                 if taken {
                     self.configure_peer(call);
+                    self.mind_peers_hold(now, call);
                 }
             }
             (sip::Event::Acknowledged { answer: None, .. }, PeerState::Talking { stream, .. }) => {
@@ -260,10 +264,12 @@ impl Gateway {
                 stream,
                 source,
                 silent: None,
+                music: false,
             };
         }
         call.place = Place::Calling(peer);
         self.configure_peer(call);
+        self.mind_peers_hold(now, call);
     }
 
     fn configure_peer(&mut self, call: &Call) {
@@ -277,6 +283,32 @@ impl Gateway {
         {
             let (media, stream, source) = (*media, stream.clone(), *source);
             self.configure(media, &stream, source);
+        }
+    }
+
+    /// Either phone may hold the other, which hears music until it is taken back.
+    pub(super) fn mind_peers_hold(&mut self, now: Time, call: &mut Call) {
+        let held_by_caller = call.caller.stream.is_held();
+        let Place::Calling(peer) = &mut call.place else {
+            return;
+        };
+        let PeerState::Talking {
+            media, stream, music, ..
+        } = &mut peer.state
+        else {
+            return;
+        };
+        let (leg, held_by_peer) = (*media, stream.is_held());
+        if std::mem::replace(music, held_by_caller) != held_by_caller {
+            match self.settings.prompts.music().filter(|_| held_by_caller) {
+                Some(clip) => self.command(media::Command::Music { leg, clip }),
+                None => self.command(media::Command::Stop { leg }),
+            }
+        }
+        if held_by_peer {
+            self.music(call);
+        } else if call.caller.playing == Some(Playing::Music) {
+            self.silence(now, call);
         }
     }
 

@@ -135,6 +135,13 @@ impl Stream {
         self.agreed.is_some()
     }
 
+    /// Whether the peer holds us: it wants to hear nothing (`sendonly`, `inactive`), or names no address (`c=0.0.0.0`, RFC 2543).
+    pub(super) fn is_held(&self) -> bool {
+        self.agreed
+            .as_ref()
+            .is_some_and(|agreed| !agreed.direction.sends() || agreed.remote.is_none())
+    }
+
     /// Whether the peer is to send us anything.
     pub(super) fn receives(&self) -> bool {
         self.agreed

@@ -241,9 +241,11 @@ impl Gateway {
                 source,
                 silent: None,
                 asked: None,
+                keys: Vec::new(),
             },
         );
         self.align(now, call);
+        self.mind_hold(now, call);
     }
 
     /// Ends the ringing of phones that nobody waits for.

@@ -10,7 +10,7 @@ use pronto_ivr as ivr;
 use pronto_media as media;
 use pronto_sip as sip;
 use pronto_types::link::{Caller as CallerIdentity, Origin, RefuseReason};
-use pronto_types::{AnnouncementId, CallId, Language, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::{AnnouncementId, CallId, Digit, Language, OfferId, OperatorId, QueueName, TicketId, Time};
 
 use super::dialling::Peer;
 use super::negotiate::Stream;
@@ -230,6 +230,8 @@ pub(super) struct Talk {
     pub(super) silent: Option<Silence>,
     /// The caller's codec, if the phone was asked to speak it too.
     pub(super) asked: Option<sip::sdp::Codec>,
+    /// What the caller pressed while on hold: the operator hears it afterwards.
+    pub(super) keys: Vec<Digit>,
 }
 
 impl Forked {

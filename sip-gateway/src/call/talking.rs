@@ -10,7 +10,7 @@ use pronto_types::{TicketId, Time};
 use super::Gateway;
 use super::answering::reoffered;
 use super::silence::{Due, Pace, Silence};
-use super::state::{Call, Place, Talk};
+use super::state::{Call, Place, Playing, Talk};
 
 impl Gateway {
     /// The operator's phone says something during the talk.
@@ -27,12 +27,17 @@ impl Gateway {
                     return;
                 };
                 self.configure(media, &talk.stream, source);
+                self.mind_hold(now, call);
             }
-            sip::Event::Reoffered { answer, .. } => self.realigned(call, answer),
+            sip::Event::Reoffered { answer, .. } => {
+                self.realigned(call, answer);
+                self.mind_hold(now, call);
+            }
             sip::Event::Acknowledged {
                 answer: Some(answer), ..
             } if talk.stream.accept(&answer).is_ok() => {
                 self.configure(talk.media, &talk.stream, talk.source);
+                self.mind_hold(now, call);
             }
             sip::Event::Acknowledged { answer: None, .. } if talk.stream.confirmed() => {
                 self.configure(talk.media, &talk.stream, talk.source);
@@ -60,6 +65,25 @@ impl Gateway {
         }
     }
 
+    /// While the operator's phone holds the caller, the caller hears music; it drowns the bridge, which stays, and so does its
+    /// recording. When the phone is back, it is told what was pressed meanwhile.
+    pub(super) fn mind_hold(&mut self, now: Time, call: &mut Call) {
+        let Place::Talking(_, talk) = &mut call.place else {
+            return;
+        };
+        if talk.stream.is_held() {
+            return self.music(call);
+        }
+        let (leg, digits) = (talk.media, std::mem::take(&mut talk.keys));
+        if !digits.is_empty() {
+            self.command(media::Command::Digits { leg, digits });
+        }
+        if call.caller.playing == Some(Playing::Music) {
+            self.silence(now, call);
+            self.align(now, call);
+        }
+    }
+
     /// Caller and operator speak different codecs: the operator's phone is asked for the caller's, so that nothing is
     /// translated between them. Asked once for each codec; where it declines, translated it is.
     pub(super) fn align(&mut self, now: Time, call: &mut Call) {
@@ -69,7 +93,8 @@ impl Gateway {
         let (Some(wanted), Some(spoken)) = (call.caller.stream.codec(), talk.stream.codec()) else {
             return;
         };
-        if wanted != spoken && talk.asked != Some(wanted) && talk.stream.receives() {
+        let hears = talk.stream.receives() && !talk.stream.is_held();
+        if wanted != spoken && talk.asked != Some(wanted) && hears {
             talk.asked = Some(wanted);
             self.sip.reoffer(now, talk.sip, talk.stream.offer_only(wanted));
         }
@@ -143,6 +168,7 @@ impl Gateway {
                 b: talk.media,
             });
             self.end_talk(now, ticket.id, talk, false);
+            self.silence(now, call);
             let outcome = ivr::Outcome::Ended;
             call.flow.handle_input(
                 now,

@@ -20,6 +20,7 @@ mod announcing;
 mod dialling;
 mod forecasts;
 mod full;
+mod holding;
 mod lost_phones;
 mod orphans;
 mod refusals;

@@ -1,0 +1,236 @@
+//! A phone holds the other.
+
+use super::*;
+
+const CALLERS_LEG: media::LegId = media::LegId(1);
+const OPERATORS_LEG: media::LegId = media::LegId(2);
+
+/// The three ways to say it.
+fn holds() -> [Bytes; 3] {
+    let directed = |direction| sdp::offer_directed(&again(), direction, sdp::Codec::Pcma);
+    let nowhere = sdp::Local {
+        address: [0, 0, 0, 0].into(),
+        ..again()
+    };
+    [
+        directed(sdp::Direction::SendOnly),
+        directed(sdp::Direction::Inactive),
+        sdp::offer(&nowhere),
+    ]
+}
+
+fn again() -> sdp::Local {
+    sdp::Local {
+        version: 2,
+        ..local()
+    }
+}
+
+struct Talk {
+    house: House,
+    caller: sip::LegId,
+    operator: sip::LegId,
+    ticket: TicketId,
+}
+
+impl Talk {
+    fn begin() -> Talk {
+        let mut house = House::open();
+        let (caller, ticket) = house.wait_in_queue();
+        house.offer(7, ticket);
+        let (operator, now) = (house.ringing(), house.now);
+        house.phones[OPERATOR]
+            .1
+            .answer(now, operator, sdp::offer(&local()));
+        house.settle();
+        Talk {
+            house,
+            caller,
+            operator,
+            ticket,
+        }
+    }
+
+    /// The operator's phone offers another session.
+    fn operator_offers(&mut self, sdp: Bytes) {
+        let now = self.house.now;
+        self.house.phones[OPERATOR].1.reoffer(now, self.operator, sdp);
+        self.house.settle();
+    }
+
+    fn caller_offers(&mut self, sdp: Bytes) {
+        let now = self.house.now;
+        self.house.phones[CALLER].1.reoffer(now, self.caller, sdp);
+        self.house.settle();
+    }
+
+    /// What a leg hears, from the commands alone: the last that changes it.
+    fn hears(&self, wanted: media::LegId) -> &'static str {
+        use media::Command as C;
+        let last = self
+            .house
+            .commands
+            .iter()
+            .rev()
+            .find_map(|command| match command {
+                C::Music { leg, .. } if *leg == wanted => Some("music"),
+                C::Play { leg, .. } if *leg == wanted => Some("a prompt"),
+                C::Stop { leg } if *leg == wanted => Some("the other"),
+                C::Bridge { a, b } if *a == wanted || *b == wanted => Some("the other"),
+                C::Unbridge { a, b } if *a == wanted || *b == wanted => Some("nothing"),
+                _ => None,
+            });
+        last.unwrap_or("nothing")
+    }
+
+    fn keys_to_the_operator(&self) -> String {
+        let keys = self.house.commands.iter().filter_map(|command| match command {
+            media::Command::Digits { leg, digits } if *leg == OPERATORS_LEG => Some(digits),
+            _ => None,
+        });
+        keys.flatten().map(|digit| digit.as_char()).collect()
+    }
+
+    fn partings(&self) -> usize {
+        let parted = |command: &&media::Command| matches!(command, media::Command::Unbridge { .. });
+        self.house.commands.iter().filter(parted).count()
+    }
+}
+
+#[test]
+fn a_caller_on_hold_hears_music_and_after_it_the_operator() {
+    for hold in holds() {
+        let mut talk = Talk::begin();
+        assert_eq!(talk.hears(CALLERS_LEG), "the other");
+        for _ in 0..3 {
+            talk.operator_offers(hold.clone());
+            assert_eq!(talk.hears(CALLERS_LEG), "music");
+            talk.house.pass(secs(20));
+            assert_eq!(talk.hears(CALLERS_LEG), "music");
+            talk.operator_offers(sdp::offer(&again()));
+            assert_eq!(talk.hears(CALLERS_LEG), "the other");
+        }
+        assert_eq!(talk.partings(), 0, "the bridge stays, and so does its recording");
+    }
+}
+
+#[test]
+fn keys_pressed_on_hold_reach_the_operator_afterwards_and_once() {
+    let mut talk = Talk::begin();
+    talk.operator_offers(holds()[0].clone());
+    for key in ['4', '2'] {
+        talk.house.press(key);
+    }
+    assert_eq!(talk.keys_to_the_operator(), "", "nobody listens");
+    assert_eq!(talk.hears(CALLERS_LEG), "music", "and the music goes on");
+    talk.operator_offers(sdp::offer(&again()));
+    assert_eq!(talk.keys_to_the_operator(), "42");
+    talk.operator_offers(holds()[1].clone());
+    talk.operator_offers(sdp::offer(&again()));
+    assert_eq!(talk.keys_to_the_operator(), "42");
+}
+
+#[test]
+fn either_may_hang_up_while_the_caller_is_on_hold() {
+    for caller_hangs_up in [true, false] {
+        let mut talk = Talk::begin();
+        talk.operator_offers(holds()[1].clone());
+        let (now, offer, ticket) = (talk.house.now, OfferId(7), talk.ticket);
+        if caller_hangs_up {
+            talk.house.phones[CALLER].1.hangup(now, talk.caller, None);
+        } else {
+            talk.house.phones[OPERATOR].1.hangup(now, talk.operator, None);
+        }
+        talk.house.settle();
+        assert_eq!(talk.house.saw(&Event::TalkEnded { offer, ticket }), 1);
+        if !caller_hangs_up {
+            assert_eq!(talk.hears(CALLERS_LEG), "a prompt", "the flow goes on");
+        }
+    }
+}
+
+#[test]
+fn an_operator_who_holds_and_vanishes_is_missed_and_the_music_goes_on() {
+    let mut talk = Talk::begin();
+    talk.operator_offers(holds()[1].clone());
+    let leg = OPERATORS_LEG;
+    talk.house.say(Input::Media(media::Event::Stalled { leg }));
+    talk.house.pass(secs(600));
+    talk.house.dead.insert(OPERATOR);
+    talk.house.pass(secs(8));
+    let (offer, ticket) = (OfferId(7), talk.ticket);
+    assert_eq!(talk.house.saw(&Event::OperatorLost { offer, ticket }), 1);
+    let stopped = talk.house.commands.iter().rev().take_while(|command| {
+        let music = matches!(command, media::Command::Music { leg, .. } if *leg == CALLERS_LEG);
+        !music
+    });
+    let cut =
+        |command: &media::Command| matches!(command, media::Command::Stop { leg } if *leg == CALLERS_LEG);
+    assert!(!stopped.into_iter().any(cut), "it is not cut");
+}
+
+#[test]
+fn when_both_hold_the_caller_hears_music_as_long_as_the_operator_holds() {
+    let mut talk = Talk::begin();
+    talk.caller_offers(holds()[0].clone());
+    assert_eq!(
+        talk.hears(CALLERS_LEG),
+        "the other",
+        "the caller's own hold is no music"
+    );
+    talk.operator_offers(holds()[1].clone());
+    talk.caller_offers(sdp::offer(&again()));
+    assert_eq!(talk.hears(CALLERS_LEG), "music");
+    talk.operator_offers(sdp::offer(&again()));
+    assert_eq!(talk.hears(CALLERS_LEG), "the other");
+    assert_eq!(talk.partings(), 0);
+}
+
+#[test]
+fn a_phone_that_answers_on_hold_plays_music_from_the_start() {
+    let mut house = House::open();
+    let (_, ticket) = house.wait_in_queue();
+    house.offer(7, ticket);
+    let (ringing, now) = (house.ringing(), house.now);
+    let held = sdp::offer_directed(&local(), sdp::Direction::SendOnly, sdp::Codec::Pcma);
+    house.phones[OPERATOR].1.answer(now, ringing, held);
+    house.settle();
+    assert!(house.hears_music());
+}
+
+#[test]
+fn of_two_operators_the_one_on_hold_hears_music() {
+    let mut house = House::open();
+    house.enrol_as(DESK, "102");
+    let to = sip::Destination {
+        uri: "sip:102@10.0.0.1".into(),
+        flow: house.flow(OPERATOR),
+    };
+    let options = sip::InviteOptions {
+        from_user: Some("101".to_owned()),
+        from_display: None,
+    };
+    let now = house.now;
+    let caller = house.phones[OPERATOR]
+        .1
+        .invite(now, &to, sdp::offer(&local()), options);
+    house.settle();
+    let ringing = house.ringing_at(DESK);
+    house.phones[DESK].1.answer(now, ringing, sdp::offer(&local()));
+    house.settle();
+    let music = |house: &House, wanted: media::LegId| {
+        let last = house.commands.iter().rev().find_map(|command| match command {
+            media::Command::Music { leg, .. } if *leg == wanted => Some(true),
+            media::Command::Stop { leg } if *leg == wanted => Some(false),
+            _ => None,
+        });
+        last == Some(true)
+    };
+    for (phone, leg, other) in [(OPERATOR, caller, OPERATORS_LEG), (DESK, ringing, CALLERS_LEG)] {
+        for (offer, held) in [(holds()[1].clone(), true), (sdp::offer(&again()), false)] {
+            house.phones[phone].1.reoffer(now, leg, offer);
+            house.settle();
+            assert_eq!(music(&house, other), held);
+        }
+    }
+}

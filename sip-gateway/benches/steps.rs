@@ -195,7 +195,9 @@ fn long_flow() -> Duration {
     let mut flow = "start = \"s0\"\n".to_owned();
     let says = vec!["\"welcome\""; 32].join(", ");
     for n in 0..400 {
-        flow += &format!("[s{n}]\nsay = [{says}]\nnext = \"s{}\"\n", (n + 1) % 400);
+        let end = format!("next = \"s{}\"", n + 1);
+        let end = if n == 399 { "hangup = true" } else { &end };
+        flow += &format!("[s{n}]\nsay = [{says}]\n{end}\n");
     }
     // No prompt is there, so that each is over at once.
     let mut settings = settings(&flow);

@@ -98,6 +98,7 @@ pub(crate) fn gateway(
                 ..sip::Limits::default()
             },
             trunks: config.sip.trunks.iter().map(trunk).collect(),
+            this_machine: config.sip.trunks.iter().position(|trunk| trunk.this_machine),
             budgets: config.sip.trunks.iter().map(budget).collect(),
             qualify: Some(config.sip.qualify).filter(|every| !every.is_zero()),
             trying: TRYING,

@@ -32,6 +32,9 @@ const IMPATIENT: f64 = 0.2;
 const TALK_ENDED_BY_CALLER: f64 = 0.4;
 /// Seconds of a talk.
 const TALK: (f64, f64) = (5.0, 9.0);
+/// The mean of what a talk lasts, in whole seconds: the operator's end, or the caller's where that comes first. A centre whose
+/// administrator knows its talks is configured with it.
+pub const MEAN_TALK: Duration = Duration::from_secs(7);
 /// How many offers an operator does not hear, and how many they decline.
 const IGNORES: f64 = 0.02;
 const DECLINES: f64 = 0.03;
@@ -243,6 +246,22 @@ mod tests {
             assert!(call.keys.is_sorted_by_key(|key| key.0), "{call:?}");
             assert!(call.rest <= Duration::from_secs(25));
         }
+    }
+
+    #[test]
+    fn the_mean_talk_that_a_centre_is_configured_with_is_that_of_the_script() {
+        let operators = (0..40).flat_map(|number| replies(7, number, 50));
+        let ends = operators.filter_map(|reply| match reply {
+            Reply::Answer { talk, .. } => Some(talk),
+            Reply::Decline { .. } | Reply::Ignore => None,
+        });
+        let callers = (0..40).flat_map(|number| calls(7, number, 50));
+        let talks: Vec<f64> = ends
+            .zip(callers)
+            .map(|(end, call)| call.talk.map_or(end, |earlier| earlier.min(end)).as_secs_f64())
+            .collect();
+        let mean = talks.iter().sum::<f64>() / talks.len() as f64;
+        assert!((mean - MEAN_TALK.as_secs_f64()).abs() < 0.5, "{mean}");
     }
 
     #[test]

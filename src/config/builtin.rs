@@ -74,6 +74,7 @@ fn build() -> Result<Config, Box<dyn std::error::Error>> {
             trunks: vec![Trunk {
                 name: "local".to_owned(),
                 allow: vec![loopback],
+                this_machine: true,
                 calls: None,
                 calls_per_second: None,
             }],

@@ -155,8 +155,11 @@ impl Transport {
 pub struct Trunk {
     /// `name`: names it in call records.
     pub name: String,
-    /// `allow`: addresses and ranges, at least one.
+    /// `allow`: addresses and ranges. At least one, unless `this_machine`.
     pub allow: Vec<IpNet>,
+    /// `"this-machine"` in `allow`: also every address that a network interface of this machine has, looked up again while
+    /// the gateway runs. At most one trunk says so.
+    pub this_machine: bool,
     /// `calls`: at once; the next is answered 503 with Retry-After. Default: as many as the gateway takes.
     pub calls: Option<usize>,
     /// `calls_per_second`: new ones; more are answered 503 with Retry-After. Default: no limit.

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use toml::de::{DeTable, DeValue};
 
 use super::dscp;
-use super::nearest::quoted;
+use super::nearest::{nearest, quoted};
 use super::problem::{Problem, Problems};
 use super::section::{Section, Table, Text, Wrong};
 use super::settings::{Digest, Listen, Media, Sip, Transport, Trunk};
@@ -42,7 +42,10 @@ const ADDRESS: &str = "an IP address";
 const ADDRESSES: &str = "an IP address, or a list of one of each family";
 const HOSTS: &str = "a list of names or addresses such as \"sip.example.com\"";
 const NETWORKS: &str = "a list of networks such as \"192.168.0.0/16\"";
-const ALLOW: &str = "a list of addresses and ranges such as \"203.0.113.7\" or \"198.51.100.0/24\"";
+const ALLOW: &str =
+    "a list of addresses and ranges such as \"203.0.113.7\" or \"198.51.100.0/24\", or \"this-machine\"";
+/// In `allow`: the addresses of this machine's own network interfaces.
+const THIS_MACHINE: &str = "this-machine";
 const PORTS: &str = "two ports, the first even and below the last, such as [20000, 29999]";
 
 /// Reads `[sip]`, its trunks and what is below it. `open` looks into the files of the certificate.
@@ -322,12 +325,11 @@ fn read_trunks(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<Trunk> {
             }
             Ok(text.to_owned())
         });
-        let allow = section.texts("allow", ALLOW);
-        let allow = match allow {
+        let (allow, this_machine) = match section.texts("allow", ALLOW) {
             Some(texts) if !texts.is_empty() => read_allow(&mut section, &texts, &trunks),
             _ => {
                 section.missing("allow", ALLOW);
-                Vec::new()
+                (Vec::new(), false)
             }
         };
         let calls = section
@@ -341,6 +343,7 @@ fn read_trunks(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<Trunk> {
         trunks.extend(name.map(|name| Trunk {
             name,
             allow,
+            this_machine,
             calls,
             calls_per_second: per_second.and_then(|rate| u32::try_from(rate).ok()),
         }));
@@ -348,30 +351,39 @@ fn read_trunks(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<Trunk> {
     trunks
 }
 
-fn read_allow(section: &mut Section<'_, '_>, texts: &[Text<'_>], others: &[Trunk]) -> Vec<IpNet> {
+/// The ranges, and whether the list says `"this-machine"`.
+fn read_allow(section: &mut Section<'_, '_>, texts: &[Text<'_>], others: &[Trunk]) -> (Vec<IpNet>, bool) {
     let mut allow = Vec::with_capacity(texts.len());
+    let mut this_machine = false;
     for text in texts {
-        let network = section.understand("allow", text, "an address or a range", |text| {
-            let network = parse_network(text)?;
-            match others.iter().find(|other| other.allow.contains(&network)) {
-                Some(other) => Err(Wrong::because(format!(
-                    "{network} already calls as trunk `{}`",
-                    other.name
-                ))
-                .expected("each range in one trunk")),
+        let network = section.understand("allow", text, "an address, a range or \"this-machine\"", |text| {
+            let network = (text != THIS_MACHINE).then(|| parse_network(text)).transpose()?;
+            let same = |other: &&Trunk| network.map_or(other.this_machine, |it| other.allow.contains(&it));
+            match others.iter().find(same) {
+                Some(other) => Err(
+                    Wrong::because(format!("{text} already calls as trunk `{}`", other.name))
+                        .expected("each range in one trunk"),
+                ),
                 None => Ok(network),
             }
         });
-        allow.extend(network);
+        match network {
+            Some(Some(network)) => allow.push(network),
+            Some(None) => this_machine = true,
+            None => {}
+        }
     }
-    allow
+    (allow, this_machine)
 }
 
 fn parse_network(text: &str) -> Result<IpNet, Wrong> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(address.into());
     }
-    let network: IpNet = text.parse().map_err(|_| Wrong::default())?;
+    let network: IpNet = text.parse().map_err(|_| Wrong {
+        nearest: nearest(text, [THIS_MACHINE]),
+        ..Wrong::default()
+    })?;
     if network.addr() != network.network() {
         let wrong = Wrong::because(format!("{} has bits beyond its prefix", quoted(text)));
         return Err(wrong.nearest(network.trunc().to_string()));

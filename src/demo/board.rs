@@ -32,7 +32,8 @@ pub(super) struct Board {
 /// What does not come from the day itself.
 #[derive(Default)]
 struct View {
-    title: String,
+    /// Where the centre is reached, a line each.
+    addresses: Vec<String>,
     minutes: Duration,
     /// How many waited, second by second, the newest first.
     waiting: VecDeque<u64>,
@@ -40,21 +41,21 @@ struct View {
 
 impl Board {
     /// Takes the terminal.
-    pub(super) fn open(title: String, minutes: Duration) -> io::Result<Self> {
+    pub(super) fn open(addresses: Vec<String>, minutes: Duration) -> io::Result<Self> {
         let terminal = ratatui::try_init()?;
         let (press, keys) = mpsc::channel(4);
         std::thread::Builder::new()
             .name("pronto-keys".to_owned())
             .spawn(move || read_keys(&press))?;
         let view = View {
-            title,
+            addresses,
             minutes,
             waiting: VecDeque::new(),
         };
         Ok(Board { terminal, keys, view })
     }
 
-    /// Draws everything anew.
+    /// Draws the whole board.
     pub(super) fn draw(&mut self, elapsed: Duration, day: &Day, now: Time) -> io::Result<()> {
         let view = &mut self.view;
         view.waiting.push_front(day.seen.waiting());
@@ -104,16 +105,21 @@ impl View {
     fn render(&self, frame: &mut Frame<'_>, elapsed: Duration, day: &Day, [now, wall]: [Time; 2]) {
         let queues = day.seen.queues.len() as u16 + 3;
         let layout = [
+            Constraint::Length(self.addresses.len() as u16),
             Constraint::Length(queues.max(5)),
-            Constraint::Length(8),
+            Constraint::Length(6),
             Constraint::Fill(2),
             Constraint::Fill(1),
+            Constraint::Length(1),
         ];
-        let [top, curve, middle, bottom] = Layout::vertical(layout).areas(frame.area());
+        let [head, top, curve, middle, bottom, foot] = Layout::vertical(layout).areas(frame.area());
+        let lines: Vec<Line<'_>> = self.addresses.iter().map(|line| Line::from(&**line)).collect();
+        frame.render_widget(Paragraph::new(lines), head);
+        frame.render_widget(legend(), foot);
         let halves = [Constraint::Fill(3), Constraint::Fill(2)];
         let [left, right] = Layout::horizontal(halves).areas(top);
         frame.render_widget(
-            queue_table(&day.seen.queues).block(Block::bordered().title(&*self.title)),
+            queue_table(&day.seen.queues).block(Block::bordered().title(" queues ")),
             left,
         );
         frame.render_widget(self.figures(elapsed, day), right);
@@ -124,6 +130,7 @@ impl View {
             .style(Style::new().fg(Color::Yellow))
             .block(Block::bordered().title(title));
         frame.render_widget(sparkline, curve);
+        let halves = [Constraint::Fill(1), Constraint::Length(52)];
         let [left, right] = Layout::horizontal(halves).areas(middle);
         waiting_table(frame, left, day, wall);
         operator_table(frame, right, day);
@@ -131,7 +138,9 @@ impl View {
     }
 
     fn figures(&self, elapsed: Duration, day: &Day) -> Paragraph<'static> {
-        let Day { books, seen, ledger } = day;
+        let Day {
+            books, seen, ledger, ..
+        } = day;
         let ended = seen.ended();
         let figure = |name: &str, value: String| {
             let value = Span::styled(value, Style::new().add_modifier(Modifier::BOLD));
@@ -199,22 +208,79 @@ fn waiting_table(frame: &mut Frame<'_>, area: Rect, day: &Day, wall: Time) {
     frame.render_widget(table, area);
 }
 
+/// The colour of each state, on the board and in its legend.
+fn colour(state: State) -> Color {
+    match state {
+        State::Ready => Color::Green,
+        State::Offered => Color::Yellow,
+        State::Talking => Color::Cyan,
+        State::WrapUp => Color::Blue,
+        State::Paused | State::SignedOut => Color::DarkGray,
+    }
+}
+
+fn legend() -> Line<'static> {
+    let states = [
+        State::Ready,
+        State::Offered,
+        State::Talking,
+        State::WrapUp,
+        State::Paused,
+    ];
+    let mut spans = vec![Span::raw("operators: ")];
+    for state in states {
+        spans.push(Span::styled(state.name(), Style::new().fg(colour(state))));
+        spans.push(Span::raw("  "));
+    }
+    spans.push(Span::styled(
+        "curve: callers waiting, newest left  q: end",
+        Style::new().add_modifier(Modifier::DIM),
+    ));
+    Line::from(spans)
+}
+
+/// Each operator: what they do, and what they have done. The last row counts those for whom there is no room.
 fn operator_table(frame: &mut Frame<'_>, area: Rect, day: &Day) {
-    let rows = day.seen.operators.iter().map(|operator| {
-        let colour = match operator.state {
-            State::Ready => Color::Green,
-            State::Offered => Color::Yellow,
-            State::Talking => Color::Cyan,
-            State::WrapUp => Color::Blue,
-            State::Paused | State::SignedOut => Color::DarkGray,
-        };
-        let state = operator.state.name();
-        Row::new([operator.id.clone(), state.to_owned(), clock(operator.since)])
-            .style(Style::new().fg(colour))
-    });
-    let widths = [Constraint::Length(6), Constraint::Length(11), Constraint::Fill(1)];
-    let table = Table::new(rows.collect::<Vec<_>>(), widths)
-        .header(header(&["id", "state", "since"]))
+    let operators = &day.seen.operators;
+    let room = usize::from(area.height.saturating_sub(3));
+    let shown = if operators.len() > room {
+        room.saturating_sub(1)
+    } else {
+        operators.len()
+    };
+    let totals = |number: usize| day.books.operators.get(number).copied().unwrap_or_default();
+    let mut rows: Vec<Row<'_>> = operators
+        .iter()
+        .take(shown)
+        .enumerate()
+        .map(|(number, operator)| {
+            let tally = totals(number);
+            Row::new([
+                operator.id.clone(),
+                operator.state.name().to_owned(),
+                clock(operator.since),
+                tally.answered.to_string(),
+                clock(tally.talked),
+                tally.missed.to_string(),
+                tally.declined.to_string(),
+            ])
+            .style(Style::new().fg(colour(operator.state)))
+        })
+        .collect();
+    if shown < operators.len() {
+        let more = format!("+{}", operators.len() - shown);
+        let answered: u64 = (shown..operators.len())
+            .map(|number| totals(number).answered)
+            .sum();
+        let none = String::new;
+        rows.push(Row::new([more, "more".to_owned(), none(), answered.to_string()]));
+    }
+    let widths = [6, 10, 6, 8, 6, 6, 8].map(Constraint::Length);
+    let table = Table::new(rows, widths)
+        .header(header(&[
+            "id", "state", "since", "answered", "talked", "missed", "declined",
+        ]))
+        .column_spacing(0)
         .block(Block::bordered().title(" operators "));
     frame.render_widget(table, area);
 }
@@ -236,7 +302,72 @@ fn news(frame: &mut Frame<'_>, area: Rect, books: &books::Books, now: Time) {
 
 #[cfg(test)]
 mod tests {
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    use super::super::watch::{Operator, Snapshot};
     use super::*;
+
+    /// The board of a day with so many operators, as text.
+    fn drawn(operators: usize, (width, height): (u16, u16)) -> String {
+        let folder = crate::config::tests::Folder::new();
+        let mut day = Day {
+            books: books::Books::new(1, operators),
+            seen: Snapshot::default(),
+            ledger: super::super::ledger::Ledger::empty(folder.path()),
+            stale: 0,
+        };
+        let state = State::Talking;
+        day.seen.operators = (0..operators)
+            .map(|number| Operator {
+                id: super::super::ground::operator_id(number),
+                state,
+                since: Duration::from_secs(7),
+            })
+            .collect();
+        for (number, tally) in day.books.operators.iter_mut().enumerate() {
+            tally.answered = 10 + number as u64;
+            tally.talked = Duration::from_secs(61);
+        }
+        let view = View {
+            addresses: super::super::show::addresses(
+                "127.0.0.1:37047".parse().unwrap(),
+                "127.0.0.1:40225".parse().unwrap(),
+            ),
+            ..View::default()
+        };
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal
+            .draw(|frame| view.render(frame, Duration::ZERO, &day, [Time::ZERO; 2]))
+            .unwrap();
+        terminal.backend().to_string()
+    }
+
+    #[test]
+    fn the_board_shows_whole_addresses_totals_of_each_operator_and_a_legend() {
+        let board = drawn(3, (80, 30));
+        for expected in [
+            "sip:800@127.0.0.1:37047",
+            "sip:801@127.0.0.1:37047",
+            "127.0.0.1:40225",
+            "answered",
+            "operators: ready  ringing  talking  wrap-up  paused",
+            "q: end",
+        ] {
+            assert!(board.contains(expected), "{expected}:\n{board}");
+        }
+        let row = board.lines().find(|line| line.contains("102 ")).unwrap();
+        assert!(
+            row.contains("talking") && row.contains("11") && row.contains("01:01"),
+            "{row}"
+        );
+    }
+
+    #[test]
+    fn operators_without_room_are_counted() {
+        let board = drawn(40, (80, 40));
+        assert!(board.contains("+3") && board.contains("more"), "{board}");
+    }
 
     #[test]
     fn q_escape_and_control_c_end_the_day_and_nothing_else_does() {

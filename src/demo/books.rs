@@ -25,7 +25,8 @@ pub(super) struct Books {
     pub(super) sound: Sound,
     /// The newest last.
     pub(super) news: VecDeque<(Time, String)>,
-    operators: usize,
+    /// What each operator did.
+    pub(super) operators: Vec<Tally>,
     signed_in: BTreeSet<usize>,
     gone: BTreeSet<Speaker>,
     opened: Time,
@@ -59,6 +60,16 @@ pub(super) struct Offers {
     heard: Vec<(usize, usize)>,
 }
 
+/// What one operator did with the calls that were offered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) answered: u64,
+    /// The time in talks that are over.
+    pub(super) talked: Duration,
+    pub(super) missed: u64,
+    pub(super) declined: u64,
+}
+
 /// What all phones heard.
 #[derive(Debug, Default)]
 pub(super) struct Sound {
@@ -77,7 +88,7 @@ impl Books {
     pub(super) fn new(callers: usize, operators: usize) -> Self {
         Books {
             callers: vec![(Phase::Resting, Time::ZERO); callers],
-            operators,
+            operators: vec![Tally::default(); operators],
             ..Books::default()
         }
     }
@@ -105,11 +116,11 @@ impl Books {
     }
 
     pub(super) fn all_signed_in(&self) -> bool {
-        self.signed_in.len() == self.operators
+        self.signed_in.len() == self.operators.len()
     }
 
     pub(super) fn all_gone(&self) -> bool {
-        self.gone.len() == self.operators + self.callers.len()
+        self.gone.len() == self.operators.len() + self.callers.len()
     }
 
     /// The share of callers served within [`WELL`], of those answered and those who gave up; `None` before the first.
@@ -209,17 +220,23 @@ impl Books {
 
     fn offered(&mut self, now: Time, operator: usize, offer: Offer, heard: Option<Listening>) {
         let id = operator_id(operator);
+        let mut nobody = Tally::default();
+        let tally = self.operators.get_mut(operator).unwrap_or(&mut nobody);
         match offer {
-            Offer::Talked { caller, .. } => {
+            Offer::Talked { caller, talked, .. } => {
+                tally.answered += 1;
+                tally.talked += talked;
                 self.listened(heard);
                 self.offers.talks += 1;
                 self.offers.heard.extend(caller.map(|caller| (caller, operator)));
             }
             Offer::Missed => {
+                tally.missed += 1;
                 self.offers.missed += 1;
                 self.say(now, format!("operator {id} let it ring"));
             }
             Offer::Declined => {
+                tally.declined += 1;
                 self.offers.declined += 1;
                 self.say(now, format!("operator {id} declined"));
             }
@@ -306,6 +323,12 @@ mod tests {
         }
         assert_eq!(books.heard_each_other(), 1);
         assert_eq!(books.offers.talks, 3);
+        let tally = |answered, seconds| Tally {
+            answered,
+            talked: Duration::from_secs(seconds),
+            ..Tally::default()
+        };
+        assert_eq!(books.operators, [tally(1, 5), tally(2, 10)], "by operator");
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Ground {
         let mut toml = format!(
             "# Written by `pronto demo`. `pronto serve --config` takes it too.\n\n\
              [sip]\nlisten = [\"udp:{sip}\", \"tcp:{sip}\"]\ndomain = \"{DOMAIN}\"\ndrain = \"5s\"\n\n\
-             [[sip.trunk]]\nname = \"demo\"\nallow = [\"127.0.0.0/8\"]\n\n\
+             [[sip.trunk]]\nname = \"demo\"\nallow = [\"127.0.0.0/8\", \"this-machine\"]\n\n\
              [media]\nlisten = \"127.0.0.1\"\nports = [{first}, {last}]\n\n\
              [grpc]\nlisten = \"{grpc}\"\n\n[metrics]\nlisten = \"{metrics}\"\n\n[store]\npath = \"var\"\n\n"
         );
@@ -95,7 +95,8 @@ impl Ground {
             write!(
                 toml,
                 "[[queue]]\nname = \"{queue}\"\nring = \"5s\"\nrona_pause = \"6s\"\nwrap_up = \"1s\"\n\
-                 max_wait = \"5m\"\nannounce_every = \"15s\"\n\n"
+                 max_wait = \"5m\"\nannounce_every = \"15s\"\ntalk = \"{talk}s\"\n\n",
+                talk = script::MEAN_TALK.as_secs(),
             )?;
         }
         for (number, password) in self.passwords.iter().enumerate() {
@@ -220,6 +221,12 @@ mod tests {
         let config = Config::load(&ground.config).unwrap();
         assert_eq!(config.warnings.render(crate::config::Look::Plain), "");
         assert_eq!(config.operators.len(), 5);
+        let talks: Vec<Duration> = config.queues.iter().map(|queue| queue.talk).collect();
+        assert_eq!(
+            talks,
+            [script::MEAN_TALK; 2],
+            "the centre knows how long its talks are"
+        );
         assert_eq!(config.grpc, ground.grpc);
         let directory = ground.directory.clone();
         assert!(directory.is_dir());

@@ -36,6 +36,16 @@ impl Ledger {
         })
     }
 
+    /// Of a store without facts.
+    #[cfg(test)]
+    pub(super) fn empty(store: &Path) -> Self {
+        drop(pronto_store::SqliteStore::open(
+            &store.join("ledger.sqlite"),
+            |_| {},
+        ));
+        Ledger::open(store).expect("a new store can be read")
+    }
+
     /// Reads on to the end.
     pub(super) fn read_on(&mut self) -> Result<(), ServeError> {
         for recorded in self.reader.facts_from(self.next) {

@@ -137,6 +137,8 @@ struct Day {
     seen: Snapshot,
     /// What its ledger says.
     ledger: Ledger,
+    /// How many looks in a row failed: what is shown is that much older.
+    stale: u32,
 }
 
 /// From the opening to the closing of the centre.
@@ -151,6 +153,7 @@ async fn day(arguments: &DemoArgs, ground: &Ground, config: Config) -> Result<Da
         books: Books::new(arguments.callers, arguments.operators),
         seen: Snapshot::default(),
         ledger: Ledger::open(&config.store)?,
+        stale: 0,
     };
     let mut people = People::default();
     people
@@ -175,7 +178,7 @@ async fn day(arguments: &DemoArgs, ground: &Ground, config: Config) -> Result<Da
                 day.books.enter(clock.now(), note);
             }
             _ = seconds.tick() => {
-                day.look(&mut watch).await?;
+                day.look(&mut watch).await;
                 show.draw(opened.elapsed(), &day, clock.now())?;
             }
             () = sleep_until(deadline) => match closes {
@@ -195,7 +198,7 @@ async fn day(arguments: &DemoArgs, ground: &Ground, config: Config) -> Result<Da
     day.books.close(clock.now());
     drop((close, closing));
     people.leave().await?;
-    day.look(&mut watch).await?;
+    day.seen = watch.look_again().await?;
     drop(watch);
     centre.close().await?;
     // What it wrote last.
@@ -204,9 +207,23 @@ async fn day(arguments: &DemoArgs, ground: &Ground, config: Config) -> Result<Da
 }
 
 impl Day {
-    async fn look(&mut self, watch: &mut Watch) -> Result<(), ServeError> {
-        self.seen = watch.look().await?;
-        self.ledger.read_on()
+    /// Looks once. Of a centre that cannot be asked just now, what was seen last stays: a machine that is too busy to draw a
+    /// board ends no call.
+    async fn look(&mut self, watch: &mut Watch) {
+        let seen = match watch.look().await {
+            Ok(seen) => {
+                self.seen = seen;
+                self.ledger.read_on()
+            }
+            Err(error) => Err(error),
+        };
+        self.stale = match seen {
+            Ok(()) => 0,
+            Err(error) => {
+                tracing::debug!(%error, "the centre could not be looked at");
+                self.stale + 1
+            }
+        };
     }
 }
 

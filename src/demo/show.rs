@@ -1,6 +1,7 @@
 //! What is seen while it runs: on a terminal a board, elsewhere a line a second.
 
 use std::io::{self, IsTerminal, Write as _};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use pronto_demo::script::NUMBERS;
@@ -10,6 +11,15 @@ use super::board::Board;
 use super::ground::Ground;
 use super::{Day, status};
 use crate::demo::DemoArgs;
+
+/// Where a person and a program reach the centre, in lines that fit a narrow terminal.
+pub(super) fn addresses(sip: SocketAddr, grpc: SocketAddr) -> Vec<String> {
+    let [italian, english] = NUMBERS;
+    vec![
+        format!("Pronto demo. Call sip:{italian}@{sip} (Italian) or sip:{english}@{sip} (English)."),
+        format!("gRPC {grpc}"),
+    ]
+}
 
 /// Standard output.
 pub(super) struct Show {
@@ -40,9 +50,7 @@ impl Show {
         )?;
         out.flush()?;
         let board = if out.is_terminal() {
-            let title =
-                format!(" pronto demo, seed {seed}: sip:{italian}@{sip}, sip:{english}@{sip}, gRPC {grpc} ");
-            Some(Board::open(title, *minutes)?)
+            Some(Board::open(addresses(sip, grpc), *minutes)?)
         } else {
             None
         };

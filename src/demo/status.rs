@@ -8,7 +8,9 @@ use super::watch::State;
 
 /// One line: where the day is.
 pub(super) fn line(elapsed: Duration, day: &Day) -> String {
-    let Day { books, seen, ledger } = day;
+    let Day {
+        books, seen, ledger, ..
+    } = day;
     let ended = seen.ended();
     let longest = seen.longest_wait().unwrap_or_default();
     let mut line = format!(
@@ -28,6 +30,9 @@ pub(super) fn line(elapsed: Duration, day: &Day) -> String {
     ] {
         let count = by_state.get(&state).copied().unwrap_or_default();
         let _ = write!(line, " {count} {}", state.name());
+    }
+    if day.stale > 0 {
+        let _ = write!(line, " ({} s ago)", day.stale);
     }
     let level = percent(books.service_level());
     let _ = write!(

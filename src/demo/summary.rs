@@ -18,7 +18,9 @@ pub(super) struct Summary<'a> {
 impl Summary<'_> {
     /// What decides.
     pub(super) fn sum(&self) -> Sum {
-        let Day { books, seen, ledger } = self.day;
+        let Day {
+            books, seen, ledger, ..
+        } = self.day;
         Sum {
             minutes: books.length().as_secs_f64() / 60.0,
             defaults: self.arguments.are_default(),

@@ -16,6 +16,11 @@ const PAGE: i32 = 1000;
 /// A centre in the same process that does not answer for so long is broken.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often something is asked that must be known, and how long apart: on a busy machine a connection may die of its
+/// keep-alive, and the next request opens another.
+const TRIES: u32 = 10;
+const BETWEEN_TRIES: Duration = Duration::from_millis(500);
+
 /// A client of the centre.
 #[derive(Clone)]
 pub(super) struct Watch {
@@ -124,7 +129,22 @@ impl Watch {
         })
     }
 
-    /// Makes an operator ready, or pauses them.
+    /// Looks until it succeeds, a few times.
+    ///
+    /// # Errors
+    /// What the last try said.
+    pub(super) async fn look_again(&mut self) -> Result<Snapshot, ServeError> {
+        let mut tries = 1;
+        loop {
+            match self.look().await {
+                Err(_) if tries < TRIES => tries += 1,
+                done => return done,
+            }
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
+    }
+
+    /// Makes an operator ready, or pauses them; a few times, where the centre cannot be asked.
     pub(super) async fn set_ready(mut self, id: &str, ready: bool) -> Result<(), ServeError> {
         let (state, reason) = if ready {
             (v1::OperatorState::Ready, String::new())
@@ -137,8 +157,16 @@ impl Watch {
             reason,
             ..Default::default()
         };
-        self.operators.set_operator_state(request).await?;
-        Ok(())
+        let mut tries = 1;
+        loop {
+            match self.operators.set_operator_state(request.clone()).await {
+                Ok(_) => return Ok(()),
+                // A wish is the same however often it is said.
+                Err(_) if tries < TRIES => tries += 1,
+                Err(error) => return Err(error.into()),
+            }
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
     }
 }
 

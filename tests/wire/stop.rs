@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{TcpListener, UdpSocket};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use crate::kit::baresip::Baresip;
 use crate::kit::centre::{Centre, MUSIC, Plan, STRAIGHT, clip};
 use crate::kit::g711::Law;
 use crate::kit::ground::{CALLER, Ground};
+use crate::kit::network::run_in_own_network;
 use crate::kit::phone::PATIENCE;
 use crate::kit::process::Process;
 use crate::kit::rtp::RtpEndpoint;
@@ -183,17 +185,76 @@ fn the_built_in_centre_keeps_its_generated_passwords_over_a_restart() {
 #[test]
 fn what_the_built_in_centre_says_to_type_connects_a_caller_with_an_operator() {
     let _ports = built_in_ports();
+    let Typed {
+        centre,
+        mut operator,
+        mut caller,
+        ground: _ground,
+    } = typed(Baresip::unconfigured);
+    // No key: after the prompts and the menu's `timeout`, `noinput` leads to the queue.
+    let rings = operator.event("CALL_INCOMING", Duration::from_secs(60));
+    assert!(rings.is_some(), "the operator's phone rings for the caller");
+    operator.command("accept", "");
+    assert!(operator.event("CALL_ESTABLISHED", PATIENCE).is_some());
+    assert!(caller.quit() && operator.quit());
+    end(centre);
+}
+
+/// Stock baresip sends from the card's address, not from 127.0.0.1, which it calls.
+#[test]
+fn the_printed_first_call_works_on_a_machine_with_a_network_card() {
+    let test = "stop::first_call_beside_a_network_card";
+    run_in_own_network(test, Duration::from_secs(120));
+}
+
+#[test]
+#[ignore = "runs in a network of its own: the_printed_first_call_works_on_a_machine_with_a_network_card starts it"]
+fn first_call_beside_a_network_card() {
+    let Typed {
+        centre,
+        mut operator,
+        mut caller,
+        ground: _ground,
+    } = typed(Baresip::as_installed);
+    // Pressed into the welcome, and kept for the menu.
+    caller.command("sndcode", "1");
+    let rings = operator.event("CALL_INCOMING", PATIENCE);
+    assert!(
+        rings.is_some(),
+        "the key is heard, and the operator's phone rings"
+    );
+    operator.command("accept", "");
+    assert!(operator.event("CALL_ESTABLISHED", PATIENCE).is_some());
+    for (name, phone) in [("operator", &operator), ("caller", &caller)] {
+        let heard = phone.hears(900.0, PATIENCE);
+        assert!(heard, "the {name} hears the other's tone");
+    }
+    assert!(caller.quit() && operator.quit());
+    end(centre);
+}
+
+/// A centre and two phones into which everything it prints was typed.
+struct Typed {
+    centre: Process,
+    operator: Baresip,
+    caller: Baresip,
+    /// Dropped last: the directory they live in.
+    ground: Ground,
+}
+
+/// Types what the built-in centre prints; the caller is answered.
+fn typed(phone: impl Fn(&Path) -> Baresip) -> Typed {
     let ground = Ground::take();
     let mut command = Command::new(env!("CARGO_BIN_EXE_pronto"));
     command.arg("serve").current_dir(ground.directory());
-    let mut centre = Process::start("pronto", &mut command);
+    let centre = Process::start("pronto", &mut command);
     let stop = centre.wait_for_line(Duration::from_secs(20), |line| line.starts_with("Stop with"));
     assert!(stop.is_some(), "the built-in centre is not up:\n{}", centre.log());
     let mut phones: Vec<Baresip> = Vec::new();
     for line in centre.log().lines() {
         if line.starts_with("In ") {
             let folder = ground.subdirectory(&format!("phone-{}", phones.len()));
-            phones.push(Baresip::unconfigured(&folder));
+            phones.push(phone(&folder));
         } else if let (Some(typed), Some(phone)) = (line.trim().strip_prefix('/'), phones.last_mut()) {
             let (command, parameters) = typed.split_once(' ').expect("each line has a parameter");
             phone.command(command, &parameters.replace('"', "\\\""));
@@ -202,19 +263,20 @@ fn what_the_built_in_centre_says_to_type_connects_a_caller_with_an_operator() {
             }
         }
     }
-    let [operator, caller] = phones.as_mut_slice() else {
+    let Ok([operator, mut caller]) = <[Baresip; 2]>::try_from(phones) else {
         panic!("two phones, the operator's and the caller's:\n{}", centre.log());
     };
-    assert!(
-        caller.event("CALL_ESTABLISHED", PATIENCE).is_some(),
-        "the caller is answered"
-    );
-    // No key: after the prompts and the menu's `timeout`, `noinput` leads to the queue.
-    let rings = operator.event("CALL_INCOMING", Duration::from_secs(60));
-    assert!(rings.is_some(), "the operator's phone rings for the caller");
-    operator.command("accept", "");
-    assert!(operator.event("CALL_ESTABLISHED", PATIENCE).is_some());
-    assert!(caller.quit() && operator.quit());
+    let answered = caller.event("CALL_ESTABLISHED", PATIENCE);
+    assert!(answered.is_some(), "the caller is answered:\n{}", caller.log());
+    Typed {
+        centre,
+        operator,
+        caller,
+        ground,
+    }
+}
+
+fn end(mut centre: Process) {
     centre.signal("TERM");
     let status = centre.wait_for_exit(Duration::from_secs(10));
     assert!(status.is_some_and(|status| status.success()), "{status:?}");

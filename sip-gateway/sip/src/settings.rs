@@ -265,6 +265,9 @@ pub struct Settings {
     pub operators: BTreeMap<OperatorId, Ha1>,
     /// Who may call in unasked.
     pub trunks: Vec<Trunk>,
+    /// The trunk, by its place in `trunks`, that callers from this machine's own addresses belong to, where no `allow` names
+    /// their address. The shell tells the addresses ([`Input::OwnAddresses`](crate::Input::OwnAddresses)).
+    pub this_machine: Option<usize>,
     /// What a trunk may ask, by its name; where nothing stands, what the endpoint can do.
     pub budgets: BTreeMap<String, Budget>,
     /// What anybody else may.
@@ -301,6 +304,7 @@ impl Settings {
             product: "Pronto".to_owned(),
             operators: BTreeMap::new(),
             trunks: Vec::new(),
+            this_machine: None,
             budgets: BTreeMap::new(),
             strangers: StrangerLimits::default(),
             digest: vec![Algorithm::Md5],

@@ -465,6 +465,7 @@ impl Control {
                 self.input(Input::Recorded(kept));
             }
             Happened::Link(event) => self.link(event),
+            Happened::OwnAddresses(own) => self.input(Input::Sip(pronto_sip::Input::OwnAddresses(own))),
         }
     }
 

@@ -3,6 +3,7 @@
 //! One control task owns the core. Readers of sockets, the media threads and the link hand it what happened over
 //! one bounded channel; it answers by writing to sockets, commanding the media threads and sending entries.
 
+mod addresses;
 mod bindings;
 mod control;
 mod dialogs;
@@ -23,7 +24,7 @@ mod udp;
 mod ws;
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -79,6 +80,8 @@ pub(crate) enum Happened {
     Link(LinkEvent),
     /// The recorder has finished a file, or gave it up.
     Recorded(Kept),
+    /// The addresses of this machine have changed.
+    OwnAddresses(Vec<IpAddr>),
 }
 
 /// What a process before this one left behind.
@@ -142,6 +145,9 @@ pub enum StartError {
     /// A certificate or key is not usable, or TLS is listened for without one.
     #[error("TLS: {0}")]
     Tls(#[from] TlsError),
+    /// The addresses of this machine cannot be listed, and a trunk allows them.
+    #[error("cannot list the addresses of this machine, which a trunk allows (\"this-machine\"): {0}")]
+    Interfaces(std::io::Error),
     /// The media threads cannot start.
     #[error("cannot start the media threads: {0}")]
     Media(std::io::Error),
@@ -228,7 +234,13 @@ impl GatewayShell {
             keep_dialogs: true,
             ..settings.sip
         };
+        let this_machine = sip.this_machine.is_some();
         let mut endpoint = pronto_sip::Endpoint::new(sip, dice()?);
+        if this_machine {
+            let own = addresses::own().map_err(StartError::Interfaces)?;
+            endpoint.handle_input(clock.now(), pronto_sip::Input::OwnAddresses(own.clone()));
+            tokio::spawn(addresses::watch(own, happened.clone()));
+        }
         let (bindings, saved) = bindings::Bindings::open(&settings.store, endpoint.bindings_version());
         endpoint.restore_bindings(clock.now(), &saved);
         let forecasts = settings.calls.forecasts().into_iter().collect();

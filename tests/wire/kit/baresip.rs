@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::ears::sine;
+use super::ears::{sine, tone};
 use super::ground::free_port;
 use super::process::Process;
 use super::wav::Wav;
@@ -61,7 +61,17 @@ impl Baresip {
         Baresip::ready("without an account", 900.0, directory)
     }
 
+    /// The same with the addresses it chooses for itself: not those of the loopback, where there is a network card.
+    pub(crate) fn as_installed(directory: &Path) -> Baresip {
+        Baresip::start_in(directory, "as installed", 900.0, false)
+    }
+
     fn ready(name: &str, tone_hz: f64, directory: &Path) -> Baresip {
+        Baresip::start_in(directory, name, tone_hz, true)
+    }
+
+    /// `pinned`: lives on 127.0.0.1 alone.
+    fn start_in(directory: &Path, name: &str, tone_hz: f64, pinned: bool) -> Baresip {
         let host = Ipv4Addr::LOCALHOST;
         let sip = SocketAddr::from((host, free_port(host.into())));
         let control = free_tcp_port();
@@ -73,8 +83,11 @@ impl Baresip {
         }
         .write(&tone)
         .expect("the test's directory is writable");
-        fs::write(directory.join("config"), config(sip, control, &tone, directory))
-            .expect("the test's directory is writable");
+        let mut settings = config(control, &tone, directory);
+        if pinned {
+            settings += &format!("sip_listen {sip}\nnet_interface {host}\n");
+        }
+        fs::write(directory.join("config"), settings).expect("the test's directory is writable");
         fs::write(directory.join("accounts"), "").expect("the test's directory is writable");
         fs::write(directory.join("contacts"), "").expect("the test's directory is writable");
         let mut command = Command::new("baresip");
@@ -154,6 +167,30 @@ impl Baresip {
             .collect()
     }
 
+    /// Waits until it hears this tone for half a second.
+    pub(crate) fn hears(&self, hz: f64, timeout: Duration) -> bool {
+        const HALF_A_SECOND: usize = 4_000;
+        let deadline = Instant::now() + timeout;
+        loop {
+            let heard = self.heard();
+            if heard
+                .chunks_exact(HALF_A_SECOND)
+                .any(|piece| tone(piece, hz) > 0.9)
+            {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            // Its file grows without a word: look again after a moment.
+            let _ = self.process.wait_for_line(Duration::from_millis(50), |_| false);
+        }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
     /// Stops it, un-registering as a user who closes the program does.
     pub(crate) fn quit(&mut self) -> bool {
         self.command("quit", "");
@@ -161,17 +198,16 @@ impl Baresip {
     }
 }
 
-fn config(sip: SocketAddr, control: SocketAddr, tone: &Path, directory: &Path) -> String {
+fn config(control: SocketAddr, tone: &Path, directory: &Path) -> String {
     let modules = ["g711", "aufile", "aubridge", "sndfile"]
         .map(|module| format!("module {module}.so\n"))
         .concat();
     format!(
-        "poll_method epoll\nsip_listen {sip}\nnet_interface {ip}\nmodule_path {MODULES}\n{modules}\
+        "poll_method epoll\nmodule_path {MODULES}\n{modules}\
          module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen {control}\n\
          audio_source aufile,{tone}\naudio_player aubridge,sink\naudio_alert aubridge,alert\nsnd_path {directory}\n\
          ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nrtp_ports 12000-19998\n\
          jitter_buffer_type fixed\njitter_buffer_delay 1-2\n",
-        ip = sip.ip(),
         tone = tone.display(),
         directory = directory.display(),
     )

@@ -55,7 +55,13 @@ impl Endpoint {
         }
         let source = flow.remote.ip().to_canonical();
         let is_here = |trunk: &Trunk| trunk.allow.iter().any(|net| net.contains(&source));
-        self.settings.trunks.iter().position(is_here)
+        let named = self.settings.trunks.iter().position(is_here);
+        // A program on this machine may send from any of its addresses, whichever the listening socket has.
+        named.or_else(|| {
+            self.settings
+                .this_machine
+                .filter(|_| self.own_addresses.contains(&source))
+        })
     }
 
     /// Whether nothing of ours is at the other end: no trunk, no bound phone, no registrar, no call.

@@ -39,6 +39,8 @@ pub enum Input {
         /// Over which flow.
         flow: Flow,
     },
+    /// The addresses that this machine's network interfaces have now. They replace those told before.
+    OwnAddresses(Vec<IpAddr>),
 }
 
 /// What the endpoint wants done.

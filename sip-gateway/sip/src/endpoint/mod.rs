@@ -28,7 +28,7 @@ mod tests;
 mod within;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +77,8 @@ pub struct Endpoint {
     registrar: Registrar,
     qualifying: Qualifying,
     enrolled: BTreeMap<RegistrationId, Enrolled>,
+    /// Of this machine's network interfaces, as far as we were told.
+    own_addresses: Vec<IpAddr>,
     next_registration: u64,
     /// Peers that took no connection, and until when they are not asked again.
     no_streams: BTreeMap<SocketAddr, Time>,
@@ -130,6 +132,7 @@ impl Endpoint {
             next_leg: 1,
             qualifying: Qualifying::default(),
             enrolled: BTreeMap::new(),
+            own_addresses: Vec::new(),
             next_registration: 1,
             no_streams: BTreeMap::new(),
             lost_legs: BTreeMap::new(),
@@ -148,6 +151,7 @@ impl Endpoint {
         match input {
             Input::Message { flow, bytes } => self.receive(now, flow, bytes),
             Input::FlowClosed { flow } | Input::FlowFailed { flow } => self.lose_flow(now, flow),
+            Input::OwnAddresses(addresses) => self.own_addresses = addresses,
         }
     }
 

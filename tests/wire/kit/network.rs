@@ -1,0 +1,45 @@
+//! A network of a test's own: a namespace with a network card beside the loopback, as most machines have one.
+
+use std::process::Command;
+use std::time::Duration;
+
+use super::process::Process;
+
+/// The card's address, in a range that nobody routes.
+pub(crate) const CARD: &str = "10.99.8.7";
+
+/// Run in the namespace before the test: the loopback, a card, a way out that leads nowhere.
+const SETUP: &str = "set -e; ip link set lo up; ip link add card type veth peer name far; \
+     ip addr add 10.99.8.7/24 dev card; ip link set card up; ip link set far up; ip route add default via 10.99.8.1; \
+     exec \"$@\"";
+
+/// Runs an ignored test of this binary inside such a network, and fails as it fails. Where the system allows no
+/// namespaces (no root, and user namespaces switched off) it says so and runs nothing.
+pub(crate) fn run_in_own_network(test: &str, patience: Duration) {
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        command.args(["--net", "--map-root-user"]);
+        command
+    };
+    if !unshare()
+        .arg("true")
+        .status()
+        .is_ok_and(|status| status.success())
+    {
+        return eprintln!("NOT RUN: {test}: this system allows no network namespaces");
+    }
+    let binary = std::env::current_exe().expect("a test knows its own binary");
+    let mut command = unshare();
+    command
+        .args(["sh", "-c", SETUP, "sh"])
+        .arg(binary)
+        .args(["--exact", test, "--ignored", "--nocapture"]);
+    let mut inside = Process::start(test, &mut command);
+    let status = inside.wait_for_exit(patience);
+    let log = inside.log();
+    assert!(
+        status.is_some_and(|status| status.success()),
+        "{status:?}:\n{log}"
+    );
+    assert!(log.contains("1 passed"), "the test was found and ran:\n{log}");
+}

@@ -237,17 +237,24 @@ mod tests {
 
     #[test]
     fn an_offer_is_resolved_until_the_queue_knows() {
+        let (offer, ticket) = (OfferId(7), TicketId(3));
+        let reason = RefuseReason::Busy;
+        let resolved = [
+            Event::Refused { offer, reason },
+            Event::Answered { offer, ticket },
+            Event::TalkEnded { offer, ticket },
+        ];
+        for event in resolved {
+            let mut journal = Journal::default();
+            journal.write(Time::ZERO, event.clone());
+            assert!(journal.resolves(offer), "{event:?}");
+            assert!(!journal.resolves(OfferId(8)), "{event:?}");
+            journal.acknowledge(1);
+            assert!(!journal.resolves(offer), "{event:?}");
+        }
         let mut journal = Journal::default();
-        journal.write(
-            Time::ZERO,
-            Event::Refused {
-                offer: OfferId(7),
-                reason: RefuseReason::Busy,
-            },
-        );
-        assert!(journal.resolves(OfferId(7)));
-        journal.acknowledge(1);
-        assert!(!journal.resolves(OfferId(7)));
+        journal.write(Time::ZERO, Event::Ringing { offer });
+        assert!(!journal.resolves(offer), "it still rings");
     }
 
     #[test]

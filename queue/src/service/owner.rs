@@ -444,3 +444,6 @@ fn person(call: CallId, caller: &Caller) -> Option<Person> {
         name: text(&caller.name),
     })
 }
+
+#[cfg(test)]
+mod tests;

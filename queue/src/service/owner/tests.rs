@@ -1,0 +1,62 @@
+//! The owner alone, without its task: what it stores of an input.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pronto_engine::{Configuration, QueueSettings};
+use pronto_store::{Durability, MemoryDisk, MemoryStore};
+use pronto_types::{Language, QueueName, TicketId};
+
+use super::super::{begin_owner, opened};
+use super::*;
+
+fn joined(number: u64) -> wire::Entry {
+    wire::Entry {
+        number,
+        age: Duration::ZERO,
+        event: Event::Joined {
+            ticket: TicketId(8),
+            call: CallId(8),
+            queue: QueueName::new("support").unwrap(),
+            caller: Caller {
+                number: Some(PhoneNumber::new("+39061234567")),
+                name: Some(PhoneNumber::new("Anna")),
+            },
+            language: Language::Italian,
+            regained: None,
+        },
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_is_stored_only_with_an_entry_that_was_taken_whatever_else_happens_then() {
+    let (store, _) = MemoryStore::open(&MemoryDisk::new(), Durability::AtOnce, |_| {}).unwrap();
+    let store = Arc::new(store);
+    let ledger = opened(
+        Arc::clone(&store) as Arc<dyn Store>,
+        CallerSecret::random().unwrap(),
+    );
+    let configuration = Configuration {
+        queues: vec![QueueSettings::new(QueueName::new("support").unwrap())],
+        ..Configuration::default()
+    };
+    let mut owner = begin_owner(ledger.unwrap(), &configuration).unwrap();
+    let gateway = GatewayName::new("gw1").unwrap();
+    owner
+        .take(Input::Attached {
+            gateway: gateway.clone(),
+            epoch: 1,
+            last: 0,
+        })
+        .unwrap();
+    owner.enter(gateway.clone(), 1, joined(1)).unwrap();
+    assert_eq!(store.person(8).unwrap().unwrap().name, "Anna");
+    assert!(store.erase(8).unwrap());
+    // A deadline of the ticket passes at the very moment the entry is repeated: there are facts to store, and none of
+    // them is the entry's.
+    tokio::time::advance(Duration::from_secs(86_400)).await;
+    let before = owner.engine.last_seq();
+    owner.enter(gateway, 1, joined(1)).unwrap();
+    assert!(owner.engine.last_seq() > before, "a deadline has passed");
+    assert_eq!(store.person(8).unwrap(), None, "an erased person stays erased");
+}

@@ -1,6 +1,6 @@
 //! One media stream of a leg: what was offered and answered (RFC 3264), and what the media threads are told of it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
 use pronto_media as media;
@@ -152,11 +152,18 @@ impl Stream {
     /// What the media threads must know; `None` before anything is agreed.
     ///
     /// Symmetric RTP: an address is learned only with the signalling source's IP. The port that the SDP names may be wrong where
-    /// its IP is right: not every NAT keeps the port that STUN has seen.
+    /// its IP is right: not every NAT keeps the port that STUN has seen. Where our port is on the loopback and the signalling
+    /// came from another address of this machine, media comes from the loopback all the same: a socket that is bound to no
+    /// address sends from the one that is nearest to its destination.
     pub(super) fn configure(&self, leg: media::LegId, source: IpAddr, learn: bool) -> Option<media::Command> {
         let agreed = self.agreed.as_ref()?;
         let learn = if learn {
-            media::Learn::Once { ip: source }
+            let ip = match self.local.address {
+                own if !own.is_loopback() || source.is_loopback() => source,
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            };
+            media::Learn::Once { ip }
         } else {
             media::Learn::Fixed
         };

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use super::process::Process;
 
-/// The card's address, in a range that nobody routes.
-pub(crate) const CARD: &str = "10.99.8.7";
-
-/// Run in the namespace before the test: the loopback, a card, a way out that leads nowhere.
+/// Run in the namespace before the test: the loopback, a card with an address, a way out that leads nowhere.
 const SETUP: &str = "set -e; ip link set lo up; ip link add card type veth peer name far; \
      ip addr add 10.99.8.7/24 dev card; ip link set card up; ip link set far up; ip route add default via 10.99.8.1; \
      exec \"$@\"";

@@ -4,6 +4,7 @@ pub mod calls;
 pub mod cli;
 mod compose;
 pub mod config;
+mod connections;
 pub mod demo;
 pub mod diagnose;
 pub mod forecast;

@@ -14,13 +14,13 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::config::{Config, Credential, Report, generated_passwords};
+use crate::connections::grpc;
 use crate::reload::{Loader, Reload};
 use crate::signals::{Asked, HangUp, Stop};
 use crate::{compose, in_memory, metrics_page, process};
@@ -31,6 +31,13 @@ const KEEP_ALIVE: Duration = Duration::from_secs(2);
 const CLOSING: Duration = Duration::from_secs(10);
 /// At the end of the process: how long threads may go on that nobody waits for.
 const GIVEN_UP: Duration = Duration::from_secs(1);
+
+/// Calls at once over one connection.
+const STREAMS: u32 = 128;
+/// The fields of one request together, in octets.
+const LARGEST_HEAD: u32 = 16 * 1024;
+/// Until a call is answered, or a stream opened: half a request is not waited for.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// Which halves run in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,7 +259,9 @@ async fn start_all(
         Halves::Gateway => config.gateway.metrics,
         Halves::Both | Halves::Queue => config.metrics,
     };
-    metrics_page::serve(page).map_err(|error| format!("cannot serve metrics on {page}: {error}"))?;
+    metrics_page::serve(page)
+        .await
+        .map_err(|error| format!("cannot serve metrics on {page}: {error}"))?;
     let (mut servers, mut queue, mut channel) = (Vec::new(), None, None);
     let (desk, traces) = shell::trace_desk(&config.gateway.name, config.trace.calls > 0);
     if halves != Halves::Gateway {
@@ -351,11 +360,15 @@ fn serve_tcp(routes: Routes, listener: TcpListener, mut closing: watch::Receiver
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
+        .max_concurrent_streams(STREAMS)
+        .http2_max_header_list_size(LARGEST_HEAD)
+        .timeout(ANSWER)
+        .layer(grpc::Counting)
         .add_routes(routes);
     tokio::spawn(async move {
         let closed = async move { drop(closing.wait_for(|closed| *closed).await) };
         server
-            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), closed)
+            .serve_with_incoming_shutdown(grpc::incoming(listener), closed)
             .await
     })
 }

@@ -237,6 +237,7 @@ fn a_third_party_protocol_is_named_in_one_place() {
                 "sip-gateway/src/shell/",
                 "src/serve",
                 "src/demo/watch",
+                "src/connections/grpc",
                 "src/in_memory",
                 "src/trace/ask",
                 "tests/",

@@ -12,6 +12,7 @@
 mod announcements;
 mod calls;
 mod clock;
+mod connections;
 mod contacts;
 mod cut;
 mod demo;

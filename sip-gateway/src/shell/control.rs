@@ -1,7 +1,7 @@
 //! The control plane: the one task that owns the core.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,6 +27,7 @@ use super::notes::Notes;
 use super::notices::Notices;
 use super::steps::Steps;
 use super::store::{Condition, Journal};
+use super::streams::{Newcomer, Streams};
 use super::tcp::{self, Connection, Doors};
 use super::todo::Todo;
 use super::traces::{Ask, TraceInbox};
@@ -38,10 +39,6 @@ use crate::trace::Ring;
 
 /// Bindings written down in one step, where there are more.
 const BINDINGS: usize = 128;
-/// Connections at once; the next is closed.
-const CONNECTIONS: usize = 4096;
-/// Of them from one address: nobody holds all of them by doing nothing.
-const FROM_ONE_ADDRESS: usize = 1024;
 /// After the last call: for phones to confirm their BYE and the queue the journal.
 const LEAVING: Duration = Duration::from_secs(5);
 /// How often gauges are set.
@@ -51,7 +48,7 @@ const GAUGES: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Sockets {
     udp: BTreeMap<SocketAddr, Arc<UdpSocket>>,
-    streams: BTreeMap<Flow, Connection>,
+    streams: Streams<Connection>,
     /// What accepted connections pass.
     pub(super) doors: Doors,
 }
@@ -62,12 +59,6 @@ impl Sockets {
         let local = socket.local_addr()?;
         self.udp.insert(local, socket);
         Ok(local)
-    }
-
-    /// How many connections come from there.
-    fn held_by(&self, address: IpAddr) -> usize {
-        let there = |flow: &&Flow| flow.remote.ip() == address;
-        self.streams.keys().filter(there).count()
     }
 }
 
@@ -355,6 +346,7 @@ impl Control {
             let dialogs = Arc::clone(&self.dialogs);
             tokio::task::spawn_blocking(move || dialogs.tidy());
         }
+        self.close_idle();
         self.steps.publish();
         let happened = self.core.take_notices();
         self.notices.tell(self.clock.now(), happened);
@@ -443,7 +435,11 @@ impl Control {
     fn happened(&mut self, happened: Happened) {
         match happened {
             Happened::Message { flow, bytes } => {
-                self.ring.received(self.clock.now(), flow, &bytes);
+                let now = self.clock.now();
+                self.ring.received(now, flow, &bytes);
+                if flow.transport.is_reliable() {
+                    self.sockets.streams.heard(now, flow);
+                }
                 self.taken = Some(bytes.clone());
                 self.input(Input::Sip(pronto_sip::Input::Message { flow, bytes }));
                 self.taken = None;
@@ -469,22 +465,64 @@ impl Control {
         }
     }
 
-    /// A connection from outside: taken, or closed at once where there are too many, or its source asks for too many handshakes.
+    /// A connection from outside: taken, or closed at once where there is no room, or its source asks for too many
+    /// handshakes.
     fn accepted(&mut self, flow: Flow, stream: TcpStream) {
-        let from = flow.remote.ip();
-        if self.sockets.streams.len() >= CONNECTIONS || self.sockets.held_by(from) >= FROM_ONE_ADDRESS {
-            return metrics::counter!("pronto_sip_connections_refused_total").increment(1);
-        }
+        let newcomer = if self.core.sip().is_trunk(flow) {
+            Newcomer::Trunk
+        } else {
+            Newcomer::Stranger
+        };
         let mut doors = self.sockets.doors.clone();
         if flow.transport.is_secure() {
-            doors.inside = self.handshakes.begin(self.clock.now(), from);
+            doors.inside = self.handshakes.begin(self.clock.now(), flow.remote.ip());
             if doors.inside.is_none() {
                 return metrics::counter!("pronto_sip_handshakes_refused_total").increment(1);
             }
         }
+        if !self.make_room(flow, newcomer) {
+            return metrics::counter!("pronto_sip_connections_refused_total").increment(1);
+        }
         self.next_connection += 1;
         let connection = tcp::adopt(self.next_connection, flow, stream, doors, self.happened.clone());
-        self.sockets.streams.insert(flow, connection);
+        let now = self.clock.now();
+        self.sockets.streams.insert(now, flow, newcomer, connection);
+        self.drain_outputs();
+    }
+
+    /// Whether a connection more can be had; a stranger may have to go for it.
+    fn make_room(&mut self, flow: Flow, newcomer: Newcomer) -> bool {
+        let sip = self.core.sip();
+        let is_stranger = |flow| sip.is_stranger(flow);
+        let room = self
+            .sockets
+            .streams
+            .make_room(self.clock.now(), flow, newcomer, is_stranger);
+        if let Ok(Some(goes)) = room {
+            self.close(goes, "full");
+        }
+        room.is_ok()
+    }
+
+    /// Strangers that have said nothing for long go.
+    fn close_idle(&mut self) {
+        let sip = self.core.sip();
+        let idle = self
+            .sockets
+            .streams
+            .idle(self.clock.now(), |flow| sip.is_stranger(flow));
+        for flow in idle {
+            self.close(flow, "idle");
+        }
+        self.drain_outputs();
+    }
+
+    /// The core hears of it with the next [`Control::drain_outputs`].
+    fn close(&mut self, flow: Flow, why: &'static str) {
+        if self.sockets.streams.remove(&flow).is_some() {
+            metrics::counter!("pronto_sip_connections_closed_total", "why" => why).increment(1);
+            self.failed.push(flow);
+        }
     }
 
     /// Forgets a connection that ended; false if another has taken its flow since.
@@ -591,8 +629,8 @@ impl Control {
                 }
             }
             Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
-                if !self.sockets.streams.contains_key(&flow) {
-                    if !flow.transport.is_dialled() || self.sockets.streams.len() >= CONNECTIONS {
+                if self.sockets.streams.get(&flow).is_none() {
+                    if !flow.transport.is_dialled() || !self.make_room(flow, Newcomer::Ours) {
                         return self.failed.push(flow);
                     }
                     self.next_connection += 1;
@@ -602,7 +640,8 @@ impl Control {
                         self.sockets.doors.dscp,
                         self.happened.clone(),
                     );
-                    self.sockets.streams.insert(flow, connection);
+                    let now = self.clock.now();
+                    self.sockets.streams.insert(now, flow, Newcomer::Ours, connection);
                 }
                 if self.is_held(flow, &bytes)
                     && let Some(connection) = self.sockets.streams.get(&flow)

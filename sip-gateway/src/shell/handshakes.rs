@@ -116,7 +116,7 @@ impl Handshakes {
 }
 
 /// Who is one source: an IPv4 address, or the network that one IPv6 subscriber has to itself.
-fn source_of(address: IpAddr) -> IpAddr {
+pub(super) fn source_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from(u128::from(six) >> 64 << 64)),
         four @ IpAddr::V4(_) => four,

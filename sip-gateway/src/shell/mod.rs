@@ -16,6 +16,7 @@ mod notices;
 mod reader;
 mod steps;
 mod store;
+mod streams;
 mod tcp;
 mod tls;
 mod todo;

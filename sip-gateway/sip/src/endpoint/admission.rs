@@ -64,8 +64,13 @@ impl Endpoint {
         })
     }
 
+    /// Whether a trunk is at the other end of a flow.
+    pub fn is_trunk(&self, flow: Flow) -> bool {
+        self.trunk_at(flow).is_some()
+    }
+
     /// Whether nothing of ours is at the other end: no trunk, no bound phone, no registrar, no call.
-    pub(super) fn is_stranger(&self, flow: Flow) -> bool {
+    pub fn is_stranger(&self, flow: Flow) -> bool {
         let in_call = || {
             let mut legs = self.leg_flows.range((flow, LegId(0))..=(flow, LegId(u64::MAX)));
             legs.next().is_some()

@@ -1,4 +1,4 @@
-//! What can be typed: `pronto serve`, `gateway`, `queue`, `calls`, `trace`, `report`, `forecast`, `staffing`, `demo`, `config check`,
+//! What can be typed: `pronto serve`, `gateway`, `gateway reset`, `queue`, `calls`, `trace`, `report`, `forecast`, `staffing`, `demo`, `config check`,
 //! `prompts build`.
 //!
 //! Only the words, and which configuration they mean; what they do is done elsewhere.
@@ -6,9 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use pronto_types::GatewayName;
 
 use crate::calls::CallsArgs;
-use crate::config::{Config, Report};
+use crate::config::{Config, Look, Report};
 use crate::demo::DemoArgs;
 use crate::report::ReportCommand;
 use crate::staffing::StaffingArgs;
@@ -36,7 +37,7 @@ pub enum Command {
     /// Run the whole centre in one process; without a configuration, the built-in one
     Serve(ServeArgs),
     /// Run the half that touches phones
-    Gateway(HalfArgs),
+    Gateway(GatewayArgs),
     /// Run the half that decides who is next
     Queue(HalfArgs),
     /// List the calls there were and those that are up
@@ -74,6 +75,62 @@ pub struct HalfArgs {
     /// The configuration, one for both halves
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// The arguments of `gateway`.
+#[derive(Debug, Clone, Args, PartialEq, Eq)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct GatewayArgs {
+    /// Instead of running it
+    #[command(subcommand)]
+    pub command: Option<GatewayCommand>,
+    /// The configuration, one for both halves
+    #[arg(long, value_name = "FILE", required = true)]
+    pub config: Option<PathBuf>,
+}
+
+/// What can be done with a gateway besides running it.
+#[derive(Debug, Clone, Subcommand, PartialEq, Eq)]
+pub enum GatewayCommand {
+    /// Let a gateway begin again that the queue service refuses because of its epoch
+    ///
+    /// Run it on the machine of the queue service's store, while the queue service is stopped. The calls that the gateway
+    /// held are recorded as lost.
+    Reset(ResetArgs),
+}
+
+/// The arguments of `gateway reset`.
+#[derive(Debug, Clone, Args, PartialEq, Eq)]
+pub struct ResetArgs {
+    /// The gateway's name, as `[gateway] name` has it
+    #[arg(value_parser = GatewayName::new)]
+    pub name: GatewayName,
+    /// The configuration of the queue service [default: pronto.toml if it is here, else the built-in centre]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl ResetArgs {
+    /// Resets the gateway in the ledger that the configuration names, and says so.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration, the ledger or the name, as a text for whoever typed the command.
+    pub fn run(&self, look: Look) -> Result<(), String> {
+        let default = Path::new(DEFAULT_CONFIG);
+        let config = match &self.config {
+            Some(path) => Config::load_without_secrets(path),
+            None if default.symlink_metadata().is_ok() => Config::load_without_secrets(default),
+            None => Ok(Config::builtin()),
+        };
+        let config = config.map_err(|report| report.render(look))?;
+        let epoch =
+            pronto_queue::reset_gateway(&config.store, &self.name).map_err(|error| error.to_string())?;
+        println!(
+            "{} begins again: its epoch was {epoch}, and what it held is recorded as lost.",
+            self.name
+        );
+        Ok(())
+    }
 }
 
 /// The arguments of `forecast`.
@@ -175,10 +232,24 @@ mod tests {
         let gateway = parse("pronto gateway --config a.toml --log debug").unwrap();
         assert_eq!(
             gateway.command,
-            Command::Gateway(HalfArgs {
-                config: "a.toml".into()
+            Command::Gateway(GatewayArgs {
+                command: None,
+                config: Some("a.toml".into())
             })
         );
+        let reset = parse("pronto gateway reset gw2 --config a.toml").unwrap();
+        assert_eq!(
+            reset.command,
+            Command::Gateway(GatewayArgs {
+                command: Some(GatewayCommand::Reset(ResetArgs {
+                    name: GatewayName::new("gw2").unwrap(),
+                    config: Some("a.toml".into())
+                })),
+                config: None
+            })
+        );
+        assert!(parse("pronto gateway reset").is_err());
+        assert!(parse("pronto gateway reset two words").is_err());
         let forecast = parse("pronto forecast --events -").unwrap();
         assert_eq!(
             forecast.command,

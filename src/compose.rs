@@ -76,6 +76,7 @@ pub(crate) fn gateway(
     let inside = inside(config, &addresses)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(ShellSettings {
+        token: None,
         name: config.gateway.name.clone(),
         listen: listen.collect(),
         dscp: (config.sip.dscp, config.media.dscp),

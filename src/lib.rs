@@ -9,6 +9,7 @@ pub mod demo;
 pub mod diagnose;
 pub mod forecast;
 mod in_memory;
+mod linked;
 pub mod log;
 mod machine;
 mod metrics_page;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use pronto::calls::CallsError;
-use pronto::cli::{Cli, Command, ConfigCommand, ForecastArgs, PromptsCommand};
+use pronto::cli::{Cli, Command, ConfigCommand, ForecastArgs, GatewayCommand, PromptsCommand};
 use pronto::config::{Config, Look};
 use pronto::log::{Log, complain};
 use pronto::reload::Loader;
@@ -40,7 +40,12 @@ fn main() -> ExitCode {
     };
     match cli.command {
         Command::Serve(arguments) => run(Arc::new(move || arguments.load()), Halves::Both),
-        Command::Gateway(half) => run(Arc::new(move || Config::load(&half.config)), Halves::Gateway),
+        Command::Gateway(gateway) => match (gateway.command, gateway.config) {
+            (Some(GatewayCommand::Reset(reset)), _) => exit(reset.run(look(std::io::stderr().is_terminal()))),
+            (None, Some(config)) => run(Arc::new(move || Config::load(&config)), Halves::Gateway),
+            // clap asks for one of them.
+            (None, None) => ExitCode::from(2),
+        },
         Command::Queue(half) => {
             let load = move || Config::load_without_secrets(&half.config);
             run(Arc::new(load), Halves::Queue)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pronto_gateway::shell::{self, GatewayShell, Stopped, TraceDesk, cannot_bind};
-use pronto_queue::{QueueService, Settings as QueueSettings};
+use pronto_queue::{Access, QueueService, Settings as QueueSettings};
 use pronto_types::OperatorId;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -23,7 +23,7 @@ use crate::config::{Config, Credential, Report, generated_passwords};
 use crate::connections::grpc;
 use crate::reload::{Loader, Reload};
 use crate::signals::{Asked, HangUp, Stop};
-use crate::{compose, in_memory, metrics_page, process};
+use crate::{compose, in_memory, linked, metrics_page, process};
 
 /// Between two halves over TCP: a peer that says nothing for twice this long is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
@@ -201,9 +201,7 @@ pub(crate) async fn serve(
     if let Some(queue) = queue {
         queue.shutdown().await?;
     }
-    for server in servers {
-        let _ = tokio::time::timeout(CLOSING, server).await;
-    }
+    end(servers).await;
     ended
 }
 
@@ -255,10 +253,7 @@ async fn start_all(
     closing: watch::Receiver<bool>,
     up: impl FnOnce(&GatewayShell, &BTreeMap<OperatorId, pronto_types::Secret>),
 ) -> Result<Up, ServeError> {
-    let page = match halves {
-        Halves::Gateway => config.gateway.metrics,
-        Halves::Both | Halves::Queue => config.metrics,
-    };
+    let page = page(config, halves);
     metrics_page::serve(page)
         .await
         .map_err(|error| format!("cannot serve metrics on {page}: {error}"))?;
@@ -270,19 +265,15 @@ async fn start_all(
             store: config.store.clone(),
         };
         let service = QueueService::start(settings).await?;
-        let mut routes = service.routes();
+        let mut routes = service.routes(linked::access(config, halves)?);
         if halves == Halves::Both {
             routes = routes.add_service(desk.service());
+            service.await_gateway().await;
         }
         servers.push(serve_tcp(routes, bind(config.grpc).await?, closing.clone()));
         if halves == Halves::Both {
-            let (to_queue, incoming) = in_memory::link();
-            let server = Server::builder().add_routes(service.routes());
-            let mut closing = closing.clone();
-            servers.push(tokio::spawn(async move {
-                let closed = async move { drop(closing.wait_for(|closed| *closed).await) };
-                server.serve_with_incoming_shutdown(incoming, closed).await
-            }));
+            let (to_queue, server) = serve_within(&service, closing.clone());
+            servers.push(server);
             channel = Some(to_queue);
         }
         queue = Some(service);
@@ -295,12 +286,15 @@ async fn start_all(
         };
         let mut health = None;
         if halves == Halves::Gateway {
-            let (server, reporter) = serve_gateway(config.gateway.listen, &desk, closing.clone()).await?;
+            let (server, reporter) = serve_gateway(config.gateway.listen, &desk, closing).await?;
             servers.push(server);
             health = Some(reporter);
         }
         let generated = generated(config)?;
-        let settings = compose::gateway(config, &generated)?;
+        let mut settings = compose::gateway(config, &generated)?;
+        settings.token = (halves == Halves::Gateway)
+            .then(|| linked::token(config))
+            .transpose()?;
         // On a task of its own: reading a long journal must not keep a signal waiting.
         let shell = tokio::spawn(GatewayShell::start(settings, channel, traces)).await??;
         if let Some(queue) = &queue {
@@ -310,6 +304,7 @@ async fn start_all(
             tokio::spawn(report_admission(health, shell.admission()));
         }
         if halves == Halves::Both {
+            linked::attached(shell.attached()).await;
             up(&shell, &generated);
         }
         gateway = Some(shell);
@@ -328,7 +323,7 @@ async fn serve_gateway(
     closing: watch::Receiver<bool>,
 ) -> Result<(ServerTask, HealthReporter), ServeError> {
     let (health, service) = tonic_health::server::health_reporter();
-    health.set_service_status("", ServingStatus::Serving).await;
+    health.set_service_status("", ServingStatus::NotServing).await;
     let routes = Routes::new(service).add_service(desk.service());
     Ok((serve_tcp(routes, bind(listen).await?, closing), health))
 }
@@ -345,6 +340,32 @@ async fn report_admission(health: HealthReporter, mut admits: watch::Receiver<bo
         if admits.changed().await.is_err() {
             return health.set_service_status("", ServingStatus::NotServing).await;
         }
+    }
+}
+
+async fn end(servers: Vec<ServerTask>) {
+    for server in servers {
+        let _ = tokio::time::timeout(CLOSING, server).await;
+    }
+}
+
+/// The queue service for the gateway of this process: nobody else reaches it there.
+fn serve_within(service: &QueueService, mut closing: watch::Receiver<bool>) -> (Channel, ServerTask) {
+    let (to_queue, incoming) = in_memory::link();
+    let server = Server::builder().add_routes(service.routes(Access::SameProcess));
+    let task = tokio::spawn(async move {
+        let closed = async move { drop(closing.wait_for(|closed| *closed).await) };
+        server.serve_with_incoming_shutdown(incoming, closed).await
+    });
+    (to_queue, task)
+}
+
+/// Where Prometheus reads this process.
+fn page(config: &Config, halves: Halves) -> SocketAddr {
+    if halves == Halves::Gateway {
+        config.gateway.metrics
+    } else {
+        config.metrics
     }
 }
 
@@ -442,6 +463,7 @@ async fn until_stopped(
                 return match (failed, stopped) {
                     (Some(error), _) => Err(error),
                     (None, Stopped::Drained) => Ok(()),
+                    (None, Stopped::Refused(why)) => Err(why.into()),
                     (None, Stopped::StoreFailed(error)) => Err(format!("the gateway's journal failed: {error}").into()),
                 };
             }

@@ -66,15 +66,21 @@ pub struct Hello {
     pub last: u64,
     /// The queues whose forecasts it wants to be told.
     pub forecasts: Vec<QueueName>,
+    /// Tells the process from another in the same epoch; 0: not told.
+    pub instance: u64,
 }
 
+/// The metadata field of a refused `Attach` that holds the highest epoch known of the gateway, in decimal.
+pub const HIGHEST_EPOCH: &str = "pronto-highest-epoch";
+
 /// The first message up.
-pub fn hello(gateway: &GatewayName, epoch: u64, last: u64, forecasts: &[QueueName]) -> v1::GatewayMessage {
+pub fn hello(hello: &Hello) -> v1::GatewayMessage {
     let hello = v1::Hello {
-        gateway: gateway.to_string(),
-        epoch,
-        last,
-        forecasts: forecasts.iter().map(QueueName::to_string).collect(),
+        gateway: hello.gateway.to_string(),
+        epoch: hello.epoch,
+        last: hello.last,
+        forecasts: hello.forecasts.iter().map(QueueName::to_string).collect(),
+        instance: hello.instance,
     };
     v1::GatewayMessage {
         message: Some(gateway_message::Message::Hello(hello)),
@@ -102,6 +108,7 @@ pub fn hello_from_wire(hello: v1::Hello) -> Result<Hello, WireError> {
         epoch: hello.epoch,
         last: hello.last,
         forecasts: forecasts.collect::<Result<_, _>>()?,
+        instance: hello.instance,
     })
 }
 

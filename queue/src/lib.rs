@@ -7,4 +7,6 @@
 pub mod ledger;
 mod service;
 
-pub use service::{LedgerReader, QueueService, ReadError, Settings, StartError, StopError};
+pub use service::{
+    Access, LedgerReader, QueueService, ReadError, ResetError, Settings, StartError, StopError, reset_gateway,
+};

@@ -16,6 +16,7 @@ mod owner;
 mod queues;
 mod readiness;
 mod requests;
+mod reset;
 mod status;
 
 use std::io;
@@ -36,6 +37,7 @@ use tonic::service::Routes;
 use caller_secret::CallerSecret;
 use callers::CallersService;
 use desk::Desk;
+pub use gateways::Access;
 use gateways::GatewaysService;
 use life::{Life, Open};
 pub use log::{LedgerReader, ReadError};
@@ -43,6 +45,7 @@ use operators::OperatorsService;
 use owner::{Disk, Owner};
 use queues::QueuesService;
 use readiness::{Readiness, Ready};
+pub use reset::{ResetError, reset_gateway};
 
 /// The ledger, in the store's directory.
 const FILE: &str = "ledger.sqlite";
@@ -100,8 +103,10 @@ pub enum StopError {
 
 /// A running queue service. Dropped, it stops in the background as by [`QueueService::shutdown`].
 pub struct QueueService {
+    /// All but `Gateways`.
     routes: Routes,
     readiness: Readiness,
+    desk: Desk,
     stop: oneshot::Sender<()>,
     /// How the owner ended.
     ended: watch::Receiver<Option<Result<(), StopError>>>,
@@ -188,6 +193,7 @@ impl QueueService {
         Ok(QueueService {
             routes,
             readiness,
+            desk,
             stop,
             ended,
             owner,
@@ -195,8 +201,16 @@ impl QueueService {
     }
 
     /// `Gateways`, `Operators`, `Queues`, `Callers`, health and reflection, for as many servers as there are.
-    pub fn routes(&self) -> Routes {
-        self.routes.clone()
+    pub fn routes(&self, access: Access) -> Routes {
+        let gateways = GatewaysServer::new(GatewaysService::new(self.desk.clone(), access));
+        self.routes
+            .clone()
+            .add_service(gateways.max_decoding_message_size(MESSAGE))
+    }
+
+    /// The gateway in this process takes no calls yet.
+    pub async fn await_gateway(&self) {
+        self.readiness.set_gateway(false).await;
     }
 
     /// Lets the health of the whole follow the gateway in this process: it is not serving while that takes no new calls.
@@ -299,23 +313,21 @@ fn opened(store: Arc<dyn Store>, secret: CallerSecret) -> Result<Opened, StartEr
 
 async fn routes(desk: &Desk) -> (Readiness, Routes) {
     let (health, health_server) = tonic_health::server::health_reporter();
-    let gateways = GatewaysServer::new(GatewaysService::new(desk.clone())).max_decoding_message_size(MESSAGE);
     let operators = OperatorsServer::new(OperatorsService(desk.clone())).max_decoding_message_size(MESSAGE);
     let queues = QueuesServer::new(QueuesService(desk.clone())).max_decoding_message_size(MESSAGE);
     let readiness = Readiness::new(health);
     readiness.set(Ready::Always).await;
     let callers = CallersServer::new(CallersService(desk.clone())).max_decoding_message_size(MESSAGE);
-    let mut routes = Routes::new(gateways)
-        .add_service(operators)
+    let mut routes = Routes::new(operators)
         .add_service(queues)
         .add_service(callers)
-        .add_service(health_server);
+        .add_service(health_server.max_decoding_message_size(MESSAGE));
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(pronto_proto::DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1();
     match reflection {
-        Ok(reflection) => routes = routes.add_service(reflection),
+        Ok(reflection) => routes = routes.add_service(reflection.max_decoding_message_size(MESSAGE)),
         Err(error) => tracing::warn!(%error, "no reflection: the contract's description cannot be read"),
     }
     (readiness, routes)

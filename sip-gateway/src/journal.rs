@@ -106,6 +106,18 @@ impl Journal {
         self.resolved.contains_key(&offer)
     }
 
+    /// Of what the queue has not acknowledged, what is to be told in another epoch too: calls that are over, and recordings.
+    /// Calls that are up are written again.
+    pub fn outlasting(self, is_up: impl Fn(CallId) -> bool) -> impl Iterator<Item = Entry> {
+        self.unacknowledged
+            .into_iter()
+            .filter(move |entry| match &entry.event {
+                Event::CallBegan { call, .. } => !is_up(*call),
+                Event::CallEnded { .. } | Event::Recorded { .. } => true,
+                _ => false,
+            })
+    }
+
     fn forget_up_to(&mut self, number: u64) -> Vec<TicketId> {
         let mut joined = Vec::new();
         while self.acknowledged < number {

@@ -31,6 +31,7 @@ mod sip;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tls;
+mod token;
 
 use std::fs;
 use std::io::Read;
@@ -43,6 +44,7 @@ pub use settings::{
     Announce, Answer, Config, Credential, Digest, Gateway, Listen, Media, Number, Operator, Overflow, Queue,
     SignIn, Sip, Strategy, Tls, Transport, Trunk,
 };
+pub use token::gateway_token;
 
 /// How `password_env` is looked up; `None` leaves it to the half that meets phones.
 type Environment<'a> = Option<&'a dyn Fn(&str) -> Option<String>>;

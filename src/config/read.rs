@@ -109,7 +109,7 @@ fn read_sections(
         media: sip::read_media(media, problems),
         grpc: services::read_grpc(grpc, problems),
         metrics: services::read_metrics(metrics, problems),
-        gateway: services::read_gateway(gateway, problems),
+        gateway: services::read_gateway(gateway, folder, problems),
         grace: services::read_queue_service(queue_service, problems),
         registrar: super::registrar::read(registrar, problems),
         trace: services::read_trace(trace, problems),

@@ -38,6 +38,7 @@ pub(super) fn default_gateway() -> Gateway {
         queue: format!("http://{}", local(GRPC_PORT)),
         listen: local(GATEWAY_GRPC_PORT),
         metrics: local(GATEWAY_METRICS_PORT),
+        token_file: None,
         queue_away: Duration::from_secs(60),
         calls: 2000,
     }
@@ -60,7 +61,7 @@ pub(super) fn read_metrics(table: Table<'_>, problems: &mut Problems) -> SocketA
 }
 
 /// Reads `[gateway]`.
-pub(super) fn read_gateway(table: Table<'_>, problems: &mut Problems) -> Gateway {
+pub(super) fn read_gateway(table: Table<'_>, folder: &Path, problems: &mut Problems) -> Gateway {
     let default = default_gateway();
     let mut section = Section::new("[gateway]", table, problems);
     let name = section.parsed("name", "a name: 1 to 64 of a-z A-Z 0-9 . _ -", |text| {
@@ -77,6 +78,9 @@ pub(super) fn read_gateway(table: Table<'_>, problems: &mut Problems) -> Gateway
         metrics: section
             .parsed("metrics", SOCKET, parse_socket)
             .unwrap_or(default.metrics),
+        token_file: section.parsed("token_file", "the path of a file", |text| {
+            parse_path(text, folder)
+        }),
         queue_away: section.duration("queue_away", default.queue_away, Duration::ZERO..=24 * HOUR),
         calls: section.whole("calls", default.calls, 1..=20_000),
     };

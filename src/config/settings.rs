@@ -52,6 +52,14 @@ pub struct Config {
     pub warnings: Report,
 }
 
+impl Config {
+    /// The file of the gateways' token.
+    pub fn token_file(&self) -> PathBuf {
+        let written = self.gateway.token_file.clone();
+        written.unwrap_or_else(|| self.store.join(super::token::FILE))
+    }
+}
+
 /// `[sip]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sip {
@@ -217,6 +225,9 @@ pub struct Gateway {
     pub listen: SocketAddr,
     /// `metrics`: where Prometheus reads a gateway that runs alone. Default `127.0.0.1:9091`.
     pub metrics: SocketAddr,
+    /// `token_file`: the file of the token with which gateways prove that they may attach, relative to the configuration.
+    /// Default: `gateway.token` in the store.
+    pub token_file: Option<PathBuf>,
     /// `queue_away`: after this long without the queue service a joining caller takes the flow's `failed` exit.
     /// Default `60s`.
     pub queue_away: Duration,

@@ -279,6 +279,12 @@ pub trait Store: Send + Sync {
     /// [`StoreError`]: the number must not be used, and may have been used up.
     fn raise_epoch(&self) -> Result<u64, StoreError>;
 
+    /// Makes the number after `highest` the count, durably, whatever it was: somebody else counted on, or it was spoilt.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the number must not be used.
+    fn renew_epoch(&self, highest: u64) -> Result<u64, StoreError>;
+
     /// Waits until everything taken is durable, then takes no more. Closing twice is closing once.
     ///
     /// # Errors

@@ -238,6 +238,11 @@ impl Store for MemoryStore {
         Ok(disk.epoch)
     }
 
+    fn renew_epoch(&self, highest: u64) -> Result<u64, StoreError> {
+        lock(&self.disk.0).epoch = highest;
+        self.raise_epoch()
+    }
+
     fn close(&self) -> Result<(), StoreError> {
         if lock(&self.waiting).stopped == Some(Why::Failed) {
             return Err(StoreError::Stopped);

@@ -211,7 +211,14 @@ impl Store for SqliteStore {
     }
 
     fn raise_epoch(&self) -> Result<u64, StoreError> {
-        self.ask(|reply| Command::RaiseEpoch { reply })?
+        self.ask(|reply| Command::RaiseEpoch { after: None, reply })?
+    }
+
+    fn renew_epoch(&self, highest: u64) -> Result<u64, StoreError> {
+        self.ask(|reply| Command::RaiseEpoch {
+            after: Some(highest),
+            reply,
+        })?
     }
 
     fn close(&self) -> Result<(), StoreError> {

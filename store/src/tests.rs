@@ -167,6 +167,23 @@ fn an_epoch_is_never_given_twice() {
 }
 
 #[test]
+fn an_epoch_goes_on_after_the_highest_that_others_know() {
+    on_each_store(|mut open| {
+        {
+            let (store, _, _hear) = open();
+            assert_eq!(store.renew_epoch(7).unwrap(), 8);
+            assert_eq!(store.raise_epoch().unwrap(), 9);
+        }
+        // Also down again: one that was spoilt is no count of starts.
+        let (store, _, _hear) = open();
+        assert_eq!(store.renew_epoch(u64::MAX - 1).unwrap(), u64::MAX);
+        assert_eq!(store.renew_epoch(2).unwrap(), 3);
+        drop(store);
+        assert_eq!(open().0.raise_epoch().unwrap(), 4);
+    });
+}
+
+#[test]
 fn a_closed_store_has_written_everything_and_takes_nothing() {
     on_each_store(|mut open| {
         let (store, _, hear) = open();

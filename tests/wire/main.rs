@@ -17,6 +17,7 @@ mod contacts;
 mod cut;
 mod demo;
 mod disk;
+mod epochs;
 mod forecasts;
 mod holding;
 mod kit;

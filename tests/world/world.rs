@@ -406,6 +406,7 @@ impl World {
                 gateway: name.clone(),
                 epoch,
                 last,
+                instance: epoch,
             },
         );
         let queues = self.gateways[gateway].forecasts();

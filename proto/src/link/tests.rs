@@ -202,19 +202,18 @@ fn every_directive_survives_the_wire() {
 #[test]
 fn a_hello_survives_and_an_epoch_of_zero_does_not() {
     let gateway = GatewayName::new("gw1").unwrap();
-    let message = travelled(&hello(&gateway, 3, 812, &[queue("support")]));
+    let said = Hello {
+        gateway,
+        epoch: 3,
+        last: 812,
+        forecasts: vec![queue("support")],
+        instance: u64::MAX,
+    };
+    let message = travelled(&hello(&said));
     let Some(gateway_message::Message::Hello(wire)) = message.message else {
         panic!("no hello")
     };
-    assert_eq!(
-        hello_from_wire(wire.clone()),
-        Ok(Hello {
-            gateway,
-            epoch: 3,
-            last: 812,
-            forecasts: vec![queue("support")],
-        })
-    );
+    assert_eq!(hello_from_wire(wire.clone()), Ok(said));
     let forecasts = vec!["a b".to_owned()];
     let nameless = v1::Hello {
         forecasts,

@@ -36,6 +36,13 @@ pub enum Input {
         epoch: u64,
         /// The number of its newest entry (`Hello.last`): nothing is offered to it before they are here.
         last: u64,
+        /// Tells the process from another in the same epoch; 0: not told.
+        instance: u64,
+    },
+    /// An administrator wants a gateway to begin again, whatever epoch it comes with.
+    ResetGateway {
+        /// Which; one that was never here is none to reset, and nothing happens.
+        gateway: GatewayName,
     },
     /// An attached gateway wants to be told the forecasts of these queues: at once, and as they change.
     /// To be said after each `Attached`.
@@ -155,8 +162,17 @@ pub enum Output {
 /// Why a link is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
-    /// A newer process of the gateway has been here (`FAILED_PRECONDITION`).
-    OldEpoch,
+    /// Another process of the gateway has been here, in this epoch or a higher one (`FAILED_PRECONDITION`).
+    OldEpoch {
+        /// The highest epoch that the engine knows of the gateway.
+        highest: u64,
+    },
+    /// An epoch too far above the highest known: a mistake or an attack, after which no honest process could come
+    /// (`FAILED_PRECONDITION`).
+    EpochTooHigh {
+        /// The highest epoch that the engine knows of the gateway; 0: none.
+        highest: u64,
+    },
     /// More gateways than [`crate::limits::GATEWAYS`] (`RESOURCE_EXHAUSTED`).
     TooManyGateways,
 }

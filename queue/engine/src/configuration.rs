@@ -9,6 +9,11 @@ use pronto_types::{OperatorId, QueueName};
 pub mod limits {
     /// Gateways ever attached; a further one is refused.
     pub const GATEWAYS: usize = 64;
+    /// How far a gateway's epoch may be above the highest known; one more is refused. Each start of a gateway takes the next,
+    /// so an honest one is never that far.
+    pub const EPOCH_STEP: u64 = 1 << 20;
+    /// Calls of one gateway that ended with its epoch and are still remembered, so that none has two records.
+    pub const SUPERSEDED: usize = 100_000;
     /// Queues in a configuration.
     pub const QUEUES: usize = 1_000;
     /// Operators in a configuration.

@@ -88,6 +88,8 @@ pub enum Fact {
         epoch: u64,
         /// The newest entry of its journal at that moment.
         last: u64,
+        /// Tells the process from another in the same epoch; 0: not told.
+        instance: u64,
     },
     /// A gateway's link is down: its tickets are detached, until it is back or gone.
     GatewayDetached {
@@ -104,6 +106,12 @@ pub enum Fact {
         gateway: GatewayName,
         /// The new process.
         epoch: u64,
+    },
+    /// An administrator made the gateway begin again: what it held is lost (`Lost`, `Expired`, `Unreachable` facts follow), and
+    /// any epoch is higher than its own.
+    GatewayReset {
+        /// Which.
+        gateway: GatewayName,
     },
     /// The grace is over: its tickets end as lost (facts follow), its cursor is kept.
     GatewayGone {

@@ -74,10 +74,11 @@ macro_rules! length {
 facts! {
     Started {} times { settle_until = settle_until_micros };
 
-    GatewayAttached { gateway, epoch } counts { last };
+    GatewayAttached { gateway, epoch } counts { last, instance };
     GatewayDetached { gateway, epoch } times { grace_until = grace_until_micros };
     GatewaySuperseded { gateway, epoch };
     GatewayGone { gateway };
+    GatewayReset { gateway };
 
     CallBegan { call, dialled, origin };
     CallEnded { call, outcome } lengths { duration } counts { digits };

@@ -1,4 +1,5 @@
-//! `Gateways.Attach`: one task for each stream reads what the gateway says and hands it to the owner.
+//! `Gateways.Attach`: one task for each stream reads what the gateway says and hands it to the owner. Over a socket a gateway
+//! proves first that it knows the token.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,29 +7,82 @@ use std::time::Duration;
 use pronto_proto::link::{self as wire, Hello};
 use pronto_proto::v1::gateways_server::Gateways;
 use pronto_proto::v1::{GatewayMessage, QueueMessage, gateway_message};
+use pronto_types::{GatewayName, Secret};
+use subtle::ConstantTimeEq;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::desk::{Ask, Desk};
 use super::links::{Candidate, DOWN, Down};
 use super::status;
 
+/// The scheme of the proof (RFC 6750 §2.1).
+const SCHEME: &[u8] = b"Bearer ";
 /// How long a stream may take to say hello.
 const HELLO: Duration = Duration::from_secs(5);
 /// Streams that have not said hello, or are not answered yet.
 const STRANGERS: usize = 256;
 
+/// Which gateways may attach over some routes.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// The gateway of this process: nobody else reaches these routes.
+    SameProcess,
+    /// Those that know the token.
+    Token {
+        /// Shown as `authorization: Bearer TOKEN`.
+        token: Secret,
+        /// The gateway of this process: its name is taken.
+        but: Option<GatewayName>,
+    },
+}
+
+impl Access {
+    fn admits(&self, metadata: &MetadataMap) -> Result<(), Status> {
+        let Access::Token { token, .. } = self else {
+            return Ok(());
+        };
+        let shown = metadata.get("authorization").map(|value| value.as_bytes());
+        let shown = shown.and_then(|value| value.split_at_checked(SCHEME.len()));
+        let known = shown.is_some_and(|(scheme, shown)| {
+            scheme.eq_ignore_ascii_case(SCHEME) && bool::from(shown.ct_eq(token.reveal().as_bytes()))
+        });
+        if known {
+            return Ok(());
+        }
+        refused("token");
+        Err(status::unproven())
+    }
+
+    fn admits_name(&self, gateway: &GatewayName) -> Result<(), Status> {
+        match self {
+            Access::Token { but: Some(ours), .. } if ours == gateway => {
+                refused("name");
+                Err(status::not_yours(gateway.as_str()))
+            }
+            Access::Token { .. } | Access::SameProcess => Ok(()),
+        }
+    }
+}
+
+fn refused(why: &'static str) {
+    metrics::counter!("pronto_attach_refused_total", "why" => why).increment(1);
+}
+
 /// The service.
 pub(super) struct GatewaysService {
     desk: Desk,
+    access: Access,
     strangers: Arc<Semaphore>,
 }
 
 impl GatewaysService {
-    pub(super) fn new(desk: Desk) -> Self {
+    pub(super) fn new(desk: Desk, access: Access) -> Self {
         GatewaysService {
             desk,
+            access,
             strangers: Arc::new(Semaphore::new(STRANGERS)),
         }
     }
@@ -42,11 +96,13 @@ impl Gateways for GatewaysService {
         &self,
         request: Request<Streaming<GatewayMessage>>,
     ) -> Result<Response<Self::AttachStream>, Status> {
+        self.access.admits(request.metadata())?;
         let place = Arc::clone(&self.strangers).try_acquire_owned();
         let place = place.map_err(|_| status::exhausted("too many streams are saying hello"))?;
         let mut up = request.into_inner();
         let hello = tokio::time::timeout(HELLO, up.message()).await;
         let hello = understand(hello.map_err(|_| status::silent("no hello within 5 s"))??)?;
+        self.access.admits_name(&hello.gateway)?;
         let (down, stream) = mpsc::channel(DOWN);
         let (answer, answered) = oneshot::channel();
         // A task of its own: should this call be dropped meanwhile, the engine still hears of the end.
@@ -81,12 +137,14 @@ async fn run(
         epoch,
         last,
         forecasts,
+        instance,
     } = hello;
     let (end, mut ended) = oneshot::channel();
     let (verdict, judged) = oneshot::channel();
     let candidate = Candidate {
         gateway: gateway.clone(),
         epoch,
+        instance,
         down: down.clone(),
         end,
         verdict,

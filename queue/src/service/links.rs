@@ -33,6 +33,8 @@ pub(super) struct LinkId(u64);
 pub(super) struct Candidate {
     pub(super) gateway: GatewayName,
     pub(super) epoch: u64,
+    /// Which process; 0: not told.
+    pub(super) instance: u64,
     pub(super) down: mpsc::Sender<Down>,
     /// Dropped when the link is over: the stream's reader stops.
     pub(super) end: oneshot::Sender<()>,
@@ -42,6 +44,7 @@ pub(super) struct Candidate {
 struct Link {
     id: LinkId,
     epoch: u64,
+    instance: u64,
     down: mpsc::Sender<Down>,
     _end: oneshot::Sender<()>,
 }
@@ -56,9 +59,23 @@ pub(super) struct Links {
 }
 
 impl Links {
-    /// The engine is being told.
-    pub(super) fn greet(&mut self, candidate: Candidate) {
+    /// Takes a stream that said hello, and says whether the engine is to be told. It is not where another process of the
+    /// gateway is attached: two processes under one name would end each other's calls in turn.
+    pub(super) fn greet(&mut self, candidate: Candidate) -> bool {
+        let Candidate {
+            gateway, instance, ..
+        } = &candidate;
+        let live = self.live.get(gateway).map(|link| link.instance);
+        let greeted = self.greeted.iter().filter(|other| other.gateway == *gateway);
+        let mut others = live.into_iter().chain(greeted.map(|other| other.instance));
+        // A process that does not tell is believed: it may hand over what an earlier one left.
+        if others.any(|other| other != 0 && *instance != 0 && other != *instance) {
+            let refused = status::taken(gateway.as_str());
+            let _ = candidate.verdict.send(Err(refused));
+            return false;
+        }
         self.greeted.push_back(candidate);
+        true
     }
 
     /// The engine took the stream greeted first: it replaces the one before it.
@@ -66,6 +83,7 @@ impl Links {
         let Some(Candidate {
             gateway,
             epoch,
+            instance,
             down,
             end,
             verdict,
@@ -84,6 +102,7 @@ impl Links {
         let link = Link {
             id,
             epoch,
+            instance,
             down,
             _end: end,
         };
@@ -107,12 +126,16 @@ impl Links {
         let Some(candidate) = self.greeted.pop_front() else {
             return;
         };
+        let gateway = candidate.gateway.as_str();
         let refused = match reason {
-            Refusal::OldEpoch => status::failed_precondition(
-                "OLD_EPOCH",
-                candidate.gateway.as_str(),
-                "a newer process of this gateway has been here",
-            ),
+            Refusal::OldEpoch { highest } => {
+                let sentence = "another process of this gateway has been here, in this epoch or a later one";
+                status::wrong_epoch("OLD_EPOCH", gateway, sentence, highest)
+            }
+            Refusal::EpochTooHigh { highest } => {
+                let sentence = "the epoch is too far above the highest known of this gateway";
+                status::wrong_epoch("EPOCH_TOO_HIGH", gateway, sentence, highest)
+            }
             Refusal::TooManyGateways => status::exhausted("too many gateways"),
         };
         let _ = candidate.verdict.send(Err(refused));

@@ -223,11 +223,15 @@ impl Owner {
                 forecasts,
             } => {
                 let (gateway, epoch) = (candidate.gateway.clone(), candidate.epoch);
-                self.links.greet(candidate);
+                let instance = candidate.instance;
+                if !self.links.greet(candidate) {
+                    return Ok(());
+                }
                 let attached = Input::Attached {
                     gateway: gateway.clone(),
                     epoch,
                     last,
+                    instance,
                 };
                 self.take(attached)?;
                 let queues = forecasts.into_iter().collect();

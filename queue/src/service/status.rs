@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use pronto_proto::link::HIGHEST_EPOCH;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -33,6 +34,32 @@ pub(super) fn failed_precondition(reason: &str, subject: &str, sentence: &str) -
     let mut details = info(reason);
     details.add_precondition_failure_violation(reason, subject, sentence);
     Status::with_error_details(Code::FailedPrecondition, sentence, details)
+}
+
+/// FAILED_PRECONDITION: an epoch that is not taken, and the highest known of the gateway.
+pub(super) fn wrong_epoch(reason: &str, gateway: &str, sentence: &str, highest: u64) -> Status {
+    let mut status = failed_precondition(reason, gateway, sentence);
+    let value = tonic::metadata::AsciiMetadataValue::from(highest);
+    status.metadata_mut().insert(HIGHEST_EPOCH, value);
+    status
+}
+
+/// ALREADY_EXISTS: another process of the gateway is attached.
+pub(super) fn taken(gateway: &str) -> Status {
+    let sentence = format!("another process is attached as `{gateway}`");
+    Status::with_error_details(Code::AlreadyExists, sentence, info("GATEWAY_ATTACHED"))
+}
+
+/// UNAUTHENTICATED: the token is missing or another one.
+pub(super) fn unproven() -> Status {
+    let sentence = "expected the gateways' token: `authorization: Bearer TOKEN`";
+    Status::with_error_details(Code::Unauthenticated, sentence, info("NO_TOKEN"))
+}
+
+/// PERMISSION_DENIED: the name belongs to the gateway in our own process.
+pub(super) fn not_yours(gateway: &str) -> Status {
+    let sentence = format!("`{gateway}` is the gateway of this process, and attaches within it");
+    Status::with_error_details(Code::PermissionDenied, sentence, info("GATEWAY_OF_THIS_PROCESS"))
 }
 
 /// RESOURCE_EXHAUSTED: a limit of ours.

@@ -2,6 +2,7 @@
 //!
 //! Virtual time where the store is in memory; with the store on a disk, its thread works in real time.
 
+mod access;
 mod attach;
 mod callers;
 mod calls;

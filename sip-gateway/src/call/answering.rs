@@ -64,6 +64,13 @@ impl Gateway {
                 .reject(now, leg, sip::Status::SERVICE_UNAVAILABLE, Some(RETRY_AFTER));
             return;
         }
+        // Of a flow that leads to no queue the queue's absence is no matter.
+        if number.flow.queues().next().is_some() && !self.takes_callers(now) {
+            self.refused += 1;
+            self.sip
+                .reject(now, leg, sip::Status::SERVICE_UNAVAILABLE, Some(RETRY_AFTER));
+            return;
+        }
         let id = self.new_call_id();
         let identity = caller_identity(&invite.caller);
         self.begun += 1;
@@ -115,6 +122,7 @@ impl Gateway {
         self.sip_legs.insert(invite.leg, id);
         let stream = Stream::unopened(self.rng.next_u64() >> 2);
         let call = Call {
+            dialled: number.dial,
             id,
             // `CallBegan`, written just now.
             began: self.journal.last(),

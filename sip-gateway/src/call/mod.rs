@@ -15,6 +15,7 @@ mod announcing;
 mod answering;
 mod dialling;
 mod ending;
+mod epoch;
 mod forecasts;
 mod negotiate;
 mod offering;
@@ -45,6 +46,7 @@ use rand_chacha::ChaCha12Rng;
 use crate::Settings;
 use crate::journal::{Entry, Journal};
 use crate::trace::Peer;
+use epoch::Link;
 use orphans::Orphans;
 use parting::{Parting, RungFor};
 use state::Call;
@@ -70,6 +72,10 @@ pub enum Input {
     },
     /// The link to the queue service is gone.
     Detached,
+    /// The queue service does not take us.
+    Refused,
+    /// A new epoch of the journal is durable, and begins.
+    NewEpoch,
     /// The queue service has made the journal durable up to this number.
     Acknowledged {
         /// The newest durable entry there.
@@ -235,8 +241,12 @@ pub struct Gateway {
     unfinished: Option<Time>,
     /// The journal cannot be written: calls that are not in it are refused, some in each step.
     unwritable: bool,
-    /// What the queue claimed to have, where that cannot be.
-    broken: Option<u64>,
+    link: Link,
+    /// The queue has another journal of this epoch.
+    wants_epoch: bool,
+    next_foreign: u64,
+    /// Operators with a phone that is registered.
+    reachable: BTreeSet<OperatorId>,
     begun: u64,
     ended: u64,
     refused: u64,
@@ -279,7 +289,10 @@ impl Gateway {
             lost: BTreeSet::new(),
             unfinished: None,
             unwritable: false,
-            broken: None,
+            link: Link::Never,
+            wants_epoch: false,
+            next_foreign: 0,
+            reachable: BTreeSet::new(),
             begun: 0,
             ended: 0,
             refused: 0,
@@ -292,19 +305,10 @@ impl Gateway {
         match input {
             Input::Sip(input) => self.sip.handle_input(now, input),
             Input::Media(event) => self.media_event(now, event),
-            Input::Attached { have } => {
-                if !self.journal.continues(have) {
-                    // The two logs are not one: a store was wiped or restored under us. Nothing of it can be mended.
-                    self.broken = Some(have);
-                    return;
-                }
-                let joined = self.journal.attached(have);
-                self.known(now, joined);
-            }
-            Input::Detached => {
-                self.forecasts.clear();
-                self.journal.detached();
-            }
+            Input::Attached { have } => self.attached(now, have),
+            Input::Detached => self.detached(now),
+            Input::Refused => self.link_refused(),
+            Input::NewEpoch => self.begin_epoch(now),
             Input::Acknowledged { number } => {
                 let joined = self.journal.acknowledge(number);
                 self.known(now, joined);
@@ -391,8 +395,8 @@ impl Gateway {
     }
 
     /// Whether new calls are taken, as far as it is not a matter of how many there are.
-    pub fn admits(&self) -> bool {
-        !self.draining && self.full.is_empty()
+    pub fn admits(&self, now: Time) -> bool {
+        !self.draining && self.full.is_empty() && self.takes_callers(now)
     }
 
     /// Whether it was asked to finish.
@@ -410,11 +414,6 @@ impl Gateway {
     pub fn settled(&self) -> bool {
         let told = self.parting.is_empty() && self.sip.counts().dialogs == 0 && self.recordings.is_empty();
         self.drained() && told && self.lost.is_empty() && self.journal.backlog() == 0
-    }
-
-    /// The queue has another journal of this epoch than ours: this process must end, the next has a new epoch.
-    pub fn broken(&self) -> Option<u64> {
-        self.broken
     }
 
     /// The oldest journal entry that a caller's answer waits for: [`Input::Durable`] is wanted as soon as it is on the disk.
@@ -477,6 +476,10 @@ impl Gateway {
         match event {
             sip::Event::Invite(invite) => self.invited(now, invite),
             sip::Event::Binding { operator, expires } => {
+                match expires {
+                    Some(_) => self.reachable.insert(operator.clone()),
+                    None => self.reachable.remove(&operator),
+                };
                 let lease = expires.map(|at| at.since(now));
                 if self.journal.backlog() >= MAX_BACKLOG || self.presences == 0 {
                     // The queue has been away for long, or thousands of phones were on one connection that is gone: the
@@ -553,6 +556,9 @@ impl Gateway {
 
     /// Writes a line of the journal: to the store at once, to the queue when the link is up.
     fn write(&mut self, at: Time, event: Event) {
+        if epoch::is_foreign(&event) {
+            return;
+        }
         let entry = self.journal.write(at, event);
         self.outputs.push_back(Output::Record(entry));
     }

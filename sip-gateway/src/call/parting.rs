@@ -70,6 +70,23 @@ impl Gateway {
         }
     }
 
+    /// Phones that are being silenced rang under offers of an earlier epoch.
+    pub(super) fn disown_partings(&mut self) {
+        for (rung, parting) in std::mem::take(&mut self.parting) {
+            let now_for = match rung {
+                RungFor::Offer(_) => RungFor::Offer(OfferId(self.foreign())),
+                RungFor::Call(_) => rung,
+            };
+            for of in self.parting_legs.values_mut().filter(|of| **of == rung) {
+                *of = now_for;
+            }
+            if self.parting_timers.remove(&(parting.until, rung)) {
+                self.parting_timers.insert((parting.until, now_for));
+            }
+            self.parting.insert(now_for, parting);
+        }
+    }
+
     /// Writes the record of a call that is over; where phones rang for it, when they are quiet: the queue offers their
     /// operator the next caller as soon as it reads this.
     pub(super) fn write_record(&mut self, now: Time, call: CallId, record: Event) {

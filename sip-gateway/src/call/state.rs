@@ -19,6 +19,8 @@ use crate::settings::Answer;
 
 /// One call: the caller's leg, the flow, and where the caller stands with the queue.
 pub(super) struct Call {
+    /// The configured number that was dialled.
+    pub(super) dialled: String,
     pub(super) id: CallId,
     /// The journal entry that says it began.
     pub(super) began: u64,

@@ -42,10 +42,18 @@ async fn complete(
 ) -> Result<(), Ended> {
     let (up, stream) = mpsc::channel(PAGE);
     // The queue offers nothing to a gateway whose journal has not arrived: one entry more is announced than will come.
-    let hello = wire::hello(&identity.gateway, earlier.epoch, earlier.last + 1, &[]);
+    let hello = wire::hello(&wire::Hello {
+        gateway: identity.gateway.clone(),
+        epoch: earlier.epoch,
+        last: earlier.last + 1,
+        forecasts: Vec::new(),
+        // Not ours: we go on with its journal.
+        instance: 0,
+    });
     up.send(hello).await.map_err(|_| Ended::Unreachable)?;
+    let request = identity.request(ReceiverStream::new(stream))?;
     let mut client = GatewaysClient::new(channel.clone());
-    let mut down = match client.attach(ReceiverStream::new(stream)).await {
+    let mut down = match client.attach(request).await {
         Ok(response) => response.into_inner(),
         Err(status) => return over(&status),
     };
@@ -84,6 +92,10 @@ async fn complete(
 fn over(status: &tonic::Status) -> Result<(), Ended> {
     match status.code() {
         tonic::Code::Unavailable => Err(Ended::Unreachable),
+        // Tried again once we are let in.
+        tonic::Code::Unauthenticated | tonic::Code::PermissionDenied | tonic::Code::AlreadyExists => {
+            Err(status.clone().into())
+        }
         _ => Ok(()),
     }
 }

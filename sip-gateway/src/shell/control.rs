@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +21,7 @@ use super::dialogs::Dialogs;
 use super::diary::Diary;
 use super::handshakes::Handshakes;
 use super::held::{Held, Way};
+use super::linking::Linking;
 use super::meters;
 use super::notes::Notes;
 use super::notices::Notices;
@@ -33,8 +33,6 @@ use super::todo::Todo;
 use super::traces::{Ask, TraceInbox};
 use super::{Drain, Happened, Left, Stopped};
 use crate::call::{Gateway, Input, Log, Output};
-use crate::journal::Entry;
-use crate::link::LinkEvent;
 use crate::trace::Ring;
 
 /// Bindings written down in one step, where there are more.
@@ -81,8 +79,8 @@ enum Woken {
 
 /// The control plane's state.
 pub(super) struct Control {
-    core: Gateway,
-    clock: Clock,
+    pub(super) core: Gateway,
+    pub(super) clock: Clock,
     /// How the wall clock stood, to date what is kept.
     wall: Wall,
     media: Media,
@@ -90,17 +88,14 @@ pub(super) struct Control {
     recorder: Option<Recorder>,
     sockets: Sockets,
     handshakes: Handshakes,
-    journal: Journal,
+    pub(super) journal: Journal,
     bindings: Bindings,
     dialogs: Arc<Dialogs>,
     /// Messages that leave once the dialogs they are about are written.
     held: Vec<Held>,
     notices: Notices,
-    happened: mpsc::Sender<Happened>,
-    entries: Option<mpsc::Sender<Entry>>,
-    /// Whether the queue service is there.
-    attached: watch::Sender<bool>,
-    last: Arc<AtomicU64>,
+    pub(super) happened: mpsc::Sender<Happened>,
+    pub(super) linking: Linking,
     /// The SIP messages of the newest calls.
     ring: Ring,
     /// What the log has been told of refusals.
@@ -133,7 +128,7 @@ impl Control {
         sockets: Sockets,
         (journal, bindings, dialogs): (Journal, Bindings, Arc<Dialogs>),
         happened: mpsc::Sender<Happened>,
-        (last, ring): (Arc<AtomicU64>, Ring),
+        (linking, ring): (Linking, Ring),
     ) -> Self {
         Control {
             core,
@@ -149,9 +144,7 @@ impl Control {
             held: Vec::new(),
             notices: Notices::default(),
             happened,
-            entries: None,
-            attached: watch::Sender::new(false),
-            last,
+            linking,
             ring,
             notes: Notes::new(),
             diary: Diary::default(),
@@ -166,7 +159,7 @@ impl Control {
 
     /// Whether the gateway is attached to the queue service, now and later.
     pub(super) fn attached(&self) -> watch::Receiver<bool> {
-        self.attached.subscribe()
+        self.linking.attached.subscribe()
     }
 
     /// Runs until drained or broken.
@@ -225,7 +218,7 @@ impl Control {
             if self.broken.is_some() && !self.core.is_draining() {
                 end = self.asked_to_stop(Drain::Finish(watched.limit), end);
             }
-            let admits = self.core.admits();
+            let admits = self.core.admits(self.clock.now());
             watched
                 .admits
                 .send_if_modified(|before| std::mem::replace(before, admits) != admits);
@@ -283,7 +276,7 @@ impl Control {
         }
         self.hand_over();
         self.steps.end();
-        self.foreign()
+        self.linking.stop.take()
     }
 
     /// Rouses the media threads and hands the journal on, once for all that was taken together.
@@ -359,16 +352,6 @@ impl Control {
             let (text, more) = self.core.sip().saved_bindings_after(after, BINDINGS);
             self.bindings.gathered(&text, more);
         }
-    }
-
-    /// A queue that has another journal than ours ends the process: nothing of it can be mended.
-    fn foreign(&mut self) -> Option<Stopped> {
-        let have = self.core.broken()?;
-        let last = self.core.last_entry();
-        let error = format!(
-            "the queue has {have} entries of this life of the gateway, which wrote {last}: a store was wiped or replaced"
-        );
-        Some(Stopped::StoreFailed(error))
     }
 
     fn asked_to_stop(&mut self, asked: Drain, end: Option<Instant>) -> Option<Instant> {
@@ -462,6 +445,7 @@ impl Control {
             }
             Happened::Link(event) => self.link(event),
             Happened::OwnAddresses(own) => self.input(Input::Sip(pronto_sip::Input::OwnAddresses(own))),
+            Happened::Renewed(epoch) => self.renewed(epoch),
         }
     }
 
@@ -538,33 +522,11 @@ impl Control {
         same
     }
 
-    fn link(&mut self, event: LinkEvent) {
-        match event {
-            LinkEvent::Attached { have, entries } => {
-                self.entries = Some(entries);
-                self.attached.send_replace(true);
-                metrics::gauge!("pronto_link_attached").set(1.0);
-                // Until it says otherwise.
-                self.admission(Log::Ledger, true);
-                self.input(Input::Attached { have });
-            }
-            LinkEvent::Detached => {
-                self.entries = None;
-                self.attached.send_replace(false);
-                metrics::gauge!("pronto_link_attached").set(0.0);
-                self.input(Input::Detached);
-            }
-            LinkEvent::Acknowledged { number } => self.input(Input::Acknowledged { number }),
-            LinkEvent::Admission { open } => self.admission(Log::Ledger, open),
-            LinkEvent::Directive(directive) => self.input(Input::Directive(directive)),
-        }
-    }
-
-    fn admission(&mut self, log: Log, open: bool) {
+    pub(super) fn admission(&mut self, log: Log, open: bool) {
         self.input(Input::Admission { log, open });
     }
 
-    fn input(&mut self, input: Input) {
+    pub(super) fn input(&mut self, input: Input) {
         let now = self.clock.now();
         self.core.handle_input(now, input);
         self.drain_outputs();
@@ -591,11 +553,11 @@ impl Control {
                         self.notes.refused(self.clock.now(), source, &refusal);
                     }
                     Output::Record(entry) => {
-                        self.last.store(entry.number, Ordering::Relaxed);
+                        self.linking.position.wrote(entry.number);
                         self.diary.entry(self.clock.now(), &entry.event);
                         self.journal.append(&entry, self.wall.offset());
                     }
-                    Output::Entry(entry) => self.send_entry(entry),
+                    Output::Entry(entry) => self.linking.send(entry),
                 }
             }
             let now = self.clock.now();
@@ -701,16 +663,6 @@ impl Control {
                 self.media_refused
                     .push(pronto_media::Event::OpenFailed { leg, error });
             }
-        }
-    }
-
-    fn send_entry(&mut self, entry: Entry) {
-        if let Some(entries) = &self.entries
-            && entries.try_send(entry).is_err()
-        {
-            // The window is smaller than the channel: full means the link is ending. Dropping our side ends it now,
-            // and the journal sends again after the next welcome.
-            self.entries = None;
         }
     }
 }

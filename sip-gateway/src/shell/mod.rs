@@ -10,6 +10,7 @@ mod dialogs;
 mod diary;
 mod handshakes;
 mod held;
+mod linking;
 mod meters;
 mod notes;
 mod notices;
@@ -28,7 +29,6 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -37,7 +37,7 @@ use pronto_media::{Media, MediaSettings, Recorded};
 use pronto_recordings::{Kept, Recorder};
 use pronto_sip::{Flow, Transport};
 use pronto_types::{CallId, GatewayName, TicketId};
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -79,6 +79,8 @@ pub(crate) enum Happened {
     Media(pronto_media::Event),
     /// The link says something.
     Link(LinkEvent),
+    /// A new epoch of the journal is durable, or why not.
+    Renewed(Result<u64, String>),
     /// The recorder has finished a file, or gave it up.
     Recorded(Kept),
     /// The addresses of this machine have changed.
@@ -128,6 +130,8 @@ pub struct ShellSettings {
     pub drain: Duration,
     /// How many SIP messages are kept to be looked at.
     pub trace: crate::trace::Limits,
+    /// What proves to the queue service that we may attach; `None` where it is in our own process.
+    pub token: Option<crate::link::TokenSource>,
 }
 
 /// Why the gateway did not start.
@@ -204,6 +208,8 @@ pub enum Stopped {
     Drained,
     /// The journal's store failed.
     StoreFailed(String),
+    /// The queue service does not take this gateway, and will not: why, and what to do.
+    Refused(String),
 }
 
 impl GatewayShell {
@@ -247,14 +253,17 @@ impl GatewayShell {
         let forecasts = settings.calls.forecasts().into_iter().collect();
         let left = Left::new(opened.unfinished, dialogs.open());
         let core = Gateway::new(Arc::new(settings.calls), endpoint, dice()?);
-        let last = Arc::new(AtomicU64::new(0));
+        let position = Arc::new(link::Position::new(opened.epoch));
+        let mut instance = dice()?;
         let identity = link::Identity {
-            gateway: settings.name,
-            epoch: opened.epoch,
+            gateway: settings.name.clone(),
+            position: Arc::clone(&position),
             earlier: opened.earlier,
-            last: Arc::clone(&last),
+            instance: instance.next_u64().max(1),
+            token: settings.token,
             forecasts,
         };
+        let linking = linking::Linking::new(settings.name, position);
         let to_control = inner;
         let report = move |event| {
             let to_control = to_control.clone();
@@ -268,10 +277,10 @@ impl GatewayShell {
             sockets,
             (opened.journal, bindings, dialogs),
             happened,
-            (last, Ring::new(settings.trace)),
+            (linking, Ring::new(settings.trace)),
         );
         let attached = control.attached();
-        let (admits, admission) = watch::channel(true);
+        let (admits, admission) = watch::channel(false);
         let watched = control::Watched {
             drain: drained,
             journal: opened.condition,

@@ -72,7 +72,7 @@ pub(super) struct Condition {
 
 /// The journal's store and what waits to be handed to it.
 pub(super) struct Journal {
-    store: SqliteStore,
+    store: Arc<SqliteStore>,
     /// Sequence numbers go on over all epochs.
     next: u64,
     batch: Batch,
@@ -156,7 +156,7 @@ impl Journal {
             }
         }
         let journal = Journal {
-            store,
+            store: Arc::new(store),
             next: opened.last + 1,
             batch: Batch::default(),
             epoch,
@@ -249,6 +249,16 @@ impl Journal {
         let kept = u64::try_from(self.batch.records.len()).unwrap_or(u64::MAX);
         self.batch = Batch::default();
         self.lost.get_or_insert(kept);
+    }
+
+    /// The store, to write a new epoch.
+    pub(super) fn store(&self) -> Arc<SqliteStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// What is appended from now on is of another epoch: its numbers begin at 1 again.
+    pub(super) fn begin_epoch(&mut self) {
+        self.before = self.next - 1;
     }
 
     /// Waits until everything is on the disk.
@@ -474,6 +484,29 @@ mod tests {
             record.bytes.truncate(head - 1);
             assert!(Line::read(&record).is_none(), "cut off");
         }
+    }
+
+    #[tokio::test]
+    async fn the_entries_of_a_new_epoch_are_awaited_from_the_first() {
+        let directory = std::env::temp_dir().join(format!("pronto-journal-epoch-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        let dialogs = Arc::new(Dialogs::new(&directory));
+        let mut opened = Journal::open(&directory, Arc::clone(&dialogs)).unwrap();
+        for entry in [began(1, 10), began(2, 11), ended(3, 10)] {
+            opened.journal.append(&entry, 0);
+        }
+        opened.journal.commit().unwrap();
+        assert_eq!(opened.journal.store().renew_epoch(41).unwrap(), 42);
+        opened.journal.begin_epoch();
+        opened.journal.append(&began(1, 11), 0);
+        assert_eq!(opened.journal.wait_for(1), None, "the disk has three others");
+        opened.journal.commit().unwrap();
+        opened.journal.written().reached().await;
+        assert_eq!(opened.journal.wait_for(1), Some(1));
+        opened.journal.close().await.unwrap();
+        let opened = Journal::open(&directory, dialogs).unwrap();
+        assert_eq!(opened.epoch, 43, "the next process comes after it");
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 
     #[tokio::test]

@@ -19,6 +19,8 @@ use crate::trace::{Peer, Ring, Subject, Summary, Traced};
 
 /// Questions waiting for the control plane; who asks more waits.
 const ASKED: usize = 16;
+/// Octets of a request.
+const LARGEST: usize = 16 * 1024;
 const USUAL_PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1_000;
 /// Before the place of a page's last trace: a token of another list is told from ours.
@@ -105,7 +107,7 @@ fn date(summary: &mut Summary, wall: &Wall) -> i64 {
 impl TraceDesk {
     /// `Calls`, for a gRPC server.
     pub fn service(&self) -> CallsServer<TraceDesk> {
-        CallsServer::new(self.clone())
+        CallsServer::new(self.clone()).max_decoding_message_size(LARGEST)
     }
 
     async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Status> {

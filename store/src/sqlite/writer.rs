@@ -49,6 +49,8 @@ pub(super) enum Command {
     },
     /// Count the epoch up.
     RaiseEpoch {
+        /// After this number instead of after the last one.
+        after: Option<u64>,
         /// The new one.
         reply: SyncSender<Result<u64, StoreError>>,
     },
@@ -217,7 +219,9 @@ impl Writer {
                 Command::Erase { contact, .. } => {
                     committed.answers.push(u64::from(erase(&transaction, *contact)?));
                 }
-                Command::RaiseEpoch { .. } => committed.answers.push(raise_epoch(&transaction)?),
+                Command::RaiseEpoch { after, .. } => {
+                    committed.answers.push(raise_epoch(&transaction, *after)?);
+                }
             }
         }
         transaction.commit()?;
@@ -243,7 +247,9 @@ impl Writer {
                     let known = answers.next() == Some(1);
                     drop(reply.send(self.scrub().map(|()| known)));
                 }
-                Command::RaiseEpoch { reply } => drop(reply.send(answers.next().ok_or(StoreError::Stopped))),
+                Command::RaiseEpoch { reply, .. } => {
+                    drop(reply.send(answers.next().ok_or(StoreError::Stopped)))
+                }
             }
         }
         self.logged += FEW_PAGES + committed.bytes / PAGE;
@@ -325,7 +331,7 @@ fn refuse(gathered: &mut Vec<Command>, error: &StoreError) {
             let _ = reply.send(Err(failed()));
             false
         }
-        Command::RaiseEpoch { reply } => {
+        Command::RaiseEpoch { reply, .. } => {
             let _ = reply.send(Err(failed()));
             false
         }
@@ -375,11 +381,11 @@ fn erase(transaction: &Transaction<'_>, contact: u64) -> Result<bool, rusqlite::
     Ok(delete.execute([contact.cast_signed()])? > 0)
 }
 
-fn raise_epoch(transaction: &Transaction<'_>) -> Result<u64, rusqlite::Error> {
+fn raise_epoch(transaction: &Transaction<'_>, after: Option<u64>) -> Result<u64, rusqlite::Error> {
     transaction.query_one(
-        "INSERT INTO mark (key, value) VALUES ('epoch', 1)
-         ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value",
-        [],
+        "INSERT INTO mark (key, value) VALUES ('epoch', coalesce(?1, 0) + 1)
+         ON CONFLICT (key) DO UPDATE SET value = coalesce(?1, value) + 1 RETURNING value",
+        [after.map(u64::cast_signed)],
         |row| row.get(0).map(i64::cast_unsigned),
     )
 }

@@ -246,6 +246,7 @@ impl Centre {
             ground,
         };
         centre.wait_until_it_answers();
+        centre.reattached(0);
         centre
     }
 
@@ -384,6 +385,20 @@ impl Centre {
         let command = if self.queue.is_some() { "gateway" } else { "serve" };
         self.process = start(command, &self.config, (self.processor, self.launch));
         self.wait_until_it_answers();
+        self.reattached(0);
+    }
+
+    /// The gateway alone, while there is no queue service.
+    #[allow(dead_code, reason = "the load bench restarts nothing")]
+    pub(crate) fn restart_unattached(&mut self) {
+        self.process = start("gateway", &self.config, (self.processor, self.launch));
+        self.wait_until_it_answers();
+    }
+
+    /// Another process of the product, with a configuration of its own.
+    #[allow(dead_code, reason = "the load bench has one centre")]
+    pub(crate) fn start_beside(&self, what: &str, config: &Path) -> Process {
+        start(what, config, (None, self.launch))
     }
 
     /// The queue service, a process of its own.
@@ -466,12 +481,13 @@ impl Centre {
 
     /// What `pronto trace` says: on standard output, or why not.
     pub(crate) fn trace(&self, arguments: &[&str]) -> Result<String, String> {
+        self.pronto(&[&["trace"], arguments].concat())
+    }
+
+    /// What a command of the product says of this centre: on standard output, or why not.
+    pub(crate) fn pronto(&self, arguments: &[&str]) -> Result<String, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pronto"));
-        command
-            .arg("trace")
-            .arg("--config")
-            .arg(&self.config)
-            .args(arguments);
+        command.args(arguments).arg("--config").arg(&self.config);
         let output = command.output().expect("the binary can be run");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         if output.status.success() {

@@ -50,27 +50,16 @@ impl Engine {
         }
     }
 
-    pub(super) fn attach(&mut self, gateway: GatewayName, epoch: u64, last: u64) {
+    pub(super) fn attach(&mut self, gateway: GatewayName, (epoch, instance): (u64, u64), last: u64) {
+        if let Some(reason) = self.refusal(&gateway, epoch, instance) {
+            return self.effects.push_back(Output::Refuse {
+                gateway,
+                epoch,
+                reason,
+            });
+        }
         let known = self.state.gateways.get(&gateway).map(|it| (it.epoch, it.link));
         match known {
-            None if self.state.gateways.len() >= limits::GATEWAYS => {
-                let reason = Refusal::TooManyGateways;
-                self.effects.push_back(Output::Refuse {
-                    gateway,
-                    epoch,
-                    reason,
-                });
-                return;
-            }
-            // "An older epoch is refused."
-            Some((newest, _)) if epoch < newest && !self.fault().is(Fault::EpochNotFenced) => {
-                self.effects.push_back(Output::Refuse {
-                    gateway,
-                    epoch,
-                    reason: Refusal::OldEpoch,
-                });
-                return;
-            }
             // "A higher epoch ends the older one's calls as lost and frees their operators."
             Some((newest, _)) if epoch != newest => self.supersede(&gateway, epoch),
             // A newer stream of the same process: what was sent down the older one may be lost.
@@ -83,6 +72,7 @@ impl Engine {
             gateway: gateway.clone(),
             epoch,
             last,
+            instance,
         });
         let have = self.state.gateways.get(&gateway).map_or(0, |it| it.have);
         self.effects.push_back(Output::Welcome {
@@ -92,6 +82,32 @@ impl Engine {
         });
         if self.state.in_step(&gateway) {
             self.say_again(&gateway);
+        }
+    }
+
+    /// Why this process of a gateway is not taken, if it is not.
+    fn refusal(&self, gateway: &GatewayName, epoch: u64, instance: u64) -> Option<Refusal> {
+        let known = self.state.gateways.get(gateway);
+        if known.is_none() && self.state.gateways.len() >= limits::GATEWAYS {
+            return Some(Refusal::TooManyGateways);
+        }
+        let highest = known.map_or(0, |it| it.epoch);
+        if epoch > highest.saturating_add(limits::EPOCH_STEP) {
+            return Some(Refusal::EpochTooHigh { highest });
+        }
+        // Two processes in one epoch: a backup was restored, and neither's journal is the other's.
+        let other = known.is_some_and(|it| it.instance != 0 && instance != 0 && it.instance != instance);
+        let old = epoch < highest || (epoch == highest && other);
+        (old && !self.fault().is(Fault::EpochNotFenced)).then_some(Refusal::OldEpoch { highest })
+    }
+
+    /// The gateway begins again: what it held is lost, and its next process may have any epoch.
+    pub(super) fn reset(&mut self, gateway: &GatewayName) {
+        if self.state.gateways.contains_key(gateway) {
+            self.record(Fact::GatewayReset {
+                gateway: gateway.clone(),
+            });
+            self.part_with(gateway);
         }
     }
 
@@ -163,6 +179,10 @@ impl Engine {
             gateway: gateway.clone(),
             epoch,
         });
+        self.part_with(gateway);
+    }
+
+    fn part_with(&mut self, gateway: &GatewayName) {
         for offer in self.state.unresolved_of(gateway) {
             let Some(parties) = self.state.grants.get(&offer).map(|it| it.parties.clone()) else {
                 continue;

@@ -88,7 +88,13 @@ impl Engine {
             Input::Configure(configuration) => self.configure(configuration),
             Input::Started => self.start(),
             Input::ClockSet { offset } => return self.clock_set(offset),
-            Input::Attached { gateway, epoch, last } => self.attach(gateway, epoch, last),
+            Input::Attached {
+                gateway,
+                epoch,
+                last,
+                instance,
+            } => self.attach(gateway, (epoch, instance), last),
+            Input::ResetGateway { gateway } => self.reset(&gateway),
             Input::Follow {
                 gateway,
                 epoch,

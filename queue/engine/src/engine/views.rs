@@ -1,6 +1,6 @@
 //! What the engine shows of itself.
 
-use pronto_types::{AnnouncementId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::{AnnouncementId, GatewayName, OperatorId, QueueName, TicketId, Time};
 
 use super::Engine;
 use crate::promises::{Book, DAY};
@@ -8,6 +8,16 @@ use crate::state::{Operator, OperatorState, Place};
 use crate::view::{DayView, ForecastView, OperatorStatus, OperatorView, QueueView};
 
 impl Engine {
+    /// The gateways that were ever attached.
+    pub fn gateways(&self) -> impl Iterator<Item = &GatewayName> {
+        self.state.gateways.keys()
+    }
+
+    /// The highest epoch known of a gateway; 0 after it was reset.
+    pub fn epoch_of(&self, gateway: &GatewayName) -> Option<u64> {
+        self.state.gateways.get(gateway).map(|known| known.epoch)
+    }
+
     /// One configured queue, now.
     pub fn queue(&self, name: &QueueName) -> Option<QueueView> {
         let queue = self.state.open_queue(name)?;

@@ -71,6 +71,7 @@ impl CallRecords {
         let over = match fact {
             Fact::CallEnded { call, .. } => self.end(*call, *at, cause.as_ref(), fact).into_iter().collect(),
             Fact::GatewaySuperseded { gateway, epoch } => self.supersede(gateway, *epoch, *at),
+            Fact::GatewayReset { gateway } => self.supersede(gateway, u64::MAX, *at),
             Fact::Recorded { call, ticket, .. } => {
                 return self.keep(*call, *ticket, fact).into_iter().collect();
             }
@@ -114,6 +115,7 @@ impl CallRecords {
             }
             Fact::CallEnded { .. }
             | Fact::GatewaySuperseded { .. }
+            | Fact::GatewayReset { .. }
             | Fact::Recorded { .. }
             | Fact::Started { .. }
             | Fact::Settled
@@ -159,6 +161,11 @@ impl CallRecords {
         else {
             return;
         };
+        // A gateway in a new epoch says of all its calls that they began: these have their records.
+        let lost = self.superseded.get(&cause.gateway);
+        if lost.is_some_and(|lost| lost.contains(call)) {
+            return;
+        }
         let record = CallRecord {
             began: Some(at),
             dialled: Some(dialled.clone()),
@@ -225,7 +232,9 @@ impl CallRecords {
 
     /// The process that had these calls is gone, and what it had not told us nobody will: they end here.
     fn supersede(&mut self, gateway: &GatewayName, epoch: u64, at: Time) -> Vec<CallRecord> {
-        let of = |open: &Open| open.record.gateway.as_ref() == Some(gateway) && open.epoch < epoch;
+        let of = |open: &Open| {
+            open.record.gateway.as_ref() == Some(gateway) && (open.epoch < epoch || epoch == u64::MAX)
+        };
         let gone: BTreeSet<CallId> = self
             .open
             .iter()
@@ -251,7 +260,11 @@ impl CallRecords {
                 ..record
             });
         }
-        self.superseded.insert(gateway.clone(), gone);
+        let lost = self.superseded.entry(gateway.clone()).or_default();
+        if lost.len() + gone.len() > limits::SUPERSEDED {
+            lost.clear();
+        }
+        lost.extend(gone);
         over
     }
 

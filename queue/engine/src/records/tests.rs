@@ -461,3 +461,27 @@ fn a_recording_belongs_to_its_ticket_also_when_it_comes_after_the_call() {
         (TICKET, "late.wav")
     );
 }
+
+#[test]
+fn a_call_that_goes_on_in_a_new_epoch_has_one_record() {
+    let mut book = Book::new();
+    book.began(CALL);
+    let gateway = gateway();
+    for epoch in [2, 3] {
+        book.epoch = epoch;
+        book.write(Fact::GatewaySuperseded {
+            gateway: gateway.clone(),
+            epoch,
+        });
+        // The gateway is the same process, says of its calls that they began, and has more of them.
+        book.began(CALL);
+        book.began(CallId(8));
+    }
+    assert_eq!(book.over.len(), 2, "both are recorded as lost, once");
+    book.ended(CALL, CallOutcome::CallerHungUp, 9);
+    book.ended(CallId(8), CallOutcome::CallerHungUp, 9);
+    assert_eq!(book.over.len(), 2);
+    book.began(CallId(10));
+    book.ended(CallId(10), CallOutcome::CallerHungUp, 9);
+    assert_eq!(book.over.len(), 3);
+}

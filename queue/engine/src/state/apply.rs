@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pronto_types::link::{LeaveReason, Origin};
-use pronto_types::{AnnouncementId, Language, OperatorId, QueueName, TicketId, Time};
+use pronto_types::{AnnouncementId, GatewayName, Language, OperatorId, QueueName, TicketId, Time};
 
 use super::change::exit_count;
 use super::{Index, Link, Operator, OperatorState, Place, Queue, State, Ticket, Timer, Told};
@@ -76,6 +76,7 @@ impl State {
             Fact::GatewayAttached { .. }
             | Fact::GatewayDetached { .. }
             | Fact::GatewaySuperseded { .. }
+            | Fact::GatewayReset { .. }
             | Fact::GatewayGone { .. } => self.apply_gateway(at, fact),
             Fact::Joined { .. } | Fact::TurnedAway { .. } => self.apply_joined(seq, fact),
             Fact::Left { .. }
@@ -199,13 +200,19 @@ impl State {
 
     fn apply_gateway(&mut self, at: Time, fact: &Fact) {
         match fact {
-            Fact::GatewayAttached { gateway, epoch, last } => {
+            Fact::GatewayAttached {
+                gateway,
+                epoch,
+                last,
+                instance,
+            } => {
                 let lease = at + self.configuration.settle;
                 self.change_gateway(gateway, |it| {
                     if it.epoch != *epoch {
                         it.epoch = *epoch;
                         it.have = 0;
                     }
+                    it.instance = *instance;
                     it.link = Link::Attached { last: *last };
                 });
                 self.operator_calls_seen(gateway, at);
@@ -222,18 +229,9 @@ impl State {
                 self.extend_leases(gateway, *grace_until);
                 self.unskip(gateway);
             }
-            Fact::GatewaySuperseded { gateway, epoch } => {
-                self.change_gateway(gateway, |it| {
-                    it.epoch = *epoch;
-                    it.have = 0;
-                    it.link = Link::Gone;
-                });
-                self.operator_calls_lost(gateway, at);
-                self.expired.retain(|_, parties| parties.gateway != *gateway);
-                for id in self.tickets_of(gateway) {
-                    self.forget(id);
-                }
-            }
+            Fact::GatewaySuperseded { gateway, epoch } => self.apply_superseded(gateway, *epoch, at),
+            // No process has epoch 0.
+            Fact::GatewayReset { gateway } => self.apply_superseded(gateway, 0, at),
             Fact::GatewayGone { gateway } => {
                 self.change_gateway(gateway, |it| it.link = Link::Gone);
                 if self.fault.is(Fault::GoneEndsOwnCalls) {
@@ -242,6 +240,19 @@ impl State {
                 self.operator_calls_unseen(gateway, at);
             }
             _ => {}
+        }
+    }
+
+    fn apply_superseded(&mut self, gateway: &GatewayName, epoch: u64, at: Time) {
+        self.change_gateway(gateway, |it| {
+            it.epoch = epoch;
+            it.have = 0;
+            it.link = Link::Gone;
+        });
+        self.operator_calls_lost(gateway, at);
+        self.expired.retain(|_, parties| parties.gateway != *gateway);
+        for id in self.tickets_of(gateway) {
+            self.forget(id);
         }
     }
 

@@ -172,6 +172,7 @@ impl State {
     pub(super) fn change_gateway(&mut self, name: &GatewayName, change: impl FnOnce(&mut Gateway)) {
         let gateway = self.gateways.entry(name.clone()).or_insert(Gateway {
             epoch: 0,
+            instance: 0,
             have: 0,
             link: Link::Gone,
             latest_join: Time::ZERO,

@@ -62,6 +62,8 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gateway {
     pub(crate) epoch: u64,
+    /// Which process of that epoch; 0: not told.
+    pub(crate) instance: u64,
     /// The newest entry taken.
     pub(crate) have: u64,
     pub(crate) link: Link,

@@ -126,6 +126,7 @@ pub(super) fn full_house() {
         gateway: GatewayName::new("gw1").unwrap(),
         epoch: 1,
         last: 0,
+        instance: 0,
     });
     for n in 0..OPERATORS {
         let operator = OperatorId::new(&format!("op{n}")).unwrap();
@@ -192,6 +193,7 @@ pub(super) fn one_long_queue() {
             gateway: GatewayName::new("gw1").unwrap(),
             epoch: 1,
             last: 0,
+            instance: 0,
         });
         let lease = Some(Duration::from_secs(86_400));
         bench.says(Event::Presence { operator, lease });

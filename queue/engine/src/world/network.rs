@@ -90,6 +90,7 @@ impl World {
                     gateway: name,
                     epoch,
                     last,
+                    instance: epoch,
                 };
                 self.with_engine(|engine| engine.handle_input(now, attached))
             }

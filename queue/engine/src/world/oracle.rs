@@ -159,7 +159,9 @@ impl Oracle {
             Fact::GatewayGone { gateway } => {
                 self.gone.insert(gateway.clone());
             }
-            Fact::GatewaySuperseded { gateway, .. } => self.own.retain(|(of, _), _| of != gateway),
+            Fact::GatewaySuperseded { gateway, .. } | Fact::GatewayReset { gateway } => {
+                self.own.retain(|(of, _), _| of != gateway)
+            }
             Fact::CallBegan { call, origin, .. } => {
                 if let (Origin::Operator(operator), Some(cause)) = (origin, &recorded.cause) {
                     let call = (cause.gateway.clone(), *call);

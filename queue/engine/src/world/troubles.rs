@@ -119,6 +119,7 @@ impl World {
             gateway,
             epoch,
             last: 0,
+            instance: epoch,
         };
         self.with_engine(|engine| engine.handle_input(now, attached))?;
         if self.ledger[before..]

@@ -106,11 +106,13 @@ pub(super) fn house() -> Vec<Fact> {
             gateway: gateway.clone(),
             epoch,
             last: 0,
+            instance: 0,
         },
         Fact::GatewayAttached {
             gateway: gateway.clone(),
             epoch,
             last: 815,
+            instance: u64::MAX,
         },
         Fact::GatewayDetached {
             gateway: gateway.clone(),
@@ -121,7 +123,10 @@ pub(super) fn house() -> Vec<Fact> {
             gateway: gateway.clone(),
             epoch,
         },
-        Fact::GatewayGone { gateway },
+        Fact::GatewayGone {
+            gateway: gateway.clone(),
+        },
+        Fact::GatewayReset { gateway },
     ];
     for origin in [
         Origin::Trunk("carrier è".to_owned()),

@@ -32,6 +32,7 @@ fn greet(links: &mut Links, epoch: u64, room: usize) -> Far {
     links.greet(Candidate {
         gateway: gateway(),
         epoch,
+        instance: 0,
         down,
         end,
         verdict,
@@ -107,7 +108,7 @@ fn answers_go_to_the_streams_in_the_order_of_their_greetings() {
     let mut third = greet(&mut links, 1, 9);
     links.welcome(wire::welcome(0));
     links.welcome(wire::welcome(0));
-    links.refuse(Refusal::OldEpoch);
+    links.refuse(Refusal::OldEpoch { highest: 2 });
     assert!(first.is_over() && !second.is_over());
     assert_eq!(
         third.verdict.try_recv().unwrap().unwrap_err().code(),

@@ -127,6 +127,7 @@ fn engine(meters: &mut Meters) -> Engine {
         gateway: gateway.clone(),
         epoch: 1,
         last: 0,
+        instance: 1,
     };
     let mut inputs = vec![Input::Started, Input::Configure(configuration), attached];
     inputs.extend((1..).zip(events).map(|(number, event)| Input::Entry {

@@ -6,7 +6,7 @@ use pronto_proto::link as wire;
 use pronto_proto::v1::{GatewayMessage, OperatorState, entry, gateway_message};
 use pronto_store::{Durability, MemoryDisk};
 use pronto_types::link::{Directive, Event};
-use pronto_types::{GatewayName, OfferId, TicketId};
+use pronto_types::{OfferId, TicketId};
 use tonic::Code;
 use tonic_types::StatusExt;
 
@@ -18,6 +18,7 @@ fn hello_with(gateway: &str, epoch: u64) -> GatewayMessage {
         epoch,
         last: 0,
         forecasts: Vec::new(),
+        instance: 0,
     };
     GatewayMessage {
         message: Some(gateway_message::Message::Hello(hello)),
@@ -136,9 +137,7 @@ async fn a_bad_entry_ends_the_link_with_an_invalid_argument() {
     assert_eq!(gateway.end().await.code(), Code::InvalidArgument);
     let again = TestGateway::attach(&house.channel, "gw1", 1, 2).await.unwrap();
     assert_eq!(again.have, 2, "what came before it is kept");
-    again
-        .send(wire::hello(&GatewayName::new("gw1").unwrap(), 1, 2, &[]))
-        .await;
+    again.send(hello_with("gw1", 1)).await;
     let mut again = again;
     assert_eq!(again.end().await.code(), Code::InvalidArgument, "a second hello");
 }

@@ -148,10 +148,14 @@ impl House {
 }
 
 fn connect(service: &QueueService) -> Channel {
+    connect_over(service, crate::Access::SameProcess)
+}
+
+pub(super) fn connect_over(service: &QueueService, access: crate::Access) -> Channel {
     let (accept, incoming) = mpsc::channel::<std::io::Result<DuplexStream>>(16);
     tokio::spawn(
         Server::builder()
-            .add_routes(service.routes())
+            .add_routes(service.routes(access))
             .serve_with_incoming(ReceiverStream::new(incoming)),
     );
     let connector = tower::service_fn(move |_: Uri| {
@@ -177,7 +181,23 @@ pub(super) struct TestGateway {
 impl TestGateway {
     /// Says hello and waits for the welcome. `last` is the number of the newest entry so far.
     pub(super) async fn attach(channel: &Channel, name: &str, epoch: u64, last: u64) -> Result<Self, Status> {
-        let hello = wire::hello(&GatewayName::new(name).unwrap(), epoch, last, &[]);
+        Self::attach_as(channel, name, (epoch, 0), last).await
+    }
+
+    /// The same, as a process that tells which it is.
+    pub(super) async fn attach_as(
+        channel: &Channel,
+        name: &str,
+        (epoch, instance): (u64, u64),
+        last: u64,
+    ) -> Result<Self, Status> {
+        let hello = wire::hello(&wire::Hello {
+            gateway: GatewayName::new(name).unwrap(),
+            epoch,
+            last,
+            forecasts: Vec::new(),
+            instance,
+        });
         let (up, mut down) = open(channel, hello).await?;
         let have = match within(down.message()).await?.and_then(|message| message.message) {
             Some(queue_message::Message::Welcome(welcome)) => welcome.have,

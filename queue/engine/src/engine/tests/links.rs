@@ -231,7 +231,7 @@ fn an_old_process_is_refused() {
     house.attach("gw1", 3);
     house.other.clear();
     house.attach_with_backlog("gw1", 2, 0);
-    let reason = crate::Refusal::OldEpoch;
+    let reason = crate::Refusal::OldEpoch { highest: 3 };
     assert_eq!(
         house.other,
         [Output::Refuse {

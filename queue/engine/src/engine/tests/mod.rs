@@ -4,6 +4,7 @@
 mod announcing;
 mod calls;
 mod clock;
+mod epochs;
 mod grants;
 mod hostile;
 mod links;
@@ -144,6 +145,7 @@ impl House {
             gateway: name(gateway),
             epoch,
             last,
+            instance: epoch,
         });
     }
 

@@ -1,0 +1,155 @@
+//! The link to the queue service as the calls see it, and a journal that begins again.
+//!
+//! A journal belongs to one epoch. Where the queue does not take the epoch, or has another journal of it, a new epoch begins
+//! while calls go on: everything that goes on is written again, and what belongs to the earlier one is not reported any more.
+
+use pronto_types::link::Event;
+use pronto_types::{AnnouncementId, CallId, OfferId, Time};
+
+use super::Gateway;
+use super::state::{Call, LegState, Place, Playing};
+use crate::journal::Entry;
+
+/// Offers and announcements of an earlier epoch have numbers of our own from here on: no ledger is that long.
+const FOREIGN: u64 = 1 << 63;
+
+/// Whether the queue service is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    /// Not since the start.
+    Never,
+    /// It is.
+    Up,
+    /// It was.
+    Down {
+        /// Since when it is not.
+        since: Time,
+    },
+    /// It does not want us.
+    Refused,
+}
+
+impl Gateway {
+    /// Whether callers are taken whose flows lead to a queue. Nobody is answered into a queue that is not there; one that is
+    /// briefly away gets them when it is back.
+    pub fn takes_callers(&self, now: Time) -> bool {
+        match self.link {
+            Link::Never | Link::Refused => false,
+            Link::Up => true,
+            Link::Down { since } => now.since(since) < self.settings.queue_away,
+        }
+    }
+
+    /// Whether a new epoch is wanted: the queue has another journal of this one.
+    pub fn wants_epoch(&self) -> bool {
+        self.wants_epoch
+    }
+
+    pub(super) fn attached(&mut self, now: Time, have: u64) {
+        if !self.journal.continues(have) {
+            // The two logs are not one: a store was wiped or restored.
+            self.link = Link::Refused;
+            self.wants_epoch = true;
+            return;
+        }
+        self.link = Link::Up;
+        let joined = self.journal.attached(have);
+        self.known(now, joined);
+    }
+
+    pub(super) fn detached(&mut self, now: Time) {
+        self.forecasts.clear();
+        self.journal.detached();
+        if self.link == Link::Up {
+            self.link = Link::Down { since: now };
+        }
+    }
+
+    pub(super) fn link_refused(&mut self) {
+        self.link = Link::Refused;
+    }
+
+    /// Begins an empty journal and writes down what goes on: who is there, which calls are up, who waits and since when.
+    pub(super) fn begin_epoch(&mut self, now: Time) {
+        self.wants_epoch = false;
+        let before = std::mem::take(&mut self.journal);
+        self.disown_partings();
+        self.offers.clear();
+        self.durable = 0;
+        self.unwritten.clear();
+        // Operators first: where nobody is signed in, nobody waits.
+        self.unsaid.clear();
+        for operator in self.reachable.clone() {
+            let lease = self
+                .sip
+                .bindings(&operator)
+                .map(|binding| binding.expires.since(now))
+                .max();
+            self.write(now, Event::Presence { operator, lease });
+        }
+        let outlasting: Vec<Entry> = before.outlasting(|call| self.calls.contains_key(&call)).collect();
+        for entry in outlasting {
+            self.write(entry.at, entry.event);
+        }
+        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        for id in calls {
+            self.with_call(now, id, |gateway, call| gateway.begin_again(now, call));
+        }
+    }
+
+    fn begin_again(&mut self, now: Time, call: &mut Call) {
+        let began = Event::CallBegan {
+            call: call.id,
+            dialled: call.dialled.clone(),
+            caller: call.identity.clone(),
+            origin: call.origin.clone(),
+        };
+        self.write(call.answered.unwrap_or(now), began);
+        call.began = self.journal.last();
+        if matches!(call.caller.state, LegState::Opened { .. }) {
+            self.unwritten.insert(call.began, call.id);
+        }
+        if let Some(Playing::Announcement(speaking)) = &mut call.caller.playing {
+            speaking.announcement = AnnouncementId(self.foreign());
+        }
+        let lost = match &mut call.place {
+            Place::Waiting(ticket) => ticket.id,
+            Place::Offered(ticket, ringing) => {
+                let lost = ticket.id;
+                ringing.offer = OfferId(self.foreign());
+                lost
+            }
+            // Its operator is busy here, and is not rung if the queue offers them a call.
+            Place::Talking(_, talk) => return talk.offer = OfferId(self.foreign()),
+            Place::Telling(_) | Place::Calling(_) | Place::None => return,
+        };
+        self.rejoin(now, call, lost);
+        if let Place::Waiting(ticket) = &mut call.place {
+            ticket.unknown_until = Some(now + self.settings.queue_away);
+        }
+    }
+
+    /// A number that the queue never gives.
+    pub(super) fn foreign(&mut self) -> u64 {
+        self.next_foreign += 1;
+        FOREIGN + self.next_foreign
+    }
+}
+
+/// Whether an event is about an offer or an announcement of an earlier epoch.
+pub(super) fn is_foreign(event: &Event) -> bool {
+    match event {
+        Event::Ringing { offer }
+        | Event::Answered { offer, .. }
+        | Event::Refused { offer, .. }
+        | Event::TalkEnded { offer, .. }
+        | Event::OperatorLost { offer, .. } => offer.0 > FOREIGN,
+        Event::Heard { announcement, .. } => announcement.0 > FOREIGN,
+        Event::CallBegan { .. }
+        | Event::Joined { .. }
+        | Event::Left { .. }
+        | Event::Presence { .. }
+        | Event::CallEnded { .. }
+        | Event::Recorded { .. } => false,
+    }
+}

@@ -46,6 +46,7 @@ async fn a_person_is_stored_only_with_an_entry_that_was_taken_whatever_else_happ
         .take(Input::Attached {
             gateway: gateway.clone(),
             epoch: 1,
+            instance: 1,
             last: 0,
         })
         .unwrap();

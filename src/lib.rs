@@ -8,6 +8,7 @@ mod connections;
 pub mod demo;
 pub mod diagnose;
 pub mod forecast;
+mod health;
 mod in_memory;
 mod linked;
 pub mod log;

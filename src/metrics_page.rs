@@ -1,4 +1,4 @@
-//! The HTTP pages for operations: `/metrics` for Prometheus.
+//! The HTTP pages for operations: `/metrics` for Prometheus; `/livez`, `/readyz` and `/healthz` for balancers and supervisors.
 //!
 //! One request a connection. A stranger who sends half a request, or reads its answer slowly, is cut off.
 
@@ -20,6 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::connections::{Limits, Listener, Place};
+use crate::health::Health;
+use crate::process;
 
 /// Buckets of durations, in seconds: from a fast commit to a long wait.
 const SECONDS: [f64; 14] = [
@@ -48,11 +50,14 @@ const WAITS: [f64; 15] = [
     5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0,
 ];
 
-/// Serves `/metrics` on this address and makes the process's metrics go there.
+/// Serves the pages on this address and makes the process's metrics go there.
 ///
 /// # Errors
 /// The address cannot be bound, or a recorder is installed already.
-pub(crate) async fn serve(listen: SocketAddr) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+pub(crate) async fn serve(
+    listen: SocketAddr,
+    health: Health,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let listener = Listener::new(TcpListener::bind(listen).await?, LIMITS);
     let metrics = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
@@ -60,6 +65,7 @@ pub(crate) async fn serve(listen: SocketAddr) -> Result<(), Box<dyn std::error::
         .install_recorder()?;
     let pages = Pages {
         metrics,
+        health,
         writers: Arc::new(Semaphore::new(WRITERS)),
     };
     tokio::spawn(upkeep(pages.metrics.clone()));
@@ -102,6 +108,7 @@ async fn answer(pages: Pages, stream: TcpStream, mut place: Place) {
 #[derive(Clone)]
 struct Pages {
     metrics: PrometheusHandle,
+    health: Health,
     writers: Arc<Semaphore>,
 }
 
@@ -115,7 +122,21 @@ impl Pages {
         }
         match request.uri().path() {
             "/metrics" => self.metrics().await,
-            _ => text(StatusCode::NOT_FOUND, "There is /metrics.\n"),
+            "/livez" => text(StatusCode::OK, "alive\n"),
+            "/readyz" | "/healthz" => self.health(),
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "There are /metrics, /livez, /readyz and /healthz.\n",
+            ),
+        }
+    }
+
+    fn health(&self) -> Response<Full<Bytes>> {
+        let reasons = self.health.reasons();
+        if reasons.is_empty() {
+            text(StatusCode::OK, "ready\n")
+        } else {
+            text(StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n")
         }
     }
 
@@ -126,7 +147,7 @@ impl Pages {
         let metrics = self.metrics.clone();
         let rendered = tokio::task::spawn_blocking(move || {
             let _writer = writer;
-            metrics.render()
+            metrics.render() + &process::figures()
         });
         match rendered.await {
             Ok(page) => text(StatusCode::OK, page),

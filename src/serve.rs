@@ -21,6 +21,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::config::{Config, Credential, Report, generated_passwords};
 use crate::connections::grpc;
+use crate::health::Health;
 use crate::reload::{Loader, Reload};
 use crate::signals::{Asked, HangUp, Stop};
 use crate::{compose, in_memory, linked, metrics_page, process};
@@ -163,19 +164,31 @@ pub(crate) async fn serve(
     up: impl FnOnce(&GatewayShell, &BTreeMap<OperatorId, pronto_types::Secret>),
 ) -> Result<(), ServeError> {
     let (close, closing) = watch::channel(false);
+    let health = Health::default();
+    health.set("process", Some("it is starting"));
     let started = tokio::select! {
         biased;
         () = stop_asked(&mut orders.stop, &mut orders.reload_wanted) => {
             tracing::info!("asked to stop before it was up: nobody has called");
             return Ok(());
         }
-        started = start(config, halves, closing, up) => started?,
+        started = start(config, halves, closing, (up, &health)) => started?,
     };
     let Up {
         mut gateway,
         queue,
         servers,
     } = started;
+    if let Some(shell) = &gateway {
+        let full = "a log of this process or of the queue service has no room";
+        health.follow(
+            "queue service",
+            shell.attached(),
+            "the gateway is not attached to it",
+        );
+        health.follow("new calls", shell.admission(), full);
+    }
+    health.set("process", None);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?halves, "ready");
     let reload = Arc::new(Notify::new());
     if let Some(load) = orders.load {
@@ -191,7 +204,7 @@ pub(crate) async fn serve(
     }
     let ended = until_stopped(
         config,
-        (&mut orders.stop, &reload),
+        (&mut orders.stop, &reload, &health),
         gateway.as_mut(),
         queue.as_ref(),
     )
@@ -217,13 +230,19 @@ async fn start(
     config: &Config,
     halves: Halves,
     closing: watch::Receiver<bool>,
-    up: impl FnOnce(&GatewayShell, &BTreeMap<OperatorId, pronto_types::Secret>),
+    (up, health): (
+        impl FnOnce(&GatewayShell, &BTreeMap<OperatorId, pronto_types::Secret>),
+        &Health,
+    ),
 ) -> Result<Up, ServeError> {
     if halves != Halves::Queue {
         process::raise_open_files(config.gateway.calls.min(config.media.most_calls()));
     }
-    let started = start_all(config, halves, closing, up).await;
-    started.map_err(|error| match running_here(config, halves) {
+    let started = async {
+        serve_pages(config, halves, health).await?;
+        start_all(config, halves, closing, up).await
+    };
+    started.await.map_err(|error| match running_here(config, halves) {
         // Its ports are taken too: that is not what is wrong.
         Some(pid) => format!(
             "Pronto already runs here: process {pid} has the store `{}`. Stop that one first, or give this one a `[store] path` \
@@ -247,16 +266,23 @@ fn running_here(config: &Config, halves: Halves) -> Option<u32> {
         .find_map(|file| pronto_store::held_by(&config.store.join(file)))
 }
 
+/// Metrics and health over HTTP.
+async fn serve_pages(config: &Config, halves: Halves, health: &Health) -> Result<(), ServeError> {
+    let page = page(config, halves);
+    metrics_page::serve(page, health.clone()).await.map_err(|error| {
+        let why = error
+            .downcast_ref()
+            .map_or_else(|| error.to_string(), cannot_bind);
+        format!("cannot serve metrics on {page}: {why}").into()
+    })
+}
+
 async fn start_all(
     config: &Config,
     halves: Halves,
     closing: watch::Receiver<bool>,
     up: impl FnOnce(&GatewayShell, &BTreeMap<OperatorId, pronto_types::Secret>),
 ) -> Result<Up, ServeError> {
-    let page = page(config, halves);
-    metrics_page::serve(page)
-        .await
-        .map_err(|error| format!("cannot serve metrics on {page}: {error}"))?;
     let (mut servers, mut queue, mut channel) = (Vec::new(), None, None);
     let (desk, traces) = shell::trace_desk(&config.gateway.name, config.trace.calls > 0);
     if halves != Halves::Gateway {
@@ -284,11 +310,11 @@ async fn start_all(
             Some(channel) => channel,
             None => remote(&config.gateway.queue)?,
         };
-        let mut health = None;
+        let mut reporter = None;
         if halves == Halves::Gateway {
-            let (server, reporter) = serve_gateway(config.gateway.listen, &desk, closing).await?;
+            let (server, status) = serve_gateway(config.gateway.listen, &desk, closing).await?;
             servers.push(server);
-            health = Some(reporter);
+            reporter = Some(status);
         }
         let generated = generated(config)?;
         let mut settings = compose::gateway(config, &generated)?;
@@ -300,8 +326,8 @@ async fn start_all(
         if let Some(queue) = &queue {
             queue.follow_gateway(shell.admission());
         }
-        if let Some(health) = health {
-            tokio::spawn(report_admission(health, shell.admission()));
+        if let Some(reporter) = reporter {
+            tokio::spawn(report_admission(reporter, shell.admission()));
         }
         if halves == Halves::Both {
             linked::attached(shell.attached()).await;
@@ -419,7 +445,7 @@ fn generated(config: &Config) -> std::io::Result<BTreeMap<OperatorId, pronto_typ
 /// Waits for the first of: a signal and the end of the calls, a second signal, a failed store.
 async fn until_stopped(
     config: &Config,
-    (stop, reload): (&mut Stop, &Notify),
+    (stop, reload, health): (&mut Stop, &Notify, &Health),
     gateway: Option<&mut GatewayShell>,
     queue: Option<&QueueService>,
 ) -> Result<(), ServeError> {
@@ -451,6 +477,7 @@ async fn until_stopped(
                     continue;
                 }
                 asked += 1;
+                health.set("process", Some("it is stopping: no new calls are taken"));
                 if asked == 1 {
                     tracing::info!("no new calls; those that are up may finish");
                     gateway.drain(config.sip.drain);

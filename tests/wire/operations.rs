@@ -11,8 +11,8 @@ use crate::kit::phone::{PATIENCE, Phone};
 use crate::kit::process::Process;
 use crate::kit::rtp::{RtpEndpoint, Sound};
 
-/// What the centre's page of this name answers.
-fn get(centre: &Centre, path: &str) -> String {
+/// What the gateway's or the whole centre's HTTP page answers: its status line, then all of it.
+fn get(centre: &Centre, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect((centre.ip(CENTRE), 9090)).expect("the page is served");
     let mut page = String::new();
     write!(
@@ -21,7 +21,7 @@ fn get(centre: &Centre, path: &str) -> String {
     )
     .and_then(|()| stream.read_to_string(&mut page).map(drop))
     .expect("the page is sent");
-    page
+    (page.lines().next().unwrap_or_default().to_owned(), page)
 }
 
 /// The same configuration once more.
@@ -121,8 +121,15 @@ fn every_metric_says_what_it_is_and_waits_are_histograms() {
     centre.until(abandoned, |centre| centre.figure(abandoned) == 1.0);
     let met = "pronto_queue_service_level_met_total{queue=\"support\"}";
     centre.until(met, |centre| centre.figure(met) == 1.0);
-    let page = get(&centre, "/metrics");
+    let (_, page) = get(&centre, "/metrics");
     assert!(page.contains("outcome=\"answered\",le=\"20\"}"), "{page}");
+    for name in [
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_open_fds",
+    ] {
+        assert!(centre.figure(&format!("{name} ")) > 0.0, "{name}:\n{page}");
+    }
     let mute: Vec<&str> = page
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
@@ -131,6 +138,36 @@ fn every_metric_says_what_it_is_and_waits_are_histograms() {
     assert!(mute.is_empty(), "without a word of help: {mute:?}");
     drop(operator);
     centre.close();
+}
+
+#[test]
+fn health_is_a_page_of_its_own_and_says_in_words_why_not() {
+    let mut centre = Centre::open(&Plan::default());
+    centre.until("it is ready", |centre| {
+        get(centre, "/healthz").0.contains(" 200 ")
+    });
+    for path in ["/healthz", "/readyz", "/livez"] {
+        let (status, page) = get(&centre, path);
+        assert!(status.contains(" 200 "), "{path}: {page}");
+        assert!(!page.contains("pronto_"), "{path} is no page of metrics: {page}");
+    }
+    // A call is up: the process drains.
+    let _sitter = centre.sitter();
+    let mut caller = centre.caller(0);
+    let rtp = RtpEndpoint::open(centre.ip(CALLER));
+    let mut call = caller.call(STRAIGHT, &rtp, Law::A);
+    centre.signal("TERM");
+    centre.until("not ready any more", |centre| {
+        get(centre, "/healthz").0.contains(" 503 ")
+    });
+    let (_, page) = get(&centre, "/readyz");
+    assert!(page.contains("stopping"), "{page}");
+    assert!(
+        get(&centre, "/livez").0.contains(" 200 "),
+        "it lives all the same"
+    );
+    assert!(caller.hang_up(&mut call));
+    assert!(centre.wait_for_exit(PATIENCE).is_some());
 }
 
 #[test]

@@ -36,7 +36,7 @@ use pronto_clock::Clock;
 use pronto_media::{Media, MediaSettings, Recorded};
 use pronto_recordings::{Kept, Recorder};
 use pronto_sip::{Flow, Transport};
-use pronto_types::{CallId, GatewayName, TicketId};
+use pronto_types::{CallId, GatewayName, QueueName, TicketId};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 use tokio::net::TcpStream;
@@ -253,23 +253,8 @@ impl GatewayShell {
         let forecasts = settings.calls.forecasts().into_iter().collect();
         let left = Left::new(opened.unfinished, dialogs.open());
         let core = Gateway::new(Arc::new(settings.calls), endpoint, dice()?);
-        let position = Arc::new(link::Position::new(opened.epoch));
-        let mut instance = dice()?;
-        let identity = link::Identity {
-            gateway: settings.name.clone(),
-            position: Arc::clone(&position),
-            earlier: opened.earlier,
-            instance: instance.next_u64().max(1),
-            token: settings.token,
-            forecasts,
-        };
-        let linking = linking::Linking::new(settings.name, position);
-        let to_control = inner;
-        let report = move |event| {
-            let to_control = to_control.clone();
-            async move { to_control.send(Happened::Link(event)).await.is_ok() }
-        };
-        tokio::spawn(link::run(queue, identity, clock, dice()?, report));
+        let who = (settings.name, settings.token, forecasts);
+        let linking = start_link(queue, who, (opened.epoch, opened.earlier), clock, inner)?;
         let (drain, drained) = watch::channel(Drain::No);
         let control = control::Control::new(
             (core, clock),
@@ -340,6 +325,31 @@ impl GatewayShell {
             .await
             .unwrap_or_else(|error| Stopped::StoreFailed(error.to_string()))
     }
+}
+
+/// Starts the link to the queue service, as whom: the name, the proof, and the queues whose forecasts are wanted.
+fn start_link(
+    queue: Channel,
+    (gateway, token, forecasts): (GatewayName, Option<link::TokenSource>, Vec<QueueName>),
+    (epoch, earlier): (u64, Option<Earlier>),
+    clock: Clock,
+    to_control: mpsc::Sender<Happened>,
+) -> Result<linking::Linking, StartError> {
+    let position = Arc::new(link::Position::new(epoch));
+    let identity = link::Identity {
+        gateway: gateway.clone(),
+        position: Arc::clone(&position),
+        earlier,
+        instance: dice()?.next_u64().max(1),
+        token,
+        forecasts,
+    };
+    let report = move |event| {
+        let to_control = to_control.clone();
+        async move { to_control.send(Happened::Link(event)).await.is_ok() }
+    };
+    tokio::spawn(link::run(queue, identity, clock, dice()?, report));
+    Ok(linking::Linking::new(gateway, position))
 }
 
 /// Binds what signalling is sent from and received on.

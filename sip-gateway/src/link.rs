@@ -351,3 +351,6 @@ fn down_event(message: QueueMessage) -> Option<LinkEvent> {
         _ => wire::directive_from_wire(message).ok().map(LinkEvent::Directive),
     }
 }
+
+#[cfg(test)]
+mod tests;

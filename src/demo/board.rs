@@ -233,7 +233,7 @@ fn legend() -> Line<'static> {
         spans.push(Span::raw("  "));
     }
     spans.push(Span::styled(
-        "curve: callers waiting, newest left  q: end",
+        "curve: newest left  q: end",
         Style::new().add_modifier(Modifier::DIM),
     ));
     Line::from(spans)
@@ -275,7 +275,7 @@ fn operator_table(frame: &mut Frame<'_>, area: Rect, day: &Day) {
         let none = String::new;
         rows.push(Row::new([more, "more".to_owned(), none(), answered.to_string()]));
     }
-    let widths = [6, 10, 6, 8, 6, 6, 8].map(Constraint::Length);
+    let widths = [4, 9, 6, 9, 7, 7, 8].map(Constraint::Length);
     let table = Table::new(rows, widths)
         .header(header(&[
             "id", "state", "since", "answered", "talked", "missed", "declined",
@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn operators_without_room_are_counted() {
         let board = drawn(40, (80, 40));
-        assert!(board.contains("+3") && board.contains("more"), "{board}");
+        assert!(board.contains("+27") && board.contains("more"), "{board}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::demo::DemoArgs;
 pub(super) fn addresses(sip: SocketAddr, grpc: SocketAddr) -> Vec<String> {
     let [italian, english] = NUMBERS;
     vec![
-        format!("Pronto demo. Call sip:{italian}@{sip} (Italian) or sip:{english}@{sip} (English)."),
+        format!("Pronto demo   Italian sip:{italian}@{sip}   English sip:{english}@{sip}"),
         format!("gRPC {grpc}"),
     ]
 }

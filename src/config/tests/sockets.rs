@@ -240,7 +240,7 @@ allow = ["203.0.113.7/24"]
    ·          ────────┬───────
    ·                  ╰── found `203.0.113.7/24`
    ╰────
-  help: expected an address or a range; did you mean `203.0.113.0/24`?
+  help: expected an address, a range or "this-machine"; did you mean `203.0.113.0/24`?
 
 "#,
     );

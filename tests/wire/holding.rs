@@ -158,7 +158,7 @@ fn a_caller_who_holds_leaves_the_operator_with_a_whole_stream_and_both_may_hold(
             "{way}"
         );
     }
-    talk.desk.assert_one_stream();
+    talk.desk.assert_one_stream_with_pauses(2 * MUSIC);
     assert!(talk.caller.hang_up(&mut talk.call));
     assert!(talk.operator.hung_up_by_them(&talk.ringing, PATIENCE).is_some());
     centre.close();

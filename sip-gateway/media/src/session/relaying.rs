@@ -28,8 +28,9 @@ impl Session {
     pub fn relay(&mut self, now: Time, heard: &Heard, datagram: &mut [u8]) -> Option<Datagram> {
         self.bridged?;
         let agreed = self.path.as_ref()?.agreed;
-        self.press(now, &agreed, heard);
+        // A leg on hold is told nothing: what is pressed meanwhile comes as a command once it is back.
         let to = self.path.as_ref()?.peer.destination().filter(|_| agreed.send)?;
+        self.press(now, &agreed, heard);
         if self.player.is_playing() || self.keys.is_active() {
             return None;
         }

@@ -91,13 +91,18 @@ fn slow_disk(pid: u32, delay: Duration) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .expect("strace can be run");
-    let status = format!("/proc/{pid}/status");
-    let traced = |status: &str| {
+    let traced = |task: &std::path::Path| {
+        let status = std::fs::read_to_string(task.join("status")).unwrap_or_default();
         let line = status.lines().find(|line| line.starts_with("TracerPid:"));
         line.is_some_and(|line| !line.ends_with("\t0"))
     };
+    // Each thread, or the one that writes is not slowed yet.
+    let all_traced = || {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
+        tasks.flatten().all(|task| traced(&task.path()))
+    };
     let deadline = Instant::now() + PATIENCE;
-    while !std::fs::read_to_string(&status).is_ok_and(|status| traced(&status)) {
+    while !all_traced() {
         assert!(Instant::now() < deadline, "strace does not attach");
         std::thread::yield_now();
     }
@@ -144,7 +149,6 @@ fn a_caller_whom_the_disk_keeps_waiting_is_refused_and_asked_to_come_back() {
     tracer.kill().expect("strace can be killed");
     tracer.wait().expect("strace ends");
     kill(&mut centre);
-    centre.close_now();
 }
 
 #[test]
@@ -296,7 +300,7 @@ fn what_a_gateway_could_not_tell_the_queue_service_its_next_process_tells() {
         }
         centre.signal(signal);
         assert!(centre.wait_for_exit(Duration::from_secs(15)).is_some());
-        centre.restart();
+        centre.restart_unattached();
         centre.restart_queue();
         centre.signal("TERM");
         assert!(centre.wait_for_exit(Duration::from_secs(15)).is_some());

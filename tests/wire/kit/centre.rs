@@ -246,7 +246,14 @@ impl Centre {
             ground,
         };
         centre.wait_until_it_answers();
-        centre.reattached(0);
+        if plan.launch.is_empty() || plan.apart {
+            centre.reattached(0);
+        } else {
+            // Its log may lead elsewhere.
+            centre.until("the gateway attaches", |centre| {
+                centre.figure("pronto_link_attached") > 0.0
+            });
+        }
         centre
     }
 

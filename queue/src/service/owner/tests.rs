@@ -37,7 +37,10 @@ async fn a_person_is_stored_only_with_an_entry_that_was_taken_whatever_else_happ
         CallerSecret::random().unwrap(),
     );
     let configuration = Configuration {
-        queues: vec![QueueSettings::new(QueueName::new("support").unwrap())],
+        queues: vec![QueueSettings {
+            nobody_after: Duration::from_secs(3_600),
+            ..QueueSettings::new(QueueName::new("support").unwrap())
+        }],
         ..Configuration::default()
     };
     let mut owner = begin_owner(ledger.unwrap(), &configuration).unwrap();

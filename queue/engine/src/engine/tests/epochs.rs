@@ -104,6 +104,8 @@ fn a_reset_gateway_begins_at_its_own_epoch_and_what_it_held_is_lost() {
     // And the numbers of its journal begin again.
     house.journals.insert(name("gw1"), (4, 0));
     house.register("ann");
+    // The talk that was lost has its wrap-up.
+    house.wait(secs(10));
     house.sent();
     house.join(4);
     house.offered(4, "ann");

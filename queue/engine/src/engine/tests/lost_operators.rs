@@ -83,6 +83,9 @@ fn an_operator_whose_lost_phone_was_the_only_one_is_signed_out_and_no_caller_is_
         assert_eq!(house.status("ann"), OperatorStatus::SignedOut);
         house.wait(secs(5));
         house.register("ann");
+        // A phone that was just lost is not trusted for as long as one that nobody answered.
+        house.no_offer();
+        house.wait(secs(30));
         house.offered(11, "ann");
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pronto_engine::{Configuration, QueueSettings};
+use pronto_engine::{Configuration, OperatorSettings, QueueSettings, SignIn};
 use pronto_store::{Durability, MemoryDisk, MemoryStore};
-use pronto_types::{Language, QueueName, TicketId};
+use pronto_types::{Language, OperatorId, QueueName, TicketId};
 
 use super::super::{begin_owner, opened};
 use super::*;
@@ -36,10 +36,14 @@ async fn a_person_is_stored_only_with_an_entry_that_was_taken_whatever_else_happ
         Arc::clone(&store) as Arc<dyn Store>,
         CallerSecret::random().unwrap(),
     );
+    let queues = vec![QueueName::new("support").unwrap()];
+    let operator = OperatorId::new("101").unwrap();
     let configuration = Configuration {
-        queues: vec![QueueSettings {
-            nobody_after: Duration::from_secs(3_600),
-            ..QueueSettings::new(QueueName::new("support").unwrap())
+        queues: queues.iter().cloned().map(QueueSettings::new).collect(),
+        operators: vec![OperatorSettings {
+            id: operator.clone(),
+            queues,
+            sign_in: SignIn::Registration,
         }],
         ..Configuration::default()
     };
@@ -53,14 +57,21 @@ async fn a_person_is_stored_only_with_an_entry_that_was_taken_whatever_else_happ
             last: 0,
         })
         .unwrap();
-    owner.enter(gateway.clone(), 1, joined(1)).unwrap();
+    let lease = Some(Duration::from_secs(60));
+    let presence = wire::Entry {
+        number: 1,
+        age: Duration::ZERO,
+        event: Event::Presence { operator, lease },
+    };
+    owner.enter(gateway.clone(), 1, presence).unwrap();
+    owner.enter(gateway.clone(), 1, joined(2)).unwrap();
     assert_eq!(store.person(8).unwrap().unwrap().name, "Anna");
     assert!(store.erase(8).unwrap());
     // A deadline of the ticket passes at the very moment the entry is repeated: there are facts to store, and none of
     // them is the entry's.
     tokio::time::advance(Duration::from_secs(86_400)).await;
     let before = owner.engine.last_seq();
-    owner.enter(gateway, 1, joined(1)).unwrap();
+    owner.enter(gateway, 1, joined(2)).unwrap();
     assert!(owner.engine.last_seq() > before, "a deadline has passed");
     assert_eq!(store.person(8).unwrap(), None, "an erased person stays erased");
 }

@@ -23,7 +23,7 @@ pub(crate) fn token(config: &Config) -> Result<TokenSource, ServeError> {
     Ok(Arc::new(move || gateway_token(&path)))
 }
 
-/// Which gateways may attach over our sockets.
+/// The gateways that may attach over our sockets.
 ///
 /// # Errors
 /// As [`token`].

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! What adjusts the wall clock slowly (NTP's slewing) adjusts the monotonic clock as well. While a machine is suspended,
-//! the monotonic clock stands still: that is a step too. A change to summer time is none, as both clocks count from the
+//! the monotonic clock stands still: that is a step too. A change to summer time is no step, as both clocks count from the
 //! Unix epoch.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -27,7 +27,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// Makes [`Time`].
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    /// What it was at `origin`.
+    /// The time at `origin`.
     at: Time,
     origin: Instant,
     /// The wall clock then, in microseconds since the Unix epoch.

@@ -41,7 +41,7 @@ pub enum Input {
     },
     /// An administrator wants a gateway to begin again, whatever epoch it comes with.
     ResetGateway {
-        /// Which; one that was never here is none to reset, and nothing happens.
+        /// The gateway. Nothing happens if it was never here.
         gateway: GatewayName,
     },
     /// An attached gateway wants to be told the forecasts of these queues: at once, and as they change.

@@ -74,7 +74,7 @@ pub enum Fact {
     Settled,
     /// The wall clock stands elsewhere beside [`Time`] from here on: somebody set it, or the machine was suspended.
     ClockSet {
-        /// What is to be added to a time to date it, in microseconds. Before the first such fact: nothing.
+        /// Microseconds to add to a time to date it. 0 before the first such fact.
         offset: i64,
     },
     /// The configuration in force from here on.

@@ -21,7 +21,7 @@ pub(crate) type Rank = (u8, Time, u64);
 /// Everything that stands.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Floor {
-    /// What is to be added to a time to date it, in seconds: hours and days go by the wall clock.
+    /// Seconds to add to a time to date it: hours and days go by the wall clock.
     pub(crate) clock: f64,
     pub(crate) queues: Vec<Line>,
     pub(crate) operators: Vec<Operator>,

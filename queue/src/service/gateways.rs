@@ -25,7 +25,7 @@ const HELLO: Duration = Duration::from_secs(5);
 /// Streams that have not said hello, or are not answered yet.
 const STRANGERS: usize = 256;
 
-/// Which gateways may attach over some routes.
+/// The gateways that may attach over some routes.
 #[derive(Clone, Debug)]
 pub enum Access {
     /// The gateway of this process: nobody else reaches these routes.

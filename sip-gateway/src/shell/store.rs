@@ -292,7 +292,7 @@ fn encode(number: u64, event: &Event) -> Vec<u8> {
 pub struct JournalEvent {
     /// When it was, by the clock of the process that saw it.
     pub at: Time,
-    /// What is to be added to that to date it by the wall clock, in microseconds.
+    /// Microseconds to add to that to date it by the wall clock.
     pub offset: i64,
     /// What happened.
     pub event: Event,

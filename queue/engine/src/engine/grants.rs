@@ -183,7 +183,7 @@ impl Engine {
     }
 
     /// The operator's phone is gone and the caller is not: the operator is paused as after an offer that nobody answered, and the
-    /// ticket is closed until the caller, with the next entry, joins again. `max_wait` begins anew: the wait before the talk is
+    /// ticket is closed until the caller, with the next entry, joins again. `max_wait` starts again: the wait before the talk is
     /// over.
     pub(super) fn operator_lost(
         &mut self,

@@ -59,7 +59,7 @@ pub(crate) struct Standing {
     pub(crate) connected: u64,
     pub(crate) ready: u32,
     pub(crate) signed_in: u32,
-    /// Of these, those who take callers, now or soon.
+    /// The operators among them that take callers, now or soon.
     pub(crate) attending: u32,
     /// The armed [`Timer::Nobody`].
     nobody: Option<Time>,

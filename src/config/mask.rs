@@ -118,11 +118,8 @@ fn value_length(after: &str) -> usize {
         let end = closing(body, quote, lines);
         return blank + quote.len() + end;
     }
-    let line = &after[..after.find('\n').unwrap_or(after.len())];
-    // Without quotes a comment begins at a `#` after a blank; what looks like one where the value belongs may be the secret.
-    let comments = [" #", "\t#"].iter().filter_map(|sign| line.find(sign));
-    let comment = comments.min().map(|at| line[..at].trim_end().len());
-    comment.filter(|length| *length > 0).unwrap_or(line.len())
+    // Without quotes nobody can tell a comment from the rest of a secret with a `#` in it.
+    after.find('\n').unwrap_or(after.len())
 }
 
 /// The length of a string's body and its closing quote; of the line (or the text) if it is never closed.
@@ -178,7 +175,9 @@ mod tests {
                 "id = 1 # the password = his = dog's",
             ),
             ("password = #hunter2", "password = ********"),
-            ("password=hunter22 # why", "password=******** # why"),
+            ("password=hunter22 # why", "password=**************"),
+            ("password = correct horse #7", "password = ****************"),
+            ("passwords = [\"x #y\"]", "passwords = *\"****\"*"),
             ("id = \"a#b\" # say = pass", "id = \"a#b\" # say = pass"),
             // A setting that is switched off holds a secret all the same, and no more than its line.
             (

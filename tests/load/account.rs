@@ -1,20 +1,19 @@
-//! What the kernel says a process has used: /proc/PID/stat and /proc/PID/status.
+//! What the kernel says a process has used: /proc/PID/task/*/schedstat and /proc/PID/status.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// Processor time of all threads, in user and in kernel mode, in ticks of 10 ms (USER_HZ is 100 on Linux).
+/// Processor time of all threads, in user and in kernel mode. The scheduler counts it in nanoseconds; /proc/PID/stat only
+/// samples it every 10 ms, which is too coarse for a window of some seconds.
 fn processor_time(pid: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the server runs");
-    // The name in parentheses may hold blanks; utime and stime are the 12th and 13th field after it.
-    let fields: Vec<&str> = stat
-        .rsplit_once(')')
-        .expect("a stat line")
-        .1
-        .split_whitespace()
-        .collect();
-    let ticks = |at: usize| fields[at].parse::<u64>().expect("a number of ticks");
-    Duration::from_millis(10 * (ticks(11) + ticks(12)))
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the server runs");
+    let spent = |path: std::path::PathBuf| {
+        // A thread may have ended since.
+        let stat = fs::read_to_string(path.join("schedstat")).ok()?;
+        stat.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let spent = threads.flatten().filter_map(|thread| spent(thread.path()));
+    Duration::from_nanos(spent.sum())
 }
 
 /// Resident memory in KiB.
@@ -43,7 +42,8 @@ impl Window {
 
     /// Milliseconds of processor time, and seconds that passed.
     pub(crate) fn close(self) -> (f64, f64) {
-        let used = processor_time(self.pid) - self.used;
+        // Less where a thread has ended, whose time is gone.
+        let used = processor_time(self.pid).saturating_sub(self.used);
         (used.as_secs_f64() * 1_000.0, self.since.elapsed().as_secs_f64())
     }
 }

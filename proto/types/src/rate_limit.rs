@@ -41,9 +41,14 @@ impl RateLimit {
         Some(std::mem::take(&mut self.left_out))
     }
 
-    /// Whether nothing has been asked of it for a period, and it has nothing to tell.
-    pub fn is_idle(&self, now: Time) -> bool {
-        self.left_out == 0 && now.since(self.since) >= self.period
+    /// Whether its period is over: the next one would be allowed.
+    pub fn is_over(&self, now: Time) -> bool {
+        now.since(self.since) >= self.period
+    }
+
+    /// How many were left out since the last that was allowed.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
     }
 }
 
@@ -57,6 +62,8 @@ mod tests {
         let at = |seconds: i64| Time::from_secs(1_000 + seconds);
         let allowed: Vec<Option<u64>> = [0, 1, 2, 9, 10, 11].map(|it| limit.allow(at(it))).into();
         assert_eq!(allowed, [Some(0), Some(0), None, None, Some(2), Some(0)]);
-        assert!(!limit.is_idle(at(19)) && limit.is_idle(at(20)));
+        assert_eq!(limit.allow(at(12)), None);
+        assert!(!limit.is_over(at(19)) && limit.is_over(at(20)));
+        assert_eq!(limit.left_out(), 1);
     }
 }

@@ -12,12 +12,14 @@ use pronto_sip::Flow;
 use pronto_types::link::{CallOutcome, Event, Origin};
 use pronto_types::{CallId, OperatorId, RateLimit, Time};
 
+use super::handshakes::source_of;
+
 /// Lines about calls in a second: a busy centre begins and ends fifty calls in one.
 const CALLS: u32 = 100;
 /// Lines about refusals in a second.
 const REFUSALS: u32 = 10;
 const SECOND: Duration = Duration::from_secs(1);
-/// A source is named once in this time.
+/// A source (an IPv6 /64 is one) is named once in this time.
 const APART: Duration = Duration::from_secs(10);
 /// Sources remembered; where there are more, their lines are left out.
 const SOURCES: usize = 1_024;
@@ -26,6 +28,8 @@ pub(super) struct Diary {
     calls: RateLimit,
     refusals: RateLimit,
     sources: BTreeMap<IpAddr, RateLimit>,
+    /// Lines left out of sources that are not remembered.
+    forgotten: u64,
 }
 
 impl Default for Diary {
@@ -34,6 +38,7 @@ impl Default for Diary {
             calls: RateLimit::new(CALLS, SECOND),
             refusals: RateLimit::new(REFUSALS, SECOND),
             sources: BTreeMap::new(),
+            forgotten: 0,
         }
     }
 }
@@ -73,25 +78,38 @@ impl Diary {
         }
     }
 
+    /// Whether a line may name this source now; if so, how many of its lines were left out since the last.
+    fn named(&mut self, now: Time, source: IpAddr) -> Option<u64> {
+        if self.sources.len() >= SOURCES && !self.sources.contains_key(&source) {
+            let forgotten = &mut self.forgotten;
+            self.sources.retain(|_, limit| {
+                let stays = !limit.is_over(now);
+                if !stays {
+                    *forgotten += limit.left_out();
+                }
+                stays
+            });
+        }
+        if self.sources.len() >= SOURCES && !self.sources.contains_key(&source) {
+            self.forgotten += 1;
+            return None;
+        }
+        let new = || RateLimit::new(1, APART);
+        self.sources.entry(source).or_insert_with(new).allow(now)
+    }
+
     /// A response is sent; `request` is what is being answered.
     pub(super) fn sent(&mut self, now: Time, flow: Flow, response: &[u8], request: Option<&[u8]>) {
         let Some(refusal) = Refusal::of(response, request) else {
             return;
         };
-        let source = flow.remote.ip();
-        if self.sources.len() >= SOURCES && !self.sources.contains_key(&source) {
-            self.sources.retain(|_, limit| !limit.is_idle(now));
-        }
-        if self.sources.len() >= SOURCES && !self.sources.contains_key(&source) {
-            return;
-        }
-        let new = || RateLimit::new(1, APART);
-        let Some(before) = self.sources.entry(source).or_insert_with(new).allow(now) else {
+        let Some(before) = self.named(now, source_of(flow.remote.ip())) else {
             return;
         };
         let Some(left_out) = self.refusals.allow(now) else {
             return;
         };
+        let left_out = left_out + std::mem::take(&mut self.forgotten);
         let Refusal {
             status,
             reason,
@@ -228,18 +246,37 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_from_many_sources_costs_no_memory() {
+    fn a_flood_from_many_sources_costs_no_memory_and_silences_the_log_for_ten_seconds_at_most() {
+        let mut diary = Diary::default();
+        let source = |n: u32| IpAddr::from(n.to_be_bytes());
+        // Each comes twice, and never again: its second line is still to be told.
+        for n in (0..4_096).chain(0..4_096) {
+            diary.named(Time::from_secs(1_001), source(n));
+        }
+        assert_eq!(diary.sources.len(), SOURCES);
+        let late = source(1 << 20);
+        assert_eq!(diary.named(Time::from_secs(1_010), late), None);
+        assert_eq!(diary.named(Time::from_secs(1_011), late), Some(0));
+        assert_eq!(diary.sources.len(), 1);
+        assert_eq!(
+            diary.forgotten,
+            2 * 4_096 - SOURCES as u64 + 1,
+            "all others were counted"
+        );
+    }
+
+    #[test]
+    fn one_ipv6_network_is_one_source() {
         let mut diary = Diary::default();
         let response = response("403 Forbidden");
-        for source in 0..4_096_u32 {
-            let remote = (IpAddr::from(source.to_be_bytes()), 5060).into();
+        for host in 0..100 {
             let flow = Flow {
                 transport: pronto_sip::Transport::Udp,
                 local: "127.0.0.1:5060".parse().unwrap(),
-                remote,
+                remote: format!("[2001:db8::{host:x}]:5060").parse().unwrap(),
             };
             diary.sent(Time::from_secs(1), flow, &response, None);
         }
-        assert_eq!(diary.sources.len(), SOURCES);
+        assert_eq!(diary.sources.len(), 1);
     }
 }

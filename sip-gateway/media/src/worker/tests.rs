@@ -226,7 +226,7 @@ fn a_call_over_loopback_hears_its_prompt_is_understood_bridged_and_closed() {
 
 #[test]
 fn ports_others_hold_are_skipped_and_none_left_is_said() {
-    let _taken = UdpSocket::bind("127.77.1.1:30002").unwrap();
+    let taken = UdpSocket::bind("127.77.1.1:30002").unwrap();
     let _odd = UdpSocket::bind("127.77.1.1:30005").unwrap();
     let bench = bench("127.77.1.1", (30_000, 30_009), 1);
     let ports: Vec<_> = (1..=3).map(|leg| bench.open(leg, leg).port()).collect();
@@ -241,6 +241,12 @@ fn ports_others_hold_are_skipped_and_none_left_is_said() {
         seed: 1,
     };
     assert_eq!(bench.media.command(open), Err(CommandError::Duplicate));
+    // A port that the other lets go is ours, and a leg that failed is not open.
+    assert_eq!(bench.refused(4), OpenError::NoPorts);
+    drop(taken);
+    assert_eq!(bench.open(4, 4).port(), 30_002);
+    bench.media.command(Command::Close { leg: LegId(4) }).unwrap();
+    assert!(matches!(bench.event(), Event::Closed { leg: LegId(4), .. }));
     // Legs that are not there are counted, not refused.
     bench.media.command(Command::Stop { leg: LegId(4) }).unwrap();
     bench
@@ -337,25 +343,105 @@ fn a_full_thread_says_so_but_always_takes_a_close() {
         media.command(Command::Stop { leg: LegId(1) }),
         Err(CommandError::Full)
     );
+    let open = |leg| {
+        media.command(Command::Open {
+            leg: LegId(leg),
+            group: 1,
+            seed: 1,
+        })
+    };
+    assert_eq!(open(2), Err(CommandError::Full));
     assert_eq!(media.command(Command::Close { leg: LegId(1) }), Ok(()));
     drop(release);
     assert!(matches!(busy.recv_timeout(PATIENCE), Ok(Event::Closed { .. })));
+    // The thread has taken all: there is room again, and the leg that was refused is not open.
+    assert_eq!(open(2), Ok(()));
+    assert!(matches!(busy.recv_timeout(PATIENCE), Ok(Event::Opened { .. })));
 }
 
 #[test]
-fn sound_carries_its_class_of_service_over_both_families() {
-    for address in ["127.77.4.1", "::1"] {
-        let pair = (0..100)
-            .find_map(|port| super::sockets::bind_pair(address.parse().unwrap(), 31_000 + 2 * port, 46).ok())
-            .expect("a free pair of ports");
-        for socket in [&pair.rtp, &pair.rtcp] {
-            let socket = socket2::SockRef::from(socket);
-            let class = if address == "::1" {
-                socket.tclass_v6()
-            } else {
-                socket.tos_v4()
-            };
-            assert_eq!(class.unwrap(), 46 << 2, "{address}");
+fn ports_that_are_not_kept_bound_are_free_for_the_next_calls() {
+    // Of eight pairs each of the two threads keeps two.
+    let bench = bench("127.77.5.1", (30_000, 30_015), 2);
+    for round in 0..3 {
+        let legs = round * 8..round * 8 + 8;
+        for leg in legs.clone() {
+            bench.open(leg, leg);
+        }
+        assert_eq!(bench.refused(100), OpenError::NoPorts);
+        for leg in legs {
+            bench.media.command(Command::Close { leg: LegId(leg) }).unwrap();
+            assert!(matches!(bench.event(), Event::Closed { .. }));
         }
     }
+}
+
+#[test]
+fn a_call_does_not_hear_who_still_talks_to_the_call_before() {
+    let bench = bench("127.77.6.1", (30_000, 30_003), 1);
+    let stranger = phone("127.77.6.2");
+    let at = bench.open(1, 1);
+    bench.media.command(Command::Close { leg: LegId(1) }).unwrap();
+    assert!(matches!(bench.event(), Event::Closed { leg: LegId(1), .. }));
+    // The pair rests, and is then the first to be used, unless somebody still sends to it.
+    assert!(
+        bench.events.recv_timeout(super::warm::REST).is_err(),
+        "nothing happens"
+    );
+    say(&stranger, at, 0, 1, &[0x42; 160]);
+    assert_ne!(bench.open(2, 2), at);
+    // Nobody sends to it any more.
+    bench.media.command(Command::Close { leg: LegId(2) }).unwrap();
+    assert!(matches!(bench.event(), Event::Closed { leg: LegId(2), .. }));
+    assert!(
+        bench.events.recv_timeout(super::warm::REST).is_err(),
+        "nothing happens"
+    );
+    assert_eq!(bench.open(3, 3), at);
+}
+
+#[test]
+fn what_a_bridge_said_last_is_recorded_though_the_gateway_ends() {
+    let (sender, events) = channel();
+    let (keep, kept) = channel();
+    let media = Media::start(MediaSettings {
+        listen: "127.77.7.1".parse().unwrap(),
+        dscp: 46,
+        ports: (30_000, 30_009),
+        threads: 1,
+        on_event: Box::new(move |event| {
+            let _ = sender.send(event);
+        }),
+        on_recorded: Box::new(move |recorded| {
+            let _ = keep.send(recorded);
+        }),
+    })
+    .unwrap();
+    let bench = Bench { media, events };
+    let (caller, operator) = (phone("127.77.7.2"), phone("127.77.7.3"));
+    let (a, b) = (bench.open(1, 1), bench.open(2, 1));
+    bench.configure(1, &caller);
+    bench.configure(2, &operator);
+    let (left, right) = (LegId(1), LegId(2));
+    let bridge = Command::Bridge { a: left, b: right };
+    bench.media.command(bridge).unwrap();
+    heard_across(&operator, b, &caller, 0x42);
+    heard_across(&caller, a, &operator, 0x43);
+    let recording = crate::RecordingId(5);
+    // All at once and unannounced: the thread finds them when it ends.
+    for command in [
+        Command::Record {
+            left,
+            right,
+            recording,
+        },
+        Command::Close { leg: left },
+        Command::Close { leg: right },
+    ] {
+        bench.media.post(command).unwrap();
+    }
+    drop(bench.media);
+    let ends =
+        |recorded: &Recorded| matches!(recorded, Recorded::Ended { recording: of, .. } if *of == recording);
+    assert_eq!(kept.try_iter().filter(ends).count(), 1);
 }

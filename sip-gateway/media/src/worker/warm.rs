@@ -12,7 +12,7 @@ use pronto_types::Time;
 use super::sockets::Pair;
 
 /// How long a pair rests: twice the longest way a packet of the old call may be under way.
-const REST: Duration = Duration::from_secs(1);
+pub(super) const REST: Duration = Duration::from_secs(1);
 /// How long a pair is kept.
 const KEPT: Duration = Duration::from_secs(10);
 /// How many are kept: 2,000 calls begun in a second and their rest.

@@ -7,26 +7,29 @@ use tokio::sync::watch;
 
 /// What keeps the process from being ready. Shared; cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Health(Arc<Mutex<BTreeMap<&'static str, &'static str>>>);
+pub(crate) struct Health(Arc<Mutex<BTreeMap<&'static str, String>>>);
 
 impl Health {
     /// `what` is not well, for this reason, in words; or well again.
-    pub(crate) fn set(&self, what: &'static str, reason: Option<&'static str>) {
+    pub(crate) fn set(&self, what: &'static str, reason: Option<&str>) {
         let mut reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match reason {
-            Some(reason) => reasons.insert(what, reason),
+            Some(reason) => reasons.insert(what, reason.to_owned()),
             None => reasons.remove(what),
         };
     }
 
-    /// Follows something that is well or not, as long as it says so.
-    pub(crate) fn follow(&self, what: &'static str, mut well: watch::Receiver<bool>, reason: &'static str) {
+    /// Follows something that says why it is not well, or `None`, as long as it says so.
+    pub(crate) fn follow<R>(&self, what: &'static str, mut reason: watch::Receiver<Option<R>>)
+    where
+        R: ToString + Send + Sync + 'static,
+    {
         let health = self.clone();
         tokio::spawn(async move {
             loop {
-                let is_well = *well.borrow_and_update();
-                health.set(what, (!is_well).then_some(reason));
-                if well.changed().await.is_err() {
+                let now = reason.borrow_and_update().as_ref().map(R::to_string);
+                health.set(what, now.as_deref());
+                if reason.changed().await.is_err() {
                     return;
                 }
             }
@@ -51,15 +54,15 @@ mod tests {
     async fn what_is_not_well_is_said_until_it_is_well() {
         let health = Health::default();
         assert!(health.reasons().is_empty());
-        let (say, well) = watch::channel(false);
+        let (say, reason) = watch::channel(Some("it is away"));
         health.set("process", Some("it is starting"));
-        health.follow("queue", well, "it is away");
+        health.follow("queue", reason);
         while health.reasons().len() < 2 {
             tokio::task::yield_now().await;
         }
         assert_eq!(health.reasons(), ["process: it is starting", "queue: it is away"]);
         health.set("process", None);
-        say.send_replace(true);
+        say.send_replace(None);
         while !health.reasons().is_empty() {
             tokio::task::yield_now().await;
         }

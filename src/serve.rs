@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pronto_gateway::Closed;
 use pronto_gateway::shell::{self, GatewayShell, Stopped, TraceDesk, cannot_bind};
 use pronto_queue::{Access, QueueService, Settings as QueueSettings};
 use pronto_types::OperatorId;
@@ -180,13 +181,10 @@ pub(crate) async fn serve(
         servers,
     } = started;
     if let Some(shell) = &gateway {
-        let full = "a log of this process or of the queue service has no room";
-        health.follow(
-            "queue service",
-            shell.attached(),
-            "the gateway is not attached to it",
-        );
-        health.follow("new calls", shell.admission(), full);
+        health.follow("new calls", shell.closed());
+    }
+    if let Some(service) = &queue {
+        health.follow("queue service", service.closed());
     }
     health.set("process", None);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?halves, "ready");
@@ -324,10 +322,10 @@ async fn start_all(
         // On a task of its own: reading a long journal must not keep a signal waiting.
         let shell = tokio::spawn(GatewayShell::start(settings, channel, traces)).await??;
         if let Some(queue) = &queue {
-            queue.follow_gateway(shell.admission());
+            queue.follow_gateway(shell.closed(), Option::is_none);
         }
         if let Some(reporter) = reporter {
-            tokio::spawn(report_admission(reporter, shell.admission()));
+            tokio::spawn(report_admission(reporter, shell.closed()));
         }
         if halves == Halves::Both {
             linked::attached(shell.attached()).await;
@@ -355,15 +353,15 @@ async fn serve_gateway(
 }
 
 /// A gateway that takes no new calls is not serving, so that a balancer sends its calls elsewhere.
-async fn report_admission(health: HealthReporter, mut admits: watch::Receiver<bool>) {
+async fn report_admission(health: HealthReporter, mut closed: watch::Receiver<Option<Closed>>) {
     loop {
-        let status = if *admits.borrow_and_update() {
+        let status = if closed.borrow_and_update().is_none() {
             ServingStatus::Serving
         } else {
             ServingStatus::NotServing
         };
         health.set_service_status("", status).await;
-        if admits.changed().await.is_err() {
+        if closed.changed().await.is_err() {
             return health.set_service_status("", ServingStatus::NotServing).await;
         }
     }

@@ -214,17 +214,29 @@ impl QueueService {
     }
 
     /// Lets the health of the whole follow the gateway in this process: it is not serving while that takes no new calls.
-    pub fn follow_gateway(&self, mut admits: watch::Receiver<bool>) {
+    /// `is_open` reads that off what the gateway says.
+    pub fn follow_gateway<T>(
+        &self,
+        mut gateway: watch::Receiver<T>,
+        is_open: impl Fn(&T) -> bool + Send + 'static,
+    ) where
+        T: Send + Sync + 'static,
+    {
         let readiness = self.readiness.clone();
         tokio::spawn(async move {
             loop {
-                let open = *admits.borrow_and_update();
+                let open = is_open(&gateway.borrow_and_update());
                 readiness.set_gateway(open).await;
-                if admits.changed().await.is_err() {
+                if gateway.changed().await.is_err() {
                     return readiness.set_gateway(false).await;
                 }
             }
         });
+    }
+
+    /// Why nobody new is served, now and later; `None` while everybody is.
+    pub fn closed(&self) -> watch::Receiver<Option<&'static str>> {
+        self.readiness.closed()
     }
 
     /// Waits until the service has stopped by itself: its store failed. May be awaited again.

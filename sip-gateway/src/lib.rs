@@ -11,6 +11,6 @@ pub mod settings;
 pub mod shell;
 pub mod trace;
 
-pub use call::{Counts, Gateway, Input, Output};
+pub use call::{Closed, Counts, Gateway, Input, Output};
 pub use prompts::Prompts;
 pub use settings::{Answer, Number, Settings, normalise_dialled};

@@ -131,8 +131,8 @@ pub struct Identity {
     pub gateway: GatewayName,
     /// The epoch, durable before a hello in it, and the number of the newest journal entry.
     pub position: Arc<Position>,
-    /// What an earlier process wrote last, which the queue may not have.
-    pub(crate) earlier: Option<Earlier>,
+    /// What earlier epochs wrote, oldest first: the queue may not have all of it.
+    pub(crate) earlier: Vec<Earlier>,
     /// Drawn by this process.
     pub instance: u64,
     /// What proves that we may attach; `None` within one process.
@@ -155,8 +155,9 @@ pub async fn run<F, R>(
 {
     let mut attempts = 0_u32;
     let mut said = Said::default();
+    let mut broken = earlier::Broken::default();
     loop {
-        let ended = match earlier::hand_over(&channel, &mut identity, &clock).await {
+        let ended = match earlier::hand_over(&channel, &mut identity, &clock, &mut broken).await {
             Err(ended) => ended,
             Ok(()) => attach(&channel, &identity, &clock, &report).await,
         };

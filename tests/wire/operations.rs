@@ -160,8 +160,13 @@ fn health_is_a_page_of_its_own_and_says_in_words_why_not() {
     centre.until("not ready any more", |centre| {
         get(centre, "/healthz").0.contains(" 503 ")
     });
-    let (_, page) = get(&centre, "/readyz");
-    assert!(page.contains("stopping"), "{page}");
+    centre.until("it says why", |centre| {
+        let page = get(centre, "/readyz").1;
+        page.split_once("\r\n\r\n").is_some_and(|(_, body)| {
+            body.trim()
+                == "new calls: the gateway is stopping\nprocess: it is stopping: no new calls are taken"
+        })
+    });
     assert!(
         get(&centre, "/livez").0.contains(" 200 "),
         "it lives all the same"

@@ -68,8 +68,8 @@ impl Links {
         let live = self.live.get(gateway).map(|link| link.instance);
         let greeted = self.greeted.iter().filter(|other| other.gateway == *gateway);
         let mut others = live.into_iter().chain(greeted.map(|other| other.instance));
-        // A process that does not tell is believed: it may hand over what an earlier one left.
-        if others.any(|other| other != 0 && *instance != 0 && other != *instance) {
+        // Also one that hands over what an earlier process left does not tell its own number: it waits until that one is gone.
+        if others.any(|other| other != 0 && other != *instance) {
             let refused = status::taken(gateway.as_str());
             let _ = candidate.verdict.send(Err(refused));
             return false;

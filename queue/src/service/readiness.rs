@@ -6,7 +6,7 @@ use pronto_proto::v1::callers_server::CallersServer;
 use pronto_proto::v1::gateways_server::GatewaysServer;
 use pronto_proto::v1::operators_server::OperatorsServer;
 use pronto_proto::v1::queues_server::QueuesServer;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
@@ -32,6 +32,8 @@ pub(super) enum Ready {
 pub(super) struct Readiness {
     health: HealthReporter,
     state: Arc<Mutex<State>>,
+    /// Why nobody new is served, in words.
+    closed: watch::Sender<Option<&'static str>>,
 }
 
 struct State {
@@ -49,13 +51,24 @@ impl Readiness {
         Readiness {
             health,
             state: Arc::new(Mutex::new(state)),
+            closed: watch::Sender::new(None),
         }
+    }
+
+    /// Why nobody new is served, now and later; the gateway in this process is not asked.
+    pub(super) fn closed(&self) -> watch::Receiver<Option<&'static str>> {
+        self.closed.subscribe()
     }
 
     /// From now on.
     pub(super) async fn set(&self, ready: Ready) {
         let mut state = self.state.lock().await;
         state.ready = ready;
+        self.closed.send_replace(match ready {
+            Ready::Always => None,
+            Ready::Here => Some("the ledger has no room"),
+            Ready::Never => Some("the ledger cannot be written"),
+        });
         self.say(&state).await;
     }
 

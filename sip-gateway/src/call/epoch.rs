@@ -3,11 +3,13 @@
 //! A journal belongs to one epoch. Where the queue does not take the epoch, or has another journal of it, a new epoch begins
 //! while calls go on: everything that goes on is written again, and what belongs to the earlier one is not reported any more.
 
+use std::fmt;
+
 use pronto_types::link::Event;
 use pronto_types::{AnnouncementId, CallId, OfferId, Time};
 
-use super::Gateway;
 use super::state::{Call, LegState, Place, Playing};
+use super::{Gateway, Log};
 use crate::journal::Entry;
 
 /// Offers and announcements of an earlier epoch have numbers of our own from here on: no ledger is that long.
@@ -29,15 +31,59 @@ pub(super) enum Link {
     Refused,
 }
 
+/// Why no new calls are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The gateway is to stop.
+    Stopping,
+    /// This log takes nobody new: its disk is full, or cannot be written.
+    Full(Log),
+    /// The queue service was never reached.
+    NoQueue,
+    /// The queue service refuses the link.
+    Refused,
+    /// The queue service has been away for longer than callers wait for it.
+    QueueAway,
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Closed::Stopping => "the gateway is stopping",
+            Closed::Full(Log::Journal) => "the gateway's journal has no room, or cannot be written",
+            Closed::Full(Log::Ledger) => "the queue service's ledger has no room, or cannot be written",
+            Closed::NoQueue => "the gateway has not reached the queue service yet",
+            Closed::Refused => "the queue service refuses the gateway",
+            Closed::QueueAway => "the queue service has been away for too long",
+        })
+    }
+}
+
 impl Gateway {
     /// Whether callers are taken whose flows lead to a queue. Nobody is answered into a queue that is not there; one that is
     /// briefly away gets them when it is back.
     pub fn takes_callers(&self, now: Time) -> bool {
+        self.without_queue(now).is_none()
+    }
+
+    fn without_queue(&self, now: Time) -> Option<Closed> {
         match self.link {
-            Link::Never | Link::Refused => false,
-            Link::Up => true,
-            Link::Down { since } => now.since(since) < self.settings.queue_away,
+            Link::Up => None,
+            Link::Never => Some(Closed::NoQueue),
+            Link::Refused => Some(Closed::Refused),
+            Link::Down { since } => {
+                (now.since(since) >= self.settings.queue_away).then_some(Closed::QueueAway)
+            }
         }
+    }
+
+    /// Why no new calls are taken, as far as it is not a matter of how many there are; `None` while they are.
+    pub fn closed(&self, now: Time) -> Option<Closed> {
+        if self.draining {
+            return Some(Closed::Stopping);
+        }
+        let full = self.full.first().map(|log| Closed::Full(*log));
+        full.or_else(|| self.without_queue(now))
     }
 
     /// Whether a new epoch is wanted: the queue has another journal of this one.

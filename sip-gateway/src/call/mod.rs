@@ -46,6 +46,7 @@ use rand_chacha::ChaCha12Rng;
 use crate::Settings;
 use crate::journal::{Entry, Journal};
 use crate::trace::Peer;
+pub use epoch::Closed;
 use epoch::Link;
 use orphans::Orphans;
 use parting::{Parting, RungFor};
@@ -392,11 +393,6 @@ impl Gateway {
     /// The SIP endpoint's own counts.
     pub fn sip_counts(&self) -> sip::Counts {
         self.sip.counts()
-    }
-
-    /// Whether new calls are taken, as far as it is not a matter of how many there are.
-    pub fn admits(&self, now: Time) -> bool {
-        !self.draining && self.full.is_empty() && self.takes_callers(now)
     }
 
     /// Whether it was asked to finish.

@@ -21,17 +21,55 @@ const PAGE: usize = 256;
 /// How long the queue service may take for all of them. The new process is not held up for longer: what is missing then is lost.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Hands over what is missing; nothing to do the next time. Fails while the queue service cannot be reached.
+/// Attempts that ended before everything was taken, though nothing more was than before.
+const ATTEMPTS: u32 = 5;
+
+/// Attempts that were broken off.
+#[derive(Debug, Default)]
+pub(super) struct Broken {
+    /// How many in a row brought nothing forward.
+    attempts: u32,
+    /// The epoch, and what the queue had of it at the last one.
+    at: (u64, u64),
+}
+
+impl Broken {
+    /// One more, where the queue had entries up to `have`. True when there were too many.
+    fn again(&mut self, epoch: u64, have: u64) -> bool {
+        let before = std::mem::replace(&mut self.at, (epoch, have));
+        self.attempts = if before == self.at { self.attempts + 1 } else { 1 };
+        self.attempts >= ATTEMPTS
+    }
+}
+
+/// Hands over what is missing; nothing to do the next time. Fails while the queue service cannot be reached, or breaks it off.
 pub(super) async fn hand_over(
     channel: &Channel,
     identity: &mut Identity,
     clock: &Clock,
+    broken: &mut Broken,
 ) -> Result<(), Ended> {
-    if let Some(earlier) = &identity.earlier {
-        complete(channel, identity, clock, earlier).await?;
-        identity.earlier = None;
+    while let Some(earlier) = identity.earlier.first() {
+        let epoch = earlier.epoch;
+        if let Handed::BrokenOff { have } = complete(channel, identity, clock, earlier).await?
+            && !broken.again(epoch, have)
+        {
+            return Err(Ended::Lost);
+        }
+        identity.earlier.remove(0);
     }
     Ok(())
+}
+
+/// What became of an attempt.
+enum Handed {
+    /// The queue has everything, wants nothing of that epoch, or was too slow.
+    Over,
+    /// The queue ended the stream before it had everything.
+    BrokenOff {
+        /// What it had at the beginning.
+        have: u64,
+    },
 }
 
 async fn complete(
@@ -39,7 +77,7 @@ async fn complete(
     identity: &Identity,
     clock: &Clock,
     earlier: &Earlier,
-) -> Result<(), Ended> {
+) -> Result<Handed, Ended> {
     let (up, stream) = mpsc::channel(PAGE);
     // The queue offers nothing to a gateway whose journal has not arrived: one entry more is announced than will come.
     let hello = wire::hello(&wire::Hello {
@@ -65,7 +103,7 @@ async fn complete(
         _ => return Err(Ended::Unreachable),
     };
     if have >= earlier.last {
-        return Ok(());
+        return Ok(Handed::Over);
     }
     let entries = earlier.last - have;
     tracing::info!(
@@ -77,26 +115,34 @@ async fn complete(
             if let Some(queue_message::Message::Acknowledged(acknowledged)) = message.message
                 && acknowledged.number >= earlier.last
             {
-                return;
+                return true;
             }
         }
+        false
     };
-    let both = async { tokio::join!(send(earlier, have + 1, clock, &up), taken) };
-    if tokio::time::timeout(PATIENCE, both).await.is_err() {
-        tracing::warn!("the queue service did not take all that the process before this one saw");
+    let both = async { tokio::join!(send(earlier, have + 1, clock, &up), taken).1 };
+    match tokio::time::timeout(PATIENCE, both).await {
+        Ok(true) => Ok(Handed::Over),
+        Ok(false) => {
+            tracing::warn!("the queue service broke off what the process before this one had to tell it");
+            Ok(Handed::BrokenOff { have })
+        }
+        Err(_) => {
+            tracing::warn!("the queue service did not take all that the process before this one saw");
+            Ok(Handed::Over)
+        }
     }
-    Ok(())
 }
 
 /// No welcome: the queue service is not there, or that epoch is over for it and nothing of it is taken any more.
-fn over(status: &tonic::Status) -> Result<(), Ended> {
+fn over(status: &tonic::Status) -> Result<Handed, Ended> {
     match status.code() {
         tonic::Code::Unavailable => Err(Ended::Unreachable),
         // Tried again once we are let in.
         tonic::Code::Unauthenticated | tonic::Code::PermissionDenied | tonic::Code::AlreadyExists => {
             Err(status.clone().into())
         }
-        _ => Ok(()),
+        _ => Ok(Handed::Over),
     }
 }
 

@@ -20,7 +20,7 @@ use super::bindings::Bindings;
 use super::dialogs::Dialogs;
 use super::diary::Diary;
 use super::handshakes::Handshakes;
-use super::held::{Held, Way};
+use super::held::{Held, HeldBack, Way};
 use super::linking::Linking;
 use super::meters;
 use super::notes::Notes;
@@ -32,7 +32,7 @@ use super::tcp::{self, Connection, Doors};
 use super::todo::Todo;
 use super::traces::{Ask, TraceInbox};
 use super::{Drain, Happened, Left, Stopped};
-use crate::call::{Gateway, Input, Log, Output};
+use crate::call::{Closed, Gateway, Input, Log, Output};
 use crate::trace::Ring;
 
 /// Bindings written down in one step, where there are more.
@@ -92,7 +92,7 @@ pub(super) struct Control {
     bindings: Bindings,
     dialogs: Arc<Dialogs>,
     /// Messages that leave once the dialogs they are about are written.
-    held: Vec<Held>,
+    held: HeldBack,
     notices: Notices,
     pub(super) happened: mpsc::Sender<Happened>,
     pub(super) linking: Linking,
@@ -115,8 +115,8 @@ pub(super) struct Control {
 pub(super) struct Watched {
     pub(super) drain: watch::Receiver<Drain>,
     pub(super) journal: watch::Receiver<Condition>,
-    /// Whether new calls are taken.
-    pub(super) admits: watch::Sender<bool>,
+    /// Why no new calls are taken; `None` while they are.
+    pub(super) closed: watch::Sender<Option<Closed>>,
     /// How long calls may go on once the journal's store has failed.
     pub(super) limit: Duration,
 }
@@ -126,7 +126,7 @@ impl Control {
         (core, clock): (Gateway, Clock),
         (media, recorder): (Media, Recorder),
         sockets: Sockets,
-        (journal, bindings, dialogs): (Journal, Bindings, Arc<Dialogs>),
+        (journal, bindings, dialogs, held): (Journal, Bindings, Arc<Dialogs>, HeldBack),
         happened: mpsc::Sender<Happened>,
         (linking, ring): (Linking, Ring),
     ) -> Self {
@@ -141,7 +141,7 @@ impl Control {
             journal,
             bindings,
             dialogs,
-            held: Vec::new(),
+            held,
             notices: Notices::default(),
             happened,
             linking,
@@ -218,10 +218,10 @@ impl Control {
             if self.broken.is_some() && !self.core.is_draining() {
                 end = self.asked_to_stop(Drain::Finish(watched.limit), end);
             }
-            let admits = self.core.admits(self.clock.now());
+            let closed = self.core.closed(self.clock.now());
             watched
-                .admits
-                .send_if_modified(|before| std::mem::replace(before, admits) != admits);
+                .closed
+                .send_if_modified(|before| std::mem::replace(before, closed) != closed);
             if self.core.settled() {
                 return self.finish(inbox, inner).await;
             }
@@ -511,15 +511,11 @@ impl Control {
 
     /// Forgets a connection that ended; false if another has taken its flow since.
     fn is_gone(&mut self, flow: Flow, connection: u64) -> bool {
-        let same = self
+        let ended = self
             .sockets
             .streams
-            .get(&flow)
-            .is_some_and(|held| held.id == connection);
-        if same && let Some(connection) = self.sockets.streams.remove(&flow) {
-            connection.finish();
-        }
-        same
+            .remove_this(&flow, |held| held.id == connection);
+        ended.map(Connection::finish).is_some()
     }
 
     pub(super) fn admission(&mut self, log: Log, open: bool) {
@@ -567,7 +563,7 @@ impl Control {
                 self.core
                     .handle_input(now, Input::Sip(pronto_sip::Input::FlowFailed { flow }));
             } else {
-                return self.release();
+                return self.held.release();
             }
         }
     }
@@ -581,7 +577,7 @@ impl Control {
                 let Some(socket) = self.sockets.udp.get(&flow.local) else {
                     return;
                 };
-                if self.is_held(flow, &bytes) {
+                if self.held.must_wait(flow, &bytes, self.dialogs.is_dirty()) {
                     let way = Way::Datagram(Arc::clone(socket));
                     return self.held.push(Held { flow, bytes, way });
                 }
@@ -605,7 +601,7 @@ impl Control {
                     let now = self.clock.now();
                     self.sockets.streams.insert(now, flow, Newcomer::Ours, connection);
                 }
-                if self.is_held(flow, &bytes)
+                if self.held.must_wait(flow, &bytes, self.dialogs.is_dirty())
                     && let Some(connection) = self.sockets.streams.get(&flow)
                 {
                     let way = Way::Stream(connection.write.clone());
@@ -623,25 +619,6 @@ impl Control {
                 }
             }
         }
-    }
-
-    /// Whether a message waits for what is to be kept of its dialog: an INVITE and an ACK make one stand at the other side. What
-    /// follows on the same flow stays behind it.
-    fn is_held(&self, flow: Flow, bytes: &[u8]) -> bool {
-        let makes = bytes.starts_with(b"INVITE ") || bytes.starts_with(b"ACK ");
-        (makes && self.dialogs.is_dirty()) || self.held.iter().any(|held| held.flow == flow)
-    }
-
-    /// Sends what was held, after the dialogs are written. Writing may wait for the disk, and the control task does not.
-    fn release(&mut self) {
-        if self.held.is_empty() {
-            return;
-        }
-        let (held, dialogs) = (std::mem::take(&mut self.held), Arc::clone(&self.dialogs));
-        tokio::task::spawn_blocking(move || {
-            dialogs.flush();
-            held.into_iter().for_each(Held::send);
-        });
     }
 
     fn command(&mut self, command: pronto_media::Command) {

@@ -32,8 +32,10 @@ const FRAME: usize = 8;
 const WAITING: usize = 16 << 20;
 /// No file is longer: what is over is left out long before.
 const LONGEST: u64 = 256 << 20;
-/// Octets of dialogs that are over, at which the file is written anew.
+/// Octets of dialogs that are over, at which the whole file is written again.
 const OVER: u64 = 4 << 20;
+/// Between two attempts to write dialogs that the disk did not take.
+const AGAIN: Duration = Duration::from_secs(10);
 /// How long something that is over stays in the file.
 const STAYS: Duration = Duration::from_secs(60);
 /// The names of the dialogs that a process before this one left: no leg of this one is called so.
@@ -47,7 +49,7 @@ const ENDED: u8 = 3;
 pub(super) struct Dialogs {
     path: PathBuf,
     waiting: Mutex<Vec<u8>>,
-    file: Mutex<Option<Out>>,
+    file: Mutex<Kept>,
     /// Something waits.
     dirty: AtomicBool,
     /// Somebody is at [`Dialogs::tidy`].
@@ -56,12 +58,20 @@ pub(super) struct Dialogs {
     lost: AtomicU64,
 }
 
+/// Where the dialogs that stand are.
+enum Kept {
+    /// On the disk.
+    File(Out),
+    /// In memory alone, since the disk did not take them; when that was last tried.
+    Memory(BTreeMap<u64, Orphan>, Instant),
+}
+
 struct Out {
     file: File,
     /// What is whole.
     length: u64,
-    /// When it was last written anew, and how long it was then.
-    anew: (Instant, u64),
+    /// When the whole of it was last written, and how long it was then.
+    whole: (Instant, u64),
 }
 
 impl Dialogs {
@@ -69,7 +79,7 @@ impl Dialogs {
         Dialogs {
             path: directory.join(FILE),
             waiting: Mutex::default(),
-            file: Mutex::default(),
+            file: Mutex::new(Kept::Memory(BTreeMap::new(), Instant::now())),
             dirty: AtomicBool::new(false),
             tidying: AtomicBool::new(false),
             lost: AtomicU64::new(0),
@@ -85,13 +95,11 @@ impl Dialogs {
             BTreeMap::new()
         });
         let left: Vec<(u64, Orphan)> = (INHERITED..).zip(left.into_values()).collect();
-        let opened = write_anew(&self.path, left.iter().map(|(dialog, orphan)| (*dialog, orphan)));
-        match opened {
-            Ok(out) => *locked(&self.file) = Some(out),
-            Err(error) => {
-                tracing::warn!(%error, path = %self.path.display(), "dialogs are not kept: should this process be killed, phones ring on");
-            }
+        let mut kept = Kept::Memory(left.iter().cloned().collect(), Instant::now());
+        if let Err(error) = self.settle(&mut kept) {
+            self.fails(&error);
         }
+        *locked(&self.file) = kept;
         left
     }
 
@@ -130,36 +138,48 @@ impl Dialogs {
 
     /// Whether [`Dialogs::tidy`] has something to do and nobody is at it; whoever asks then does it.
     pub(super) fn wants_tidying(&self) -> bool {
-        let due = || {
-            self.file
-                .try_lock()
-                .is_ok_and(|out| out.as_ref().is_some_and(Out::is_due))
-        };
+        let due = || self.file.try_lock().is_ok_and(|kept| kept.is_due());
         (self.is_dirty() || due()) && !self.tidying.swap(true, Ordering::AcqRel)
     }
 
-    /// Writes what waits, and the file anew where that is due.
+    /// Writes what waits, and the whole file where that is due.
     pub(super) fn tidy(&self) {
-        let mut out = locked(&self.file);
-        self.write(&mut out);
-        if out.as_ref().is_some_and(Out::is_due) {
-            self.leave_out(&mut out);
+        let mut kept = locked(&self.file);
+        self.write(&mut kept);
+        if kept.is_due() {
+            self.leave_out(&mut kept);
         }
-        drop(out);
+        drop(kept);
         self.tidying.store(false, Ordering::Release);
     }
 
     /// At the end of the process: only what still stands is left.
     pub(super) fn close(&self) {
-        let mut out = locked(&self.file);
-        self.write(&mut out);
-        self.leave_out(&mut out);
+        let mut kept = locked(&self.file);
+        self.write(&mut kept);
+        self.leave_out(&mut kept);
     }
 
-    fn write(&self, out: &mut Option<Out>) {
+    /// Whoever writes waits while this is held.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> impl Sized + '_ {
+        locked(&self.file)
+    }
+
+    fn write(&self, kept: &mut Kept) {
         let taken = std::mem::take(&mut *locked(&self.waiting));
-        if let Some(out) = out.as_mut().filter(|_| !taken.is_empty()) {
-            self.append(out, &taken);
+        match kept {
+            _ if taken.is_empty() => {}
+            Kept::File(out) => {
+                if let Err(error) = out.append(&taken) {
+                    self.fails(&error);
+                    // What is whole in the file, and what it did not take.
+                    let mut standing = read(&self.path).unwrap_or_default();
+                    self.remember(&mut standing, &taken);
+                    *kept = Kept::Memory(standing, Instant::now());
+                }
+            }
+            Kept::Memory(standing, _) => self.remember(standing, &taken),
         }
         let waiting = locked(&self.waiting);
         if waiting.is_empty() {
@@ -167,40 +187,71 @@ impl Dialogs {
         }
     }
 
-    fn append(&self, out: &mut Out, taken: &[u8]) {
-        match out.file.write_all(taken) {
-            Ok(()) => out.length += taken.len() as u64,
-            Err(error) => {
-                // Half a record would hide what follows it.
-                let _ = out.file.set_len(out.length);
-                if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
-                    tracing::warn!(%error, path = %self.path.display(), "dialogs cannot be kept: should this process be killed, phones ring on");
-                }
-            }
-        }
+    /// Keeps changes in memory, which the disk does not take.
+    fn remember(&self, standing: &mut BTreeMap<u64, Orphan>, taken: &[u8]) {
+        let changes = fold_into(standing, taken);
+        self.lost.fetch_add(changes, Ordering::Relaxed);
     }
 
-    fn leave_out(&self, out: &mut Option<Out>) {
-        let anew = read(&self.path).and_then(|left| {
-            let left = left.iter().map(|(dialog, orphan)| (*dialog, orphan));
-            write_anew(&self.path, left)
-        });
-        match anew {
-            Ok(anew) => *out = Some(anew),
+    fn fails(&self, error: &io::Error) {
+        tracing::warn!(%error, path = %self.path.display(), "dialogs cannot be kept: should this process be killed, phones ring on; tried again until there is room");
+    }
+
+    /// Writes what is in memory, if the disk takes it.
+    fn settle(&self, kept: &mut Kept) -> io::Result<()> {
+        if let Kept::Memory(standing, tried) = kept {
+            *tried = Instant::now();
+            *kept = Kept::File(write_whole(&self.path, standing)?);
+        }
+        Ok(())
+    }
+
+    /// Leaves out of the file what is over, or makes the file.
+    fn leave_out(&self, kept: &mut Kept) {
+        let Kept::File(out) = kept else {
+            match self.settle(kept) {
+                Ok(()) => tracing::info!("dialogs are kept on the disk again"),
+                Err(error) => tracing::debug!(%error, "dialogs cannot be kept yet"),
+            }
+            return;
+        };
+        let whole = read(&self.path).and_then(|standing| write_whole(&self.path, &standing));
+        match whole {
+            Ok(whole) => *out = whole,
             // The file goes on as it is; the next try is a minute away.
             Err(error) => {
                 tracing::debug!(%error, "the dialogs that are over stay in the file");
-                if let Some(out) = out {
-                    out.anew = (Instant::now(), out.length);
-                }
+                out.whole = (Instant::now(), out.length);
             }
         }
     }
 }
 
-impl Out {
+impl Kept {
     fn is_due(&self) -> bool {
-        let (at, length) = self.anew;
+        match self {
+            Kept::File(out) => out.is_due(),
+            Kept::Memory(_, tried) => tried.elapsed() > AGAIN,
+        }
+    }
+}
+
+impl Out {
+    /// Appends records, all or none.
+    fn append(&mut self, records: &[u8]) -> io::Result<()> {
+        match self.file.write_all(records) {
+            Ok(()) => self.length += records.len() as u64,
+            Err(error) => {
+                // Half a record would hide what follows it.
+                let _ = self.file.set_len(self.length);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_due(&self) -> bool {
+        let (at, length) = self.whole;
         let grown = self.length - length;
         grown > OVER || (grown > 0 && at.elapsed() > STAYS)
     }
@@ -215,9 +266,15 @@ fn read(path: &Path) -> io::Result<BTreeMap<u64, Orphan>> {
 
 fn fold(octets: &[u8]) -> BTreeMap<u64, Orphan> {
     let mut standing = BTreeMap::new();
-    let mut rest = octets.strip_prefix(FORM).unwrap_or_default();
+    fold_into(&mut standing, octets.strip_prefix(FORM).unwrap_or_default());
+    standing
+}
+
+/// Applies records, up to the first that is not whole. Returns how many there were.
+fn fold_into(standing: &mut BTreeMap<u64, Orphan>, records: &[u8]) -> u64 {
+    let (mut rest, mut count) = (records, 0);
     while let Some((what, dialog, kept, after)) = next(rest) {
-        rest = after;
+        (rest, count) = (after, count + 1);
         match what {
             OPEN => {
                 let kept = Bytes::copy_from_slice(kept);
@@ -233,7 +290,7 @@ fn fold(octets: &[u8]) -> BTreeMap<u64, Orphan> {
             _ => {}
         }
     }
-    standing
+    count
 }
 
 /// The first record, and what comes after it.
@@ -263,12 +320,12 @@ fn push(out: &mut Vec<u8>, what: u8, dialog: u64, octets: &[u8]) {
 }
 
 /// A file with these alone in the place of the old one.
-fn write_anew<'a>(path: &Path, left: impl Iterator<Item = (u64, &'a Orphan)>) -> io::Result<Out> {
+fn write_whole(path: &Path, standing: &BTreeMap<u64, Orphan>) -> io::Result<Out> {
     let mut octets = FORM.to_vec();
-    for (dialog, orphan) in left {
-        push(&mut octets, OPEN, dialog, &orphan.kept);
+    for (dialog, orphan) in standing {
+        push(&mut octets, OPEN, *dialog, &orphan.kept);
         if orphan.answered {
-            push(&mut octets, ANSWERED, dialog, b"");
+            push(&mut octets, ANSWERED, *dialog, b"");
         }
     }
     let beside = path.with_extension("new");
@@ -281,8 +338,8 @@ fn write_anew<'a>(path: &Path, left: impl Iterator<Item = (u64, &'a Orphan)>) ->
     file.write_all(&octets)?;
     fs::rename(&beside, path)?;
     let length = octets.len() as u64;
-    let anew = (Instant::now(), length);
-    Ok(Out { file, length, anew })
+    let whole = (Instant::now(), length);
+    Ok(Out { file, length, whole })
 }
 
 /// A flush that panicked elsewhere does not end this one.

@@ -120,6 +120,8 @@ impl Control {
                 "the queue service knows epoch {highest} of gateway `{name}`, and no process can come after it: stop the \
                  queue service and run `pronto gateway reset {name}` on its machine"
             ),
+            // Said of an epoch that is over: ours is above it by now.
+            Refused::Epoch { highest } if *highest < self.linking.position.epoch() => return None,
             Refused::Epoch { highest } => {
                 let highest = *highest;
                 self.renew(highest);
@@ -159,7 +161,7 @@ impl Control {
             Ok(epoch) => epoch,
             Err(error) => return tracing::debug!(error, "no new epoch"),
         };
-        self.journal.begin_epoch();
+        self.journal.begin_epoch(epoch);
         self.input(Input::NewEpoch);
         let last = self.core.last_entry();
         self.linking.position.begin(epoch, last);

@@ -44,13 +44,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
-use crate::call::Gateway;
+use crate::call::{Closed, Gateway};
 use crate::link::{self, LinkEvent};
 use crate::trace::Ring;
 use dialogs::Dialogs;
+use held::HeldBack;
 pub use reader::{JournalError, JournalReader};
 pub(crate) use store::Earlier;
 pub use store::JournalEvent;
+#[cfg(test)]
+pub(crate) use store::left_behind;
 pub use tls::{Certificates, TlsError, TlsFiles};
 pub use traces::{TraceDesk, TraceInbox, trace_desk};
 
@@ -159,6 +162,9 @@ pub enum StartError {
     /// The recorder cannot start.
     #[error("cannot start the recorder: {0}")]
     Recorder(std::io::Error),
+    /// A thread cannot start.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
     /// The journal cannot be opened.
     #[error("cannot open the journal: {0}")]
     Journal(#[from] pronto_store::StoreError),
@@ -183,7 +189,7 @@ pub struct GatewayShell {
     listening: Vec<(Transport, SocketAddr)>,
     drain: watch::Sender<Drain>,
     certificates: Option<Certificates>,
-    admission: watch::Receiver<bool>,
+    closed: watch::Receiver<Option<Closed>>,
     attached: watch::Receiver<bool>,
     control: JoinHandle<Stopped>,
 }
@@ -255,21 +261,22 @@ impl GatewayShell {
         let core = Gateway::new(Arc::new(settings.calls), endpoint, dice()?);
         let who = (settings.name, settings.token, forecasts);
         let linking = start_link(queue, who, (opened.epoch, opened.earlier), clock, inner)?;
+        let held = HeldBack::start(Arc::clone(&dialogs)).map_err(StartError::Thread)?;
         let (drain, drained) = watch::channel(Drain::No);
         let control = control::Control::new(
             (core, clock),
             (media, recorder),
             sockets,
-            (opened.journal, bindings, dialogs),
+            (opened.journal, bindings, dialogs, held),
             happened,
             (linking, Ring::new(settings.trace)),
         );
         let attached = control.attached();
-        let (admits, admission) = watch::channel(false);
+        let (closed, told_closed) = watch::channel(Some(Closed::NoQueue));
         let watched = control::Watched {
             drain: drained,
             journal: opened.condition,
-            admits,
+            closed,
             limit: settings.drain,
         };
         let control = tokio::spawn(control.run([inner_inbox, inbox], traces, watched, left));
@@ -277,7 +284,7 @@ impl GatewayShell {
             listening,
             drain,
             certificates,
-            admission,
+            closed: told_closed,
             attached,
             control,
         })
@@ -309,9 +316,9 @@ impl GatewayShell {
         let _ = self.drain.send(Drain::FinishAlone(limit));
     }
 
-    /// Whether new calls are taken, now and later.
-    pub fn admission(&self) -> watch::Receiver<bool> {
-        self.admission.clone()
+    /// Why no new calls are taken, now and later; `None` while they are.
+    pub fn closed(&self) -> watch::Receiver<Option<Closed>> {
+        self.closed.clone()
     }
 
     /// Ends every call now.
@@ -331,7 +338,7 @@ impl GatewayShell {
 fn start_link(
     queue: Channel,
     (gateway, token, forecasts): (GatewayName, Option<link::TokenSource>, Vec<QueueName>),
-    (epoch, earlier): (u64, Option<Earlier>),
+    (epoch, earlier): (u64, Vec<Earlier>),
     clock: Clock,
     to_control: mpsc::Sender<Happened>,
 ) -> Result<linking::Linking, StartError> {

@@ -1,7 +1,7 @@
 //! The journal on the disk: every entry is appended as it is written, and after a crash the calls that never ended
 //! are found there. Numbers and names of callers go to the side table, where they can be erased.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +35,9 @@ const WITHOUT_DATE: u16 = 2;
 /// after a pause begins at once, and no caller waits for longer than this and two commits.
 const APART: Duration = Duration::from_millis(10);
 
+/// Earlier epochs that are handed over: a gateway starts seldom while its queue service is away.
+const EARLIER: usize = 16;
+
 /// Records kept while the disk does not keep up.
 const KEPT: usize = 100_000;
 
@@ -44,17 +47,17 @@ pub(super) struct Opened {
     pub(super) condition: watch::Receiver<Condition>,
     pub(super) epoch: u64,
     pub(super) unfinished: BTreeSet<CallId>,
-    /// What an earlier process wrote last.
-    pub(super) earlier: Option<Earlier>,
+    /// What the epochs before this one wrote, the newest few of them, oldest first.
+    pub(super) earlier: Vec<Earlier>,
     /// The time of the newest entry, and what dated it: our clock goes on from there.
     pub(super) newest: (Time, i64),
 }
 
-/// The entries of an earlier process: the queue may not have all of them.
+/// The entries of an earlier epoch: the queue may not have all of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Earlier {
     path: PathBuf,
-    /// Of that process.
+    /// The epoch in which they were written.
     pub(crate) epoch: u64,
     /// The number of its newest entry.
     pub(crate) last: u64,
@@ -137,16 +140,19 @@ impl Journal {
         let epoch = store.raise_epoch()?;
         let mut unfinished = Unfinished::default();
         let mut newest = (Time::ZERO, 0);
-        let mut earlier: Option<Earlier> = None;
+        let mut earlier: VecDeque<Earlier> = VecDeque::new();
         for record in pronto_store::records(&store) {
             let record = record?;
             let Some(line) = Line::read(&record) else { continue };
             unfinished.see(&line.entry.event);
             newest = (newest.0.max(line.entry.at), line.offset);
-            match &mut earlier {
-                Some(earlier) if earlier.epoch == line.epoch => earlier.last = line.entry.number,
+            match earlier.back_mut() {
+                Some(newest) if newest.epoch == line.epoch => newest.last = line.entry.number,
                 _ => {
-                    earlier = Some(Earlier {
+                    if earlier.len() == EARLIER {
+                        earlier.pop_front();
+                    }
+                    earlier.push_back(Earlier {
                         path: directory.join(FILE),
                         epoch: line.epoch,
                         last: line.entry.number,
@@ -155,6 +161,8 @@ impl Journal {
                 }
             }
         }
+        // Of another form, or of a journal that was set back: nobody can say whose they are.
+        earlier.retain(|it| it.epoch > 0 && it.epoch < epoch);
         let journal = Journal {
             store: Arc::new(store),
             next: opened.last + 1,
@@ -170,8 +178,7 @@ impl Journal {
             condition,
             epoch,
             unfinished: unfinished.calls(),
-            // Of another form, or of a journal that was set back: nobody can say whose they are.
-            earlier: earlier.filter(|it| it.epoch > 0 && it.epoch < epoch),
+            earlier: earlier.into(),
             newest,
         })
     }
@@ -256,8 +263,9 @@ impl Journal {
         Arc::clone(&self.store)
     }
 
-    /// What is appended from now on is of another epoch: its numbers begin at 1 again.
-    pub(super) fn begin_epoch(&mut self) {
+    /// What is appended from now on is of this epoch: its numbers begin at 1 again.
+    pub(super) fn begin_epoch(&mut self, epoch: u64) {
+        self.epoch = epoch;
         self.before = self.next - 1;
     }
 
@@ -382,142 +390,17 @@ fn take_caller(event: &mut Event) -> Option<(CallId, Caller)> {
     }
 }
 
+/// A journal with these entries, whose process is gone: what it leaves to the next one.
 #[cfg(test)]
-mod tests {
-    use pronto_types::PhoneNumber;
-    use pronto_types::link::{CallOutcome, Origin};
-
-    use super::*;
-
-    fn began(number: u64, call: u64) -> Entry {
-        let caller = Caller {
-            number: Some(PhoneNumber::new("+39061234567")),
-            name: None,
-        };
-        let origin = Origin::Trunk("carrier".to_owned());
-        let event = Event::CallBegan {
-            call: CallId(call),
-            dialled: "800".to_owned(),
-            caller,
-            origin,
-        };
-        Entry {
-            number,
-            at: Time::from_secs(7),
-            event,
-        }
+pub(crate) async fn left_behind(directory: &Path, entries: &[Entry]) -> Vec<Earlier> {
+    let open = || Journal::open(directory, Arc::new(Dialogs::new(directory)));
+    let mut opened = open().expect("a journal");
+    for entry in entries {
+        opened.journal.append(entry, 0);
     }
-
-    fn ended(number: u64, call: u64) -> Entry {
-        let (outcome, duration) = (CallOutcome::Completed, Duration::ZERO);
-        let event = Event::CallEnded {
-            call: CallId(call),
-            outcome,
-            duration,
-            digits: 0,
-        };
-        Entry {
-            number,
-            at: Time::from_secs(8),
-            event,
-        }
-    }
-
-    #[tokio::test]
-    async fn a_crash_leaves_the_calls_that_never_ended_and_no_number_in_the_log() {
-        let directory = std::env::temp_dir().join(format!("pronto-journal-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&directory);
-        let dialogs = Arc::new(Dialogs::new(&directory));
-        let mut opened = Journal::open(&directory, Arc::clone(&dialogs)).unwrap();
-        assert_eq!((opened.epoch, opened.unfinished.len()), (1, 0));
-        for entry in [began(1, 10), began(2, 11), ended(3, 10)] {
-            opened.journal.append(&entry, 0);
-        }
-        opened.journal.commit().unwrap();
-        opened.journal.close().await.unwrap();
-        let opened = Journal::open(&directory, dialogs).unwrap();
-        assert_eq!(opened.epoch, 2);
-        assert_eq!(opened.unfinished, BTreeSet::from([CallId(11)]));
-        let person = opened
-            .journal
-            .store
-            .person(10)
-            .unwrap()
-            .map(|person| person.number);
-        assert_eq!(person.as_deref(), Some("+39061234567"));
-        for record in opened.journal.store.read(1, 10).unwrap() {
-            assert!(
-                !String::from_utf8_lossy(&record.bytes).contains("0612345"),
-                "a number in a record"
-            );
-        }
-        // What the queue may not have is told it as it was, the number included.
-        let earlier = opened.earlier.expect("the process before wrote entries");
-        assert_eq!((earlier.epoch, earlier.last), (1, 3));
-        let told = earlier.read(2, 10).unwrap();
-        assert_eq!(told, [began(2, 11), ended(3, 10)]);
-        std::fs::remove_dir_all(&directory).unwrap();
-    }
-
-    #[test]
-    fn records_of_the_forms_before_are_read_and_dated_by_their_time() {
-        let entry = began(1, 10);
-        let numbers = [entry.at.as_micros(), 7, -5];
-        for (version, expected) in [(1, (0, 0)), (2, (7, 0)), (VERSION, (7, -5))] {
-            let mut bytes: Vec<u8> = numbers[..usize::from(version)]
-                .iter()
-                .flat_map(|number| number.to_le_bytes())
-                .collect();
-            let head = bytes.len();
-            bytes.extend(encode(entry.number, &entry.event));
-            let mut record = Record {
-                seq: 1,
-                version,
-                bytes,
-            };
-            let line = Line::read(&record).unwrap();
-            assert_eq!((line.epoch, line.offset), expected);
-            assert_eq!((line.entry.at, line.entry.number), (entry.at, 1));
-            record.version = VERSION + 1;
-            assert!(Line::read(&record).is_none());
-            record.version = version;
-            record.bytes.truncate(head - 1);
-            assert!(Line::read(&record).is_none(), "cut off");
-        }
-    }
-
-    #[tokio::test]
-    async fn the_entries_of_a_new_epoch_are_awaited_from_the_first() {
-        let directory = std::env::temp_dir().join(format!("pronto-journal-epoch-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&directory);
-        let dialogs = Arc::new(Dialogs::new(&directory));
-        let mut opened = Journal::open(&directory, Arc::clone(&dialogs)).unwrap();
-        for entry in [began(1, 10), began(2, 11), ended(3, 10)] {
-            opened.journal.append(&entry, 0);
-        }
-        opened.journal.commit().unwrap();
-        assert_eq!(opened.journal.store().renew_epoch(41).unwrap(), 42);
-        opened.journal.begin_epoch();
-        opened.journal.append(&began(1, 11), 0);
-        assert_eq!(opened.journal.wait_for(1), None, "the disk has three others");
-        opened.journal.commit().unwrap();
-        opened.journal.written().reached().await;
-        assert_eq!(opened.journal.wait_for(1), Some(1));
-        opened.journal.close().await.unwrap();
-        let opened = Journal::open(&directory, dialogs).unwrap();
-        assert_eq!(opened.epoch, 43, "the next process comes after it");
-        std::fs::remove_dir_all(&directory).unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_stopped_store_is_said_and_not_passed_over() {
-        let directory = std::env::temp_dir().join(format!("pronto-journal-stopped-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&directory);
-        let dialogs = Arc::new(Dialogs::new(&directory));
-        let mut opened = Journal::open(&directory, dialogs).unwrap();
-        opened.journal.store.close().unwrap();
-        opened.journal.append(&began(1, 10), 0);
-        assert_eq!(opened.journal.commit(), Err(AppendError::Stopped));
-        std::fs::remove_dir_all(&directory).unwrap();
-    }
+    opened.journal.close().await.expect("a journal that is written");
+    open().expect("the same journal").earlier
 }
+
+#[cfg(test)]
+mod tests;

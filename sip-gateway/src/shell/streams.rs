@@ -162,6 +162,12 @@ impl<C> Streams<C> {
         Some(held.connection)
     }
 
+    /// The same, if it is still this connection: another may have taken the flow since.
+    pub(super) fn remove_this(&mut self, flow: &Flow, is_this: impl Fn(&C) -> bool) -> Option<C> {
+        self.get(flow).filter(|connection| is_this(connection))?;
+        self.remove(flow)
+    }
+
     /// A SIP message came over it: a suspect has its time from now.
     pub(super) fn heard(&mut self, now: Time, flow: Flow) {
         if self.held.get(&flow).is_some_and(|held| !held.is_friend) {

@@ -24,15 +24,19 @@ fn gateway() -> GatewayName {
     GatewayName::new("gw1").unwrap()
 }
 
-/// A stream with room for so many messages.
+/// A stream with room for so many messages, of a process that does not tell its number.
 fn greet(links: &mut Links, epoch: u64, room: usize) -> Far {
+    greet_as(links, (epoch, 0), room)
+}
+
+fn greet_as(links: &mut Links, (epoch, instance): (u64, u64), room: usize) -> Far {
     let (down, received) = mpsc::channel(room);
     let (end, ended) = oneshot::channel();
     let (verdict, judged) = oneshot::channel();
     links.greet(Candidate {
         gateway: gateway(),
         epoch,
-        instance: 0,
+        instance,
         down,
         end,
         verdict,
@@ -146,4 +150,23 @@ fn at_the_end_everybody_is_told() {
         greeted.verdict.try_recv().unwrap().unwrap_err().code(),
         Code::Unavailable
     );
+}
+
+#[test]
+fn a_double_that_hands_over_an_old_journal_does_not_end_the_calls_of_the_running_gateway() {
+    let mut links = Links::default();
+    let mut running = greet_as(&mut links, (7, 71), 3);
+    links.welcome(wire::welcome(0));
+    let mut double = greet(&mut links, 7, 3);
+    let refused = double.verdict.try_recv().unwrap().unwrap_err();
+    assert_eq!(refused.code(), Code::AlreadyExists);
+    assert!(send(&mut links, 7, 1) && !running.is_over());
+    // The process itself comes again; and once it is gone, its journal may be handed over.
+    let mut again = greet_as(&mut links, (7, 71), 3);
+    links.welcome(wire::welcome(0));
+    let id = again.id();
+    links.ended(&gateway(), id, None);
+    let mut next = greet(&mut links, 7, 3);
+    links.welcome(wire::welcome(0));
+    next.id();
 }

@@ -60,7 +60,7 @@ async fn a_full_disk_closes_the_gateways_to_new_calls_and_serves_everybody_who_i
 async fn the_health_of_the_whole_follows_the_gateway_in_the_same_process() {
     let house = House::simple().await;
     let (admits, admission) = tokio::sync::watch::channel(true);
-    house.service.follow_gateway(admission);
+    house.service.follow_gateway(admission, |open| *open);
     for open in [false, true, false] {
         admits.send_replace(open);
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -22,7 +22,7 @@ fn a_full_log_refuses_new_callers_with_503_and_cuts_nobody_off() {
         let mut house = House::open();
         let (_, ticket) = house.wait_in_queue();
         house.admission(log, false);
-        assert!(!house.gateway.admits(house.now));
+        assert_eq!(house.gateway.closed(house.now), Some(Closed::Full(log)));
         let written = house.events.len();
         house.dial();
         assert_eq!(house.refused_with(), Some(503));
@@ -36,7 +36,7 @@ fn a_full_log_refuses_new_callers_with_503_and_cuts_nobody_off() {
         house.offer(7, ticket);
         house.ringing();
         house.admission(log, true);
-        assert!(house.gateway.admits(house.now));
+        assert_eq!(house.gateway.closed(house.now), None);
         house.dial();
         assert_eq!(house.gateway.counts().calls, 2);
     }

@@ -90,10 +90,12 @@ fn numbers_of_ended_calls_leave_the_file_and_nobody_else_may_read_it() {
             .any(|it| it == text.as_bytes())
     };
     assert!(holds("+39061234567"), "it is not due yet");
-    if let Some(out) = locked(&dialogs.file).as_mut() {
-        out.anew.0 = Instant::now()
-            .checked_sub(STAYS + Duration::from_secs(1))
-            .unwrap();
+    let long_ago = Instant::now()
+        .checked_sub(STAYS + Duration::from_secs(1))
+        .unwrap();
+    match &mut *locked(&dialogs.file) {
+        Kept::File(out) => out.whole.0 = long_ago,
+        Kept::Memory(..) => panic!("there is room"),
     }
     assert!(dialogs.wants_tidying());
     dialogs.tidy();
@@ -114,4 +116,66 @@ fn a_disk_that_does_not_write_fills_no_memory() {
     }
     assert!(locked(&dialogs.waiting).len() < WAITING + 100_000);
     assert!(dialogs.lost() > 0);
+}
+
+#[test]
+fn dialogs_that_a_full_disk_did_not_take_are_written_once_there_is_room() {
+    let place = directory("full");
+    let before = Dialogs::new(&place);
+    before.open();
+    before.take(1, &open("inherited"));
+    before.flush();
+    // A file of the name of the one beside cannot be made where a directory has it.
+    let beside = place.join(FILE).with_extension("new");
+    fs::create_dir_all(beside.join("in the way")).unwrap();
+    let dialogs = Dialogs::new(&place);
+    assert_eq!(names(&dialogs.open()), [("inherited".to_owned(), false)]);
+    dialogs.take(1, &open("caller"));
+    dialogs.take(2, &open("gone"));
+    dialogs.take(2, &DialogChange::Over);
+    dialogs.flush();
+    assert!(!dialogs.is_dirty());
+    assert_eq!(dialogs.lost(), 3, "each is told as not kept");
+    assert!(!dialogs.wants_tidying(), "it was tried a moment ago");
+    fs::remove_dir_all(&beside).unwrap();
+    match &mut *locked(&dialogs.file) {
+        Kept::Memory(_, tried) => {
+            *tried = tried.checked_sub(AGAIN + Duration::from_secs(1)).unwrap();
+        }
+        Kept::File(_) => panic!("there was no room"),
+    }
+    assert!(dialogs.wants_tidying());
+    dialogs.tidy();
+    dialogs.take(3, &open("operator"));
+    dialogs.flush();
+    assert_eq!(dialogs.lost(), 3);
+    let left = Dialogs::new(&place).open();
+    let mut left: Vec<String> = names(&left).into_iter().map(|(name, _)| name).collect();
+    left.sort_unstable();
+    assert_eq!(left, ["caller", "inherited", "operator"]);
+}
+
+#[test]
+fn a_file_that_takes_no_more_is_made_again_with_everything_that_stands() {
+    let place = directory("no-more");
+    let dialogs = Dialogs::new(&place);
+    dialogs.open();
+    dialogs.take(1, &open("caller"));
+    dialogs.flush();
+    // Every write to it fails from now on.
+    let path = place.join(FILE);
+    match &mut *locked(&dialogs.file) {
+        Kept::File(out) => out.file = File::open(&path).unwrap(),
+        Kept::Memory(..) => panic!("there is room"),
+    }
+    dialogs.take(2, &open("operator"));
+    dialogs.flush();
+    assert_eq!(dialogs.lost(), 1);
+    dialogs.take(1, &DialogChange::Answered);
+    dialogs.close();
+    let left = Dialogs::new(&place).open();
+    assert_eq!(
+        names(&left),
+        [("caller".to_owned(), true), ("operator".to_owned(), false)]
+    );
 }

@@ -187,3 +187,16 @@ fn a_silent_stranger_goes_after_30_s_and_a_friend_stays() {
     world.streams.remove(&trunk);
     assert!(world.streams.by_source.is_empty() && world.streams.friends.is_empty());
 }
+
+#[test]
+fn a_connection_that_ends_late_does_not_take_the_next_one_of_its_flow_along() {
+    let mut streams = Streams::default();
+    let flow = World::new().flow("192.0.2.1");
+    for connection in [1, 2] {
+        streams.insert(Time::from_secs(1), flow, Newcomer::Stranger, connection);
+    }
+    assert_eq!(streams.remove_this(&flow, |held| *held == 1), None);
+    assert_eq!(streams.get(&flow), Some(&2));
+    assert_eq!(streams.remove_this(&flow, |held| *held == 2), Some(2));
+    assert_eq!((streams.len(), streams.suspects.len()), (0, 0));
+}

@@ -216,7 +216,10 @@ impl Gateway {
                 call.flow.handle_input(now, ivr::Input::PlayFinished(play));
             }
             media::Event::Stalled { .. } => call.caller.silent = Some(Silence::begins(now, call.pace())),
-            media::Event::Resumed { .. } => call.caller.silent = None,
+            media::Event::Resumed { .. } => {
+                call.caller.silent = None;
+                self.sip.unprobe(call.caller.sip);
+            }
             media::Event::Closed { .. } => {}
         }
     }

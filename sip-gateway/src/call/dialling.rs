@@ -166,7 +166,10 @@ impl Gateway {
             (media::Event::Stalled { .. }, PeerState::Talking { silent, .. }) => {
                 *silent = Some(Silence::begins(now, Pace::TALKING));
             }
-            (media::Event::Resumed { .. }, PeerState::Talking { silent, .. }) => *silent = None,
+            (media::Event::Resumed { .. }, PeerState::Talking { sip, silent, .. }) => {
+                *silent = None;
+                self.sip.unprobe(*sip);
+            }
             _ => {}
         }
     }

@@ -119,7 +119,10 @@ impl Gateway {
             media::Event::Stalled { .. } => {
                 talk.silent = Some(Silence::begins(now, Pace::TALKING));
             }
-            media::Event::Resumed { .. } => talk.silent = None,
+            media::Event::Resumed { .. } => {
+                talk.silent = None;
+                self.sip.unprobe(talk.sip);
+            }
             _ => {}
         }
     }

@@ -67,6 +67,14 @@ impl Endpoint {
         }
         self.keep(leg, taken);
     }
+
+    /// Forgets the question of [`Endpoint::probe`]: the peer has shown itself in another way. No [`Event::Probed`] follows, and
+    /// the next question can be asked at once.
+    pub fn unprobe(&mut self, leg: LegId) {
+        if let Some(probe) = self.legs.get_mut(&leg).and_then(|leg| leg.probe.take()) {
+            self.table.forget(probe);
+        }
+    }
 }
 
 impl Endpoint {

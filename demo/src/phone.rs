@@ -395,6 +395,7 @@ impl<P: Person> Phone<P> {
             | Event::Reoffered { .. }
             | Event::BodyRefused { .. }
             | Event::Digit { .. }
+            | Event::Moved { .. }
             | Event::Probed { .. }
             | Event::Binding { .. } => {}
         }

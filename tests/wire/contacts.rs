@@ -10,7 +10,11 @@ use crate::kit::g711::Law;
 use crate::kit::ground::{CALLER, CENTRE, PHONE, STRANGER};
 use crate::kit::message::{Message, sdp};
 use crate::kit::phone::{DOMAIN, PATIENCE, Phone};
-use crate::kit::rtp::RtpEndpoint;
+use crate::kit::rtp::{RtpEndpoint, Sound};
+
+const CALLERS: f64 = 500.0;
+const OPERATORS: f64 = 900.0;
+const OPERATORS_MOVED: f64 = 1_300.0;
 
 /// A REGISTER of `user`. `via`: its sent-by and parameters.
 fn register(user: &str, (number, via): (u32, &str), contacts: &str, proof: &str) -> String {
@@ -78,6 +82,60 @@ fn a_phone_that_sends_from_another_port_is_rung_at_its_contact() {
     ask(2, &proof(&challenged, "101", PASSWORD));
     assert_eq!(answer(&mut phone).status(), Some(200));
     talk(&centre, &mut phone);
+    centre.close();
+}
+
+/// Registers a phone that knows only its address behind the NAT. Returns the next number.
+fn register_behind_nat(phone: &mut Phone, number: u32) -> u32 {
+    let (via, contact) = ("192.168.1.5:5060;rport", "<sip:101@192.168.1.5:5060>");
+    let mut ask = |number: u32, proof: &str| {
+        phone.send_raw(register("101", (number, via), contact, proof).as_bytes());
+        let answer = phone.receive(PATIENCE, |m| m.status().is_some() && m.cseq().0 == number);
+        answer.expect("an answer")
+    };
+    let challenged = ask(number, "");
+    let answer = ask(number + 1, &proof(&challenged, "101", PASSWORD));
+    assert_eq!(answer.status(), Some(200));
+    number + 2
+}
+
+#[test]
+fn a_phone_whose_public_address_changes_in_mid_talk_is_heard_and_hears() {
+    let centre = Centre::open(&Plan::default());
+    let mut phone = Phone::open("101", centre.ip(PHONE), centre.sip());
+    let next = register_behind_nat(&mut phone, 1);
+    let (mut caller, rtp) = (centre.caller(0), RtpEndpoint::open(centre.ip(CALLER)));
+    let mut call = caller.call(STRAIGHT, &rtp, Law::A);
+    rtp.say(Sound::Tone(CALLERS));
+    let rung = phone.rung(PATIENCE).expect("the phone rings");
+    let inside = SocketAddr::from(([192, 168, 1, 5], 4000));
+    let (gateway, law) = rung.invite().media().expect("an offer");
+    let talks = |desk: &RtpEndpoint, hz: f64, from: Instant| {
+        desk.send_to(gateway, law);
+        desk.say(Sound::Tone(hz));
+        assert!(
+            rtp.wait_for_tone(hz, from, PATIENCE).is_some(),
+            "the caller hears the operator"
+        );
+        let heard = desk.wait_for_tone(CALLERS, from, PATIENCE);
+        assert!(heard.is_some(), "and the operator the caller");
+    };
+    let desk = RtpEndpoint::open(centre.ip(PHONE));
+    let answered = phone.answer_with(&rung, &sdp(inside, &[law]));
+    assert!(phone.acknowledged(&rung, PATIENCE));
+    talks(&desk, OPERATORS, answered);
+    // The router has another public address; the phone notices, and registers again.
+    phone.vanish();
+    desk.say(Sound::Nothing);
+    let mut moved = Phone::open("101", centre.ip(PHONE + 1), centre.sip());
+    let since = Instant::now();
+    register_behind_nat(&mut moved, next);
+    talks(&RtpEndpoint::open(centre.ip(PHONE + 1)), OPERATORS_MOVED, since);
+    assert!(caller.hang_up(&mut call));
+    assert!(
+        moved.hung_up_by_them(&rung, PATIENCE).is_some(),
+        "the BYE finds it there"
+    );
     centre.close();
 }
 

@@ -210,6 +210,22 @@ mod tests {
     }
 
     #[test]
+    fn a_phone_whose_signalling_moved_is_learned_at_its_new_address_and_the_old_one_is_foreign() {
+        let mut peer = Peer::new(Some(at("10.0.0.5:4000")), once("203.0.113.9"));
+        peer.learn(second(1), at("203.0.113.9:31000"));
+        assert_eq!(
+            peer.source(second(9), at("198.51.100.77:500")),
+            Source::Foreign,
+            "before its signalling has moved"
+        );
+        peer.configure(Some(at("10.0.0.5:4000")), once("198.51.100.77"));
+        assert_eq!(peer.source(second(9), at("203.0.113.9:31000")), Source::Foreign);
+        assert_eq!(peer.source(second(9), at("198.51.100.77:500")), Source::Candidate);
+        peer.learn(second(9), at("198.51.100.77:500"));
+        assert_eq!(peer.destination(), Some(at("198.51.100.77:500")));
+    }
+
+    #[test]
     fn media_of_a_trunk_on_another_host_than_its_signalling_is_heard() {
         let peer = Peer::new(Some(at("198.51.100.7:9000")), once("203.0.113.9"));
         assert_eq!(peer.source(second(1), at("198.51.100.7:9000")), Source::Peer);

@@ -275,7 +275,7 @@ impl Gateway {
         self.mind_peers_hold(now, call);
     }
 
-    fn configure_peer(&mut self, call: &Call) {
+    pub(super) fn configure_peer(&mut self, call: &Call) {
         if let Place::Calling(peer) = &call.place
             && let PeerState::Talking {
                 media,

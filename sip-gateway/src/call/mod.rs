@@ -17,6 +17,7 @@ mod dialling;
 mod ending;
 mod epoch;
 mod forecasts;
+mod moving;
 mod negotiate;
 mod offering;
 mod orphans;
@@ -501,7 +502,9 @@ impl Gateway {
     }
 
     fn leg_event(&mut self, now: Time, call: &mut Call, leg: sip::LegId, event: sip::Event) {
-        if call.caller.sip == leg {
+        if let sip::Event::Moved { ip, .. } = event {
+            self.phone_moved(call, leg, ip);
+        } else if call.caller.sip == leg {
             self.caller_event(now, call, event);
         } else {
             self.operator_event(now, call, leg, event);

@@ -23,6 +23,7 @@ mod forecasts;
 mod full;
 mod holding;
 mod lost_phones;
+mod moving;
 mod orphans;
 mod refusals;
 mod ringing;
@@ -57,6 +58,8 @@ struct House {
     dialogs: Vec<(u64, sip::DialogChange)>,
     /// Phones that hear nothing and say nothing.
     dead: BTreeSet<usize>,
+    /// Where the gateway sees phones that are behind a NAT.
+    seen_at: BTreeMap<usize, SocketAddr>,
 }
 
 const CALLER: usize = 0;
@@ -146,6 +149,7 @@ impl House {
             slow_disk: false,
             dialogs: Vec::new(),
             dead: BTreeSet::new(),
+            seen_at: BTreeMap::new(),
         }
     }
 
@@ -164,6 +168,12 @@ impl House {
         };
         self.phones[phone].1.register(self.now, wanted);
         self.settle();
+    }
+
+    /// Where the gateway sees a phone.
+    fn seen(&self, phone: usize) -> SocketAddr {
+        let own = self.phones[phone].0;
+        self.seen_at.get(&phone).copied().unwrap_or(own)
     }
 
     fn flow(&self, phone: usize) -> sip::Flow {
@@ -190,7 +200,7 @@ impl House {
                         sip::Output::Transmit { flow, bytes } => {
                             let flow = sip::Flow {
                                 local: flow.remote,
-                                remote: flow.local,
+                                remote: self.seen(index),
                                 ..flow
                             };
                             self.input(Input::Sip(sip::Input::Message { flow, bytes }));
@@ -218,14 +228,14 @@ impl House {
             Output::Transmit { flow, bytes } => {
                 let now = self.now;
                 self.sent.push(bytes.clone());
-                let flow = sip::Flow {
-                    local: flow.remote,
-                    remote: flow.local,
-                    ..flow
-                };
-                let mut phones = self.phones.iter_mut().enumerate();
-                let to = phones.find(|(_, (address, _))| *address == flow.local);
-                if let Some((_, (_, phone))) = to.filter(|(index, _)| !self.dead.contains(index)) {
+                let to = (0..self.phones.len()).find(|index| self.seen(*index) == flow.remote);
+                if let Some(index) = to.filter(|index| !self.dead.contains(index)) {
+                    let (address, phone) = &mut self.phones[index];
+                    let flow = sip::Flow {
+                        local: *address,
+                        remote: flow.local,
+                        ..flow
+                    };
                     phone.handle_input(now, sip::Input::Message { flow, bytes });
                 }
             }

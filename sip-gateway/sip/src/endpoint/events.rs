@@ -387,6 +387,14 @@ pub enum Event {
         /// Which leg.
         leg: LegId,
     },
+    /// The peer's phone has another IP address now, as after a change of network: what belongs to the dialog, media too, comes
+    /// from there. It was proven with the operator's password.
+    Moved {
+        /// Which leg.
+        leg: LegId,
+        /// The new address.
+        ip: IpAddr,
+    },
     /// The outcome of [`Endpoint::probe`](crate::Endpoint::probe).
     Probed {
         /// Which leg.
@@ -440,6 +448,7 @@ impl Event {
             | Event::Digit { leg, .. }
             | Event::Ended { leg, .. }
             | Event::Released { leg }
+            | Event::Moved { leg, .. }
             | Event::Probed { leg, .. } => Some(*leg),
             Event::Binding { .. }
             | Event::BodyRefused { .. }

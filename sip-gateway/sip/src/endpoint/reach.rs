@@ -11,9 +11,9 @@ use std::net::{IpAddr, SocketAddr};
 use pronto_types::{OperatorId, Time};
 
 use super::Endpoint;
-use super::events::LegId;
+use super::events::{Event, LegId};
 use super::receive::Request;
-use crate::dialog::leg::Leg;
+use crate::dialog::leg::{Leg, State, Stop};
 use crate::dialog::{Dialog, Way};
 use crate::digest::Verdict;
 use crate::face::Face;
@@ -139,7 +139,7 @@ impl Endpoint {
     /// A request of the dialog arrived from another port than the peer's last: the NAT before the peer has another one for
     /// it. From another address that takes the password of the operator whose phone it is: the tags prove the dialog, but
     /// whoever has seen a message of it knows them.
-    pub(super) fn follow_source(&mut self, now: Time, leg: &mut Leg, request: &Request<'_>) {
+    pub(super) fn follow_source(&mut self, now: Time, (id, leg): (LegId, &mut Leg), request: &Request<'_>) {
         let (from, to) = (leg.dialog.flow, request.flow);
         if leg.dialog.way != Way::Flow || from == to || from.transport != to.transport {
             return;
@@ -149,7 +149,23 @@ impl Endpoint {
         }
         let is_there = from.remote.ip().to_canonical() == to.remote.ip().to_canonical();
         if is_there || leg.operator.is_some() && self.proves(now, leg.operator.as_ref(), request) {
-            leg.dialog.flow = to;
+            self.move_to(id, leg, to);
+        }
+    }
+
+    /// The other end of a dialog is reached over another flow from now on.
+    pub(super) fn move_to(&mut self, id: LegId, leg: &mut Leg, to: Flow) {
+        let ip = to.remote.ip();
+        let moved = leg.dialog.flow.remote.ip().to_canonical() != ip.to_canonical();
+        leg.dialog.flow = to;
+        let over = match &leg.state {
+            State::Calling(calling) => calling.stop != Stop::No,
+            State::Answered(_, parting) => parting.is_some(),
+            State::Ending => true,
+            State::Incoming(_) | State::Up => false,
+        };
+        if moved && !over && !leg.told {
+            self.tell(Event::Moved { leg: id, ip });
         }
     }
 
@@ -180,7 +196,7 @@ impl Endpoint {
             for id in ids {
                 let Some(mut leg) = self.take(id) else { continue };
                 if leg.operator.as_ref() == Some(operator) && leg.dialog.way == Way::Flow {
-                    leg.dialog.flow = to;
+                    self.move_to(id, &mut leg, to);
                 }
                 self.keep(id, leg);
             }

@@ -98,7 +98,7 @@ impl Endpoint {
             let found = here.any(|b| is_same_phone(&b.contact, &leg.dialog.target));
             drop(here);
             if found {
-                leg.dialog.flow = flow;
+                self.move_to(id, &mut leg, flow);
                 self.lost_legs.remove(&id);
             }
             self.keep(id, leg);

@@ -48,7 +48,7 @@ impl Endpoint {
             self.keep(id, leg);
             return self.reply_once(now, request, Status::SERVER_INTERNAL_ERROR, &bare);
         }
-        self.follow_source(now, &mut leg, request);
+        self.follow_source(now, (id, &mut leg), request);
         match request.method {
             Method::Bye => self.said_bye(now, request, id, leg),
             Method::Invite | Method::Update => self.reoffered(now, request, id, leg),

@@ -370,6 +370,10 @@ fn phone_says(raw: &mut Raw, from: &str, method: &str, (ours, theirs): (&str, &s
     raw.status(from, &text)
 }
 
+fn has_moved(event: &Event) -> bool {
+    matches!(event, Event::Moved { .. })
+}
+
 #[test]
 fn a_nat_that_changes_the_port_in_mid_call_is_followed_and_a_stranger_is_not() {
     let mut raw = Raw::new();
@@ -399,6 +403,7 @@ fn a_nat_that_changes_the_port_in_mid_call_is_followed_and_a_stranger_is_not() {
         phone_says(&mut raw, "203.0.113.9:31001", "OPTIONS", tags, &call_id),
         200
     );
+    assert!(!raw.events.iter().any(has_moved), "only the port is another");
     assert_eq!(hang_up(&mut raw, leg), "203.0.113.9:31001");
 }
 
@@ -427,6 +432,12 @@ fn a_refresh_from_another_port_moves_the_talks_of_that_phone_and_of_no_other() {
         "r2",
         via,
         "<sip:101@192.168.1.5:5060>",
+    );
+    let told = raw.events.iter().filter(|event| has_moved(event));
+    let told: Vec<_> = told.collect();
+    assert!(
+        matches!(told[..], [Event::Moved { leg: of, ip }] if *of == leg && ip.to_string() == "203.0.113.77"),
+        "media has to follow: {told:?}"
     );
     assert_eq!(hang_up(&mut raw, leg), "203.0.113.77:4000");
 }

@@ -386,6 +386,7 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::Digit { .. } => "Digit",
         Event::Ended { .. } => "Ended",
         Event::Released { .. } => "Released",
+        Event::Moved { .. } => "Moved",
         Event::Probed { .. } => "Probed",
         Event::Binding { .. } => "Binding",
         Event::Registered { .. } => "Registered",

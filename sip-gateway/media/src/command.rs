@@ -206,6 +206,8 @@ pub enum Event {
     Stalled {
         /// The leg.
         leg: LegId,
+        /// Whether RTP or RTCP has ever come from it.
+        heard: bool,
     },
     /// RTP or RTCP again after [`Event::Stalled`].
     Resumed {

@@ -419,7 +419,8 @@ impl Shard {
                 outlet.report(Event::Finished { leg: *id, play });
             }
             if tick.stalled {
-                outlet.report(Event::Stalled { leg: *id });
+                let heard = session.has_heard();
+                outlet.report(Event::Stalled { leg: *id, heard });
             }
             if let Some((recording, Side::Left)) = recorded
                 && let Some(recording) = self.recordings.get_mut(recording)

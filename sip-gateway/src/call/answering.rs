@@ -14,7 +14,7 @@ use pronto_types::{CallId, Digit, PhoneNumber, Time};
 use rand::Rng;
 
 use super::negotiate::Stream;
-use super::silence::{Due, Silence};
+use super::silence::{Due, Silence, Unanswered};
 use super::state::{Call, CallerLeg, LegState, Patience, Place, Playing};
 use super::{AT_ONCE, Gateway, MAX_BACKLOG, Output, dialling};
 use crate::settings::{Answer, Number, dialled_number};
@@ -138,6 +138,7 @@ impl Gateway {
                 } else {
                     media::Proof::Awaited
                 },
+                unanswered: Unanswered::new(invite.proven),
                 presses: media::Presses::default(),
                 state: LegState::Opening {
                     offer,
@@ -198,6 +199,7 @@ impl Gateway {
             media::Event::Opened { local, .. } => self.caller_opened(now, call, local),
             media::Event::OpenFailed { .. } => self.no_media(now, call),
             media::Event::Digit { digit, .. } => {
+                call.caller.unanswered.shows();
                 if call
                     .caller
                     .presses
@@ -215,8 +217,14 @@ impl Gateway {
                 }
                 call.flow.handle_input(now, ivr::Input::PlayFinished(play));
             }
-            media::Event::Stalled { .. } => call.caller.silent = Some(Silence::begins(now, call.pace())),
+            media::Event::Stalled { heard, .. } => {
+                if heard {
+                    call.caller.unanswered.shows();
+                }
+                call.caller.silent = Some(Silence::begins(now, call.pace()));
+            }
             media::Event::Resumed { .. } => {
+                call.caller.unanswered.shows();
                 call.caller.silent = None;
                 self.sip.unprobe(call.caller.sip);
             }
@@ -353,6 +361,7 @@ impl Gateway {
             // Answered 487 by the endpoint; there is nothing to hang up.
             sip::Event::Cancelled { .. } => self.bury(now, call, CallOutcome::Cancelled),
             sip::Event::Offer { sdp, proven, .. } => {
+                call.caller.unanswered.shows();
                 let answer = reoffered(&mut call.caller.stream, sdp, proven);
                 let taken = answer.is_ok();
                 self.reply_to_offer(now, (call.caller.sip, call.caller.source), answer);
@@ -366,6 +375,7 @@ impl Gateway {
             sip::Event::Digit { digit, duration, .. } => {
                 let way = media::Way::Signalling;
                 // Only somebody who got our answer knows the dialog.
+                call.caller.unanswered.shows();
                 if call.caller.stream.confirmed() {
                     self.configure(call.caller.media, &call.caller.stream, call.caller.source);
                 }
@@ -380,12 +390,16 @@ impl Gateway {
                 };
                 self.bury(now, call, outcome);
             }
-            sip::Event::Probed {
-                found: sip::Found::Gone,
-                ..
-            } => self.end_call(now, call, CallOutcome::PeerLost),
             sip::Event::Probed { found, .. } => {
-                let pace = call.pace();
+                let early = matches!(call.caller.state, LegState::Early { .. });
+                let (found, pace) = if early {
+                    call.caller.unanswered.judge(found)
+                } else {
+                    (found, call.pace())
+                };
+                if found == sip::Found::Gone {
+                    return self.end_call(now, call, CallOutcome::PeerLost);
+                }
                 Silence::found(&mut call.caller.silent, now, found, pace);
             }
             _ => {}

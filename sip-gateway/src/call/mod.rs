@@ -601,7 +601,7 @@ fn media_leg(event: &media::Event) -> media::LegId {
         | E::OpenFailed { leg, .. }
         | E::Digit { leg, .. }
         | E::Finished { leg, .. }
-        | E::Stalled { leg }
+        | E::Stalled { leg, .. }
         | E::Resumed { leg }
         | E::Closed { leg, .. } => *leg,
     }

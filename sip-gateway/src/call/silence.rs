@@ -110,13 +110,57 @@ impl Silence {
     /// What came of a question. (That the dialog is gone is the caller's to see.)
     pub(super) fn found(this: &mut Option<Silence>, now: Time, found: Found, pace: Pace) {
         match (this, found) {
-            (Some(silence), Found::There) => {
+            (Some(silence), Found::There | Found::Denied) => {
                 *silence = Silence::Quiet {
                     ask_at: now + pace.again,
                 };
             }
             (Some(Silence::Asked { again, .. }), Found::NoWay) => *again = Some(now + RETRY),
             (Some(Silence::Quiet { .. }), Found::NoWay) | (_, Found::Gone) | (None, _) => {}
+        }
+    }
+}
+
+/// A caller who is not answered yet, and what a 481 of theirs means.
+///
+/// Some phones and carriers do not know early dialogs and answer every question in one with 481. So does the neighbour that an
+/// INVITE with a forged source names, and a carrier that was restarted. Callers of whom anything was heard are there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unanswered {
+    /// They are known to have our answer: by RTP, RTCP, a key, or a proof of who they are.
+    shown: bool,
+    denied: u8,
+}
+
+impl Unanswered {
+    /// This many times a caller of whom nothing was heard may deny the dialog: our 183 may be late.
+    const DENIALS: u8 = 2;
+
+    pub(super) fn new(proven: bool) -> Self {
+        Unanswered {
+            shown: proven,
+            denied: 0,
+        }
+    }
+
+    /// Something came from the caller that only somebody who has our answer can send.
+    pub(super) fn shows(&mut self) {
+        self.shown = true;
+    }
+
+    /// What came of a question, and how soon the next one follows.
+    pub(super) fn judge(&mut self, found: Found) -> (Found, Pace) {
+        if found != Found::Denied {
+            return (found, Pace::LISTENING);
+        }
+        if self.shown {
+            return (Found::There, Pace::LISTENING);
+        }
+        self.denied = self.denied.saturating_add(1);
+        if self.denied > Self::DENIALS {
+            (Found::Gone, Pace::LISTENING)
+        } else {
+            (Found::There, Pace::TALKING)
         }
     }
 }

@@ -14,7 +14,7 @@ use pronto_types::{AnnouncementId, CallId, Digit, Language, OfferId, OperatorId,
 
 use super::dialling::Peer;
 use super::negotiate::Stream;
-use super::silence::{Pace, Silence};
+use super::silence::{Pace, Silence, Unanswered};
 use crate::settings::Answer;
 
 /// One call: the caller's leg, the flow, and where the caller stands with the queue.
@@ -52,6 +52,8 @@ pub(super) struct CallerLeg {
     pub(super) source: IpAddr,
     /// Whether the caller is known to be there before the ACK.
     pub(super) proof: media::Proof,
+    /// What is known of the caller before the answer.
+    pub(super) unanswered: Unanswered,
     /// The keys told lately, in the media and by INFO.
     pub(super) presses: media::Presses,
     pub(super) state: LegState,

@@ -88,6 +88,8 @@ pub struct Session {
     /// In a bridge: when the other leg last brought something.
     bridged: Option<Time>,
     silence: Silence,
+    /// RTP or RTCP has come from the phone.
+    has_heard: bool,
     reports: Reports,
     stats: Stats,
 }
@@ -153,6 +155,7 @@ impl Session {
             keys_until: now,
             bridged: None,
             silence: Silence::Unconfigured,
+            has_heard: false,
             reports: Reports::new(dice, now),
             stats: Stats::default(),
         }
@@ -249,6 +252,7 @@ impl Session {
         match rtcp::parse(datagram) {
             Ok(heard) => {
                 self.gate.open();
+                self.has_heard = true;
                 self.reports.heard(now, heard);
                 let resumed = self.silence.ends(now);
                 Arrival::Rtcp { resumed }
@@ -268,6 +272,7 @@ impl Session {
         }
         let packet = Packet::parse(datagram).map_err(|_| DropReason::Malformed)?;
         self.silence.stirs(now);
+        self.has_heard = true;
         let agreed = path.agreed;
         let payload = &datagram[packet.payload.clone()];
         let contents = contents(&agreed, packet.payload_type, payload)?;
@@ -412,6 +417,11 @@ impl Session {
             self.silence = Silence::Stalled;
         }
         stalls
+    }
+
+    /// Whether RTP or RTCP has ever come from the phone.
+    pub fn has_heard(&self) -> bool {
+        self.has_heard
     }
 
     /// The RTCP report, if one is due: for the port after the RTP destination's.

@@ -397,6 +397,11 @@ fn reports_go_out_every_five_seconds_or_so_to_the_port_above() {
     );
 }
 
+fn stalled(heard: bool) -> Event {
+    let leg = LegId(1);
+    Event::Stalled { leg, heard }
+}
+
 #[test]
 fn two_seconds_without_a_packet_are_a_stall_said_once_and_a_packet_ends_it() {
     let mut world = World::new();
@@ -406,7 +411,7 @@ fn two_seconds_without_a_packet_are_a_stall_said_once_and_a_packet_ends_it() {
     world.run(1_900);
     assert_eq!(world.events(), []);
     world.run(30_000);
-    assert_eq!(world.events(), [Event::Stalled { leg: LegId(1) }]);
+    assert_eq!(world.events(), [stalled(true)]);
     world.deliver(1, at("203.0.113.66:4000"), &datagram(0, 2, 160, 9, &[0; 160]));
     assert_eq!(world.events(), []);
     world.deliver(1, phone(1), &datagram(0, 2, 160, 9, &[0; 160]));
@@ -426,7 +431,7 @@ fn a_phone_on_hold_that_sends_nothing_stalls_as_any_other() {
         },
     );
     world.run(2_100);
-    assert_eq!(world.events(), [Event::Stalled { leg: LegId(1) }]);
+    assert_eq!(world.events(), [stalled(false)]);
     world.run(30_000);
     world.configure(1, World::agreement(1, Codec::Pcmu));
     world.run(2_100);
@@ -446,11 +451,11 @@ fn a_report_or_comfort_noise_says_that_a_silent_phone_is_there() {
     }
     assert_eq!(world.events(), []);
     world.run(1_000);
-    assert_eq!(world.events(), [Event::Stalled { leg: LegId(1) }]);
+    assert_eq!(world.events(), [stalled(true)]);
     let mut report = vec![0x80, 200, 0, 6];
     report.extend([0; 24]);
     world.deliver_to(1, Channel::Rtcp, at("192.0.2.1:9999"), &report);
     assert_eq!(world.events(), [Event::Resumed { leg: LegId(1) }]);
     world.run(2_100);
-    assert_eq!(world.events(), [Event::Stalled { leg: LegId(1) }]);
+    assert_eq!(world.events(), [stalled(true)]);
 }

@@ -294,6 +294,9 @@ pub enum Found {
     /// The peer, or a proxy, says that the dialog is gone (481, 408), or nothing has answered at all. If the dialog was
     /// acknowledged, [`Event::Ended`] follows.
     Gone,
+    /// A 481 in a dialog that is not confirmed yet. Either the peer has lost the call, or it does not know early dialogs and
+    /// answers so to every question.
+    Denied,
     /// The question could not be sent: its connection is closed. The leg stays, and may be asked again.
     NoWay,
 }

@@ -200,7 +200,7 @@ impl Endpoint {
 
     /// The outcome of a probe: "If the response for a request within a dialog is a 481 or a 408, the UAC SHOULD terminate
     /// the dialog. A UAC SHOULD also terminate a dialog if no response at all is received" (§12.2.1.2). `local`: no response
-    /// came. Before its ACK a peer may not know the dialog: its 481 says that it is there.
+    /// came. Before its ACK a peer may not know the dialog: what its 481 means is for the caller of [`Endpoint::probe`] to judge.
     pub(super) fn probed(&mut self, now: Time, id: LegId, tx: TxId, (status, local): (Status, bool)) {
         let Some(mut leg) = self.take(id) else { return };
         if leg.probe != Some(tx) {
@@ -211,6 +211,7 @@ impl Endpoint {
             Status::SERVICE_UNAVAILABLE if local => Found::NoWay,
             Status::REQUEST_TIMEOUT => Found::Gone,
             Status::NO_SUCH_DIALOG if matches!(leg.state, State::Up) => Found::Gone,
+            Status::NO_SUCH_DIALOG => Found::Denied,
             _ => Found::There,
         };
         self.tell(Event::Probed { leg: id, found });

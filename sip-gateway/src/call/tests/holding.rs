@@ -154,7 +154,8 @@ fn an_operator_who_holds_and_vanishes_is_missed_and_the_music_goes_on() {
     let mut talk = Talk::begin();
     talk.operator_offers(holds()[1].clone());
     let leg = OPERATORS_LEG;
-    talk.house.say(Input::Media(media::Event::Stalled { leg }));
+    talk.house
+        .say(Input::Media(media::Event::Stalled { leg, heard: true }));
     talk.house.pass(secs(600));
     talk.house.dead.insert(OPERATOR);
     talk.house.pass(secs(8));

@@ -46,8 +46,16 @@ impl House {
         self.settle();
     }
 
+    /// Nothing comes from it any more.
     fn stalls(&mut self, leg: media::LegId) {
-        self.say(Input::Media(media::Event::Stalled { leg }));
+        let heard = true;
+        self.say(Input::Media(media::Event::Stalled { leg, heard }));
+    }
+
+    /// Nothing has ever come from it.
+    fn never_speaks(&mut self, leg: media::LegId) {
+        let heard = false;
+        self.say(Input::Media(media::Event::Stalled { leg, heard }));
     }
 
     fn resumes(&mut self, leg: media::LegId) {
@@ -342,6 +350,74 @@ fn a_caller_who_sends_nothing_and_answers_stays_until_max_wait() {
         assert!(house.hears_music());
         let asked = house.asked();
         assert!((80..120).contains(&asked), "every six seconds, not {asked}");
+    }
+}
+
+/// A number that leads to the queue without a menu, and answers with the operator.
+fn straight_and_unanswered() -> House {
+    let mut settings = settings();
+    let number = settings.numbers.get_mut("800").unwrap();
+    number.answer = Answer::OnOperator;
+    number.flow = Arc::new(Flow::parse(&FLOW.replacen("main", "support", 1)).unwrap());
+    House::open_with(settings)
+}
+
+impl House {
+    /// A caller who waits unanswered, and whose phone does not know the call: its INVITE was forged, or it was restarted.
+    /// (Our own endpoint answers 481 in an early dialog, too.)
+    fn waits_denied(&mut self) -> TicketId {
+        self.dial();
+        let mut settings = sip::Settings::new("pronto.example");
+        settings.listen = vec![(sip::Transport::Udp, self.phones[CALLER].0)];
+        self.phones[CALLER].1 = sip::Endpoint::new(settings, ChaCha12Rng::seed_from_u64(9));
+        let number = self.gateway.last_entry();
+        self.say(Input::Acknowledged { number });
+        let joined = self.events.iter().find_map(|event| match event {
+            Event::Joined { ticket, .. } => Some(*ticket),
+            _ => None,
+        });
+        assert!(self.hears_music());
+        joined.unwrap()
+    }
+}
+
+/// With the two seconds of the media threads: within twelve after the INVITE.
+#[test]
+fn a_forged_invite_of_which_nothing_is_heard_gets_no_music_for_ever() {
+    let mut house = straight_and_unanswered();
+    let ticket = house.waits_denied();
+    house.never_speaks(CALLERS_LEG);
+    house.pass(secs(6));
+    assert_eq!((house.asked(), house.outcome()), (2, None), "the 183 may be late");
+    house.pass(secs(4));
+    assert_eq!((house.asked(), house.outcome()), (3, Some(CallOutcome::PeerLost)));
+    let reason = LeaveReason::PeerLost;
+    assert_eq!(house.saw(&Event::Left { ticket, reason }), 1);
+    house.pass(secs(64));
+    let counts = (house.gateway.counts().calls, house.gateway.sip_counts().dialogs);
+    assert_eq!(counts, (0, 0));
+}
+
+#[test]
+fn a_caller_who_was_heard_and_whose_carrier_knows_no_early_dialogs_waits_on() {
+    for heard in ["packets", "packets after a stall", "a key"] {
+        let mut house = straight_and_unanswered();
+        house.waits_denied();
+        match heard {
+            "packets" => {}
+            "packets after a stall" => {
+                house.never_speaks(CALLERS_LEG);
+                house.resumes(CALLERS_LEG);
+            }
+            _ => house.press('1'),
+        }
+        if heard == "a key" {
+            house.never_speaks(CALLERS_LEG);
+        } else {
+            house.stalls(CALLERS_LEG);
+        }
+        house.pass(secs(500));
+        assert_eq!(house.outcome(), None, "{heard}");
     }
 }
 

@@ -89,7 +89,8 @@ impl Gateway {
     }
 
     /// The talk was cut short by the operator's phone: the caller takes a place again, with the seniority of the first joining
-    /// and a wait of its own. A queue that is away knows the caller: there is music up to `max_wait`.
+    /// and a wait of its own. A queue that is away knows the caller: there is music up to `max_wait`. One that has stopped for
+    /// good offers nobody: the flow goes on at once.
     pub(super) fn wait_again(&mut self, now: Time, call: &mut Call, talked: &Ticket) {
         let max_wait = self
             .settings
@@ -101,7 +102,7 @@ impl Gateway {
         self.tickets.remove(&talked.id);
         call.place = Place::Waiting(Ticket {
             id,
-            unknown_until: None,
+            unknown_until: self.queue_stopped.then_some(now),
             until: now + max_wait + AFTER_THE_QUEUE,
             ..talked.clone()
         });

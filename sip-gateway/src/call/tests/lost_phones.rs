@@ -439,6 +439,24 @@ fn a_phone_lost_while_the_queue_is_away_keeps_the_caller_and_the_music() {
 }
 
 #[test]
+fn a_phone_lost_after_the_queue_has_stopped_leaves_the_caller_with_the_flow() {
+    let mut house = House::open();
+    let ticket = house.begin_talk();
+    house.say(Input::QueueStopped);
+    assert_eq!(house.outcome(), None, "the talk goes on");
+    house.dead.insert(OPERATOR);
+    house.stalls(OPERATORS_LEG);
+    house.pass(secs(5));
+    let again = house
+        .place_after(ticket)
+        .expect("the loss is recorded as any other");
+    let (ticket, reason) = (again, LeaveReason::Failed);
+    assert_eq!(house.saw(&Event::Left { ticket, reason }), 1);
+    let last = house.commands.last();
+    assert!(matches!(last, Some(media::Command::Play { .. })), "the apology");
+}
+
+#[test]
 fn a_key_works_in_the_queue_after_a_lost_operator() {
     let mut house = House::open();
     let ticket = house.begin_talk();

@@ -164,6 +164,14 @@ pub enum Command {
         /// Up to 64 wait at a time, the rest is dropped.
         digits: Vec<Digit>,
     },
+    /// The same for keys that were pressed while this leg was on hold, and that the phone has told by all its ways: what the
+    /// other leg of the bridge brings from now on is another press.
+    KeptDigits {
+        /// The leg.
+        leg: LegId,
+        /// Up to 64 wait at a time, the rest is dropped.
+        digits: Vec<Digit>,
+    },
     /// Close the sockets and forget the leg; [`Event::Closed`] answers.
     Close {
         /// The leg.

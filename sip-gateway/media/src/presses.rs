@@ -43,13 +43,6 @@ struct Press {
 impl Presses {
     /// A key was told; `held` is how long it has been down already. Whether it is a press that no other way has told.
     pub fn is_new(&mut self, now: Time, digit: Digit, way: Way, held: Duration) -> bool {
-        while self
-            .recent
-            .front()
-            .is_some_and(|press| now.since(press.at) > APART * 32)
-        {
-            self.recent.pop_front();
-        }
         let window = APART + held;
         let way = way as u8;
         let same = |press: &&mut Press| {
@@ -59,15 +52,35 @@ impl Presses {
             press.told |= way;
             return false;
         }
+        self.remember(now, digit, way);
+        true
+    }
+
+    /// A key was pressed that every way has told: what is told next is another press.
+    pub fn note(&mut self, now: Time, digit: Digit) {
+        self.remember(now, digit, u8::MAX);
+    }
+
+    /// Whether this way may still tell a press of this key that another way has told.
+    pub fn is_awaited(&self, now: Time, digit: Digit, way: Way) -> bool {
+        let open = |press: &Press| press.digit == digit && press.told & way as u8 == 0;
+        self.recent
+            .iter()
+            .any(|press| open(press) && now.since(press.at) <= APART)
+    }
+
+    fn remember(&mut self, now: Time, digit: Digit, told: u8) {
+        while self
+            .recent
+            .front()
+            .is_some_and(|press| now.since(press.at) > APART * 32)
+        {
+            self.recent.pop_front();
+        }
         if self.recent.len() == REMEMBERED {
             self.recent.pop_front();
         }
-        self.recent.push_back(Press {
-            digit,
-            at: now,
-            told: way,
-        });
-        true
+        self.recent.push_back(Press { digit, at: now, told });
     }
 }
 

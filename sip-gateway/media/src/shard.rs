@@ -227,6 +227,10 @@ impl Shard {
                 let dropped = self.session(leg).map(|session| session.digits(now, &digits));
                 dropped.map(|dropped| self.tally.digits_dropped += dropped as u64)
             }
+            Command::KeptDigits { leg, digits } => {
+                let dropped = self.session(leg).map(|session| session.kept_digits(now, &digits));
+                dropped.map(|dropped| self.tally.digits_dropped += dropped as u64)
+            }
             Command::Bridge { a, b } => self.bridge(now, a, b),
             Command::Unbridge { a, b } => self.unbridge(a, b),
             Command::Record {

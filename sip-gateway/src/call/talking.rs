@@ -5,12 +5,12 @@ use pronto_ivr as ivr;
 use pronto_media as media;
 use pronto_sip as sip;
 use pronto_types::link::Event;
-use pronto_types::{TicketId, Time};
+use pronto_types::{Digit, TicketId, Time};
 
-use super::Gateway;
 use super::answering::reoffered;
 use super::silence::{Due, Pace, Silence};
 use super::state::{Call, Place, Playing, Talk};
+use super::{Gateway, Output};
 
 impl Gateway {
     /// The operator's phone says something during the talk.
@@ -74,9 +74,17 @@ impl Gateway {
         if talk.stream.is_held() {
             return self.music(call);
         }
-        let (leg, digits) = (talk.media, std::mem::take(&mut talk.keys));
-        if !digits.is_empty() {
-            self.command(media::Command::Digits { leg, digits });
+        let (leg, keys) = (talk.media, std::mem::take(&mut talk.keys));
+        // A key that came by INFO a moment ago may still come in the media; what came in the media was told by all ways.
+        let presses = &call.caller.presses;
+        let is_awaited = |key: &Digit| presses.is_awaited(now, *key, media::Way::Media);
+        for digits in keys.chunk_by(|a, b| is_awaited(a) == is_awaited(b)) {
+            let awaited = is_awaited(&digits[0]);
+            let digits = digits.to_vec();
+            self.outputs.push_back(Output::Media(match awaited {
+                true => media::Command::Digits { leg, digits },
+                false => media::Command::KeptDigits { leg, digits },
+            }));
         }
         if call.caller.playing == Some(Playing::Music) {
             self.silence(now, call);

@@ -214,6 +214,14 @@ impl Session {
             .sum()
     }
 
+    /// Sends keys that were kept while this leg was on hold. Returns how many did not fit.
+    pub fn kept_digits(&mut self, now: Time, digits: &[Digit]) -> usize {
+        for digit in digits {
+            self.told.note(now, *digit);
+        }
+        self.keys.queue(digits)
+    }
+
     /// The other leg of a bridge is heard from now on, instead of what is playing. If it has nothing to say yet, the
     /// stream goes on with silence after two ticks.
     pub fn bridge(&mut self, now: Time) {

@@ -18,6 +18,16 @@ pub(super) enum Muted {
     Tones,
 }
 
+impl Muted {
+    /// The press that this packet is part of.
+    fn of(heard: &Heard) -> Muted {
+        match heard.contents {
+            Contents::Event(_) => Muted::Event(heard.packet.ssrc, heard.packet.timestamp),
+            Contents::Audio(_) => Muted::Tones,
+        }
+    }
+}
+
 /// The longest packet of ours: 60 ms.
 pub const LONGEST_PACKET: usize = rtp::HEADER + 480;
 
@@ -28,8 +38,11 @@ impl Session {
     pub fn relay(&mut self, now: Time, heard: &Heard, datagram: &mut [u8]) -> Option<Datagram> {
         self.bridged?;
         let agreed = self.path.as_ref()?.agreed;
-        // A leg on hold is told nothing: what is pressed meanwhile comes as a command once it is back.
-        let to = self.path.as_ref()?.peer.destination().filter(|_| agreed.send)?;
+        let to = self.path.as_ref()?.peer.destination().filter(|_| agreed.send);
+        let Some(to) = to else {
+            self.press_on_hold(heard);
+            return None;
+        };
         self.press(now, &agreed, heard);
         if self.player.is_playing() || self.keys.is_active() {
             return None;
@@ -83,10 +96,18 @@ impl Session {
         if !told {
             self.keys.queue(&[digit]);
         }
-        self.muted = Some(match heard.contents {
-            Contents::Event(_) => Muted::Event(heard.packet.ssrc, heard.packet.timestamp),
-            Contents::Audio(_) => Muted::Tones,
-        });
+        self.muted = Some(Muted::of(heard));
+    }
+
+    /// A leg on hold is told nothing: what is pressed meanwhile comes as a command once it is back, and not once more if it is
+    /// still down then.
+    fn press_on_hold(&mut self, heard: &Heard) {
+        let is_audio = matches!(heard.contents, Contents::Audio(_));
+        if heard.pressed.is_some() {
+            self.muted = Some(Muted::of(heard));
+        } else if is_audio && !heard.tone && self.muted == Some(Muted::Tones) {
+            self.muted = None;
+        }
     }
 
     fn mutes_event(&self, heard: &Heard) -> bool {

@@ -31,6 +31,8 @@ struct Talk {
     caller: sip::LegId,
     operator: sip::LegId,
     ticket: TicketId,
+    /// INFOs sent.
+    informs: u32,
 }
 
 impl Talk {
@@ -48,6 +50,7 @@ impl Talk {
             caller,
             operator,
             ticket,
+            informs: 0,
         }
     }
 
@@ -85,10 +88,54 @@ impl Talk {
 
     fn keys_to_the_operator(&self) -> String {
         let keys = self.house.commands.iter().filter_map(|command| match command {
-            media::Command::Digits { leg, digits } if *leg == OPERATORS_LEG => Some(digits),
+            media::Command::Digits { leg, digits } | media::Command::KeptDigits { leg, digits }
+                if *leg == OPERATORS_LEG =>
+            {
+                Some(digits)
+            }
             _ => None,
         });
         keys.flatten().map(|digit| digit.as_char()).collect()
+    }
+
+    /// Those that no way may tell once more.
+    fn kept_for_the_operator(&self) -> String {
+        let keys = self.house.commands.iter().filter_map(|command| match command {
+            media::Command::KeptDigits { leg, digits } if *leg == OPERATORS_LEG => Some(digits),
+            _ => None,
+        });
+        keys.flatten().map(|digit| digit.as_char()).collect()
+    }
+
+    /// The caller's phone tells a key by INFO.
+    fn caller_informs(&mut self, key: char) {
+        let call_id = self.house.phones[CALLER].1.call_id(self.caller).cloned().unwrap();
+        let call_id = String::from_utf8(call_id.to_vec()).unwrap();
+        let ok = self.house.sent.iter().find(|bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            text.starts_with("SIP/2.0 200") && text.contains(&call_id)
+        });
+        let ok = String::from_utf8_lossy(ok.unwrap()).into_owned();
+        let field = |name: &str| ok.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+        let (from, to) = (field("From:"), field("To:"));
+        self.informs += 1;
+        let (number, body) = (self.informs, format!("Signal={key}\r\n"));
+        let text = format!(
+            "INFO sip:10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.9:5060;branch=z9hG4bKinfo{number}\r\n{from}\r\n{to}\r\n\
+             Call-ID: {call_id}\r\nCSeq: {} INFO\r\nMax-Forwards: 70\r\nContent-Type: application/dtmf-relay\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            100 + number,
+            body.len()
+        );
+        let flow = self.house.flow(CALLER);
+        let (local, remote) = (flow.remote, flow.local);
+        let flow = sip::Flow {
+            local,
+            remote,
+            ..flow
+        };
+        let bytes = text.into();
+        self.house.say(Input::Sip(sip::Input::Message { flow, bytes }));
     }
 
     fn partings(&self) -> usize {
@@ -128,6 +175,30 @@ fn keys_pressed_on_hold_reach_the_operator_afterwards_and_once() {
     talk.operator_offers(holds()[1].clone());
     talk.operator_offers(sdp::offer(&again()));
     assert_eq!(talk.keys_to_the_operator(), "42");
+}
+
+/// Whether the media may still tell a key depends on how it was told first.
+#[test]
+fn a_key_kept_during_a_hold_is_told_as_what_it_is() {
+    // By INFO, and 100 ms after the hold as an event, too.
+    let mut talk = Talk::begin();
+    talk.operator_offers(holds()[0].clone());
+    talk.house.press('4');
+    talk.caller_informs('4');
+    talk.caller_informs('2');
+    talk.operator_offers(sdp::offer(&again()));
+    assert_eq!(talk.keys_to_the_operator(), "42");
+    assert_eq!(
+        talk.kept_for_the_operator(),
+        "4",
+        "the event of the 2 may still come"
+    );
+    // Nothing tells a press for more than two seconds.
+    talk.operator_offers(holds()[0].clone());
+    talk.caller_informs('7');
+    talk.house.pass(secs(3));
+    talk.operator_offers(sdp::offer(&again()));
+    assert_eq!(talk.kept_for_the_operator(), "47");
 }
 
 #[test]

@@ -229,3 +229,63 @@ fn the_echo_of_a_tone_we_send_is_no_key() {
     }
     assert_eq!(world.events(), []);
 }
+
+/// What was pressed during a hold is told when the phone is back, and so is a press a moment later.
+#[test]
+fn a_second_press_soon_after_a_hold_is_a_second_key() {
+    for other in [true, false] {
+        for ways in [
+            &[Events][..],
+            &[Events, InfoAfter],
+            &[EventsOfAnotherSource],
+            &[Tones],
+        ] {
+            let mut world = World::new();
+            world.open(1);
+            world.configure(1, leg(1, !ways.contains(&Tones)));
+            world.open(2);
+            world.configure(2, leg(2, other));
+            world.command(Command::Bridge { a: A, b: B });
+            let (leg, digits) = (B, vec![key()]);
+            world.command(Command::KeptDigits { leg, digits });
+            world.run(300);
+            press(&mut world, ways, 100);
+            let expected = if other { (2, 0) } else { (0, 2) };
+            assert_eq!(got(&world.out.sent, 2), expected, "{ways:?}, other {other}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_still_down_when_a_hold_ends_is_one_key() {
+    for other in [true, false] {
+        let mut world = World::new();
+        world.open(1);
+        world.configure(1, leg(1, true));
+        world.open(2);
+        let held = Agreement {
+            remote: None,
+            send: false,
+            ..leg(2, other)
+        };
+        world.configure(2, held);
+        world.command(Command::Bridge { a: A, b: B });
+        for n in 0..60_u16 {
+            if n == 10 {
+                world.configure(2, leg(2, other));
+                let (leg, digits) = (B, vec![key()]);
+                world.command(Command::KeptDigits { leg, digits });
+            }
+            let down = Payload {
+                event: key().event(),
+                end: n >= 57,
+                duration: (n.min(57) + 1) * 160,
+            };
+            world.deliver(1, phone(1), &datagram(101, n, 8_000, VOICE, &down.octets()));
+            world.run(20);
+        }
+        world.run(200);
+        let expected = if other { (1, 0) } else { (0, 1) };
+        assert_eq!(got(&world.out.sent, 2), expected, "other {other}");
+    }
+}

@@ -99,11 +99,13 @@ impl Silence {
                 };
                 Due::Ask
             }
-            Silence::Asked { again, gone_at } if *gone_at > now => {
+            Silence::Asked { gone_at, .. } if *gone_at <= now && earliest.is_none_or(|at| at <= now) => {
+                Due::GiveUp
+            }
+            Silence::Asked { again, .. } => {
                 *again = None;
                 Due::Ask
             }
-            Silence::Asked { .. } => Due::GiveUp,
         }
     }
 
@@ -203,5 +205,20 @@ mod tests {
             Due::Nothing
         );
         assert_eq!(Silence::due(&mut silent, at(5_100), None), Due::GiveUp);
+    }
+
+    #[test]
+    fn a_question_that_is_tried_again_is_no_verdict_while_the_other_phone_is_asked() {
+        let mut silent = Some(Silence::begins(at(0), Pace::TALKING));
+        assert_eq!(Silence::due(&mut silent, at(0), None), Due::Ask);
+        Silence::found(&mut silent, at(4_900), Found::NoWay, Pace::TALKING);
+        let other = Some(at(7_000));
+        assert_eq!(
+            Silence::due(&mut silent, at(5_900), other),
+            Due::Ask,
+            "the other phone has until 7 s"
+        );
+        assert_eq!(Silence::due(&mut silent, at(6_999), other), Due::Nothing);
+        assert_eq!(Silence::due(&mut silent, at(7_000), other), Due::GiveUp);
     }
 }

@@ -146,6 +146,7 @@ impl Gateway {
                 },
                 stream,
                 silent: None,
+                stalled: false,
                 playing: None,
             },
             flow: ivr::Session::new(Arc::clone(&number.flow), number.language),
@@ -221,10 +222,14 @@ impl Gateway {
                 if heard {
                     call.caller.unanswered.shows();
                 }
-                call.caller.silent = Some(Silence::begins(now, call.pace()));
+                call.caller.stalled = true;
+                if call.can_send() {
+                    call.caller.silent = Some(Silence::begins(now, call.pace()));
+                }
             }
             media::Event::Resumed { .. } => {
                 call.caller.unanswered.shows();
+                call.caller.stalled = false;
                 call.caller.silent = None;
                 self.sip.unprobe(call.caller.sip);
             }

@@ -271,6 +271,10 @@ impl Gateway {
             };
         }
         call.place = Place::Calling(peer);
+        if call.caller.stalled {
+            // The caller's phone learns only now where to send: it has the time in which the media threads miss a phone.
+            call.caller.silent = Some(Silence::begins(now + media::session::STALL, Pace::TALKING));
+        }
         self.configure_peer(call);
         self.mind_peers_hold(now, call);
     }

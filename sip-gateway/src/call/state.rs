@@ -12,7 +12,7 @@ use pronto_sip as sip;
 use pronto_types::link::{Caller as CallerIdentity, Origin, RefuseReason};
 use pronto_types::{AnnouncementId, CallId, Digit, Language, OfferId, OperatorId, QueueName, TicketId, Time};
 
-use super::dialling::Peer;
+use super::dialling::{Peer, PeerState};
 use super::negotiate::Stream;
 use super::silence::{Pace, Silence, Unanswered};
 use crate::settings::Answer;
@@ -58,8 +58,10 @@ pub(super) struct CallerLeg {
     pub(super) presses: media::Presses,
     pub(super) state: LegState,
     pub(super) stream: Stream,
-    /// While the phone sends nothing.
+    /// While the phone sends nothing, although it could.
     pub(super) silent: Option<Silence>,
+    /// The media threads miss the phone.
+    pub(super) stalled: bool,
     /// The clip set the flow is playing now.
     pub(super) playing: Option<Playing>,
 }
@@ -277,6 +279,15 @@ impl Call {
         match self.place {
             Place::Talking(..) | Place::Calling(_) => Pace::TALKING,
             Place::None | Place::Telling(_) | Place::Waiting(_) | Place::Offered(..) => Pace::LISTENING,
+        }
+    }
+
+    /// Whether the caller's phone knows where to send: while it hears another operator's phone ring it has no answer of ours
+    /// with an address.
+    pub(super) fn can_send(&self) -> bool {
+        match &self.place {
+            Place::Calling(peer) => matches!(peer.state, PeerState::Talking { .. }),
+            _ => true,
         }
     }
 

@@ -469,6 +469,32 @@ fn a_key_works_in_the_queue_after_a_lost_operator() {
     assert_eq!(house.saw(&Event::Left { ticket, reason }), 1);
 }
 
+/// It hears a phone ring, and knows no address of ours yet.
+#[test]
+fn an_operator_who_calls_another_is_not_asked_before_the_other_answers() {
+    let mut house = House::open();
+    house.dial_colleague();
+    house.never_speaks(CALLERS_LEG);
+    house.pass(secs(20));
+    assert_eq!((house.asked(), house.outcome()), (0, None));
+    house.answers(DESK);
+    house.pass(Duration::from_millis(1_999));
+    assert_eq!(house.asked(), 0, "it may begin to send");
+    // It does not, and is gone.
+    house.dead.insert(OPERATOR);
+    house.pass(Duration::from_millis(5_001));
+    assert_eq!(house.outcome(), Some(CallOutcome::PeerLost));
+    // One that begins to send is not asked.
+    let mut house = House::open();
+    house.dial_colleague();
+    house.never_speaks(CALLERS_LEG);
+    house.pass(secs(20));
+    house.answers(DESK);
+    house.resumes(CALLERS_LEG);
+    house.pass(secs(60));
+    assert_eq!((house.asked(), house.outcome()), (0, None));
+}
+
 #[test]
 fn of_two_operators_who_talk_the_one_who_vanishes_ends_the_call() {
     for gone in [OPERATOR, DESK] {

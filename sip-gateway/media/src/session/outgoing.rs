@@ -36,6 +36,8 @@ pub(super) struct Outgoing {
 #[derive(Clone, Debug)]
 struct Relay {
     ssrc: u32,
+    /// It has brought audio, not events only.
+    has_voice: bool,
     sequence_offset: u16,
     timestamp_offset: u32,
     /// The source's first sequence number under this offset: what is older would land on numbers already used.
@@ -158,6 +160,7 @@ impl Outgoing {
                 moved = true;
                 Relay {
                     ssrc: source.ssrc,
+                    has_voice: false,
                     sequence_offset: 0,
                     timestamp_offset: earliest.wrapping_sub(source.timestamp),
                     floor: 0,
@@ -188,6 +191,8 @@ impl Outgoing {
         };
         if what.event {
             relay.event = Some((source.timestamp, timestamp));
+        } else {
+            relay.has_voice = true;
         }
         self.relays[slot] = Some(relay);
         self.take_place(slot, (timestamp, earliest), what);
@@ -225,10 +230,20 @@ impl Outgoing {
     }
 
     /// Which relay is a source's, or will be.
-    fn slot_of(&self, ssrc: u32, event: bool) -> usize {
+    fn slot_of(&mut self, ssrc: u32, event: bool) -> usize {
         let is = |relay: &Option<Relay>| relay.as_ref().is_some_and(|relay| relay.ssrc == ssrc);
-        let free = usize::from(event && self.relays[0].is_some());
-        self.relays.iter().position(is).unwrap_or(free)
+        if let Some(slot) = self.relays.iter().position(is) {
+            return slot;
+        }
+        if event {
+            return usize::from(self.relays[0].is_some());
+        }
+        let only_events = self.relays[0].as_ref().is_some_and(|relay| !relay.has_voice);
+        if only_events && self.relays[1].is_none() {
+            // The audio begins, and the events go on beside it.
+            self.relays.swap(0, 1);
+        }
+        0
     }
 
     /// The first timestamp that audio of now can have.

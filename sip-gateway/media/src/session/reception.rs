@@ -45,6 +45,8 @@ pub(super) struct Reception {
 #[derive(Clone, Debug)]
 struct Source {
     ssrc: u32,
+    /// It has brought audio, not events only.
+    has_voice: bool,
     /// The first sequence number.
     base: u32,
     /// The highest so far; the upper half counts the wraps.
@@ -73,11 +75,12 @@ pub(super) struct Received {
 }
 
 impl Source {
-    fn new(packet: &Packet) -> Self {
+    fn new(packet: &Packet, has_voice: bool) -> Self {
         // One wrap ahead, so that late packets from before the first one do not underflow.
         let base = 0x1_0000 | u32::from(packet.sequence);
         Source {
             ssrc: packet.ssrc,
+            has_voice,
             base,
             highest: base,
             window: 1,
@@ -134,9 +137,15 @@ impl Source {
 }
 
 impl Reception {
-    /// Places a packet in its stream. Some gateways send events under an SSRC of their own, between packets of audio.
+    /// Places a packet in its stream. Some gateways send events under an SSRC of their own, between packets of audio, or before
+    /// the first.
     pub(super) fn receive(&mut self, packet: &Packet, event: bool) -> Verdict {
         let is = |source: &Option<Source>| source.as_ref().is_some_and(|s| s.ssrc == packet.ssrc);
+        let only_events = self.source.as_ref().is_some_and(|source| !source.has_voice);
+        if !event && only_events && !is(&self.source) && !is(&self.events) {
+            // The audio begins, and the events go on beside it.
+            self.events = self.source.take();
+        }
         let beside = is(&self.events) || (event && self.source.is_some() && !is(&self.source));
         let place = if beside {
             &mut self.events
@@ -152,11 +161,16 @@ impl Reception {
         };
         if let Verdict::Fresh { new_source: true, .. } = verdict {
             if beside {
-                self.events = Some(Source::new(packet));
+                self.events = Some(Source::new(packet, false));
             } else {
                 self.earlier_lost = self.lost();
-                self.source = Some(Source::new(packet));
+                self.source = Some(Source::new(packet, !event));
             }
+        } else if !event
+            && !beside
+            && let Some(source) = &mut self.source
+        {
+            source.has_voice = true;
         }
         verdict
     }
@@ -302,6 +316,25 @@ mod tests {
         assert_eq!(reception.receive(&packet(2, 503), true), Verdict::Duplicate);
         assert_eq!(reception.lost(), 0);
         assert_eq!(reception.report().map(|report| report.ssrc), Some(1));
+    }
+
+    #[test]
+    fn events_that_come_before_the_audio_go_on_beside_it() {
+        let mut reception = Reception::default();
+        let new = Verdict::Fresh {
+            late: false,
+            new_source: true,
+        };
+        assert_eq!(reception.receive(&packet(2, 500), true), new);
+        assert_eq!(reception.receive(&packet(1, 10), false), new);
+        assert_eq!(reception.receive(&packet(2, 501), true), fresh(false));
+        assert_eq!(reception.receive(&packet(1, 11), false), fresh(false));
+        assert_eq!(reception.receive(&packet(2, 501), true), Verdict::Duplicate);
+        assert_eq!(reception.report().map(|report| report.ssrc), Some(1));
+        // A source that has brought audio is replaced, as ever.
+        assert_eq!(reception.receive(&packet(3, 7), false), new);
+        assert_eq!(reception.receive(&packet(2, 502), true), fresh(false));
+        assert_eq!(reception.lost(), 0);
     }
 
     #[test]

@@ -289,3 +289,29 @@ fn a_key_that_is_still_down_when_a_hold_ends_is_one_key() {
         assert_eq!(got(&world.out.sent, 2), expected, "other {other}");
     }
 }
+
+#[test]
+fn a_press_that_begins_before_the_voice_of_another_source_is_one_key() {
+    let mut world = World::new();
+    world.open(1);
+    world.configure(1, leg(1, true));
+    world.open(2);
+    world.configure(2, leg(2, true));
+    world.command(Command::Bridge { a: A, b: B });
+    for n in 0..20_u16 {
+        let down = Payload {
+            event: key().event(),
+            end: n >= 17,
+            duration: (n.min(17) + 1) * 160,
+        };
+        world.deliver(1, phone(1), &datagram(101, n, 8_000, 8, &down.octets()));
+        if n >= 5 {
+            let voice = datagram(0, n, u32::from(n) * 160, VOICE, &[0xff; 160]);
+            world.deliver(1, phone(1), &voice);
+        }
+        world.run(20);
+    }
+    let heard = world.events().into_iter();
+    let keys = heard.filter(|event| matches!(event, Event::Digit { .. })).count();
+    assert_eq!((keys, got(&world.out.sent, 2)), (1, (1, 0)));
+}

@@ -316,7 +316,7 @@ impl Gateway {
         call.caller.stream.opened(address, local.port());
         let sdp = match offer {
             Some(offer) => {
-                let proof = early_proof(call, &offer, early);
+                let proof = self.early_proof(call, &offer, early);
                 call.caller.stream.answer(&offer, proof)
             }
             // "If the INVITE did not contain an offer, the 2xx MUST contain an offer" (RFC 3261 §13.3.1.4).
@@ -334,6 +334,20 @@ impl Gateway {
             self.start_flow(now, call);
         } else {
             self.answer_early(now, call);
+        }
+    }
+
+    /// Whether media may flow before the ACK. Early media has none for minutes, and a trunk's caller who only listens need not
+    /// send RTP. So it flows to the address that the INVITE came from, and to every other one that the trunk may call from: these
+    /// are the trunk's, and no third party's.
+    fn early_proof(&self, call: &Call, offer: &sip::sdp::Offer, early: bool) -> media::Proof {
+        let is_trunks = |ip: IpAddr| match &call.origin {
+            Origin::Trunk(name) => self.sip.is_of_trunk(name, ip),
+            Origin::Operator(_) => false,
+        };
+        match offer.agreed().remote.map(|remote| remote.ip()) {
+            Some(ip) if early && (ip == call.caller.source || is_trunks(ip)) => media::Proof::Given,
+            _ => call.caller.proof,
         }
     }
 
@@ -547,17 +561,6 @@ impl Gateway {
         }
         self.announcement_deadline(now, call);
         self.place_deadline(now, call);
-    }
-}
-
-/// Whether media may flow before the ACK. Early media has none for minutes, and a trunk's caller who only listens need not send
-/// RTP: to the very address that the INVITE came from it flows, which is the trunk's, and no third party's.
-fn early_proof(call: &Call, offer: &sip::sdp::Offer, early: bool) -> media::Proof {
-    let remote = offer.agreed().remote.map(|remote| remote.ip());
-    if early && remote == Some(call.caller.source) {
-        media::Proof::Given
-    } else {
-        call.caller.proof
     }
 }
 

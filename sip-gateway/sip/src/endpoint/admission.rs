@@ -1,6 +1,8 @@
 //! Who is calling. In this order: the source address and port of a live binding is that operator, who must prove it; a
 //! trunk's address is a caller, never challenged; anyone else is challenged, known user or not, at equal cost.
 
+use std::net::IpAddr;
+
 use pronto_types::{OperatorId, Time};
 use rand::Rng;
 
@@ -61,6 +63,18 @@ impl Endpoint {
             self.settings
                 .this_machine
                 .filter(|_| self.own_addresses.contains(&source))
+        })
+    }
+
+    /// Whether this trunk may call from that address.
+    pub fn is_of_trunk(&self, name: &str, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let here = Some(address).filter(|it| self.own_addresses.contains(it));
+        let mut trunks = self.settings.trunks.iter().enumerate();
+        trunks.any(|(number, trunk)| {
+            let allowed = trunk.allow.iter().any(|net| net.contains(&address));
+            let is_this_machine = here.is_some() && self.settings.this_machine == Some(number);
+            trunk.name == name && (allowed || is_this_machine)
         })
     }
 

@@ -146,6 +146,34 @@ fn the_time_in_a_queue_does_not_count_and_what_was_left_before_it_is_left_after_
     assert!(told_why(&house));
 }
 
+/// A carrier that has its media on another host and sends none before the answer.
+#[test]
+fn early_media_flows_to_the_other_hosts_of_the_trunk_and_to_no_third_party() {
+    for (address, expected) in [
+        ([127, 0, 0, 9], media::Proof::Given),
+        ([127, 0, 0, 77], media::Proof::Given),
+        ([192, 0, 2, 7], media::Proof::Awaited),
+    ] {
+        let mut house = house();
+        let (uri, flow) = ("sip:800@10.0.0.1".into(), house.flow(CALLER));
+        let to = sip::Destination { uri, flow };
+        let elsewhere = sdp::Local {
+            address: address.into(),
+            ..local()
+        };
+        let now = house.now;
+        house.phones[CALLER]
+            .1
+            .invite(now, &to, sdp::offer(&elsewhere), sip::InviteOptions::default());
+        house.settle();
+        let proof = house.commands.iter().find_map(|command| match command {
+            media::Command::Configure { proof, .. } => Some(*proof),
+            _ => None,
+        });
+        assert_eq!(proof, Some(expected), "{address:?}");
+    }
+}
+
 #[test]
 fn a_call_without_an_offer_is_answered_at_once() {
     let mut house = house();

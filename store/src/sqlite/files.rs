@@ -15,7 +15,12 @@ pub(super) fn prepare(path: &Path) -> Result<File, StoreError> {
     let lock_path = beside(path, "lock");
     let lock = private(&lock_path).map_err(io("open", &lock_path))?;
     match lock.try_lock() {
-        Ok(()) => sign(&lock).map_err(io("write", &lock_path))?,
+        Ok(()) => {
+            // It only informs others, and on a full disk there is no room for it before the reserve is given up.
+            if let Err(error) = sign(&lock) {
+                tracing::debug!(path = %lock_path.display(), %error, "the lock does not say who holds it");
+            }
+        }
         Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(path.to_owned())),
         Err(TryLockError::Error(error)) => return Err(io("lock", &lock_path)(error)),
     }

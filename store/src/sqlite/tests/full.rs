@@ -174,6 +174,27 @@ fn a_full_disk_with_a_reserve_is_opened_and_one_without_says_what_it_needs() {
 }
 
 #[test]
+fn a_full_disk_without_room_for_the_note_in_the_lock_file_refuses_no_start() {
+    let Some(disk) = Disk::of(32) else { return };
+    let (store, _, hear) = open(&disk.0);
+    store.append(batch(1..=9)).unwrap();
+    up_to(&hear, 9);
+    store.close().unwrap();
+    drop(store);
+    fs::remove_file(disk.0.path(&format!("{FILE}.lock"))).unwrap();
+    disk.fill(0);
+    let (store, opened, _hear) = open(&disk.0);
+    assert_eq!(opened.last, 9);
+    let note = fs::metadata(disk.0.path(&format!("{FILE}.lock"))).unwrap();
+    assert_eq!(note.len(), 0, "there was no room for it");
+    assert!(
+        matches!(error(&disk.0), StoreError::Locked(_)),
+        "it is locked all the same"
+    );
+    store.close().unwrap();
+}
+
+#[test]
 fn a_reserve_that_was_only_a_hole_is_filled() {
     use std::os::unix::fs::MetadataExt;
     let directory = TestDirectory::new();

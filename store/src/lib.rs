@@ -25,7 +25,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use memory::{Durability, MemoryDisk, MemoryStore};
-pub use sqlite::{SqliteReader, SqliteStore};
+pub use sqlite::{SqliteReader, SqliteStore, StoreFile};
 
 /// Bounds on what is handed over and not yet durable.
 pub mod limits {
@@ -284,6 +284,10 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`]: the number must not be used.
     fn renew_epoch(&self, highest: u64) -> Result<u64, StoreError>;
+
+    /// The file that was opened; `None` if the store is in no file, or the disk did not say which one it is. Whoever opens the
+    /// store again later sees by it whether it is the same.
+    fn file(&self) -> Option<StoreFile>;
 
     /// Waits until everything taken is durable, then takes no more. Closing twice is closing once.
     ///

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    AppendError, Batch, Durable, Health, Opened, Person, Record, Store, StoreError, checksum, cut, follow,
-    limits,
+    AppendError, Batch, Durable, Health, Opened, Person, Record, Store, StoreError, StoreFile, checksum, cut,
+    follow, limits,
 };
 
 /// What survives the process: the "disk" of [`MemoryStore`]. Clones are the same disk.
@@ -241,6 +241,10 @@ impl Store for MemoryStore {
     fn renew_epoch(&self, highest: u64) -> Result<u64, StoreError> {
         lock(&self.disk.0).epoch = highest;
         self.raise_epoch()
+    }
+
+    fn file(&self) -> Option<StoreFile> {
+        None
     }
 
     fn close(&self) -> Result<(), StoreError> {

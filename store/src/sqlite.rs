@@ -10,6 +10,7 @@ mod condition;
 mod faults;
 mod files;
 pub(crate) use files::holder;
+mod identity;
 mod reader;
 mod reserve;
 mod schema;
@@ -30,6 +31,7 @@ use rusqlite::Connection;
 
 use crate::{AppendError, Batch, Durable, Opened, Person, Record, Store, StoreError, follow, limits};
 use condition::Condition;
+pub use identity::StoreFile;
 pub use reader::SqliteReader;
 use reserve::Reserve;
 use writer::{Command, Writer};
@@ -41,6 +43,8 @@ pub struct SqliteStore {
     reader: Mutex<Connection>,
     writer: Mutex<Option<JoinHandle<()>>>,
     shared: Arc<Shared>,
+    /// The database, as it was found when the store was opened.
+    file: Option<StoreFile>,
     /// Kept locked while the store is open.
     lock: File,
 }
@@ -124,6 +128,7 @@ impl SqliteStore {
             reader: Mutex::new(reader),
             writer: Mutex::new(Some(thread)),
             shared,
+            file: StoreFile::at(path).ok(),
             lock,
         };
         Ok((store, Opened { last }))
@@ -219,6 +224,10 @@ impl Store for SqliteStore {
             after: Some(highest),
             reply,
         })?
+    }
+
+    fn file(&self) -> Option<StoreFile> {
+        self.file.clone()
     }
 
     fn close(&self) -> Result<(), StoreError> {

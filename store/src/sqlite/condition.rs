@@ -2,9 +2,6 @@
 //! Looked at each second on the writer's thread. Each change is one line in the log and a figure in the metrics.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +9,7 @@ use std::time::{Duration, Instant};
 use metrics::Gauge;
 
 use super::files;
+use super::identity::StoreFile;
 use super::reserve::Reserve;
 use crate::limits::{RESERVE, ROOM};
 use crate::{Health, StoreError};
@@ -53,7 +51,7 @@ pub(super) struct Condition {
 /// A file of the store, and which one it was when it was first seen.
 struct Identity {
     path: PathBuf,
-    found: Option<(u64, u64)>,
+    found: Option<StoreFile>,
 }
 
 impl Condition {
@@ -77,7 +75,7 @@ impl Condition {
             files::beside(path, "lock"),
         ];
         let identity = |path: PathBuf| Identity {
-            found: identity(&path).ok(),
+            found: StoreFile::at(&path).ok(),
             path,
         };
         Condition {
@@ -180,29 +178,15 @@ impl Condition {
 impl Identity {
     /// Whether the path still leads to the file that was opened.
     fn check(&mut self) -> Result<(), StoreError> {
-        match (identity(&self.path), self.found) {
-            (Ok(now), Some(before)) if now != before => Err(StoreError::Replaced(self.path.clone())),
-            (Ok(now), _) => {
-                self.found = Some(now);
+        match &self.found {
+            Some(known) => known.check(),
+            None => {
+                // Not there yet, or the disk does not say.
+                self.found = StoreFile::at(&self.path).ok();
                 Ok(())
             }
-            (Err(error), Some(_)) if is_gone(&error) => Err(StoreError::Replaced(self.path.clone())),
-            // Not there yet, or the disk does not say.
-            (Err(_), _) => Ok(()),
         }
     }
-}
-
-fn is_gone(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let found = fs::metadata(path)?;
-    Ok((found.dev(), found.ino()))
 }
 
 /// The room of the disk where the store is; `None` where that cannot be said.
@@ -220,9 +204,10 @@ fn warn_of_little_room(path: &Path, room: Room) {
     if !room.is_little() {
         return;
     }
-    let Ok((device, _)) = identity(files::directory(path)) else {
+    let Ok(directory) = StoreFile::at(files::directory(path)) else {
         return;
     };
+    let device = directory.device();
     let now = Instant::now();
     let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
     let before = warned.get(&device).copied();

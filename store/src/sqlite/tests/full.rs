@@ -310,6 +310,27 @@ fn a_deleted_or_replaced_file_is_noticed_and_not_written_into() {
 }
 
 #[test]
+fn a_file_that_was_moved_away_or_replaced_after_the_store_was_closed_is_known() {
+    let directory = TestDirectory::new();
+    let (store, ..) = open(&directory);
+    let file = store.file().unwrap();
+    store.close().unwrap();
+    drop(store);
+    file.check().unwrap();
+    let (path, away) = (directory.path(FILE), directory.path("away"));
+    fs::rename(&path, &away).unwrap();
+    assert!(matches!(file.check(), Err(StoreError::Replaced(found)) if found == path));
+    fs::copy(&away, &path).unwrap();
+    assert!(
+        matches!(file.check(), Err(StoreError::Replaced(_))),
+        "a copy is another file"
+    );
+    fs::rename(&away, &path).unwrap();
+    file.check().unwrap();
+    assert_eq!(open(&directory).0.file(), Some(file));
+}
+
+#[test]
 fn the_log_is_written_back_before_it_grows_large() {
     let directory = TestDirectory::new();
     let (store, _, hear) = open(&directory);

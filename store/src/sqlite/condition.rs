@@ -109,7 +109,7 @@ impl Condition {
             warn_of_little_room(&self.path, room);
         }
         self.reserve.renew(room.map(|room| room.free));
-        Ok(self.changed(room, "the disk is full"))
+        Ok(self.changed(room, None))
     }
 
     /// Gives the reserve up. False where there is none: the disk is as full as before.
@@ -120,7 +120,7 @@ impl Condition {
     /// A commit failed, and will be tried again. Returns the health if it has changed.
     pub(super) fn failing(&mut self, error: &StoreError) -> Option<Health> {
         self.stalled = true;
-        self.changed(room(&self.path), &error.to_string())
+        self.changed(room(&self.path), Some(error))
     }
 
     /// A commit succeeded. Returns the health if it has changed.
@@ -129,7 +129,7 @@ impl Condition {
             return None;
         }
         self.stalled = false;
-        self.changed(room(&self.path), "the disk is full")
+        self.changed(room(&self.path), None)
     }
 
     /// The store stops for good.
@@ -137,7 +137,8 @@ impl Condition {
         self.degraded.set(FAILED);
     }
 
-    fn changed(&mut self, room: Option<Room>, why: &str) -> Option<Health> {
+    /// Returns the health if it has changed; `failed` is why the last commit failed, if it did.
+    fn changed(&mut self, room: Option<Room>, failed: Option<&StoreError>) -> Option<Health> {
         let health = if self.stalled {
             Health::Stalled
         } else if self.full || !self.reserve.is_settled() {
@@ -157,12 +158,22 @@ impl Condition {
             return None;
         }
         let free = free.as_deref().unwrap_or("unknown");
+        let needed = if self.reserve.is_settled() {
+            ROOM_AGAIN
+        } else {
+            RESERVE + ROOM_AGAIN
+        };
+        let why = match (failed, self.reserve.trouble()) {
+            (Some(error), _) => error.to_string(),
+            (None, Some(trouble)) if !self.full => trouble.to_owned(),
+            (None, _) => "the disk is full".to_owned(),
+        };
         match health {
             Health::Sound => tracing::info!(%store, free, "the store has room again: new calls are taken"),
             Health::Tight => tracing::error!(
                 %store,
                 free,
-                needed = octets(RESERVE + ROOM_AGAIN),
+                needed = octets(needed),
                 "{why}: no new calls; people who are here go on in the room that is left"
             ),
             Health::Stalled => tracing::error!(

@@ -21,13 +21,16 @@ const BLOCK: u64 = 512;
 pub(super) struct Reserve {
     path: PathBuf,
     state: State,
+    /// Why the file could not be made at the last attempt, if not for want of room. It has been warned of.
+    trouble: Option<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Held,
+    /// It is tried again at each look.
     Missing,
-    /// The directory takes no new file of ours, and not for want of room.
+    /// The directory never takes a file of ours: it is not tried again.
     Impossible,
 }
 
@@ -37,7 +40,16 @@ impl Reserve {
         let path = files::beside(path, "reserve");
         let held = fs::metadata(&path).is_ok_and(|found| found.blocks() * BLOCK >= RESERVE);
         let state = if held { State::Held } else { State::Missing };
-        Reserve { path, state }
+        Reserve {
+            path,
+            state,
+            trouble: None,
+        }
+    }
+
+    /// Why the file is missing, if not for want of room.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
     }
 
     /// Whether the store may rely on it, or has to do without for good.
@@ -56,6 +68,10 @@ impl Reserve {
 
     /// Sees whether somebody took the file away, and makes it where it is missing and `free` octets are enough.
     pub(super) fn renew(&mut self, free: Option<u64>) {
+        self.renew_by(free, make);
+    }
+
+    fn renew_by(&mut self, free: Option<u64>, make: impl FnOnce(&Path) -> io::Result<()>) {
         if self.state == State::Held && !self.path.exists() {
             self.state = State::Missing;
         }
@@ -63,16 +79,35 @@ impl Reserve {
             return;
         }
         match make(&self.path) {
-            Ok(()) => self.state = State::Held,
+            Ok(()) => (self.state, self.trouble) = (State::Held, None),
             Err(error) => {
                 let _ = fs::remove_file(&self.path);
-                let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
-                if !full.contains(&error.kind()) {
-                    tracing::warn!(path = %self.path.display(), %error, "no room can be reserved for the store");
-                    self.state = State::Impossible;
-                }
+                self.failed(&error);
             }
         }
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        self.state = after(error);
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        if full.contains(&error.kind()) {
+            self.trouble = None;
+            return;
+        }
+        let path = self.path.display();
+        if self.trouble.is_none() {
+            tracing::warn!(%path, %error, "no room can be reserved for the store");
+        }
+        self.trouble = Some(format!("no room can be reserved in `{path}`: {error}"));
+    }
+}
+
+/// What an error in making the file means: only a directory that never takes it makes a reserve impossible. Most errors pass:
+/// too many open files, a signal, no memory.
+fn after(error: &io::Error) -> State {
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::ROFS | Errno::ACCESS | Errno::PERM | Errno::OPNOTSUPP) => State::Impossible,
+        _ => State::Missing,
     }
 }
 
@@ -95,4 +130,40 @@ fn write(mut file: &File) -> io::Result<()> {
         left = left.saturating_sub(64 << 10);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_directory::TestDirectory;
+    use super::*;
+
+    fn renew(reserve: &mut Reserve, made: Result<(), Errno>) -> State {
+        reserve.renew_by(Some(u64::MAX), |_| made.map_err(io::Error::from));
+        reserve.state
+    }
+
+    #[test]
+    fn an_error_that_passes_gives_no_reserve_up_for_ever() {
+        let directory = TestDirectory::new();
+        let mut reserve = Reserve::of(&directory.path("log.sqlite"));
+        for passing in [Errno::MFILE, Errno::NFILE, Errno::INTR, Errno::NOMEM, Errno::IO] {
+            assert_eq!(renew(&mut reserve, Err(passing)), State::Missing, "{passing:?}");
+            assert!(!reserve.is_settled(), "{passing:?}");
+            assert!(reserve.trouble().is_some(), "{passing:?} is told");
+        }
+        assert_eq!(renew(&mut reserve, Err(Errno::NOSPC)), State::Missing);
+        assert_eq!(reserve.trouble(), None, "a full disk is no news");
+        assert_eq!(renew(&mut reserve, Ok(())), State::Held);
+        reserve.give_up();
+        for lasting in [Errno::ROFS, Errno::ACCESS, Errno::PERM, Errno::OPNOTSUPP] {
+            reserve.state = State::Missing;
+            assert_eq!(
+                renew(&mut reserve, Err(lasting)),
+                State::Impossible,
+                "{lasting:?}"
+            );
+            assert!(reserve.is_settled(), "the store does without: {lasting:?}");
+        }
+        assert_eq!(renew(&mut reserve, Ok(())), State::Impossible, "not tried again");
+    }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use pronto_clock::Clock;
 use pronto_engine::{Engine, Gate, Input, Output, RequestId, SetOperatorError};
 use pronto_proto::link as wire;
-use pronto_store::{AppendError, Batch, Health, Person, Store};
+use pronto_store::{AppendError, Batch, Health, Person, Store, StoreFile};
 use pronto_types::link::{Caller, Event};
 use pronto_types::{CallId, GatewayName, PhoneNumber};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -136,7 +136,7 @@ impl Owner {
                     Ok(()) => {
                         let said = disk.borrow_and_update().clone();
                         if self.admission(said.health) {
-                            readiness.set(self.ready()).await;
+                            readiness.set(ready(self.health)).await;
                         }
                         if said.health == Health::Stalled {
                             return self.let_go(stopping).await;
@@ -160,11 +160,7 @@ impl Owner {
             }
         }
         self.links.close(status::unavailable);
-        let store = Arc::clone(&self.store);
-        let closed = tokio::task::spawn_blocking(move || store.close()).await;
-        closed
-            .map_err(|_| StopError::Crashed)?
-            .map_err(|error| StopError::Store(error.to_string()))
+        self.close().await
     }
 
     /// Tells the gateways when the store takes nobody new, and when it does again. False if nothing has changed.
@@ -176,27 +172,37 @@ impl Owner {
         before != health
     }
 
-    fn ready(&self) -> Ready {
-        match self.health {
-            Health::Sound => Ready::Always,
-            Health::Tight => Ready::Here,
-            Health::Stalled => Ready::Never,
-        }
-    }
-
     /// The store can write nothing for now. What is not durable was told to nobody: it is dropped, the links with it,
     /// and gateways send it once more to the next owner.
     async fn let_go(mut self, stopping: bool) -> Result<(), StopError> {
         self.links.close(status::no_room);
+        match self.close().await {
+            // There was room after all.
+            Ok(()) if stopping => Ok(()),
+            Err(StopError::Crashed) => Err(StopError::Crashed),
+            Err(error) if stopping => Err(error),
+            Ok(()) | Err(_) => Err(StopError::Stalled("there is no room, or it is locked".to_owned())),
+        }
+    }
+
+    /// Closes the ledger, and forgets everything else.
+    pub(super) async fn close(self) -> Result<(), StopError> {
         let store = Arc::clone(&self.store);
         drop(self);
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
-        match closed.map_err(|_| StopError::Crashed)? {
-            // There was room after all.
-            Ok(()) if stopping => Ok(()),
-            Err(error) if stopping => Err(StopError::Store(error.to_string())),
-            Ok(()) | Err(_) => Err(StopError::Stalled("there is no room, or it is locked".to_owned())),
-        }
+        closed
+            .map_err(|_| StopError::Crashed)?
+            .map_err(|error| StopError::Store(error.to_string()))
+    }
+
+    /// The newest fact that is durable.
+    pub(super) fn durable(&self) -> u64 {
+        self.durable
+    }
+
+    /// The file of the ledger.
+    pub(super) fn file(&self) -> Option<StoreFile> {
+        self.store.file()
     }
 
     /// Whether the store is so far behind that nothing new is taken.
@@ -410,6 +416,15 @@ impl Owner {
         if !self.links.send(gateway, epoch, message) {
             broken.push((gateway.clone(), epoch));
         }
+    }
+}
+
+/// How far the service is ready while its store stands so.
+pub(super) fn ready(health: Health) -> Ready {
+    match health {
+        Health::Sound => Ready::Always,
+        Health::Tight => Ready::Here,
+        Health::Stalled => Ready::Never,
     }
 }
 

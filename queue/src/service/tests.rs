@@ -10,6 +10,7 @@ mod clock;
 mod crashes;
 mod full;
 mod operators;
+mod outages;
 mod support;
 
 pub(super) use support::TestDirectory;

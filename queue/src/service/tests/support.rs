@@ -81,13 +81,15 @@ impl House {
     pub(super) async fn in_memory(disk: &MemoryDisk, durability: Durability) -> (House, Arc<MemoryStore>) {
         let started = QueueService::start_in_memory(configuration(), disk, durability).await;
         let (service, store) = started.unwrap();
-        (
-            House {
-                channel: connect(&service),
-                service,
-            },
-            store,
-        )
+        (House::around(service), store)
+    }
+
+    /// Around a service that runs.
+    pub(super) fn around(service: QueueService) -> House {
+        House {
+            channel: connect(&service),
+            service,
+        }
     }
 
     /// In memory, everything durable at once.
@@ -100,11 +102,7 @@ impl House {
             configuration: configuration(),
             store: directory.path().join("var"),
         };
-        let service = QueueService::start(settings).await.unwrap();
-        House {
-            channel: connect(&service),
-            service,
-        }
+        House::around(QueueService::start(settings).await.unwrap())
     }
 
     pub(super) async fn attach(&self, gateway: &str, epoch: u64) -> TestGateway {

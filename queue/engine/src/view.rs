@@ -23,7 +23,7 @@ pub struct QueueView {
     pub connected: u64,
     /// Over, by why.
     pub ended: EndedCounts,
-    /// When the one who has waited longest (waiting or detached) joined.
+    /// Since when the caller who has waited longest (waiting or detached) does.
     pub longest_since: Option<Time>,
     /// Operators of this queue who are ready.
     pub operators_ready: u32,

@@ -21,6 +21,9 @@ pub enum Event {
         priority: u8,
         /// Seniority: when they joined (first). A time to come counts as now.
         joined_at: Time,
+        /// Since when they wait: later than `joined_at` if they have talked meanwhile. An earlier time counts as
+        /// `joined_at`.
+        waits_since: Time,
     },
     /// An operator's phone is asked to ring for a waiting ticket.
     Offered {

@@ -44,7 +44,7 @@ pub(crate) struct Family {
 /// The callers of one queue, in the order in which they are served, and who is there for them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Line {
-    pub(crate) waiting: BTreeMap<Rank, TicketId>,
+    pub(crate) waiting: BTreeMap<Rank, Waiter>,
     /// Signed in, paused or not.
     pub(crate) signed_in: usize,
     /// Ready, serving or finishing a call.
@@ -53,6 +53,14 @@ pub(crate) struct Line {
     pub(crate) ready: usize,
     /// Up to when the operators present have been counted as serving a line.
     pub(crate) counted: f64,
+}
+
+/// A caller in a line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Waiter {
+    pub(crate) ticket: TicketId,
+    /// Since when they wait.
+    pub(crate) since: Time,
 }
 
 /// An operator.
@@ -124,6 +132,8 @@ impl Post {
 pub(crate) struct Ticket {
     pub(crate) queue: usize,
     pub(crate) rank: Rank,
+    /// Since when they wait: not before the time of the rank.
+    pub(crate) since: Time,
     pub(crate) place: Place,
     /// Nobody was ready when they came: their wait says how long a wait is.
     pub(crate) delayed: bool,
@@ -144,7 +154,14 @@ pub(crate) enum Place {
 }
 
 impl Floor {
-    pub(crate) fn join(&mut self, id: TicketId, queue: usize, priority: u8, joined_at: Time) {
+    /// A caller takes a place, with the seniority of `joined_at`; the wait counts from `since`.
+    pub(crate) fn join(
+        &mut self,
+        id: TicketId,
+        queue: usize,
+        (priority, joined_at): (u8, Time),
+        since: Time,
+    ) {
         if self.tickets.len() >= TICKETS || queue >= self.queues.len() {
             return;
         }
@@ -154,13 +171,14 @@ impl Floor {
         let ticket = Ticket {
             queue,
             rank,
+            since,
             place: Place::Waiting,
             delayed: line.ready == 0,
             exposed: 0.0,
             promise: None,
             promised: 0,
         };
-        line.waiting.insert(rank, id);
+        line.waiting.insert(rank, Waiter { ticket: id, since });
         self.tickets.insert(id, ticket);
     }
 
@@ -189,7 +207,11 @@ impl Floor {
             && ticket.place != Place::Waiting
         {
             ticket.place = Place::Waiting;
-            self.queues[ticket.queue].waiting.insert(ticket.rank, id);
+            let waiter = Waiter {
+                ticket: id,
+                since: ticket.since,
+            };
+            self.queues[ticket.queue].waiting.insert(ticket.rank, waiter);
         }
     }
 
@@ -313,9 +335,11 @@ impl Floor {
         }
     }
 
-    /// When the callers with a better rank joined, best first: those a caller of this rank waits for.
-    pub(crate) fn ahead(&self, queue: usize, rank: Rank) -> impl Iterator<Item = Rank> {
-        self.queues[queue].waiting.range(..rank).map(|(&rank, _)| rank)
+    /// The callers with a better rank, best first: those a caller of this rank waits for. Of each the rank, and since
+    /// when they wait.
+    pub(crate) fn ahead(&self, queue: usize, rank: Rank) -> impl Iterator<Item = (Rank, Time)> {
+        let ahead = self.queues[queue].waiting.range(..rank);
+        ahead.map(|(&rank, waiter)| (rank, waiter.since))
     }
 }
 

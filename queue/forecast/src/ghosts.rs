@@ -17,8 +17,8 @@ const STALE: f64 = 1800.0;
 pub(crate) struct Ghost {
     pub(crate) promise: Promise,
     pub(crate) class: usize,
-    /// When they joined and when they left, in seconds.
-    pub(crate) joined: f64,
+    /// Since when they waited and when they left, in seconds.
+    pub(crate) since: f64,
     pub(crate) left: f64,
 }
 
@@ -73,11 +73,11 @@ mod tests {
             mean: 1.0,
             variance: 1.0,
         };
-        let ghost = |joined: f64| Ghost {
+        let ghost = |since: f64| Ghost {
             promise: Calibration::default().promise(None, law, 0.0),
             class: 0,
-            joined,
-            left: joined + 10.0,
+            since,
+            left: since + 10.0,
         };
         let rank = |joined: i64| (0, Time::from_secs(joined), 0);
         let mut ghosts = Ghosts::default();

@@ -224,7 +224,7 @@ impl Forecaster {
         let ages = self
             .floor
             .ahead(queue, rank)
-            .map(|rank| (now - seconds(rank.1)).max(0.0));
+            .map(|(_, since)| (now - seconds(since)).max(0.0));
         let hazard = &self.learned[queue].hazard;
         recursion::recursion(ages, self.rate(queue, class(rank.0), talk), hazard)
     }

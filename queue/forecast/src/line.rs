@@ -27,8 +27,11 @@ impl Forecaster {
         let talk = self.talk(now, queue);
         if line.signed_in == 0 {
             let each = line.waiting.iter();
-            let law = each.filter_map(|(rank, ticket)| {
-                Some((*ticket, twin.offer(queue, *rank)?.plus(ring).doubted(talk.doubt)))
+            let law = each.filter_map(|(rank, waiter)| {
+                Some((
+                    waiter.ticket,
+                    twin.offer(queue, *rank)?.plus(ring).doubted(talk.doubt),
+                ))
             });
             return law.map(|(ticket, law)| (ticket, Wait::of(law, NORMAL))).collect();
         }
@@ -41,7 +44,7 @@ impl Forecaster {
             std::array::from_fn(|class| Passage::new(self.rate(queue, class, talk)));
         let mut found = Vec::with_capacity(line.waiting.len());
         let mut before: [Option<Wait>; CLASSES] = [None; CLASSES];
-        for (place, (rank, ticket)) in line.waiting.iter().enumerate() {
+        for (place, (rank, waiter)) in line.waiting.iter().enumerate() {
             let class = class(rank.0);
             let recursion = passages[class].offer();
             let wait = if place < line.ready {
@@ -55,8 +58,8 @@ impl Forecaster {
             };
             let wait = before[class].map_or(wait, |before| wait.at_least(before));
             before[class] = Some(wait);
-            found.push((*ticket, wait));
-            let age = (now - seconds(rank.1)).max(0.0);
+            found.push((waiter.ticket, wait));
+            let age = (now - seconds(waiter.since)).max(0.0);
             passages[class..]
                 .iter_mut()
                 .for_each(|passage| passage.pass(age, hazard));

@@ -29,10 +29,12 @@ impl Forecaster {
                 queue,
                 priority,
                 joined_at,
+                waits_since,
             } => {
                 if let Some(&queue) = self.floor.names.get(&queue) {
                     self.end(ticket);
-                    self.joined(ticket, queue, priority, joined_at.min(at));
+                    let since = waits_since.max(joined_at).min(at);
+                    self.joined(ticket, queue, (priority, joined_at.min(at)), since);
                 }
             }
             Event::Offered { ticket, operator } => self.offered(ticket, &operator),
@@ -75,7 +77,7 @@ impl Forecaster {
     /// Ghosts whose turn has come are answered now, after so long a ring: outcomes.
     fn lay_ghosts(&mut self, queue: usize, before: Option<Rank>, ring: f64) {
         for ghost in self.ghosts[queue].served(before, self.now) {
-            let wait = self.now + ring - ghost.joined;
+            let wait = self.now + ring - ghost.since;
             self.calibrations[queue][ghost.class].came(&ghost.promise, wait);
         }
     }
@@ -116,12 +118,10 @@ impl Forecaster {
         known.map_or(&[], |&known| &self.floor.operators[known].queues)
     }
 
-    fn joined(&mut self, ticket: TicketId, queue: usize, priority: u8, joined_at: Time) {
-        self.learned[queue].arrivals.join(self.now, class(priority));
-        self.learned[queue]
-            .week
-            .joined(seconds(joined_at) + self.floor.clock);
-        self.floor.join(ticket, queue, priority, joined_at);
+    fn joined(&mut self, ticket: TicketId, queue: usize, rank: (u8, Time), since: Time) {
+        self.learned[queue].arrivals.join(self.now, class(rank.0));
+        self.learned[queue].week.joined(seconds(since) + self.floor.clock);
+        self.floor.join(ticket, queue, rank, since);
         let Some(known) = self.floor.tickets.get(&ticket) else {
             return;
         };
@@ -140,17 +140,17 @@ impl Forecaster {
         };
         if known.place == Place::Waiting {
             // Who gave up waited as long as was forecast, as far as anybody knows.
-            let (joined, gone) = (seconds(known.rank.1), self.now - seconds(known.rank.1));
+            let (since, gone) = (seconds(known.since), self.now - seconds(known.since));
             let wait = known.promise.map_or(gone, |promise| promise.law.mean.max(gone));
             self.learned[known.queue]
                 .week
-                .waited(joined + self.floor.clock, wait, false);
+                .waited(since + self.floor.clock, wait, false);
         }
         if let (Place::Waiting, Some(promise)) = (known.place, known.promise) {
             let ghost = Ghost {
                 promise,
                 class: class(known.rank.0),
-                joined: seconds(known.rank.1),
+                since: seconds(known.since),
                 left: self.now,
             };
             self.ghosts[known.queue].add(known.rank, ghost);
@@ -291,15 +291,15 @@ impl Forecaster {
             self.take(ticket, operator);
         }
         if let Some(known) = self.floor.tickets.get(&ticket) {
-            let joined = seconds(known.rank.1);
+            let since = seconds(known.since);
             self.learned[known.queue]
                 .week
-                .waited(joined + self.floor.clock, self.now - joined, true);
+                .waited(since + self.floor.clock, self.now - since, true);
         }
         if let Some(known) = self.floor.tickets.get_mut(&ticket)
             && let Some(promise) = known.promise.take()
         {
-            let wait = self.now - seconds(known.rank.1);
+            let wait = self.now - seconds(known.since);
             self.calibrations[known.queue][class(known.rank.0)].came(&promise, wait);
         }
         self.floor.talk(ticket, operator, self.now);
@@ -398,7 +398,7 @@ impl Forecaster {
         if matches!(known.place, Place::Talking(_)) {
             return;
         }
-        let age = (self.now - seconds(known.rank.1)).max(0.0);
+        let age = (self.now - seconds(known.since)).max(0.0);
         let from = known.exposed.min(age);
         known.exposed = age;
         if known.delayed {

@@ -45,6 +45,7 @@ pub(crate) fn join_as(ticket: u64, seconds: i64, priority: u8) -> Event {
         queue: queue("support"),
         priority,
         joined_at: at(seconds),
+        waits_since: at(seconds),
     }
 }
 
@@ -220,6 +221,55 @@ fn a_new_configuration_keeps_what_was_learned_and_who_waits() {
     assert_eq!(forecaster.waiting(at(10), TicketId(4)), None);
 }
 
+/// A caller waits for 5 s and is answered, after they have waited and talked for 310 s: with the seniority of then.
+fn rejoin(forecaster: &mut Forecaster, ticket: u64, now: i64) {
+    let ticket = TicketId(ticket);
+    let rejoined = Event::Joined {
+        ticket,
+        queue: queue("support"),
+        priority: 0,
+        joined_at: at(now - 310),
+        waits_since: at(now),
+    };
+    forecaster.observe(at(now), rejoined);
+    let operator = operator(0);
+    let answered = now + 5;
+    forecaster.observe(
+        at(answered),
+        Event::Ready {
+            operator: operator.clone(),
+        },
+    );
+    forecaster.observe(at(answered), Event::Answered { ticket, operator });
+    forecaster.observe(at(answered + 50), Event::TalkEnded { ticket });
+}
+
+#[test]
+fn a_talk_before_a_lost_operator_is_no_wait_in_the_best_hours() {
+    let mut forecaster = busy(1, 0);
+    for call in 0..20 {
+        rejoin(&mut forecaster, 100 + call, 400 + 100 * call as i64);
+    }
+    let hours = forecaster.best_hours(at(2_500), &queue("support")).unwrap();
+    let waits: Vec<u64> = hours.iter().map(|hour| hour.wait.as_secs()).collect();
+    assert!(
+        !waits.is_empty() && waits.iter().all(|wait| *wait <= 6),
+        "{waits:?}"
+    );
+}
+
+#[test]
+fn a_talk_before_a_lost_operator_breaks_no_promise() {
+    let mut forecaster = busy(1, 0);
+    for call in 0..100 {
+        rejoin(&mut forecaster, 100 + call, 400 + 100 * call as i64);
+        assert!(forecaster.holds(&queue("support")), "after {call} calls");
+    }
+    // Waits of 5 s are promised after waits of 5 s.
+    let wait = forecaster.joining(at(10_500), &queue("support")).unwrap();
+    assert!(wait.mean.as_secs() < 60, "{wait:?}");
+}
+
 /// Any event, about few enough names that they meet.
 fn any_event() -> impl Strategy<Value = Event> {
     let ticket = || (1u64..12).prop_map(TicketId);
@@ -242,8 +292,9 @@ fn any_event() -> impl Strategy<Value = Event> {
     ];
     prop_oneof![
         1 => configured,
-        6 => (ticket(), place(), 0u8..3, any::<i64>()).prop_map(|(ticket, queue, priority, joined)| Event::Joined {
-            ticket, queue, priority, joined_at: Time::from_micros(joined),
+        6 => (ticket(), place(), 0u8..3, any::<[i64; 2]>()).prop_map(|(ticket, queue, priority, times)| {
+            let [joined_at, waits_since] = times.map(Time::from_micros);
+            Event::Joined { ticket, queue, priority, joined_at, waits_since }
         }),
         6 => (ticket(), who()).prop_map(|(ticket, operator)| Event::Offered { ticket, operator }),
         2 => (ticket(), who()).prop_map(|(ticket, operator)| Event::Returned { ticket, operator }),
@@ -302,12 +353,13 @@ impl Floor {
     /// What must hold whatever was told.
     fn check(&self) {
         for (index, line) in self.queues.iter().enumerate() {
-            for (rank, id) in &line.waiting {
-                let ticket = &self.tickets[id];
+            for (rank, waiter) in &line.waiting {
+                let ticket = &self.tickets[&waiter.ticket];
                 assert_eq!(
-                    (ticket.queue, ticket.rank, ticket.place),
-                    (index, *rank, Place::Waiting)
+                    (ticket.queue, ticket.rank, ticket.place, ticket.since),
+                    (index, *rank, Place::Waiting, waiter.since)
                 );
+                assert!(waiter.since >= rank.1, "nobody waits since before they joined");
             }
             let waiting = self.tickets.values().filter(|ticket| ticket.queue == index);
             let waiting = waiting.filter(|ticket| ticket.place == Place::Waiting).count();

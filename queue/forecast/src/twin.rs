@@ -80,8 +80,8 @@ struct Stage<'a> {
     queues: Vec<&'a Learned>,
     /// By queue, what talks drawn are stretched by.
     stretched: Vec<f64>,
-    /// Per queue and class, seconds from now at which those ahead joined (negative); the caller is the last of theirs.
-    lines: Vec<Vec<f64>>,
+    /// Per queue and class, those ahead; the caller is the last of theirs.
+    lines: Vec<Vec<Ahead>>,
     actors: Vec<Actor>,
     /// Arrivals of better classes: queue, class, a second.
     streams: Vec<(usize, usize, f64)>,
@@ -89,6 +89,15 @@ struct Stage<'a> {
     line: usize,
     /// All lines of the caller's queue, if all who wait there are asked about.
     watched: Option<Range<usize>>,
+}
+
+/// A caller of a line, in seconds from now (negative).
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    /// When they joined: who is served first.
+    joined: f64,
+    /// Since when they wait: how patient they are.
+    since: f64,
 }
 
 /// Waits of one caller over the runs.
@@ -153,7 +162,7 @@ impl Twin<'_> {
         };
         let first = stage.line - stage.line % CLASSES;
         stage.watched = Some(first..first + CLASSES);
-        let callers = |line: &Vec<f64>| line.len();
+        let callers = |line: &Vec<Ahead>| line.len();
         let size = stage.actors.len() + stage.lines.iter().map(callers).sum::<usize>();
         let runs = 1usize << (LINE_BUDGET / size.max(1)).clamp(FEWEST, RUNS).ilog2();
         let mut tallies = vec![Tally::default(); stage.lines[first..=stage.line].iter().map(callers).sum()];
@@ -187,8 +196,11 @@ impl Twin<'_> {
             let learned = &self.learned[member];
             let mut lines = vec![Vec::new(); CLASSES];
             let mut ahead = 0;
-            for other in self.floor.ahead(member, rank) {
-                lines[class(other.0)].push(seconds(other.1) - self.now);
+            for (other, since) in self.floor.ahead(member, rank) {
+                lines[class(other.0)].push(Ahead {
+                    joined: seconds(other.1) - self.now,
+                    since: seconds(since) - self.now,
+                });
                 ahead += 1;
                 if ahead > BUDGET / FEWEST {
                     return None;
@@ -201,7 +213,10 @@ impl Twin<'_> {
             let index = stage.queues.len();
             if member == queue {
                 stage.line = index * CLASSES + best;
-                lines[best].push(0.0);
+                lines[best].push(Ahead {
+                    joined: 0.0,
+                    since: 0.0,
+                });
             }
             local.insert(member, index);
             stage.queues.push(learned);
@@ -400,7 +415,7 @@ impl<'a> Play<'a> {
                 Free::Took { line: taken, joined } => match (line % CLASSES).cmp(&(taken % CLASSES)) {
                     Ordering::Less => callers.len(),
                     // Of another queue.
-                    Ordering::Equal => callers.partition_point(|&other| other < joined),
+                    Ordering::Equal => callers.partition_point(|other| other.joined < joined),
                     Ordering::Greater => 0,
                 },
                 _ => callers.len(),
@@ -494,10 +509,10 @@ impl<'a> Play<'a> {
                 None => {
                     let hazard = &self.stage.queues[line / CLASSES].hazard;
                     let head = match ahead.get(self.served[line]) {
-                        Some(&joined) if line == self.stage.line && self.served[line] + 1 == ahead.len() => {
-                            (joined, f64::INFINITY)
+                        Some(caller) if line == self.stage.line && self.served[line] + 1 == ahead.len() => {
+                            (caller.joined, f64::INFINITY)
                         }
-                        Some(&joined) => (joined, joined + hazard.draw(-joined, dice)),
+                        Some(caller) => (caller.joined, caller.since + hazard.draw(-caller.since, dice)),
                         None => {
                             let &joined = self.fresh[line].front()?;
                             (joined, joined + hazard.draw(0.0, dice))

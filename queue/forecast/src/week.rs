@@ -105,8 +105,8 @@ impl Week {
     }
 
     /// How long somebody waited, or would have.
-    pub(crate) fn waited(&mut self, joined_at: f64, wait: f64, answered: bool) {
-        let hour = &mut self.hours[of_week(hour_at(joined_at))];
+    pub(crate) fn waited(&mut self, since: f64, wait: f64, answered: bool) {
+        let hour = &mut self.hours[of_week(hour_at(since))];
         hour.known += 1.0;
         hour.waited += wait.max(0.0);
         hour.answered += f64::from(u8::from(answered));

@@ -87,7 +87,7 @@ impl Meters {
     pub(super) fn recorded(&mut self, recorded: &Recorded, engine: &Engine) {
         let fact = &recorded.fact;
         counter!("pronto_ledger_facts_total").increment(1);
-        self.waits.recorded(recorded);
+        self.waits.recorded(recorded, engine);
         if let Some(result) = offer_result(fact) {
             counter!("pronto_offers_total", "result" => result).increment(1);
         }

@@ -81,8 +81,8 @@ impl Engine {
         let ring = settings.ring;
         let validity = (ring + self.state.configuration.ring_margin).max(MIN_VALIDITY);
         let ticket = rank.ticket;
-        let joined = self.state.tickets.get(&ticket).map(|it| it.joined_at);
-        let waited = joined.map_or(Duration::ZERO, |joined| self.now.since(joined));
+        let since = self.waits_since(ticket);
+        let waited = since.map_or(Duration::ZERO, |since| self.now.since(since));
         let seq = self.record(Fact::Offered {
             ticket,
             operator: operator.clone(),

@@ -44,10 +44,7 @@ impl Engine {
         view.waiting = standing.waiting - view.detached.min(standing.waiting);
         view.offered = standing.offered;
         view.connected = standing.connected;
-        let heads = standing.pools.values().filter_map(|pool| pool.waiting.first());
-        view.longest_since = heads
-            .filter_map(|rank| Some(self.state.tickets.get(&rank.ticket)?.joined_at))
-            .min();
+        view.longest_since = standing.since.first().map(|(since, _)| *since);
         view.operators_ready = standing.ready;
         view.operators_signed_in = standing.signed_in;
         Some(view)
@@ -96,7 +93,12 @@ impl Engine {
         self.state.forecaster.holds(name)
     }
 
-    /// Who waits, offered or not, in which queue, and since when they do (first).
+    /// Since when a ticket waits, or waited: when the caller joined (first), or when they lost the operator they talked to.
+    pub fn waits_since(&self, ticket: TicketId) -> Option<Time> {
+        self.state.tickets.get(&ticket).map(|it| it.waits_since)
+    }
+
+    /// The tickets that wait, offered or not: in which queue, and since when.
     pub fn waiting(&self) -> impl Iterator<Item = (TicketId, &QueueName, Time)> {
         let waits = |place: &Place| matches!(place, Place::Waiting { .. } | Place::Offered { .. });
         let tickets = self
@@ -104,7 +106,7 @@ impl Engine {
             .tickets
             .iter()
             .filter(move |(_, ticket)| waits(&ticket.place));
-        tickets.map(|(id, ticket)| (*id, &ticket.queue, ticket.joined_at))
+        tickets.map(|(id, ticket)| (*id, &ticket.queue, ticket.waits_since))
     }
 
     /// What became of the promises of a configured queue, by the day on which they were heard, oldest first.

@@ -293,8 +293,8 @@ impl CallRecords {
         };
         let before = record.tickets.last();
         let before = before.filter(|it| joined.regained == Some(it.ticket));
-        if let Some(lost_at) = before.and_then(TicketRecord::operator_lost_at) {
-            joined.joined = lost_at;
+        if let Some(before) = before {
+            joined.joined = before.operator_lost_at().unwrap_or(before.joined);
         }
         record.language = language.or(record.language);
         record.tickets.push(joined);

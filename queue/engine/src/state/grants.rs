@@ -94,6 +94,7 @@ impl State {
         self.count_end(*ticket, |ended| &mut ended.lost);
         self.change_ticket(*ticket, |it| {
             (it.told, it.deadline) = (Told::default(), *deadline);
+            it.waits_since = *lost_at;
             it.place = Place::Lost {
                 closed: seq,
                 talk: None,

@@ -54,6 +54,8 @@ pub(crate) struct Standing {
     pub(crate) pools: BTreeMap<GatewayName, Pool>,
     /// All who wait, at whichever gateway.
     pub(crate) ranking: Ranking,
+    /// Since when they do, the longest wait first. The longest is not always the first to be served.
+    pub(crate) since: BTreeSet<(Time, TicketId)>,
     pub(crate) waiting: u64,
     pub(crate) offered: u64,
     pub(crate) connected: u64,
@@ -145,6 +147,7 @@ impl Index {
             Place::Waiting { skipped, .. } => {
                 standing.waiting += 1;
                 standing.ranking.insert(ticket.rank(id));
+                standing.since.insert((ticket.waits_since, id));
                 let pool = standing.pools.entry(ticket.gateway.clone()).or_default();
                 pool.waiting.insert(ticket.rank(id));
                 if !skipped {
@@ -178,6 +181,7 @@ impl Index {
             Place::Waiting { .. } => {
                 standing.waiting = standing.waiting.saturating_sub(1);
                 standing.ranking.remove(ticket.rank(id));
+                standing.since.remove(&(ticket.waits_since, id));
                 if let Some(pool) = standing.pools.get_mut(&ticket.gateway) {
                     pool.waiting.remove(&ticket.rank(id));
                     pool.fresh.remove(&ticket.rank(id));

@@ -29,6 +29,7 @@ impl State {
                     queue: queue.clone(),
                     priority: 0,
                     joined_at: rank.map_or(*joined_at, |(ranked_at, _)| ranked_at),
+                    waits_since: old.map_or(*joined_at, |old| old.waits_since),
                 }
             }
             Fact::Left {

@@ -104,6 +104,8 @@ pub(crate) struct Ticket {
     pub(crate) language: Language,
     /// When they joined (first).
     pub(crate) joined_at: Time,
+    /// Since when they wait: that moment, or when they lost the operator they talked to.
+    pub(crate) waits_since: Time,
     /// Seniority in the queue: that moment, or when they overflowed into it.
     pub(crate) ranked_at: Time,
     /// Among those of the same seniority: the sequence of the fact.

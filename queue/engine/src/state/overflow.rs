@@ -64,7 +64,8 @@ impl State {
         let (Fact::Overflowed { ticket, to, .. } | Fact::SentBack { ticket, to, .. }) = &recorded.fact else {
             return;
         };
-        let Some(joined_at) = self.tickets.get(ticket).map(|it| it.ranked_at) else {
+        let known = self.tickets.get(ticket);
+        let Some((joined_at, waits_since)) = known.map(|it| (it.ranked_at, it.waits_since)) else {
             return;
         };
         self.learn(recorded.at, Event::Ended { ticket: *ticket });
@@ -73,6 +74,7 @@ impl State {
             queue: to.clone(),
             priority: 0,
             joined_at,
+            waits_since,
         };
         self.learn(recorded.at, joined);
     }

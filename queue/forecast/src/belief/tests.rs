@@ -106,6 +106,7 @@ impl Centre {
             queue: queue("support"),
             priority: 0,
             joined_at: time(self.now),
+            waits_since: time(self.now),
         };
         self.tell(joined);
         self.waiting.push_back((ticket, self.now));

@@ -63,10 +63,12 @@ impl GaugeFn for Cell {
     }
 }
 
-/// Counts what is recorded.
+/// Counts what is recorded, and adds it up.
 impl HistogramFn for Cell {
-    fn record(&self, _: f64) {
+    fn record(&self, value: f64) {
         self.change(|before| before + 1.0);
+        let sum = Cell(self.0.clone(), format!("{} sum", self.1));
+        sum.change(|before| before + value);
     }
 }
 
@@ -85,32 +87,64 @@ impl Recorder for Page {
     }
 }
 
-/// An engine with one operator ready, three callers in `support`, one of them offered, one gone.
-fn engine(meters: &mut Meters) -> Engine {
+fn gateway() -> GatewayName {
+    GatewayName::new("gw1").unwrap()
+}
+
+/// One operator, 101, for `support`.
+fn configuration() -> Configuration {
     let queue = QueueName::new("support").unwrap();
-    let gateway = GatewayName::new("gw1").unwrap();
-    let operator = OperatorId::new("101").unwrap();
     let served = OperatorSettings {
-        id: operator.clone(),
+        id: OperatorId::new("101").unwrap(),
         queues: vec![queue.clone()],
         sign_in: SignIn::Registration,
     };
-    let configuration = Configuration {
-        queues: vec![QueueSettings::new(queue.clone())],
+    Configuration {
+        queues: vec![QueueSettings::new(queue)],
         operators: vec![served],
         ..Configuration::default()
-    };
-    let joined = |ticket| Event::Joined {
+    }
+}
+
+fn attached() -> Input {
+    Input::Attached {
+        gateway: gateway(),
+        epoch: 1,
+        last: 0,
+        instance: 1,
+    }
+}
+
+/// An entry of the gateway's journal, so many seconds old.
+fn entry(number: u64, age: u64, event: Event) -> Input {
+    Input::Entry {
+        gateway: gateway(),
+        epoch: 1,
+        number,
+        age: Duration::from_secs(age),
+        event,
+        caller_key: None,
+    }
+}
+
+fn joined(ticket: u64, call: u64, regained: Option<TicketId>) -> Event {
+    Event::Joined {
         ticket: TicketId(ticket),
-        call: CallId(ticket),
-        queue: queue.clone(),
+        call: CallId(call),
+        queue: QueueName::new("support").unwrap(),
         caller: Caller {
             number: None,
             name: None,
         },
         language: Language::Italian,
-        regained: None,
-    };
+        regained,
+    }
+}
+
+/// An engine with one operator ready, three callers in `support`, one of them offered, one gone.
+fn engine(meters: &mut Meters) -> Engine {
+    let operator = OperatorId::new("101").unwrap();
+    let joined = |ticket| joined(ticket, ticket, None);
     let left = Event::Left {
         ticket: TicketId(3),
         reason: LeaveReason::Abandoned,
@@ -123,37 +157,19 @@ fn engine(meters: &mut Meters) -> Engine {
         joined(3),
         left,
     ];
-    let attached = Input::Attached {
-        gateway: gateway.clone(),
-        epoch: 1,
-        last: 0,
-        instance: 1,
-    };
-    let mut inputs = vec![Input::Started, Input::Configure(configuration), attached];
-    inputs.extend((1..).zip(events).map(|(number, event)| Input::Entry {
-        gateway: gateway.clone(),
-        epoch: 1,
-        number,
-        age: Duration::ZERO,
-        event,
-        caller_key: None,
-    }));
+    let mut inputs = vec![Input::Started, Input::Configure(configuration()), attached()];
+    inputs.extend((1..).zip(events).map(|(number, event)| entry(number, 0, event)));
     let mut engine = Engine::new();
     let mut announced = Vec::new();
     for input in inputs {
         announced.extend(take(&mut engine, meters, input));
     }
-    hear(&mut engine, meters, &gateway, announced);
+    hear(&mut engine, meters, announced);
     engine
 }
 
 /// The gateway says that the announcements were heard.
-fn hear(
-    engine: &mut Engine,
-    meters: &mut Meters,
-    gateway: &GatewayName,
-    announced: Vec<(AnnouncementId, TicketId)>,
-) {
+fn hear(engine: &mut Engine, meters: &mut Meters, announced: Vec<(AnnouncementId, TicketId)>) {
     for (number, (announcement, ticket)) in (6..).zip(announced) {
         let how = Hearing::Whole;
         let event = Event::Heard {
@@ -161,21 +177,22 @@ fn hear(
             ticket,
             how,
         };
-        let input = Input::Entry {
-            gateway: gateway.clone(),
-            epoch: 1,
-            number,
-            age: Duration::ZERO,
-            event,
-            caller_key: None,
-        };
-        take(engine, meters, input);
+        take(engine, meters, entry(number, 0, event));
     }
 }
 
 /// Returns the announcements that follow.
 fn take(engine: &mut Engine, meters: &mut Meters, input: Input) -> Vec<(AnnouncementId, TicketId)> {
-    engine.handle_input(Time::from_secs(1), input);
+    take_at(1, engine, meters, input)
+}
+
+fn take_at(
+    now: i64,
+    engine: &mut Engine,
+    meters: &mut Meters,
+    input: Input,
+) -> Vec<(AnnouncementId, TicketId)> {
+    engine.handle_input(Time::from_secs(now), input);
     let mut announced = Vec::new();
     while let Some(output) = engine.poll_output() {
         match output {
@@ -233,5 +250,64 @@ async fn the_page_shows_queues_operators_offers_and_commits() {
     ];
     for (name, value) in shown {
         assert_eq!(page.value(name), Some(value), "{name}");
+    }
+}
+
+#[test]
+fn a_talk_before_a_lost_operator_is_no_wait_in_the_histogram() {
+    for restart in [false, true] {
+        let page = Page::default();
+        let _guard = metrics::set_default_local_recorder(&page);
+        let mut meters = Meters::default();
+        let mut engine = Engine::new();
+        let operator = OperatorId::new("101").unwrap();
+        let begun = [Input::Started, Input::Configure(configuration()), attached()];
+        for input in begun {
+            take_at(0, &mut engine, &mut meters, input);
+        }
+        let mut number = 0;
+        let mut tell = |now, age, event, engine: &mut Engine, meters: &mut Meters| {
+            number += 1;
+            take_at(now, engine, meters, entry(number, age, event));
+        };
+        let lease = Some(Duration::from_secs(3_600));
+        let ready = Event::Presence {
+            operator: operator.clone(),
+            lease,
+        };
+        let offer = |engine: &Engine| match engine.operator(&operator).unwrap().status {
+            OperatorStatus::Offered { offer } => offer,
+            other => panic!("expected an offer, found {other:?}"),
+        };
+        // A wait of 10 s, a talk of 300 s, and a wait of 35 s: the operator is paused for 30 s.
+        let ticket = TicketId(1);
+        tell(0, 0, ready, &mut engine, &mut meters);
+        tell(0, 0, joined(1, 1, None), &mut engine, &mut meters);
+        let first = offer(&engine);
+        let answered = Event::Answered { offer: first, ticket };
+        tell(10, 0, answered, &mut engine, &mut meters);
+        let lost = Event::OperatorLost { offer: first, ticket };
+        tell(310, 0, lost, &mut engine, &mut meters);
+        tell(310, 310, joined(11, 1, Some(ticket)), &mut engine, &mut meters);
+        if restart {
+            meters.waits = Waits::new(&engine);
+        }
+        engine.handle_timeout(Time::from_secs(340));
+        while engine.poll_output().is_some() {}
+        let (offer, ticket) = (offer(&engine), TicketId(11));
+        tell(
+            345,
+            0,
+            Event::Answered { offer, ticket },
+            &mut engine,
+            &mut meters,
+        );
+        let waits = "pronto_queue_wait_seconds{queue=support,outcome=answered}";
+        assert_eq!(page.value(waits), Some(2.0));
+        assert_eq!(
+            page.value(&format!("{waits} sum")),
+            Some(45.0),
+            "restart: {restart}"
+        );
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Waits(BTreeMap<TicketId, (QueueName, Time)>);
 pub(super) fn describe() {
     describe_histogram!(
         "pronto_queue_wait_seconds",
-        "From joining until an operator answered, or until the caller hung up, by queue and outcome (answered, abandoned)"
+        "From joining, or from the loss of an operator, until an operator answered, or until the caller hung up, by queue and outcome (answered, abandoned)"
     );
     describe_counter!(
         "pronto_queue_service_level_met_total",
@@ -35,8 +35,8 @@ impl Waits {
         Waits(waiting.collect())
     }
 
-    /// A fact was recorded.
-    pub(super) fn recorded(&mut self, recorded: &Recorded) {
+    /// A fact was recorded by this engine.
+    pub(super) fn recorded(&mut self, recorded: &Recorded, engine: &Engine) {
         match &recorded.fact {
             Fact::Joined {
                 ticket,
@@ -48,7 +48,9 @@ impl Waits {
                 if let Some(old) = regained {
                     self.0.remove(old);
                 }
-                self.0.insert(*ticket, (queue.clone(), *joined_at));
+                // After a lost operator the caller keeps the seniority, and waits from then on.
+                let since = engine.waits_since(*ticket).unwrap_or(*joined_at);
+                self.0.insert(*ticket, (queue.clone(), since));
             }
             Fact::Overflowed { ticket, to, .. } | Fact::SentBack { ticket, to, .. } => {
                 if let Some((queue, _)) = self.0.get_mut(ticket) {

@@ -1,7 +1,7 @@
 //! An operator's phone is lost in the middle of a talk.
 
 use super::*;
-use crate::fact::PauseReason;
+use crate::fact::{Cause, PauseReason};
 use crate::records::TicketOutcome;
 use crate::records::{CallRecords, Written};
 
@@ -226,4 +226,90 @@ fn a_caller_whose_phone_is_lost_has_not_given_up() {
     );
     let ended = house.queue().ended;
     assert_eq!((ended.lost, ended.abandoned), (1, 0));
+}
+
+/// A caller who waited 10 s, talked 300 s to `ann`, was lost and has waited 5 s. Another
+/// has waited 10 s.
+fn lost_after_a_long_talk() -> House {
+    let mut house = House::with(&["ann"]);
+    house.pause("ann");
+    house.join(1);
+    house.wait(secs(10));
+    house.set("ann", Wanted::Ready).unwrap();
+    let offer = house.offered(1, "ann");
+    house.answer(offer, 1);
+    house.wait(secs(295));
+    house.join(2);
+    house.wait(secs(5));
+    house.lose(offer, (1, 11), secs(310));
+    house.wait(secs(5));
+    house
+}
+
+#[test]
+fn a_talk_before_a_lost_operator_does_not_count_as_waiting() {
+    let mut house = lost_after_a_long_talk();
+    let waits = |house: &House, ticket| house.engine.waits_since(TicketId(ticket)).unwrap();
+    assert_eq!(waits(&house, 11), house.now - secs(5));
+    assert_eq!(waits(&house, 2), house.now - secs(10));
+    assert_eq!(
+        house.queue().longest_since,
+        Some(house.now - secs(10)),
+        "not of who is first"
+    );
+    let waiting: Vec<_> = house
+        .engine
+        .waiting()
+        .map(|(ticket, _, since)| (ticket.0, since))
+        .collect();
+    assert_eq!(waiting, [(2, house.now - secs(10)), (11, house.now - secs(5))]);
+    // The seniority is kept, and the operator's display shows the wait.
+    house.register("bob");
+    let sent = house.sent();
+    let [Directive::Offer { ticket, waited, .. }] = sent.as_slice() else {
+        panic!("expected one offer, found {sent:?}");
+    };
+    assert_eq!((*ticket, *waited), (TicketId(11), secs(5)));
+}
+
+#[test]
+fn a_talk_before_a_lost_operator_does_not_count_after_a_restart_or_another_loss() {
+    let mut house = lost_after_a_long_talk();
+    let since = house.now - secs(5);
+    house.restart();
+    assert_eq!(
+        house.engine.waits_since(TicketId(11)),
+        Some(since),
+        "folded from the ledger"
+    );
+    // The link was away for longer than the grace: the caller joins once more, with the age of the first joining.
+    house.attach("gw1", 1);
+    house.detach("gw1");
+    house.wait(secs(60));
+    house.attach("gw1", 1);
+    house.says_late("gw1", joined(12, 1, Some(11)), secs(375));
+    assert_eq!(house.engine.waits_since(TicketId(12)), Some(since));
+    let mut records = CallRecords::default();
+    let began = Recorded {
+        seq: 0,
+        at: Time::ZERO,
+        cause: Some(Cause {
+            gateway: name("gw1"),
+            epoch: 1,
+            number: 0,
+        }),
+        fact: Fact::CallBegan {
+            call: CallId(1),
+            dialled: "800".into(),
+            origin: Origin::Trunk("carrier".into()),
+        },
+    };
+    records.apply(&began);
+    for recorded in &house.ledger {
+        records.apply(recorded);
+    }
+    let record = records.open().next().unwrap();
+    let joined: Vec<_> = record.tickets.iter().map(|it| (it.ticket.0, it.joined)).collect();
+    let first = since - secs(310);
+    assert_eq!(joined, [(1, first), (11, since), (12, since)]);
 }

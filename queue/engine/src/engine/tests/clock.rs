@@ -48,10 +48,38 @@ fn a_clock_set_back_in_mid_call_changes_no_order_no_wait_and_no_record() {
 
 #[test]
 fn days_that_a_clock_ahead_had_entered_are_forgotten_once_it_is_set_right() {
-    let mut house = House::empty();
+    let mut house = House::with(&["ann"]);
     let day = 86_400_000_000;
     house.input(Input::ClockSet { offset: 365 * day });
+    let begun = house.now.shifted(365 * day);
+    // A caller hears a wait, and is answered: the promise is entered on a day of the year to come.
+    house.join(1);
+    let talk = house.offered(1, "ann");
+    house.answer(talk, 1);
+    house.join(2);
+    let (announcement, ticket, _) = house.announced()[0];
+    assert_eq!(ticket, 2);
+    house.says(
+        "gw1",
+        Event::Heard {
+            announcement,
+            ticket: TicketId(2),
+            how: Hearing::Whole,
+        },
+    );
+    house.hang_up(talk, 1);
+    house.wait(secs(10));
+    let offer = house.offered(2, "ann");
+    house.answer(offer, 2);
+    let days = house.engine.promises(&support()).unwrap();
+    assert_eq!(days.len(), 1, "{days:?}");
+    assert_eq!(days[0].book.answered, 1);
+    assert!(
+        days[0].begins <= begun && begun < days[0].begins.shifted(day),
+        "{days:?}"
+    );
     house.input(Input::ClockSet { offset: 0 });
+    assert_eq!(house.engine.promises(&support()), Some(Vec::new()));
     let folded = Engine::fold(house.ledger.clone());
     assert_eq!(folded.state(), house.engine.state());
     assert_eq!(folded.state().wall().offset(), 0);

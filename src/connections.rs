@@ -21,6 +21,15 @@ use tokio::time::Instant;
 /// After an accept that failed: out of file descriptors, accepting again at once would only spin.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Says what the figure of this module is.
+pub(crate) fn describe() {
+    metrics::describe_counter!(
+        "pronto_connections_closed_total",
+        "Connections to gRPC and to the metrics page that were closed because they were idle, or because others needed their \
+         place, by listener and reason"
+    );
+}
+
 /// What the connections of one listener may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {

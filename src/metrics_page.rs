@@ -19,7 +19,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use crate::connections::{Limits, Listener, Place};
+use crate::connections::{self, Limits, Listener, Place};
 use crate::health::Health;
 use crate::process;
 
@@ -63,6 +63,7 @@ pub(crate) async fn serve(
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Full("pronto_queue_wait_seconds".to_owned()), &WAITS)?
         .install_recorder()?;
+    connections::describe();
     let pages = Pages {
         metrics,
         health,

@@ -519,3 +519,42 @@ fn every_dependency_comes_from_the_public_registry_or_from_here() {
         .collect();
     verdict("no git dependency, no private registry", &foreign);
 }
+
+#[test]
+fn every_metric_is_described_where_operators_read_it() {
+    let (mut used, mut described) = (BTreeSet::new(), BTreeSet::new());
+    for page in pages().iter().filter(|page| page.is_rust() && !page.is_test(0)) {
+        for (at, _) in page.text.match_indices("\"pronto_") {
+            let literal = page.text[at + 1..].split('"').next().unwrap_or_default();
+            let rest = page.text[at + literal.len() + 2..].trim_start();
+            let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+            if literal == "pronto_" || !literal.chars().all(is_name) {
+                continue;
+            }
+            // After a name comes its help, a sentence; or the name of a label.
+            let text = rest.strip_prefix(',').map_or("", str::trim_start);
+            let begins = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
+            let help = text
+                .strip_prefix('"')
+                .is_some_and(|text| text.starts_with(begins));
+            let names = if help { &mut described } else { &mut used };
+            names.insert(literal.to_owned());
+        }
+    }
+    assert!(used.len() > 50, "the search finds the metrics: {}", used.len());
+    let faults: Vec<String> = used
+        .symmetric_difference(&described)
+        .map(|name| {
+            let fault = if used.contains(name) {
+                "has no help"
+            } else {
+                "is described and never set"
+            };
+            format!("{name} {fault}")
+        })
+        .collect();
+    verdict(
+        "a metric that is set has a help text (`describe_…!`), and the reverse",
+        &faults,
+    );
+}

@@ -62,6 +62,10 @@ impl Meters {
         );
         describe_gauge!("pronto_operators", "Operators, by state");
         describe_gauge!("pronto_links", "Gateways attached");
+        describe_counter!(
+            "pronto_attach_refused_total",
+            "Attempts to attach that were refused, by what was wrong: the token or the name"
+        );
         describe_counter!("pronto_offers_total", "Offers, by what became of them");
         describe_counter!(
             "pronto_announcements_total",

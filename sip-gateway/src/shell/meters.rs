@@ -65,6 +65,10 @@ const COUNTERS: &[(&str, &str)] = &[
         "SIP messages that were refused or dropped, by reason",
     ),
     (
+        "pronto_sip_connections_closed_total",
+        "Connections that were closed because they were idle, or because others needed their place, by reason",
+    ),
+    (
         "pronto_sip_connections_refused_total",
         "Connections that were closed at once because there were too many",
     ),

@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Once;
 
 use pronto_types::Secret;
 use rand::TryRng;
@@ -20,7 +21,8 @@ const SHORTEST: usize = 32;
 const LONGEST: u64 = 1024;
 
 /// The token in this file. It is made where it is missing, by the first process that looks, and its folder with it (0700).
-/// Only its owner may read it (0600).
+/// Only its owner may read it (0600). Where somebody else sets its mode (a Kubernetes secret, a read-only file system) it stays as
+/// it is, with a warning.
 ///
 /// # Errors
 /// The file cannot be read or made, or holds something else.
@@ -38,7 +40,8 @@ fn read(path: &Path) -> io::Result<Secret> {
     let file = File::open(path)?;
     if file.metadata()?.permissions().mode() & 0o077 != 0 {
         // Somebody may have copied it here with the usual mode.
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        let closed = file.set_permissions(fs::Permissions::from_mode(0o600));
+        closed.unwrap_or_else(|error| warn_of_readers(path, &error));
     }
     let mut text = String::new();
     file.take(LONGEST + 1).read_to_string(&mut text)?;
@@ -49,6 +52,18 @@ fn read(path: &Path) -> io::Result<Secret> {
     }
     let why = format!("expected a line of {SHORTEST} to {LONGEST} characters without blanks");
     Err(io::Error::new(io::ErrorKind::InvalidData, why))
+}
+
+/// Once for each process: a gateway reads its token at each attempt to attach.
+fn warn_of_readers(path: &Path, error: &io::Error) {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        tracing::warn!(
+            path = %path.display(),
+            %error,
+            "others than its owner may read the gateways' token, and its mode cannot be changed: let only the user of Pronto read it"
+        );
+    });
 }
 
 /// Whole or not at all, and by one process alone: written beside and flushed; only the first can give it the name.
@@ -106,6 +121,25 @@ mod tests {
         assert_eq!(mode, 0o600);
         let left = fs::read_dir(path.parent().unwrap()).unwrap().count();
         assert_eq!(left, 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_token_file_whose_mode_is_not_ours_to_change_refuses_no_start() {
+        // A line of 36 characters that all may read and nobody may change, not even root: like a mounted secret.
+        let path = Path::new("/proc/sys/kernel/random/boot_id");
+        let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(path), 0o444);
+        assert!(fs::set_permissions(path, fs::Permissions::from_mode(0o600)).is_err());
+        let line = fs::read_to_string(path).unwrap();
+        assert_eq!(gateway_token(path).unwrap().reveal(), line.trim_end());
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_read_is_refused() {
+        // A directory can be opened, and not read.
+        let folder = Folder::new();
+        let error = gateway_token(folder.path()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
     }
 
     #[test]

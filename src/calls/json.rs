@@ -9,8 +9,8 @@
 //! outcome              caller-hung-up, completed, cancelled, refused, peer-lost, gateway-lost, stopped; null: going on
 //! duration, digits     seconds from the answer to the end; keys pressed; null: going on, or the gateway was killed
 //! tickets              the places it had: ticket, queue, joined, waited, outcome (answered, abandoned, timed-out,
-//!                      exited, moved, removed, lost, turned-away; null: not over), ended, operator, answered, talked,
-//!                      offered, rang, refused (counts), regained (the lost ticket it continues),
+//!                      exited, moved, removed, lost, turned-away, operator-lost; null: not over), ended, operator,
+//!                      answered, talked, offered, rang, refused (counts), regained (the lost ticket it continues),
 //!                      overflowed (the queue before, in which it took too long)
 //!   announcements      what the caller was told: at, position, p50, p90 (seconds still to wait; null: not spoken),
 //!                      heard (whole, cut; null: unknown), came (seconds until the wait was over: the promise kept

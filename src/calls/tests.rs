@@ -332,3 +332,17 @@ fn what_is_no_store_is_said_clearly() {
     .unwrap();
     assert!(error(&directory.0).contains("is not a store of this program"));
 }
+
+#[test]
+fn every_outcome_of_a_ticket_is_listed_for_those_who_read_the_lines() {
+    let page = include_str!("json.rs");
+    let listed: String = page.lines().take_while(|line| line.starts_with("//!")).collect();
+    for outcome in TicketOutcome::ALL {
+        let name = outcome.name();
+        let begins = |begin: char| {
+            ",;".chars()
+                .any(|end| listed.contains(&format!("{begin}{name}{end}")))
+        };
+        assert!(begins(' ') || begins('('), "{name}");
+    }
+}

@@ -108,7 +108,8 @@ pub enum Fact {
         epoch: u64,
     },
     /// An administrator made the gateway begin again: what it held is lost (`Lost`, `Expired`, `Unreachable` facts follow), and
-    /// any epoch is higher than its own.
+    /// the highest epoch known of it is 0. A process with a later epoch than [`limits::EPOCH_STEP`](crate::limits::EPOCH_STEP)
+    /// is refused, hears so, and begins epoch 1.
     GatewayReset {
         /// Which.
         gateway: GatewayName,

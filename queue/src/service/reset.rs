@@ -35,8 +35,8 @@ pub enum ResetError {
     },
 }
 
-/// Ends what the gateway held as lost, durably, and forgets its epoch: its next process may have any. Returns the epoch that
-/// was known.
+/// Ends what the gateway held as lost, durably, and forgets its epoch: the highest known is then 0. Returns the epoch that was
+/// known.
 ///
 /// # Errors
 /// [`ResetError`]: nothing has changed.

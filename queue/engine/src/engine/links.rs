@@ -101,7 +101,7 @@ impl Engine {
         (old && !self.fault().is(Fault::EpochNotFenced)).then_some(Refusal::OldEpoch { highest })
     }
 
-    /// The gateway begins again: what it held is lost, and its next process may have any epoch.
+    /// The gateway begins again: what it held is lost, and the highest epoch known of it is 0.
     pub(super) fn reset(&mut self, gateway: &GatewayName) {
         if self.state.gateways.contains_key(gateway) {
             self.record(Fact::GatewayReset {

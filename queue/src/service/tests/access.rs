@@ -138,7 +138,7 @@ async fn two_processes_of_one_name_do_not_take_turns() {
 }
 
 #[tokio::test]
-async fn a_reset_gateway_may_come_with_any_epoch_and_a_running_service_is_not_reset() {
+async fn a_reset_gateway_begins_near_nothing_and_a_running_service_is_not_reset() {
     let directory = TestDirectory::new();
     let store = directory.path().join("var");
     let gateway = GatewayName::new("gw1").unwrap();
@@ -161,6 +161,10 @@ async fn a_reset_gateway_may_come_with_any_epoch_and_a_running_service_is_not_re
     let house = House::on_disk(&directory).await;
     let queue = house.queue("support").await;
     assert_eq!((queue.ended.unwrap().lost, queue.waiting), (1, 0));
+    let far = TestGateway::attach(&house.channel, "gw1", (1 << 20) + 1, 0).await;
+    let refused = far.err().expect("too far above 0");
+    let highest = refused.metadata().get(pronto_proto::link::HIGHEST_EPOCH);
+    assert_eq!(highest.unwrap(), "0", "{refused}");
     house.attach("gw1", 2).await;
     house.service.shutdown().await.unwrap();
 }

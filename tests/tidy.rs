@@ -6,6 +6,9 @@
     reason = "a test fails by panicking; helpers of tests are tests"
 )]
 
+#[path = "tidy/prose.rs"]
+mod prose;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! What can be typed: `pronto serve`, `gateway`, `gateway reset`, `queue`, `calls`, `trace`, `report`, `forecast`, `staffing`, `demo`, `config check`,
-//! `prompts build`.
+//! The command line: `pronto serve`, `gateway`, `gateway reset`, `queue`, `calls`, `trace`, `report`, `forecast`,
+//! `staffing`, `demo`, `config check`, `prompts build`.
 //!
 //! Only the words, and which configuration they mean; what they do is done elsewhere.
 
@@ -22,16 +22,16 @@ pub const DEFAULT_CONFIG: &str = "pronto.toml";
 #[derive(Debug, Clone, Parser, PartialEq)]
 #[command(name = "pronto", version, propagate_version = true)]
 pub struct Cli {
-    /// What to log: `error` to `trace`, also by module, such as `info,pronto_sip=debug`
+    /// Log filter: `error` to `trace`, also by module, such as `info,pronto_sip=debug`
     /// [default: info; of `demo`, whose output is its own: error]
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// The commands of the program.
 #[derive(Debug, Clone, Subcommand, PartialEq)]
 pub enum Command {
     /// Run the whole centre in one process; without a configuration, the built-in one
@@ -89,7 +89,7 @@ pub struct GatewayArgs {
     pub config: Option<PathBuf>,
 }
 
-/// What can be done with a gateway besides running it.
+/// Commands for a gateway, besides running it.
 #[derive(Debug, Clone, Subcommand, PartialEq, Eq)]
 pub enum GatewayCommand {
     /// Let a gateway begin again that the queue service refuses because of its epoch
@@ -147,18 +147,18 @@ pub struct ForecastArgs {
     pub print_events: bool,
 }
 
-/// What can be done with a configuration.
+/// Commands for a configuration.
 #[derive(Debug, Clone, Subcommand, PartialEq, Eq)]
 pub enum ConfigCommand {
     /// Say whether it is right: what leads where, or everything that is wrong
     Check {
-        /// The configuration
+        /// The configuration file to check
         #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
         config: PathBuf,
     },
 }
 
-/// What can be done with the clips that are compiled in.
+/// Commands for the clips that are compiled in.
 #[derive(Debug, Clone, Subcommand, PartialEq, Eq)]
 pub enum PromptsCommand {
     /// Say what the table of texts and the announcements need, through Festival or else eSpeak NG
@@ -176,7 +176,7 @@ pub enum PromptsCommand {
 }
 
 impl Cli {
-    /// What to log.
+    /// The log filter in force: the one given, or the command's default.
     pub fn log(&self) -> &str {
         let default = if matches!(self.command, Command::Demo(_)) {
             "error"

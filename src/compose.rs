@@ -17,7 +17,7 @@ const PROCESSORS_PER_MEDIA_THREAD: usize = 2;
 /// How long a 100 waits for something better to be said: less than 200 ms (RFC 3261 §17.2.1), with room for a late timer.
 const TRYING: Duration = Duration::from_millis(150);
 
-/// What the queue's engine is told.
+/// Derives the configuration of the queue's engine.
 pub(crate) fn engine(config: &Config) -> engine::Configuration {
     let queue = |queue: &crate::config::Queue| engine::QueueSettings {
         name: queue.name.clone(),
@@ -58,7 +58,7 @@ pub(crate) fn engine(config: &Config) -> engine::Configuration {
     }
 }
 
-/// What the gateway is told. `generated` holds the passwords nobody chose.
+/// Derives the settings of the gateway. `generated` holds the passwords nobody chose.
 pub(crate) fn gateway(
     config: &Config,
     generated: &BTreeMap<OperatorId, Secret>,

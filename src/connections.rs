@@ -30,14 +30,14 @@ pub(crate) fn describe() {
     );
 }
 
-/// What the connections of one listener may take.
+/// Limits on the connections of one listener.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// The listener's name in metrics.
     pub(crate) listener: &'static str,
     /// Connections at once, without the trusted ones.
     pub(crate) all: usize,
-    /// Of them from one source: an IPv4 address, or an IPv6 /64.
+    /// Connections at once from one source (an IPv4 address, or an IPv6 /64), without the trusted ones.
     pub(crate) from_one_source: usize,
     /// Until the first call.
     pub(crate) first: Duration,

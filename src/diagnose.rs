@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::duration::show;
 use crate::config::{Announce, Config, Look, Number, Operator, Queue};
 
-/// What a check found, as it is shown.
+/// The result of a check, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Whether Pronto would start: the exit status is 0, else 1.
@@ -37,7 +37,7 @@ pub fn check(path: &Path, look: Look) -> Finding {
     }
 }
 
-/// What leads where: `ok`, then numbers to flows to queues to operators.
+/// Renders the paths of calls: `ok`, then numbers to flows to queues to operators.
 pub fn summary(config: &Config) -> String {
     let file = config
         .file

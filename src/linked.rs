@@ -16,7 +16,7 @@ const ATTACHING: Duration = Duration::from_secs(10);
 /// Where a gateway that runs alone reads its token.
 ///
 /// # Errors
-/// There is none, and none can be made.
+/// The token file is missing and cannot be made.
 pub(crate) fn token(config: &Config) -> Result<TokenSource, ServeError> {
     let path = config.token_file();
     read(config)?;

@@ -27,7 +27,7 @@ enum Said {
     Flush(SyncSender<()>),
 }
 
-/// What the process logs. Dropped at the end of the process, it waits a second at most for the last lines.
+/// The log of the process. Dropped at the end of the process, it waits at most 1 s for the last lines.
 #[must_use = "the last lines are written when it is dropped"]
 pub struct Log(SyncSender<Said>);
 

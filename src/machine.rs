@@ -36,7 +36,7 @@ fn sending_address(to: IpAddr) -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip())
 }
 
-/// Of `/proc/net/fib_trie`: an address on a line of its own, and what it is on the next.
+/// Finds own addresses in `/proc/net/fib_trie`: an address is on one line, and its kind on the next.
 fn ipv4_of(trie: &str) -> Vec<Ipv4Addr> {
     let mut last: Option<Ipv4Addr> = None;
     let mut own = Vec::new();
@@ -50,7 +50,7 @@ fn ipv4_of(trie: &str) -> Vec<Ipv4Addr> {
     own
 }
 
-/// Of `/proc/net/if_inet6`: 32 hexadecimal digits begin each line.
+/// Finds addresses in `/proc/net/if_inet6`: each line begins with 32 hexadecimal digits.
 fn ipv6_of(table: &str) -> Vec<Ipv6Addr> {
     let digits = table.lines().filter_map(|line| line.get(..32));
     let numbers = digits.filter_map(|digits| u128::from_str_radix(digits, 16).ok());

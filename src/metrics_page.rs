@@ -105,7 +105,7 @@ async fn answer(pages: Pages, stream: TcpStream, mut place: Place) {
     }
 }
 
-/// What can be read.
+/// The pages that can be read over HTTP: metrics, liveness and readiness.
 #[derive(Clone)]
 struct Pages {
     metrics: PrometheusHandle,

@@ -1,5 +1,5 @@
-//! What the system knows of this process: the figures that Prometheus expects of every program, and how many files it may
-//! have open.
+//! The system's knowledge of this process: the figures that Prometheus expects of every program, and the limit of open
+//! files.
 
 use std::fmt::Write;
 use std::fs;
@@ -11,7 +11,7 @@ const OF_A_CALL: u64 = 4;
 /// Connections of phones and integrators, the stores, and what else there is.
 const OTHERS: u64 = 4_096 + 512;
 
-/// Lets the process have as many files open as the system allows, and warns if that is not enough for so many calls.
+/// Raises the limit of open files as far as the system allows, and warns if that is not enough for `calls` calls.
 pub(crate) fn raise_open_files(calls: usize) {
     let needed = OTHERS + OF_A_CALL * u64::try_from(calls).unwrap_or(u64::MAX / OF_A_CALL / 2);
     let limit = getrlimit(Resource::Nofile);
@@ -104,7 +104,7 @@ pub(crate) fn figures() -> String {
     page
 }
 
-/// Of `/proc/PID/stat` (proc_pid_stat(5)), times in seconds.
+/// Figures from `/proc/PID/stat` (proc_pid_stat(5)), times in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Stat {
     cpu: f64,

@@ -12,7 +12,7 @@ use crate::config::{Config, Look, Report};
 /// How the configuration was read at the start, and is read again.
 pub type Loader = Arc<dyn Fn() -> Result<Config, Report> + Send + Sync>;
 
-/// What is read again.
+/// The state of a reload: the loader, the configuration in force, the certificates.
 pub(crate) struct Reload {
     pub(crate) load: Loader,
     pub(crate) in_force: Config,

@@ -21,7 +21,7 @@ use crate::calls::read::{present, unknown};
 use crate::calls::{CallsError, Span, SpanArgs, place, when};
 use crate::config::Look;
 
-/// What can be reported.
+/// The reports that can be made.
 #[derive(Debug, Clone, Subcommand, PartialEq, Eq)]
 pub enum ReportCommand {
     /// How long callers waited against what they heard announced, per queue and day
@@ -39,7 +39,7 @@ pub struct BestTimeArgs {
     /// The folder of the store itself; hours are those of UTC
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     pub store: Option<PathBuf>,
-    /// The queue
+    /// The queue to report on
     #[arg(long, value_name = "QUEUE")]
     pub queue: String,
     /// One JSON object a line, all hours
@@ -50,7 +50,7 @@ pub struct BestTimeArgs {
 /// The arguments of `report promises`.
 #[derive(Debug, Clone, Args, PartialEq, Eq)]
 pub struct PromisesArgs {
-    /// Which store, and what of it; a promise begins when it is heard.
+    /// The store to read, and the selection from it; a promise begins when it is heard.
     #[command(flatten)]
     pub span: SpanArgs,
     /// Not what was announced: what this program would have forecast at each joining, and how it would have come out

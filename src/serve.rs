@@ -41,7 +41,7 @@ const LARGEST_HEAD: u32 = 16 * 1024;
 /// Until a call is answered, or a stream opened: half a request is not waited for.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// Which halves run in this process.
+/// The halves that run in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Halves {
     /// The whole centre.
@@ -137,9 +137,9 @@ impl Process {
     }
 }
 
-/// What a running centre is told from outside.
+/// Orders to a running centre from outside.
 pub(crate) struct Orders {
-    /// What asks it to stop, or to read its files again.
+    /// The source of requests to stop, or to read the files again.
     pub(crate) stop: Stop,
     /// How the configuration is read again, if that may be asked.
     pub(crate) load: Option<Loader>,

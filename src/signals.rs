@@ -1,4 +1,4 @@
-//! What the process does on each signal (signal(7)).
+//! The reaction of the process to each signal (signal(7)).
 //!
 //! ```text
 //!   SIGTERM, SIGINT     stop; the second one: at once
@@ -16,16 +16,16 @@ use std::sync::atomic::AtomicBool;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-/// What the process is asked.
+/// A request to the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// To stop.
+    /// To stop the process.
     Stop,
     /// To read its files again.
     Reload,
 }
 
-/// What SIGHUP asks.
+/// The meaning of SIGHUP for this command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HangUp {
     /// To read files again: a server outlives the terminal it was started from.
@@ -36,11 +36,11 @@ pub(crate) enum HangUp {
 
 /// Where the process is asked something.
 pub(crate) enum Stop {
-    /// By signals.
+    /// By signals of the operating system.
     Signals {
-        /// SIGTERM.
+        /// The stream of SIGTERM.
         terminate: Signal,
-        /// SIGINT.
+        /// The stream of SIGINT.
         interrupt: Signal,
         /// SIGHUP, and what it asks.
         hang_up: (Signal, Asked),

@@ -50,16 +50,16 @@ pub struct StaffingArgs {
     /// The share of callers answered in time, in percent; 100: all but one in two thousand
     #[arg(long, value_name = "PERCENT", default_value_t = 80.0, value_parser = percent)]
     pub service_level: f64,
-    /// In time: within so long
+    /// Answer-time target: the longest wait of a caller answered in time, for example 20s
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
     pub within: Duration,
-    /// At most so many hang up, in percent; 0: fewer than one in two thousand
+    /// Highest share of callers who hang up, in percent; 0: fewer than one in two thousand
     #[arg(long, value_name = "PERCENT", default_value_t = 100.0, value_parser = percent)]
     pub max_abandonment: f64,
     /// Callers an hour, instead of those of the ledger
     #[arg(long, value_name = "NUMBER", value_parser = number)]
     pub arrivals: Option<f64>,
-    /// What a call takes of an operator's time (ring, talk and wrap-up), instead of what the ledger says
+    /// Operator time per call (ring, talk and wrap-up), instead of the ledger's figure
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub handling: Option<Duration>,
     /// How long callers wait before they hang up, on average, instead of what the ledger says; `none`: they never do
@@ -70,12 +70,12 @@ pub struct StaffingArgs {
 /// No wait, talk or patience on the telephone is longer, and the sums stay short.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// What is said of the callers' patience.
+/// The callers' patience, as given on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
     /// Nobody hangs up: Erlang-C.
     Endless,
-    /// So long on average.
+    /// The average patience of a caller.
     Mean(Duration),
 }
 
@@ -135,7 +135,7 @@ fn text(arguments: &StaffingArgs, look: Look) -> Result<String, CallsError> {
     sheet(arguments, taught.as_ref()).map_err(CallsError::Staffing)
 }
 
-/// What the ledger says of one queue.
+/// Figures of one queue, learned from the ledger.
 struct Taught {
     queue: QueueName,
     habits: Habits,
@@ -153,8 +153,8 @@ impl Arrivals {
         self.callers.iter().map(|&callers| u64::from(callers)).sum()
     }
 
-    /// Of joinings by whole hours since the epoch, between the first fact and the last of each span: the hours those lie in
-    /// are not whole.
+    /// Counts joinings by hour of the week, from joinings by whole hours since the epoch. Of each span only the hours
+    /// between those of its first and last fact count, because those two hours are not whole.
     fn of(joined: &BTreeMap<i64, u32>, spans: &[(Time, Time)], zone: &TimeZone) -> Self {
         let of_week = |hour: i64| when::hour_of_week(Time::from_micros(hour.saturating_mul(HOUR)), zone);
         let mut week = Arrivals {
@@ -174,7 +174,7 @@ fn hour(time: Time) -> i64 {
     time.as_micros().div_euclid(HOUR)
 }
 
-/// What of the ledger is asked for.
+/// The figures wanted from the ledger.
 struct Wanted<'a> {
     /// None: the only one there is.
     queue: Option<&'a str>,

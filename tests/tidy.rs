@@ -220,7 +220,7 @@ fn tests_never_sleep_and_are_sentences() {
     );
 }
 
-/// Invariant 13.
+/// Checks invariant 13: each third-party protocol is named in one place.
 #[test]
 fn a_third_party_protocol_is_named_in_one_place() {
     let homes: [(&str, &[&str]); 6] = [
@@ -444,7 +444,7 @@ fn the_readme_names_only_paths_that_exist_and_leaves_no_room_out() {
     verdict("a map that lies is worse than none", &faults);
 }
 
-/// What looks like a path of ours: in backticks or a link, with a slash or an ending we use.
+/// The parts of a line that look like a path of ours: in backticks or a link, with a slash or an ending we use.
 fn paths(line: &str) -> impl Iterator<Item = &str> {
     let quoted = line.split('`').skip(1).step_by(2);
     let linked = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());

@@ -24,7 +24,7 @@ const TOGETHER: Duration = Duration::from_millis(50);
 /// A timer sleeps no longer than this; whoever wakes too early sleeps again.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Makes [`Time`].
+/// The monotonic clock of a process, which produces [`Time`].
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     /// The time at `origin`.

@@ -38,7 +38,7 @@ pub enum Outcome {
     },
 }
 
-/// A caller.
+/// A simulated caller, driven by its script.
 #[derive(Debug)]
 pub struct Caller {
     number: usize,

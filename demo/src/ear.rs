@@ -1,4 +1,4 @@
-//! What one phone hears during one call: does sound come without a gap, is there silence, who speaks.
+//! The listener of one phone during one call: it finds gaps in the audio, silence, and the speaker.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -15,7 +15,7 @@ const SURE: u32 = 2;
 /// Below this a sample is silence: some 50 dB under full scale, above G.711's own noise.
 const SILENCE: i16 = 100;
 
-/// What was heard in a call, for its record.
+/// Statistics of the audio heard in a call, for its record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Listening {
     /// RTP packets with audio.
@@ -33,7 +33,8 @@ pub(crate) struct Ear {
     /// When the call was answered.
     since: Time,
     last: Time,
-    /// Of silence that should not be, so far; `None` while silence is right, as in a menu that waits for a key.
+    /// The length so far of silence that should not be; `None` while silence is right, as in a menu that waits for a
+    /// key.
     silence: Option<Duration>,
     window: Vec<i16>,
     speaking: Option<(Speaker, u32)>,
@@ -92,7 +93,7 @@ impl Ear {
         self.silence.get_or_insert_default();
     }
 
-    /// What was heard up to now.
+    /// Returns the statistics of the audio heard up to now.
     pub(crate) fn heard(&self, now: Time) -> Listening {
         Listening {
             longest_gap: self.heard.longest_gap.max(now.since(self.last)),

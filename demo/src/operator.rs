@@ -12,12 +12,12 @@ use crate::person::{Deed, Happened, Note, Person, Wish};
 use crate::script::{OperatorScript, Reply};
 use crate::voice::Speaker;
 
-/// What became of an offered call, as its operator saw it.
+/// The outcome of an offered call, as its operator saw it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Offer {
-    /// Answered.
+    /// The operator answered, and the call was connected.
     Talked {
-        /// How long.
+        /// Duration of the talk.
         talked: Duration,
         /// The caller whose voice was heard, if one was.
         caller: Option<usize>,
@@ -26,11 +26,11 @@ pub enum Offer {
     },
     /// It stopped ringing before anybody answered.
     Missed,
-    /// Declined.
+    /// The operator declined the call.
     Declined,
 }
 
-/// An operator.
+/// A simulated operator, driven by its script.
 #[derive(Debug)]
 pub struct Operator {
     number: usize,

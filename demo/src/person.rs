@@ -1,4 +1,4 @@
-//! What a person and their phone say to each other, and what the world is told about both.
+//! Messages between a person and their phone, and the notes about both for the world.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -9,12 +9,12 @@ use crate::ear::Listening;
 use crate::operator::Offer;
 use crate::voice::Speaker;
 
-/// What the phone tells its person.
+/// An event that the phone reports to its person.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Happened {
     /// The phone is registered.
     Registered,
-    /// It rings.
+    /// The phone rings for an incoming call.
     Rung,
     /// The call we made was answered.
     Answered,
@@ -22,12 +22,12 @@ pub(crate) enum Happened {
     Refused(u16),
     /// The call is over, and not by us; or what rang has stopped.
     Over {
-        /// What was heard, if it had been answered.
+        /// Statistics of the audio heard, if the call had been answered.
         heard: Option<Listening>,
     },
     /// The call we ended is over on the other side too.
     Released {
-        /// What was heard, if it had been answered.
+        /// Statistics of the audio heard, if the call had been answered.
         heard: Option<Listening>,
     },
     /// Somebody's voice is heard.
@@ -36,10 +36,10 @@ pub(crate) enum Happened {
     Closing(Time),
 }
 
-/// What a person does with the phone.
+/// An action of a person with the phone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Deed {
-    /// Dials.
+    /// Dials this number.
     Dial(&'static str),
     /// Presses a key.
     Press(Digit),
@@ -55,7 +55,7 @@ pub(crate) enum Deed {
     Tell(Note),
 }
 
-/// What an operator asks of the queue, by gRPC.
+/// A request of an operator to the queue, by gRPC.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wish {
     /// To be offered no calls.
@@ -64,7 +64,7 @@ pub enum Wish {
     Ready,
 }
 
-/// What a caller is doing.
+/// The current activity of a caller.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Phase {
     /// Not on the phone.
@@ -77,62 +77,62 @@ pub enum Phase {
     Talking,
 }
 
-/// What happened to a person, for the books.
+/// A note about a person, for the books.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Note {
     /// An operator's phone is registered.
     SignedIn {
-        /// Which operator.
+        /// The number of the operator, from 0.
         operator: usize,
     },
     /// A caller does something else now.
     Caller {
-        /// Which caller.
+        /// The number of the caller, from 0.
         caller: usize,
-        /// What.
+        /// The phase that begins now.
         phase: Phase,
     },
     /// A call is over for its caller.
     Called {
-        /// Which caller.
+        /// The number of the caller, from 0.
         caller: usize,
-        /// How.
+        /// The outcome of the call.
         outcome: Outcome,
-        /// What the caller heard, if the call was answered.
+        /// Statistics of the audio the caller heard, if the call was answered.
         heard: Option<Listening>,
     },
     /// An offer is over for its operator.
     Offered {
-        /// Which operator.
+        /// The number of the operator, from 0.
         operator: usize,
-        /// How.
+        /// The outcome of the offer.
         offer: Offer,
-        /// What the operator heard, if they answered.
+        /// Statistics of the audio the operator heard, if they answered.
         heard: Option<Listening>,
     },
     /// An operator asks the queue for something.
     Wished {
-        /// Which operator.
+        /// The number of the operator, from 0.
         operator: usize,
-        /// What.
+        /// The request to the queue.
         wish: Wish,
     },
     /// Somebody has nothing left to do, now that the day ends.
     Gone {
-        /// Who.
+        /// The person who is done.
         who: Speaker,
     },
 }
 
 /// Somebody at a phone.
 pub(crate) trait Person {
-    /// Who speaks here.
+    /// The person's identity as a speaker.
     fn speaker(&self) -> Speaker;
     /// The phone says something.
     fn handle(&mut self, now: Time, happened: Happened);
     /// A deadline passed.
     fn handle_timeout(&mut self, now: Time);
-    /// What to do next; drained to `None` after each of the above.
+    /// Takes the next deed; drained to `None` after each of the above.
     fn poll_deed(&mut self) -> Option<Deed>;
     /// When to call [`Person::handle_timeout`].
     fn poll_timeout(&self) -> Option<Time>;

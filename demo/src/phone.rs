@@ -34,7 +34,7 @@ const PORTS_TRIED: usize = 200;
 /// Why a phone cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PhoneError {
-    /// No socket.
+    /// A phone gets no socket from the operating system.
     #[error("a phone gets no socket: {0}")]
     Socket(#[from] io::Error),
     /// The operating system gives no random numbers.
@@ -47,7 +47,7 @@ pub enum PhoneError {
 pub struct Clock(Instant);
 
 impl Clock {
-    /// Starts now.
+    /// Starts the clock now, at zero.
     pub fn start() -> Self {
         Clock(Instant::now())
     }
@@ -80,7 +80,7 @@ pub struct Centre {
 pub struct Account {
     /// The operator's id.
     pub user: String,
-    /// The password.
+    /// The password for SIP digest authentication.
     pub password: Secret,
     /// The domain of the address of record.
     pub domain: String,
@@ -112,7 +112,7 @@ struct Line {
     offer: Option<Bytes>,
     /// While there is sound.
     sound: Option<Sound>,
-    /// What was heard, once the receiver is down.
+    /// Statistics of the audio heard, once the receiver is down.
     heard: Option<Listening>,
 }
 

@@ -1,4 +1,4 @@
-//! What each person will do, drawn from a seed: when they call, which keys they press, how patient they are, how long
+//! The script of each person, drawn from a seed: when callers call, the keys they press, their patience and how long
 //! they talk; how operators answer and when they pause.
 //!
 //! Everybody has dice of their own, so that what one does never changes what another will do: the same seed gives the
@@ -22,7 +22,7 @@ const OPERATORS: u64 = 2 << 32;
 const REST: (f64, f64) = (7.0, 25.0);
 /// Seconds within which everybody calls for the first time.
 const FIRST: f64 = 9.0;
-/// Of a hundred callers, how many press a key that leads nowhere first, press none at all, go back to the menu.
+/// Shares of callers, 0 to 1: first press a key that leads nowhere, press no key at all, go back to the menu.
 const MISTAKEN: f64 = 0.08;
 const KEYLESS: f64 = 0.04;
 const UNDECIDED: f64 = 0.06;
@@ -44,7 +44,7 @@ const DECLINES: f64 = 0.03;
 pub struct Planned {
     /// How long after the call before.
     pub rest: Duration,
-    /// What is dialled.
+    /// The number to dial.
     pub dial: &'static str,
     /// The keys pressed, and when, in order.
     pub keys: Vec<(Duration, char)>,
@@ -54,21 +54,21 @@ pub struct Planned {
     pub talk: Option<Duration>,
 }
 
-/// What an operator does with one offered call, planned.
+/// The planned reaction of an operator to one offered call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reply {
-    /// Answers.
+    /// The operator answers the call.
     Answer {
-        /// After so long a ringing.
+        /// Ringing time before the answer.
         after: Duration,
-        /// And talks so long, at most.
+        /// The longest time the operator talks.
         talk: Duration,
-        /// And pauses then, for so long.
+        /// Length of the pause after the talk; `None`: no pause.
         pause: Option<Duration>,
     },
-    /// Declines.
+    /// The operator declines the call.
     Decline {
-        /// After so long a ringing.
+        /// Ringing time before the operator declines.
         after: Duration,
     },
     /// Does not hear it.
@@ -145,7 +145,7 @@ impl OperatorScript {
         OperatorScript { dice, until_pause }
     }
 
-    /// What becomes of the next call that is offered.
+    /// Draws the operator's reaction to the next call that is offered.
     pub fn next_reply(&mut self) -> Reply {
         let dice = &mut self.dice;
         let whim = dice.between(0.0, 1.0);

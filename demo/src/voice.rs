@@ -1,4 +1,4 @@
-//! Who is heard: every phone hums at a pitch of its own, and a listener finds that pitch again.
+//! Recognition of the speaker: every phone hums at a pitch of its own, and a listener finds that pitch again.
 //!
 //! Pitches are multiples of 6.25 Hz, the resolution of a window of 160 ms: two of them never look alike in it.
 
@@ -26,7 +26,7 @@ const LOUDNESS: f64 = 8_000.0;
 const SYLLABLES: f64 = STEP / 2.0;
 /// How deep it dips between two syllables.
 const DIP: f64 = 0.5;
-/// Of the energy of a window, how much must lie at one pitch: prompts and music never come near it for long.
+/// Share of a window's energy that must lie at one pitch, 0 to 1; prompts and music never come near it for long.
 const PURE: f64 = 0.7;
 
 /// One of the people on the line.
@@ -47,7 +47,7 @@ impl Speaker {
         step as f64 * STEP
     }
 
-    /// What this person says, to be played in a loop.
+    /// The voice of this person, to be played in a loop.
     pub(crate) fn clip(self) -> Clip {
         let pitch = self.pitch();
         let sample = |n: usize| {
@@ -61,7 +61,7 @@ impl Speaker {
     }
 }
 
-/// Who of `candidates` is heard in a window, if anybody.
+/// Finds the one of `candidates` that is heard in a window, if any.
 pub(crate) fn recognise(window: &[i16], mut candidates: impl Iterator<Item = Speaker>) -> Option<Speaker> {
     let energy: f64 = window.iter().map(|s| f64::from(*s).powi(2)).sum();
     if energy < window.len() as f64 * 100.0_f64.powi(2) {

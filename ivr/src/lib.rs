@@ -1,4 +1,4 @@
-//! What the caller hears and presses: flows, prompts to say, digits.
+//! The dialogue with the caller: flows, prompts to say, digits pressed.
 //!
 //! A [`Flow`] is what the centre's owner wrote, checked; a [`Session`] is one caller walking through it. Both
 //! are pure: no clock, no socket, no queue. What a flow wants from the rest of the house it *wishes*

@@ -32,7 +32,7 @@ pub enum WireError {
     /// A list is longer than it may be.
     #[error("`{field}`: found {found}, expected at most {limit}")]
     TooMany {
-        /// Which.
+        /// The field whose list is too long.
         field: &'static str,
         /// How many it holds.
         found: usize,
@@ -47,20 +47,20 @@ pub enum WireError {
 /// A journal entry as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its number.
+    /// The entry's number in the gateway's journal.
     pub number: u64,
     /// How long ago it happened.
     pub age: Duration,
-    /// What happened.
+    /// The event that the entry records.
     pub event: Event,
 }
 
 /// A hello as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
-    /// Who.
+    /// The gateway that sends the hello.
     pub gateway: GatewayName,
-    /// Which process of it.
+    /// The epoch of the gateway's process.
     pub epoch: u64,
     /// The number of its newest entry.
     pub last: u64,

@@ -41,9 +41,9 @@ pub enum LedgerError {
     /// A name is no name.
     #[error("`{field}` is not valid: {source}")]
     Name {
-        /// Which field.
+        /// The field that is not valid.
         field: &'static str,
-        /// What it holds.
+        /// The reason why the name is not valid.
         source: InvalidName,
     },
 }

@@ -1,4 +1,4 @@
-//! Who gets the next call, and how long the others wait.
+//! The call queue: decides who gets the next call, and forecasts the wait of other callers.
 //!
 //! The decisions are those of `pronto-engine`, which is pure. Here they are kept ([`ledger`]) and served
 //! ([`QueueService`]): gateways attach, operators and queues can be looked at, and nothing is said to anyone before

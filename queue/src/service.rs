@@ -54,7 +54,7 @@ const APART: Duration = Duration::from_millis(1);
 /// Bytes of a message: the largest we understand has a few hundred.
 const MESSAGE: usize = 16 * 1024;
 
-/// What the queue service needs to be told.
+/// Settings of the queue service.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Queues and operators.
@@ -119,7 +119,7 @@ impl std::fmt::Debug for QueueService {
     }
 }
 
-/// What is opened before the service runs.
+/// Parts opened before the service runs.
 struct Opened {
     store: Arc<dyn Store>,
     secret: CallerSecret,
@@ -293,7 +293,7 @@ fn begin_owner(opened: Opened, configuration: &Configuration) -> Result<Owner, S
     Ok(owner)
 }
 
-/// What the store says, for the owner. The last word counts, so nothing ever waits here.
+/// Passes the store's reports to the owner. Only the last report counts, so nothing ever waits here.
 fn said(disk: watch::Sender<Disk>) -> impl Fn(Durable) + Send + Sync + 'static {
     move |durable| match durable {
         Durable::UpTo(seq) => {

@@ -73,7 +73,7 @@ fn files(path: &Path) -> Result<Vec<Found>, LibraryError> {
     Ok(files)
 }
 
-/// What a directory holds, hidden things aside, sorted: the first error is the same on every machine.
+/// Lists a directory without its hidden entries, sorted: the first error is the same on every machine.
 fn entries(path: &Path) -> Result<Vec<PathBuf>, LibraryError> {
     let unreadable = |source| LibraryError::Unreadable {
         path: path.to_owned(),

@@ -1,4 +1,4 @@
-//! What is played and what is kept: the prompt library, and the [`Recorder`] of talks.
+//! Sound that is played and sound that is kept: the prompt library, and the [`Recorder`] of talks.
 //!
 //! The binary carries a working centre: [`Library::builtin`] holds the prompts and the music that the scripts
 //! under `build/` made. [`Library::with_directory`] lays a recorded voice over them, clip by clip.

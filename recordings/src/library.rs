@@ -48,9 +48,9 @@ pub enum LibraryError {
     /// The file system said no.
     #[error("{}: {source}", .path.display())]
     Unreadable {
-        /// Of what.
+        /// The file or directory that cannot be read.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: std::io::Error,
     },
     /// Something else is where a clip or a language was expected.
@@ -58,21 +58,21 @@ pub enum LibraryError {
     Unexpected {
         /// The file or directory.
         path: PathBuf,
-        /// What it is.
+        /// The kind of thing found there.
         found: String,
-        /// What it should be.
+        /// The kind of thing expected there.
         expected: &'static str,
     },
     /// There is more in it than a library holds.
     #[error("{}: more than {MOST_CLIPS} clips", .path.display())]
     TooMany {
-        /// The directory.
+        /// The directory with too many clips.
         path: PathBuf,
     },
     /// All clips together are too long.
     #[error("{}: more than {} hours of sound in all clips together", .path.display(), MOST_SECONDS_TOGETHER / 3_600)]
     TooLong {
-        /// The directory.
+        /// The directory whose clips are too long.
         path: PathBuf,
     },
 }
@@ -97,7 +97,7 @@ enum Kind {
     Recorded(Recording, [u8; 32]),
 }
 
-/// What tells one clip's sound from another's.
+/// An identifier that tells one clip's sound from another's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Content {
     /// A built-in clip: its language and name.

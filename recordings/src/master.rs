@@ -13,12 +13,12 @@ use crate::rate::converted;
 pub const SAMPLE_RATE: u32 = 16_000;
 /// How loud every spoken clip is, in LUFS: EBU R 128.
 pub const LOUDNESS: f64 = -23.0;
-/// What no sample passes, relative to full scale: -1.5 dB.
+/// Peak limit of every sample, as a fraction of full scale: -1.5 dB.
 const CEILING: f64 = 0.841;
 
 /// Samples in a millisecond.
 const MS: usize = SAMPLE_RATE as usize / 1_000;
-/// What is kept of the recording around its sound, faded in and out: plosives begin before they are loud.
+/// Samples kept of the recording before and after its sound, faded in and out: plosives begin before they are loud.
 const BEFORE: usize = 10 * MS;
 const AFTER: usize = 20 * MS;
 /// Silence put at either end: with the fades, words of one phrase follow each other within 60 ms.
@@ -31,7 +31,7 @@ const RUMBLE: f64 = 80.0;
 /// A clip and what it came to.
 #[derive(Debug, Clone)]
 pub struct Mastered {
-    /// 16 kHz.
+    /// The clip, at a sampling rate of 16 kHz.
     pub recording: Recording,
     /// In LUFS, as [`loudness`] measures it.
     pub loudness: f64,

@@ -13,13 +13,13 @@ const BLOCKS_PER_SECOND: u32 = 16;
 /// Why a rate cannot be changed; both are faults of ours.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RateError {
-    /// Of the rates themselves.
+    /// No resampler can be built for these two sampling rates.
     #[error(transparent)]
     Rates(#[from] ResamplerConstructionError),
-    /// Of a block.
+    /// A block of samples could not be converted.
     #[error(transparent)]
     Block(#[from] ResampleError),
-    /// Of a block's size.
+    /// The size of a block is wrong.
     #[error(transparent)]
     Size(#[from] SizeError),
 }
@@ -34,12 +34,12 @@ pub(crate) struct Converter {
 
 struct Filter {
     fft: Fft<f32>,
-    /// What is not yet a whole block.
+    /// Samples that do not yet fill a block.
     waiting: Vec<f32>,
     block: Vec<f32>,
     /// Samples that came in.
     taken: u64,
-    /// Of the converted samples, those that are the filter's delay.
+    /// The filter's delay, in converted samples.
     delay: usize,
     from: u32,
     to: u32,

@@ -39,7 +39,7 @@ const WAITING: usize = 8_192;
 /// A talk that is to be recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Talk {
-    /// Whose.
+    /// The call that is recorded.
     pub call: CallId,
     /// The ticket that was answered.
     pub ticket: TicketId,
@@ -47,10 +47,10 @@ pub struct Talk {
     pub began: Time,
 }
 
-/// What became of a recording.
+/// The outcome of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// Whose talk.
+    /// The call that was recorded.
     pub call: CallId,
     /// The ticket that was answered.
     pub ticket: TicketId,
@@ -62,7 +62,7 @@ pub struct Kept {
     pub flaw: Option<RecordingFlaw>,
 }
 
-/// What the thread is told.
+/// An order to the recorder's thread.
 enum Order {
     Begin(Talk),
     Frames(TicketId, u64, Box<[[i16; 2]]>),
@@ -81,7 +81,7 @@ pub struct Inlet {
 struct Traffic {
     /// Blocks the thread has not taken yet.
     waiting: AtomicUsize,
-    /// Frames dropped.
+    /// Frames dropped because the thread did not keep up.
     dropped: AtomicU64,
     /// Recordings begun and not yet ended.
     open: AtomicUsize,
@@ -99,7 +99,7 @@ impl Inlet {
         }
     }
 
-    /// The recording has ended after so many frames. Always fits: each recording has one end.
+    /// Ends the recording after this number of frames. Always fits: each recording has one end.
     pub fn end(&self, ticket: TicketId, frames: u64) {
         // A thread that is gone has left the file for the next start.
         let _ = self.orders.send(Order::End(ticket, frames));

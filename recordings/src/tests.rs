@@ -7,7 +7,7 @@ use pronto_types::Language;
 
 use super::*;
 
-/// What the built-in flow says, and what tells of a recording.
+/// Prompts of the built-in flow, and the one that tells the caller of a recording.
 const PROMPTS: [&str; 5] = ["all-busy", "goodbye", "main-menu", "recorded", "welcome"];
 
 /// Every clip with a voice.

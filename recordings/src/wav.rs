@@ -19,7 +19,7 @@ pub(crate) use samples::quantised;
 /// The longest clip, in seconds: a prompt or a tune, not an archive.
 pub const MOST_SECONDS: u32 = 600;
 
-/// What a clip must be, for people, and what makes it so.
+/// The form that a clip must have, for error messages, and the command that makes it.
 pub(crate) const EXPECTED: &str = "a WAV file (PCM, floating point, A-law or µ-law; 4000 to 192000 Hz) of at most 10 \
                                    minutes, as `ffmpeg -i IN -ar 8000 -ac 1 OUT.wav` makes one";
 
@@ -62,7 +62,7 @@ pub enum Unusable {
         bits: u16,
         /// Octets per sample of all channels.
         frame: u16,
-        /// Channels.
+        /// The number of channels.
         channels: u16,
     },
     /// The sound has no sample.

@@ -1,6 +1,6 @@
-//! What a signalling call costs the pure core: INVITE with SDP answered, ACK, BYE, the trace ring kept, on one processor,
-//! without sockets, media threads, disk and link. And what memory is held: for a call that is up, and for the transactions
-//! that linger after it (RFC 3261 §17.2: 32 seconds over UDP).
+//! The cost of a signalling call in the pure core: INVITE with SDP answered, ACK, BYE, the trace ring kept, on one
+//! processor, without sockets, media threads, disk and link. Also the memory held: by a call that is up, and by the
+//! transactions that linger after it (RFC 3261 §17.2: 32 seconds over UDP).
 //!
 //!     taskset -c 1 cargo bench --locked -p pronto-gateway --bench signalling
 //!

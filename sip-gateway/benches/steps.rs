@@ -314,7 +314,7 @@ fn messages() -> Duration {
     slowest.0
 }
 
-/// What happens, and how it is done.
+/// A scenario: its description, and the function that runs it and returns the time of its longest step.
 type Scenario = (&'static str, fn() -> Duration);
 
 const SCENARIOS: [Scenario; 11] = [

@@ -20,7 +20,7 @@ pub struct Entry {
     pub number: u64,
     /// When it happened; for a regained place, when the caller first joined.
     pub at: Time,
-    /// What happened.
+    /// The event of this entry.
     pub event: Event,
 }
 
@@ -106,8 +106,8 @@ impl Journal {
         self.resolved.contains_key(&offer)
     }
 
-    /// Of what the queue has not acknowledged, what is to be told in another epoch too: calls that are over, and recordings.
-    /// Calls that are up are written again.
+    /// Unacknowledged entries that a later epoch must report too: ended calls and recordings. Calls that are up are
+    /// written again.
     pub fn outlasting(self, is_up: impl Fn(CallId) -> bool) -> impl Iterator<Item = Entry> {
         self.unacknowledged
             .into_iter()

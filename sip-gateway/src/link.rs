@@ -37,19 +37,19 @@ const WELCOME: Duration = Duration::from_secs(5);
 /// Between two lines of the log that say the same.
 const SAID: Duration = Duration::from_secs(60);
 
-/// What the link tells the control plane.
+/// An event of the link, for the control plane.
 #[derive(Debug)]
 pub enum LinkEvent {
     /// Welcomed; entries go into this sender until [`LinkEvent::Detached`].
     Attached {
-        /// As whom.
+        /// The epoch in which we are attached.
         epoch: u64,
         /// The newest entry durable there.
         have: u64,
         /// Where entries go.
         entries: mpsc::Sender<Entry>,
     },
-    /// Gone.
+    /// The link is gone.
     Detached,
     /// Not welcome. Tried again all the same.
     Refused(Refused),
@@ -125,17 +125,17 @@ impl Position {
 /// Reads the gateways' token, each time it is needed: somebody may have put another one there.
 pub type TokenSource = Arc<dyn Fn() -> std::io::Result<Secret> + Send + Sync>;
 
-/// Who attaches.
+/// The identity of this gateway towards the queue service.
 pub struct Identity {
     /// The configured name.
     pub gateway: GatewayName,
     /// The epoch, durable before a hello in it, and the number of the newest journal entry.
     pub position: Arc<Position>,
-    /// What earlier epochs wrote, oldest first: the queue may not have all of it.
+    /// Journals of earlier epochs, oldest first; the queue may not have all of them.
     pub(crate) earlier: Vec<Earlier>,
     /// Drawn by this process.
     pub instance: u64,
-    /// What proves that we may attach; `None` within one process.
+    /// The token that proves that we may attach; `None` within one process.
     pub token: Option<TokenSource>,
     /// The queues whose forecasts the flows ask for.
     pub forecasts: Vec<QueueName>,
@@ -188,7 +188,7 @@ pub async fn run<F, R>(
     }
 }
 
-/// What the log was told last: nobody on the other side can make it grow.
+/// Warnings logged in the last 60 s, at most eight: the other side cannot flood the log.
 #[derive(Default)]
 struct Said(std::collections::BTreeMap<String, Instant>);
 
@@ -204,7 +204,7 @@ impl Said {
     }
 }
 
-/// What went wrong and what to do, for the log.
+/// The log line for a refused link: the cause, and the remedy.
 fn refusal(gateway: &GatewayName, refused: &Refused, why: &str) -> String {
     match refused {
         Refused::Unproven => format!(

@@ -1,4 +1,4 @@
-//! What the gateway is told at start: its numbers, what it plays, its limits.
+//! Settings given to the gateway at start: its numbers, the audio it plays, its limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -59,7 +59,7 @@ impl Settings {
 pub struct Number {
     /// As configured; names the number in records.
     pub dial: String,
-    /// What the caller hears and presses.
+    /// The IVR flow of this number.
     pub flow: Arc<Flow>,
     /// In which language.
     pub language: Language,

@@ -1,4 +1,4 @@
-//! What the journal of a gateway says of its calls.
+//! The call records of a gateway, read from its journal.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -31,7 +31,7 @@ pub(crate) use span::{Span, place};
 /// The arguments of `calls`.
 #[derive(Debug, Clone, Args, PartialEq, Eq)]
 pub struct CallsArgs {
-    /// Which store, and what of it.
+    /// The store to read, and the selection from it.
     #[command(flatten)]
     pub span: SpanArgs,
     /// Calls that ended so, or of which a place in a queue did
@@ -49,11 +49,11 @@ pub struct CallsArgs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Line {
     record: CallRecord,
-    /// Prints masked.
+    /// The caller's number, masked when printed.
     caller: Option<PhoneNumber>,
 }
 
-/// Which calls are wanted.
+/// The filters that a listed call must match.
 #[derive(Clone, Debug, Default)]
 struct Wanted {
     span: Span,
@@ -103,7 +103,7 @@ pub fn run(arguments: &CallsArgs, look: Look) -> Result<(), CallsError> {
 }
 
 impl Wanted {
-    /// Of calls that began at the same time, and where nobody knows when, the end decides.
+    /// Tells whether a call matches the filters. If its beginning is unknown, the time of its end is used.
     fn takes(&self, record: &CallRecord) -> bool {
         let began = record.began.or(record.ended).unwrap_or(Time::ZERO);
         let queue = |name: &QueueName| record.tickets.iter().any(|ticket| ticket.queue == *name);

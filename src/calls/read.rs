@@ -24,9 +24,9 @@ pub enum CallsError {
     /// A moment cannot be understood.
     #[error("{option} {found}: expected {form}", form = when::FORM)]
     Time {
-        /// Of which option.
+        /// The command-line option, such as `--since`.
         option: &'static str,
-        /// What was found.
+        /// The text given for the option.
         found: String,
     },
     /// A queue that cannot be, or has never been.
@@ -53,7 +53,7 @@ pub enum CallsError {
     /// The list cannot be written.
     #[error("the list cannot be written: {0}")]
     Output(io::Error),
-    /// What staffing needs is not known, or cannot be met.
+    /// A figure that staffing needs is unknown, or its target cannot be met.
     #[error("{0}")]
     Staffing(String),
 }
@@ -65,7 +65,7 @@ impl CallsError {
     }
 }
 
-/// What there is.
+/// The calls found in the store.
 pub(super) struct Found {
     /// In the order in which the calls began.
     pub(super) lines: Vec<Line>,

@@ -1,4 +1,4 @@
-//! What `calls` and `report` are both asked: in which store, from when to when, of which queue.
+//! Options that `calls` and `report` share: the store, the time span, the queue.
 
 use std::path::{Path, PathBuf};
 
@@ -19,13 +19,14 @@ pub struct SpanArgs {
     /// The folder of the store itself; times and days are those of UTC
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     pub store: Option<PathBuf>,
-    /// What began at or after: `2026-11-24`, `2026-11-24T18:30`, RFC 3339, or `90m` for that long ago
+    /// Only calls and promises begun at or after: `2026-11-24`, `2026-11-24T18:30`, RFC 3339, or `90m` for that long
+    /// ago
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// What began before
+    /// Only calls and promises begun before this time
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// What belongs to this queue
+    /// Only calls and promises of this queue
     #[arg(long, value_name = "QUEUE")]
     pub queue: Option<String>,
     /// One JSON object a line
@@ -33,7 +34,7 @@ pub struct SpanArgs {
     pub json: bool,
 }
 
-/// Which of it is wanted.
+/// The selected time span and queue.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Span {
     pub(crate) since: Option<Time>,
@@ -47,7 +48,7 @@ impl SpanArgs {
         place(self.config.as_deref(), self.store.as_deref(), look)
     }
 
-    /// What was asked for, understood.
+    /// Parses the time span and the queue from the arguments.
     pub(crate) fn span(&self, zone: &TimeZone) -> Result<Span, CallsError> {
         let time = |option, text: &Option<String>| {
             let read = |text: &String| {

@@ -10,7 +10,7 @@ use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, TicketId}
 use super::read::calls;
 use super::*;
 
-/// 2026-11-24T17:00:00Z.
+/// 2026-11-24T17:00:00Z, in seconds since the epoch.
 const EVENING: i64 = 1_795_539_600;
 
 struct Directory(PathBuf);

@@ -44,7 +44,7 @@ pub(crate) fn rfc3339(time: Time, zone: &TimeZone) -> String {
     zoned(time, zone).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
 }
 
-/// `2026-11-24`.
+/// The date of a time in a zone, such as `2026-11-24`.
 pub(crate) fn day(time: Time, zone: &TimeZone) -> String {
     zoned(time, zone).strftime("%Y-%m-%d").to_string()
 }

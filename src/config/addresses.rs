@@ -47,7 +47,7 @@ pub(super) fn check(config: &Config, places: &Places<'_>, problems: &mut Problem
     check_room(config, places, problems);
 }
 
-/// Networks that are spared an advertised address, where there is none.
+/// Warns of networks in `local` that have no effect, because no address is advertised.
 fn check_local(config: &Config, places: &Places<'_>, problems: &mut Problems) {
     let advertised = !config.sip.advertise.is_empty() || config.media.advertise.is_some();
     let Some(place) = places.sip.place("local").filter(|_| !advertised) else {

@@ -1,4 +1,4 @@
-//! Which parts of a configuration differ from another: what a restart would change.
+//! Differences between two configurations: the parts that a restart would change.
 
 use super::Config;
 

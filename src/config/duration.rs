@@ -4,7 +4,7 @@ use std::time::Duration;
 
 pub(super) use pronto_ivr::flow::parse_duration as parse;
 
-/// What a duration looks like, for error pages.
+/// The form of a duration, for error pages.
 pub(super) const FORM: &str = "a duration such as \"30s\", \"5m\", \"1h30m\" or \"500ms\"";
 
 /// The units, largest first.

@@ -14,7 +14,7 @@ use rand::rngs::SysRng;
 const FILE: &str = "operators.passwords";
 /// No character that is read as another (l, 1, o, 0). 32 of them: five bits each, none more likely.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-/// 80 bits.
+/// Length of a password in characters: 80 bits.
 const LENGTH: usize = 16;
 const GROUP: usize = 4;
 const LARGEST: u64 = 1 << 20;

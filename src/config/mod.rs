@@ -5,7 +5,7 @@
 //! [`Config`] with nothing left to look up, or a [`Report`] of every mistake, flows included. There are no secrets
 //! in a report.
 //!
-//! Not here: reading the configuration anew while calls are up, and applying it (the composition's).
+//! Not here: reloading the configuration while calls are up, and applying it (the composition's).
 
 mod addresses;
 mod builtin;

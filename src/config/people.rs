@@ -109,7 +109,7 @@ pub(super) fn read_queues(
     (queues, written)
 }
 
-/// What is said of announcements that are never made.
+/// Reports announcement settings that have no effect, because the announcement is never made.
 fn check_announcements(section: &mut Section<'_, '_>, queue: &Queue) {
     if let Some(place) = section
         .place("announce_change")

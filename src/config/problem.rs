@@ -23,9 +23,9 @@ pub(super) struct Problem {
     pub(super) message: String,
     /// Where, in bytes of the file.
     pub(super) span: Range<usize>,
-    /// What stands there.
+    /// The text found there.
     pub(super) found: String,
-    /// What may stand there; empty where the message says it all.
+    /// The text expected there; empty where the message says it all.
     pub(super) expected: String,
     /// The nearest valid text, where one is near.
     pub(super) nearest: Option<String>,

@@ -141,7 +141,7 @@ fn read_sections(
     (config, pages)
 }
 
-/// What is legal and probably not meant.
+/// Warns of settings that are legal and probably not meant.
 fn warn(
     numbers: &[Number],
     queues: &[Queue],

@@ -13,7 +13,7 @@ use super::settings::Number;
 
 const PROMPT: &str = "the name of a prompt";
 
-/// What one queue says about it, with its places.
+/// The recording settings of one queue, with their places in the file.
 #[derive(Debug, Clone)]
 pub(super) struct Written {
     pub(super) record: bool,

@@ -18,7 +18,7 @@ pub(super) const DEFAULT: Registrar = Registrar {
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Reads `[registrar]`.
+/// Reads the section `[registrar]`.
 pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Registrar {
     let mut section = Section::new("[registrar]", table, problems);
     // "smaller than one hour AND less than a registrar-configured minimum": nobody who asks for an hour is refused (RFC 3261

@@ -107,7 +107,7 @@ pub(super) struct Section<'t, 'p> {
     title: &'static str,
     table: Table<'t>,
     known: Vec<&'static str>,
-    /// What has to be there and is not, with what was expected.
+    /// Required keys that are missing, with what was expected.
     absent: Vec<(&'static str, String)>,
     pub(super) problems: &'p mut Problems,
 }

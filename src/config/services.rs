@@ -44,7 +44,7 @@ pub(super) fn default_gateway() -> Gateway {
     }
 }
 
-/// Reads `[grpc]`.
+/// Reads the section `[grpc]`.
 pub(super) fn read_grpc(table: Table<'_>, problems: &mut Problems) -> SocketAddr {
     let mut section = Section::new("[grpc]", table, problems);
     let listen = section.parsed("listen", SOCKET, parse_private);
@@ -60,7 +60,7 @@ pub(super) fn read_metrics(table: Table<'_>, problems: &mut Problems) -> SocketA
     listen.unwrap_or_else(|| local(METRICS_PORT))
 }
 
-/// Reads `[gateway]`.
+/// Reads the section `[gateway]`.
 pub(super) fn read_gateway(table: Table<'_>, folder: &Path, problems: &mut Problems) -> Gateway {
     let default = default_gateway();
     let mut section = Section::new("[gateway]", table, problems);
@@ -94,7 +94,7 @@ pub(super) const TRACE: Trace = Trace {
     mebibytes: 8,
 };
 
-/// Reads `[trace]`.
+/// Reads the section `[trace]`.
 pub(super) fn read_trace(table: Table<'_>, problems: &mut Problems) -> Trace {
     let mut section = Section::new("[trace]", table, problems);
     let trace = Trace {
@@ -105,7 +105,7 @@ pub(super) fn read_trace(table: Table<'_>, problems: &mut Problems) -> Trace {
     trace
 }
 
-/// Reads `[queue_service]`.
+/// Reads the section `[queue_service]`: the grace, 1s to 1h.
 pub(super) fn read_queue_service(table: Table<'_>, problems: &mut Problems) -> Duration {
     let mut section = Section::new("[queue_service]", table, problems);
     let grace = section.duration("grace", GRACE, Duration::from_secs(1)..=HOUR);

@@ -48,7 +48,7 @@ pub struct Config {
     pub queues: Vec<Queue>,
     /// `[[operator]]`: who answers, in the order of the file.
     pub operators: Vec<Operator>,
-    /// What is legal but probably not meant; empty in a good file.
+    /// Settings that are legal but probably not meant; empty in a good file.
     pub warnings: Report,
 }
 
@@ -60,7 +60,7 @@ impl Config {
     }
 }
 
-/// `[sip]`.
+/// The settings of `[sip]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sip {
     /// `listen`: one or more of `udp:ADDRESS:PORT`, `tcp:…`, `tls:…`, `ws:…`, `wss:…`. Default: UDP and TCP on
@@ -108,7 +108,7 @@ pub struct Tls {
 /// A socket SIP is spoken on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listen {
-    /// Over what.
+    /// The transport that carries SIP on this socket.
     pub transport: Transport,
     /// At which address; port 0 lets the system choose.
     pub address: SocketAddr,
@@ -117,15 +117,15 @@ pub struct Listen {
 /// A digest algorithm of RFC 8760 §2.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Digest {
-    /// `md5`.
+    /// MD5, written `md5`.
     Md5,
-    /// `sha-256`.
+    /// SHA-256, written `sha-256`.
     Sha256,
-    /// `sha-512-256`.
+    /// SHA-512/256, written `sha-512-256`.
     Sha512_256,
 }
 
-/// What carries SIP.
+/// A transport that carries SIP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
     /// RFC 3261 §18, datagrams.
@@ -134,7 +134,7 @@ pub enum Transport {
     Tcp,
     /// RFC 3261 §26.2.1.
     Tls,
-    /// RFC 7118.
+    /// WebSocket without TLS, RFC 7118.
     Ws,
     /// RFC 7118 under TLS.
     Wss,
@@ -174,7 +174,7 @@ pub struct Trunk {
     pub calls_per_second: Option<u32>,
 }
 
-/// `[media]`.
+/// The settings of `[media]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {
     /// `listen`: the address RTP is received on. Default `127.0.0.1`.
@@ -192,27 +192,28 @@ pub struct Media {
     pub learn: bool,
 }
 
-/// `[registrar]`.
+/// The settings of `[registrar]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Registrar {
     /// `expires_min`: who asks to be registered for less is answered 423. Default `30s`.
     pub expires_min: Duration,
-    /// `expires_max`: who asks for longer, or does not say, is registered for so long. Default `120s`.
+    /// `expires_max`: the registration lifetime of a phone that asks for a longer one or names none. Default `120s`,
+    /// `10s` to `24h`.
     pub expires_max: Duration,
     /// `phones`: of one operator at once; the one that registered first makes room. Default 8.
     pub phones: usize,
 }
 
-/// `[trace]`.
+/// The settings of `[trace]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
-    /// `calls`: of the newest so many; 0 keeps nothing. Default 2000.
+    /// `calls`: the number of newest calls whose messages are kept, at most 100,000; 0 keeps nothing. Default 2000.
     pub calls: usize,
     /// `mebibytes`: the messages of all of them together. Default 8.
     pub mebibytes: usize,
 }
 
-/// `[gateway]`.
+/// The settings of `[gateway]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gateway {
     /// `name`: under which the queue service knows this gateway. Default `gw1`.
@@ -243,7 +244,7 @@ pub struct Number {
     pub dial: String,
     /// `flow`: the file as it was written, `builtin` in the built-in centre.
     pub flow_name: String,
-    /// What the caller hears and presses. Numbers with one file share it.
+    /// The parsed flow that the number's callers go through. Numbers with one file share it.
     pub flow: Arc<Flow>,
     /// `language`: the one its callers are spoken to in.
     pub language: Language,
@@ -264,7 +265,7 @@ pub enum Answer {
 /// `[[queue]]`: where callers wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
-    /// `name`: unique.
+    /// `name`: the queue's unique name.
     pub name: QueueName,
     /// `strategy`: who is offered the next caller. Default `longest-idle`.
     pub strategy: Strategy,
@@ -310,7 +311,7 @@ pub struct Overflow {
     pub wait: Duration,
 }
 
-/// What a waiting caller is told.
+/// The parts of an announcement to a waiting caller.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Announce {
     /// `both`: position and wait.
@@ -320,7 +321,7 @@ pub enum Announce {
     Wait,
     /// `position`: the place in line.
     Position,
-    /// `nothing`.
+    /// `nothing`: neither position nor wait.
     Nothing,
 }
 
@@ -344,7 +345,7 @@ impl Announce {
     }
 }
 
-/// Who is offered the next caller.
+/// The rule that decides which operator is offered the next caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
     /// `longest-idle`: the operator who has been ready the longest.
@@ -379,7 +380,7 @@ pub enum Credential {
     Variable(String),
 }
 
-/// What signs an operator in.
+/// The event that signs an operator in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignIn {
     /// `registration`: REGISTER signs in and makes ready; un-REGISTER or expiry signs out after the call.

@@ -19,7 +19,7 @@ pub(super) const SIP_PORT: u16 = 5060;
 /// The realm where none is written.
 pub(super) const DOMAIN: &str = "pronto.local";
 pub(super) const DRAIN: Duration = Duration::from_secs(600);
-/// Without `qualify`.
+/// The interval of OPTIONS requests to a registered phone where `qualify` is not set.
 pub(super) const QUALIFY: Duration = Duration::from_secs(60);
 pub(super) const MEDIA_PORTS: (u16, u16) = (20_000, 29_999);
 
@@ -391,7 +391,7 @@ fn parse_network(text: &str) -> Result<IpNet, Wrong> {
     Ok(network)
 }
 
-/// Reads `[media]`.
+/// Reads the section `[media]`.
 pub(super) fn read_media(table: Table<'_>, problems: &mut Problems) -> Media {
     let mut section = Section::new("[media]", table, problems);
     let listen = section.parsed("listen", ADDRESS, |text| match text.parse::<IpAddr>() {

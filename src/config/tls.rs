@@ -16,8 +16,8 @@ const ORIGINS: &str = "a list of web pages' origins such as \"https://desk.examp
 /// An allow-list that somebody still oversees.
 const MOST_ORIGINS: usize = 64;
 
-/// Reads `[sip.tls]`; `None` where there is none, or where it is wrong. The files must be there; with `open`, they are
-/// looked into.
+/// Reads `[sip.tls]`; `None` where it is missing or invalid. The files must be there; with `open`, their content is
+/// checked too.
 pub(super) fn read(
     table: Option<Table<'_>>,
     listen: &[Listen],
@@ -61,7 +61,7 @@ fn file(text: &str, folder: &Path) -> Result<PathBuf, Wrong> {
     }
 }
 
-/// Reads `[sip.websocket]`.
+/// Reads the section `[sip.websocket]`.
 pub(super) fn read_websocket(table: Table<'_>, problems: &mut Problems) -> Vec<String> {
     let mut section = Section::new("[sip.websocket]", table, problems);
     let texts = section.texts("origins", ORIGINS).unwrap_or_default();

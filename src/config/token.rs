@@ -13,7 +13,7 @@ use rand::rngs::SysRng;
 
 /// In the store's folder, where no other place is configured.
 pub(super) const FILE: &str = "gateway.token";
-/// 256 bits.
+/// Length of a generated token: 256 bits.
 const OCTETS: usize = 32;
 /// The shortest token that is taken, in characters: somebody may write one by hand.
 const SHORTEST: usize = 32;
@@ -90,7 +90,7 @@ fn make(path: &Path) -> io::Result<()> {
     }
 }
 
-/// So many random octets, in hexadecimal.
+/// Makes `OCTETS` random octets, written in hexadecimal.
 fn hex<const OCTETS: usize>() -> io::Result<String> {
     let mut dice = [0_u8; OCTETS];
     SysRng.try_fill_bytes(&mut dice).map_err(io::Error::other)?;

@@ -18,7 +18,7 @@ use tower::{Layer, Service};
 
 use super::{Limits, Listener, Place, Shared};
 
-/// What a listener for gRPC takes.
+/// Connection limits of a gRPC listener.
 const LIMITS: Limits = Limits {
     listener: "grpc",
     all: 256,

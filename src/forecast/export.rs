@@ -44,7 +44,7 @@ pub(super) fn events(ledger: &Ledger, out: &mut impl Write) -> Result<(), CallsE
     out.write_all(b"{\"ev\":\"end\"}\n").map_err(CallsError::Output)
 }
 
-/// Who plays in it, and which offers were answered: known from a first reading.
+/// The queues and operators of a ledger, and the offers that were answered: known from a first reading.
 #[derive(Default)]
 struct Cast {
     queues: Vec<(QueueName, String)>,
@@ -131,7 +131,7 @@ struct Known {
 struct Stage {
     history: History,
     calls: BTreeMap<TicketId, Known>,
-    /// Of an offer that was answered, whose call it was.
+    /// The ticket of each offer that was answered.
     offers: BTreeMap<OfferId, TicketId>,
 }
 

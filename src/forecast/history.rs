@@ -1,6 +1,6 @@
-//! A ledger played again: what the estimator of this program forecasts for each caller who found nobody ready, from nothing
-//! but the facts before, and what came. Who goes on waiting in another queue waits anew there: each wait is held against the
-//! forecast of its queue.
+//! A ledger played again: the forecast that this program's estimator makes for each caller who found nobody ready, from
+//! nothing but the facts before, and the actual wait. A caller who moves to another queue begins a new wait there: each
+//! wait is held against the forecast of its queue.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use pronto_types::{QueueName, TicketId, Time, Wall};
 /// A caller who had to wait.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Delayed {
-    /// The place.
+    /// The caller's ticket, which is their place in the queue.
     pub(crate) ticket: TicketId,
     /// The wait, counted from 1: one more in each further queue.
     pub(crate) turn: u32,
@@ -22,7 +22,7 @@ pub(crate) struct Delayed {
     pub(crate) at: Time,
     /// When the wait began.
     pub(crate) joined: Time,
-    /// What was forecast then; `None`: unknown.
+    /// The wait forecast then; `None`: unknown.
     pub(crate) forecast: Option<Wait>,
 }
 
@@ -44,9 +44,9 @@ pub(super) fn named(ticket: TicketId, turn: u32) -> String {
 /// The end of a wait.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Waited {
-    /// Whose.
+    /// The caller whose wait ended.
     pub(crate) caller: Delayed,
-    /// By what.
+    /// The outcome that ended the wait.
     pub(crate) outcome: TicketOutcome,
     /// After how long. Only of who was answered it is the wait that was forecast.
     pub(crate) wait: Duration,
@@ -64,7 +64,7 @@ impl Waited {
 pub(crate) struct History {
     state: State,
     waiting: BTreeMap<TicketId, Delayed>,
-    /// Of those who went on waiting elsewhere, which wait it is.
+    /// The number of the current wait, for tickets that moved to another queue.
     turns: BTreeMap<TicketId, u32>,
 }
 
@@ -130,7 +130,7 @@ impl History {
         })
     }
 
-    /// Which wait of a ticket that waits it is.
+    /// The number of a ticket's current wait, counted from 1.
     pub(crate) fn turn(&self, ticket: TicketId) -> u32 {
         self.turns.get(&ticket).copied().unwrap_or(1)
     }

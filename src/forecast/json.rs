@@ -13,7 +13,7 @@ pub(super) enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// What is wrong with a line, and at which column (from 1).
+/// The fault of a line, with its column (from 1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Malformed {
     column: usize,

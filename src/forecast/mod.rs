@@ -77,7 +77,7 @@ pub fn run(mut events: impl BufRead, mut answers: impl Write, mut faults: impl W
     }
 }
 
-/// What follows from a line.
+/// The consequence of one line.
 enum Step {
     Quiet,
     /// The line to write, and what was wrong if nothing could be said.
@@ -266,7 +266,7 @@ impl Reading {
     }
 }
 
-/// What is known of a queue before anything was seen; what is not told is as of a queue of which nothing is known.
+/// Reads the hints for a queue before its first event; a hint that is not given is the one of an unknown queue.
 fn hints(name: QueueName, told: Option<&Json>) -> Result<QueueHints, String> {
     let mut hints = QueueHints::new(name);
     let Some(told) = told else {

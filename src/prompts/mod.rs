@@ -43,24 +43,24 @@ pub enum BuildError {
     Clip {
         /// In which language.
         language: Language,
-        /// The clip.
+        /// The name of the clip.
         name: String,
-        /// What it should say.
+        /// The text it should say.
         text: String,
-        /// What came instead.
+        /// The fault found instead of a usable sound.
         why: String,
     },
     /// The file system said no.
     #[error("{}: {source}", .path.display())]
     File {
-        /// Of what.
+        /// The file or directory concerned.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: std::io::Error,
     },
 }
 
-/// What was done.
+/// The result of a build of the clips.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Summary {
     /// Clips made now.
@@ -69,7 +69,7 @@ pub struct Summary {
     pub kept: usize,
     /// Clips that nobody asks for any longer.
     pub removed: usize,
-    /// Who spoke, in words; empty if nobody had to.
+    /// The voices that spoke, in words; empty if none was needed.
     pub voices: Vec<String>,
 }
 
@@ -126,7 +126,8 @@ fn directory(folder: &Path, language: Language) -> PathBuf {
     folder.join("prompts").join(language.code())
 }
 
-/// Of what is wanted in a language, what is not there, or says something else (or `all` of it): texts by name.
+/// Selects the wanted texts of a language whose clip is missing or says something else (all of them with `all`), by
+/// name.
 fn missing(
     folder: &Path,
     language: Language,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use pronto_types::{Language, QueueName};
 
-/// What each clip says.
+/// The text of each clip, by language and name.
 pub(super) type Texts = BTreeMap<(Language, String), String>;
 
 const HEADER: &str = "# name\tlanguage\ttext\n";
@@ -20,21 +20,21 @@ pub enum Fault {
     /// The file system said no.
     #[error("{}: {source}", .path.display())]
     Unreadable {
-        /// Of what.
+        /// The table that cannot be read.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: std::io::Error,
     },
-    /// What a line holds is not what it should.
+    /// A line holds something other than expected.
     #[error("{}:{line}: found {found}, expected {expected}", .path.display())]
     Line {
-        /// The table.
+        /// The path of the table.
         path: PathBuf,
-        /// From 1.
+        /// The line number, from 1.
         line: usize,
-        /// What is there.
+        /// The text found in the line.
         found: String,
-        /// What should be.
+        /// The text expected in the line.
         expected: &'static str,
     },
 }

@@ -1,4 +1,4 @@
-//! What is made, kept and removed, without anybody speaking; and the committed clips.
+//! Tests of which clips are made, kept and removed, without speech; and of the committed clips.
 
 use pronto_recordings::Library;
 

@@ -32,7 +32,7 @@ pub enum Mute {
          espeak-ng)"
     )]
     Missing {
-        /// Which.
+        /// The language that no program here can speak.
         language: Language,
         /// The voice's package.
         package: &'static str,
@@ -40,9 +40,9 @@ pub enum Mute {
     /// A program could not be run, or failed.
     #[error("{program}: {why}")]
     Failed {
-        /// Which.
+        /// The name of the program.
         program: &'static str,
-        /// What it said.
+        /// The reason the program failed.
         why: String,
     },
 }
@@ -85,7 +85,7 @@ impl Voice {
         self.language
     }
 
-    /// For people.
+    /// Describes the voice in words, with its program.
     pub(super) fn describe(&self) -> String {
         let (voice, package, espeak) = names(self.language);
         match self.program {

@@ -14,7 +14,7 @@ use crate::calls::{CallsError, when};
 /// How many hours are shown.
 const SHOWN: usize = 10;
 
-/// The table.
+/// Renders the table of the best times to call.
 pub(super) fn text(
     store: &Path,
     zone: &TimeZone,

@@ -22,7 +22,7 @@ use crate::forecast::history::{Delayed, History};
 pub(super) struct Score {
     /// Callers who found nobody ready.
     delayed: u64,
-    /// Of these, those for whom the wait was not known.
+    /// The number of delayed callers whose wait could not be forecast.
     unknown: u64,
     /// Those who were forecast and answered.
     answered: u64,

@@ -174,7 +174,7 @@ fn who(leg: &str) -> String {
     }
 }
 
-/// What came from outside must not move the terminal's cursor.
+/// Replaces control characters, so that text from outside cannot move the terminal's cursor.
 fn printable(line: &str) -> String {
     line.chars()
         .map(|character| if character.is_control() { '?' } else { character })

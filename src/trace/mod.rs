@@ -57,7 +57,7 @@ pub enum TraceError {
     /// Not an address.
     #[error("--gateway `{}`: expected `http://ADDRESS:PORT`", .0.escape_debug())]
     Gateway(String),
-    /// Nobody answers.
+    /// No gateway answers at this address.
     #[error(
         "no gateway answers at {0}: is `pronto serve` or `pronto gateway` running, from this configuration? \
          Its address is [grpc] listen (serve) or [gateway] listen (gateway), or --gateway"
@@ -88,19 +88,19 @@ pub enum TraceError {
     /// The ladder cannot be written.
     #[error("the trace cannot be written: {0}")]
     Output(io::Error),
-    /// No runtime.
+    /// The asynchronous runtime cannot start.
     #[error("cannot start: {0}")]
     Runtime(io::Error),
 }
 
-/// What there is of one trace.
+/// The summary of one trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Listed {
-    /// The resource.
+    /// The resource name of the trace.
     name: String,
     /// `e19c92f4a0b1c2d3` or `attempts/7`.
     id: String,
-    /// Of each leg the operator; empty for the caller.
+    /// The operator of each leg; empty for the caller.
     legs: Vec<String>,
     first: Time,
     messages: u32,

@@ -8,7 +8,7 @@ use super::Passed;
 
 const RAW_IP: u32 = 101;
 const UDP: u8 = 17;
-/// What fits in a datagram of IPv4.
+/// The largest UDP payload of an IPv4 datagram, in octets.
 const LONGEST: usize = 65_507;
 
 /// The file's content.

@@ -1,4 +1,4 @@
-//! What is drawn, what is written, and what is said when there is nothing.
+//! Tests of the ladder, of the capture, and of the messages shown when there is nothing.
 
 use super::*;
 

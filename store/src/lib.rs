@@ -51,11 +51,11 @@ pub struct Record {
     pub seq: u64,
     /// The version of the form of `bytes`, for whoever reads it in years.
     pub version: u16,
-    /// What the log's owner wrote.
+    /// The bytes written by the log's owner.
     pub bytes: Vec<u8>,
 }
 
-/// Who a contact is. Personal data: it does not print itself.
+/// The identity of a contact. Personal data: it does not print itself.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Person {
     /// The contact (for a call, the call's id).
@@ -72,7 +72,7 @@ impl fmt::Debug for Person {
     }
 }
 
-/// What is written together or not at all.
+/// Changes that are written together or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// The next lines of the log, in order.
@@ -100,7 +100,7 @@ impl Batch {
     }
 }
 
-/// What became of the batches handed over. Told on the writer's thread: return soon, and do not panic.
+/// Reports on the batches handed over. Told on the writer's thread: return soon, and do not panic.
 #[derive(Debug)]
 pub enum Durable {
     /// All records up to this one are on the disk, and so is everything else of their batches. Said once for each
@@ -132,7 +132,7 @@ impl Health {
     }
 }
 
-/// What an opened store holds.
+/// The state of a store when it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
     /// The newest record; 0 for an empty log.
@@ -182,11 +182,11 @@ pub enum StoreError {
     /// A file or directory cannot be made or opened.
     #[error("cannot {doing} `{path}`: {source}", path = .path.display())]
     Io {
-        /// What was tried.
+        /// The operation that was tried.
         doing: &'static str,
-        /// With what.
+        /// The file or directory of the operation.
         path: PathBuf,
-        /// Why not.
+        /// The reason why it failed.
         source: std::io::Error,
     },
     /// There is nothing to look at.
@@ -198,17 +198,17 @@ pub enum StoreError {
     /// Written by a later release.
     #[error("the store has layout {found}, this program knows {known}: it was written by a later release")]
     Newer {
-        /// Its layout.
+        /// The layout of the store.
         found: i64,
-        /// Ours.
+        /// The layout that this program knows.
         known: i64,
     },
     /// The file system or the library does not give the durability asked for.
     #[error("the store is not durable here: `{pragma}` is `{found}`")]
     NotDurable {
-        /// What was asked for.
+        /// The pragma that was asked for.
         pragma: &'static str,
-        /// What was given.
+        /// The value that was given.
         found: String,
     },
     /// A record is not what was written.
@@ -223,11 +223,11 @@ pub enum StoreError {
         path = .path.display()
     )]
     NoRoom {
-        /// The store.
+        /// The path of the store.
         path: PathBuf,
-        /// Octets needed.
+        /// Octets of free room that are needed.
         needed: u64,
-        /// Octets free.
+        /// Octets that are free.
         free: u64,
     },
     /// A file of the running store is not the one that was opened.
@@ -236,9 +236,9 @@ pub enum StoreError {
     /// Whatever else the database said.
     #[error("cannot {doing}: {source}")]
     Database {
-        /// What was tried.
+        /// The operation that was tried.
         doing: &'static str,
-        /// Why not.
+        /// The reason why it failed.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A commit has failed before, or the store is closed.
@@ -260,7 +260,7 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Damaged`] and [`StoreError::Missing`] name the first record that is not as it was written.
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, StoreError>;
 
-    /// Who a contact is, if that is known and durable.
+    /// The identity of a contact, if it is known and durable.
     ///
     /// # Errors
     /// [`StoreError`] of the database.

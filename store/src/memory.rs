@@ -8,7 +8,7 @@ use crate::{
     follow, limits,
 };
 
-/// What survives the process: the "disk" of [`MemoryStore`]. Clones are the same disk.
+/// The data that survives the process: the "disk" of [`MemoryStore`]. Clones are the same disk.
 #[derive(Clone, Default)]
 pub struct MemoryDisk(Arc<Mutex<Disk>>);
 

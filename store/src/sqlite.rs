@@ -60,7 +60,7 @@ struct Intake {
     last: u64,
 }
 
-/// What the writer thread and the callers both look at.
+/// State shared by the writer thread and the threads that use the store.
 #[derive(Default)]
 struct Shared {
     /// Bytes of the batches that wait for the writer.

@@ -1,4 +1,4 @@
-//! What both stores do alike.
+//! Tests that both stores pass.
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};

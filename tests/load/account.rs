@@ -1,4 +1,4 @@
-//! What the kernel says a process has used: /proc/PID/task/*/schedstat and /proc/PID/status.
+//! The kernel's account of a process: /proc/PID/task/*/schedstat and /proc/PID/status.
 
 use std::fs;
 use std::time::{Duration, Instant};

@@ -41,7 +41,7 @@ fn main() {
         "try",
     ];
     if let Some(word) = words.iter().find(|word| !known.contains(&word.as_str())) {
-        eprintln!("{word} is none of {}", known.join(", "));
+        eprintln!("unknown word `{word}`: expected one of {}", known.join(", "));
         std::process::exit(2);
     }
     if words.iter().any(|word| word == "try") {
@@ -75,7 +75,7 @@ fn main() {
     }
 }
 
-/// What Asterisk 22.10.1 needed for the same, on the same kind of machine with the same drivers; printed beside ours.
+/// Asterisk 22.10.1's figure for the same load, on the same kind of machine with the same drivers; printed beside ours.
 fn asterisk(figure: Option<&str>) -> String {
     figure
         .map(|figure| format!("  (Asterisk {figure})"))

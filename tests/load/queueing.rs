@@ -233,7 +233,7 @@ fn finish(shared: &Shared, threads: Vec<JoinHandle<()>>) {
     }
 }
 
-/// In milliseconds.
+/// A percentile of the waits, in milliseconds.
 fn percentile(waits: &mut [Duration], rank: usize) -> f64 {
     waits.sort();
     let at = (waits.len() * rank / 100).min(waits.len().saturating_sub(1));

@@ -11,7 +11,13 @@ const README: usize = 120;
 
 /// Phrases that a reader has to read twice.
 fn phrases() -> [String; 5] {
-    let words = [["so ", "long"], ["so ", "many"], ["is ", "none"], ["an", "ew"], ["whom it ", "concerns"]];
+    let words = [
+        ["so ", "long"],
+        ["so ", "many"],
+        ["is ", "none"],
+        ["an", "ew"],
+        ["whom it ", "concerns"],
+    ];
     words.map(|word| word.concat())
 }
 
@@ -53,7 +59,11 @@ fn numbered(line: &str) -> bool {
 fn split(paragraph: &mut String, line: usize, found: &mut Vec<(usize, String)>) {
     let text = std::mem::take(paragraph);
     let mut rest = text.as_str();
-    while let Some(end) = [". ", "? ", "! ", ": "].iter().filter_map(|end| rest.find(end)).min() {
+    while let Some(end) = [". ", "? ", "! ", ": "]
+        .iter()
+        .filter_map(|end| rest.find(end))
+        .min()
+    {
         found.push((line, rest[..end].to_owned()));
         rest = &rest[end + 2..];
     }
@@ -78,7 +88,11 @@ fn documents_have_short_sentences() {
         }
         let all: usize = sentences.iter().map(|(_, sentence)| words(sentence)).sum();
         if all > AVERAGE * sentences.len() {
-            faults.push(format!("{}: {} words a sentence", page.path, all / sentences.len()));
+            faults.push(format!(
+                "{}: {} words a sentence",
+                page.path,
+                all / sentences.len()
+            ));
         }
     }
     verdict("one idea a sentence: 40 words at most, 25 on average", &faults);
@@ -97,7 +111,9 @@ fn documents_are_in_plain_english() {
     for page in documents() {
         for (line, sentence) in sentences(&page.text) {
             let plain = sentence.to_lowercase();
-            let said = phrases().into_iter().find(|phrase| super::has_word(&plain, phrase));
+            let said = phrases()
+                .into_iter()
+                .find(|phrase| super::has_word(&plain, phrase));
             faults.extend(said.map(|phrase| format!("{}:{line}: \"{phrase}\": {sentence}", page.path)));
         }
     }
@@ -108,9 +124,18 @@ fn documents_are_in_plain_english() {
 fn sentences_are_found_in_paragraphs_and_lists() {
     let text = "# A heading is none\n\nOne two. Three\nfour five.\n\n- six seven\n- eight nine\n\n| a | table here |\n\n    code in here\n\n```\nmore code\n```\n1. ten eleven\n";
     let found: Vec<(usize, String)> = sentences(text);
-    let found: Vec<(usize, &str)> = found.iter().map(|(line, text)| (*line, text.trim_end())).collect();
+    let found: Vec<(usize, &str)> = found
+        .iter()
+        .map(|(line, text)| (*line, text.trim_end()))
+        .collect();
     assert_eq!(
         found,
-        [(3, "One two"), (3, "Three four five."), (6, "- six seven"), (7, "- eight nine"), (16, "1. ten eleven")]
+        [
+            (3, "One two"),
+            (3, "Three four five."),
+            (6, "- six seven"),
+            (7, "- eight nine"),
+            (16, "1. ten eleven")
+        ]
     );
 }

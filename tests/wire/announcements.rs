@@ -21,7 +21,7 @@ use crate::kit::rtp::{Audio, RtpEndpoint, Sound};
 /// The longest announcement lasts some ten seconds.
 const SPOKEN: Duration = Duration::from_secs(20);
 
-/// What the ledger has: the announcements, and how much of each was heard.
+/// The ledger's record: the announcements, and how much of each was heard.
 struct Books {
     announced: Vec<Announcement>,
     heard: Vec<Hearing>,

@@ -79,7 +79,7 @@ fn strangers_who_hold_all_connections_shut_nobody_out() {
     centre.close();
 }
 
-/// Who they are, at which port, what each sends at once, and what it sends again and again.
+/// A slow stranger: its name, the port, the octets sent at once, and the octets sent again and again.
 type Slow = (&'static str, u16, Vec<u8>, &'static [u8]);
 
 fn slow_strangers() -> [Slow; 8] {
@@ -182,7 +182,7 @@ fn a_silent_stranger_is_gone_after_30_s_and_a_bound_phone_stays() {
     centre.close();
 }
 
-/// Opens so many connections with these octets, and waits until all but `left` are over.
+/// Opens `count` connections with these octets, and waits until all but `left` are over.
 fn hold_in_vain(centre: &mut Centre, port: u16, octets: &[u8], count: usize, left: usize) -> Vec<TcpStream> {
     let to = SocketAddr::new(centre.ip(CENTRE), port);
     let mut held: Vec<TcpStream> = Vec::new();

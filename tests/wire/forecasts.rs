@@ -17,8 +17,8 @@ const SPOKEN: Duration = Duration::from_secs(25);
 const AT_ONCE: Duration = Duration::from_secs(6);
 const SAID_AGAIN: Duration = Duration::from_secs(40);
 
-/// Calls, waits until the menu has been said and for so long for the wait, presses the key, which must lead to the prompt:
-/// whether the wait was said.
+/// Calls, waits for the menu and then up to `patience` for the wait to be said, and presses the key, which must lead to
+/// the prompt. Returns whether the wait was said.
 fn call(centre: &Centre, patience: Duration, key: char, prompt: &str) -> bool {
     let mut caller = centre.caller(0);
     let rtp = RtpEndpoint::open(centre.ip(CALLER));

@@ -1,4 +1,4 @@
-//! What an administrator meets: a second start, the log, the metrics page, the limit of open files.
+//! Tests of an administrator's work: a second start, the log, the metrics page, the limit of open files.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use crate::kit::phone::{PATIENCE, Phone};
 use crate::kit::process::Process;
 use crate::kit::rtp::{RtpEndpoint, Sound};
 
-/// What the gateway's or the whole centre's HTTP page answers: its status line, then all of it.
+/// Gets a path from the HTTP page of the gateway or the whole centre: the status line, then the whole answer.
 fn get(centre: &Centre, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect((centre.ip(CENTRE), 9090)).expect("the page is served");
     let mut page = String::new();

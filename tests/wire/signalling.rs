@@ -10,7 +10,7 @@ use crate::kit::rtp::RtpEndpoint;
 use crate::kit::sipp::{Scenario, Sipp, Transport};
 
 const LIMIT: Duration = Duration::from_secs(20);
-/// What a SIPp run may take, its own timeout included.
+/// Time limit of a SIPp run, its own timeout included.
 const RUN: Duration = Duration::from_secs(30);
 
 fn run(centre: &Centre, name: &str, transport: Transport, host: u8, service: &str, calls: u32) -> Sipp {

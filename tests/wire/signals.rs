@@ -136,7 +136,7 @@ fn a_reader_of_the_log_who_leaves_or_stalls_ends_no_call() {
     }
 }
 
-/// What is read at the start may be slow: here, files that never end.
+/// Files read at the start may be slow: these never end.
 #[test]
 fn asked_to_stop_while_it_starts_it_stops() {
     for (slow, reached) in [("flow.toml", None), ("var/bindings.txt", Some("ledger folded"))] {

@@ -201,7 +201,7 @@ fn ipv6_is_spoken_over_udp_and_tcp_and_told_back_in_the_via() {
     centre.close();
 }
 
-/// Of so many connections that say nothing, begun at once from one address, a burst is let in.
+/// Silent connections opened at once from one address; of these, a burst is let in.
 const FLOOD: usize = 300;
 const BURST: usize = 64;
 

@@ -19,7 +19,7 @@ use crate::day::{Plan, played};
 /// The ledger of a day in a store, and what is known of it otherwise.
 struct Day {
     store: PathBuf,
-    /// What the engine forecast, for most who had to wait.
+    /// The engine's forecasts, for most callers who had to wait.
     forecasts: BTreeMap<String, Option<Wait>>,
     /// Each wait, and when it began.
     records: BTreeMap<String, (TicketRecord, Time)>,

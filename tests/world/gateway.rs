@@ -22,7 +22,7 @@ pub(crate) struct GatewayNode {
     pub(crate) core: Option<Gateway>,
     pub(crate) media: MediaModel,
     pub(crate) epoch: u64,
-    /// What the journal's store has, all epochs.
+    /// The journal as its store holds it, all epochs.
     pub(crate) journal: Vec<Event>,
     pub(crate) records: Records,
     settings: Arc<Settings>,
@@ -57,7 +57,7 @@ impl Records {
     }
 }
 
-/// What a gateway wants of the world.
+/// An effect that a gateway asks of the world.
 pub(crate) enum Want {
     Send(Datagram),
     Media(std::time::Duration, MediaEvent),

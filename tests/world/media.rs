@@ -11,7 +11,7 @@ use pronto_types::Time;
 /// The built-in menu listens for five seconds; a parted operator's leg is closed at once.
 const LONGEST_SILENCE: Duration = Duration::from_secs(6);
 
-/// What a leg's listener hears from us.
+/// The sound that a leg's listener hears from us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     Silence,
@@ -109,7 +109,7 @@ impl MediaModel {
         self.hear(now, leg, Heard::Silence);
     }
 
-    /// What each leg's listener hears.
+    /// The sound that each leg's listener hears.
     pub(crate) fn hearing(&self) -> Vec<(LegId, Heard)> {
         self.legs.iter().map(|(id, leg)| (*id, leg.heard)).collect()
     }
@@ -118,7 +118,8 @@ impl MediaModel {
         self.by_port.get(&port).copied()
     }
 
-    /// Who has heard nothing for too long: a flow says something, plays music, or listens for a key for five seconds.
+    /// Finds a leg that has heard nothing for too long: a flow says something, plays music, or listens for a key for
+    /// five seconds.
     pub(crate) fn forgotten(&self, now: Time) -> Option<LegId> {
         let too_long = |leg: &Leg| {
             leg.silent_since

@@ -9,7 +9,7 @@ use pronto_types::Time;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha12Rng;
 
-/// What will happen, ordered by time and, within an instant, by when it was planned.
+/// Planned events, ordered by time and, within an instant, by when they were planned.
 pub(crate) struct Agenda<T> {
     planned: BTreeMap<(Time, u64), T>,
     count: u64,

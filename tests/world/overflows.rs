@@ -1,4 +1,4 @@
-//! Who went on waiting in another queue in a day, held against what the configuration wants and what callers are owed.
+//! Callers who moved to another queue in a day, held against the configuration and against the rules owed to callers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

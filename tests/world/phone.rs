@@ -12,7 +12,7 @@ use rand_chacha::ChaCha12Rng;
 
 use crate::net::{Datagram, between, exponential};
 
-/// What a person will do with their phone, planned by the world.
+/// An action of a person with their phone, planned by the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     Dial,
@@ -37,7 +37,7 @@ pub(crate) struct Habits {
     pub(crate) hangs_up_first: f64,
 }
 
-/// Who holds the phone.
+/// The person who holds the phone.
 pub(crate) enum Person {
     Caller {
         number: String,
@@ -70,7 +70,7 @@ pub(crate) struct Phone {
     pub(crate) talks: u64,
 }
 
-/// What a phone wants of the world.
+/// An effect that a phone asks of the world.
 pub(crate) enum Want {
     Send(Datagram),
     Plan(Duration, Act),

@@ -36,11 +36,11 @@ pub(crate) struct QueueNode {
     pub(crate) log: Vec<Recorded>,
     pub(crate) durable: u64,
     commits: VecDeque<Commit>,
-    /// Which link session, if any, each gateway has.
+    /// The link session of each attached gateway: its epoch and session number.
     pub(crate) sessions: BTreeMap<GatewayName, (u64, u64)>,
     pub(crate) restarts: u32,
     pub(crate) checked: u64,
-    /// What the engine forecast for who found nobody ready, when they joined.
+    /// The engine's forecasts for callers who found nobody ready, made when they joined.
     pub(crate) forecasts: BTreeMap<TicketId, Option<Wait>>,
 }
 

@@ -1,4 +1,5 @@
-//! What the callers of a day were told, held against invariant 11 and against what the gateways say was heard.
+//! The announcements to callers of a day, held against invariant 11 and against the gateways' reports of what was
+//! heard.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ pub(crate) struct Delivered {
     pub(crate) announcement: AnnouncementId,
 }
 
-/// What was said in a day.
+/// Counts of the announcements of a day.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Said {
     pub(crate) announced: u64,

@@ -24,7 +24,7 @@ use crate::spoken::Delivered;
 /// How often the fold of the facts is held against the live state, in steps.
 const FOLD_EVERY: u64 = 5_000;
 
-/// What the world has planned.
+/// An event that the world has planned.
 pub(crate) enum Happening {
     Datagram(Datagram),
     Act(SocketAddr, Act),
@@ -94,7 +94,7 @@ pub(crate) struct World {
     pub(crate) arrived: u64,
     /// The announcements that reached a gateway.
     pub(crate) delivered: Vec<Delivered>,
-    /// What went wrong first, where the house says so itself.
+    /// The first failure found, in words; `None`: no failure so far.
     pub(crate) broken: Option<String>,
 }
 
@@ -488,7 +488,7 @@ impl World {
         self.release();
     }
 
-    /// What the store lets out goes down the links.
+    /// Sends the outputs that the store releases down the links.
     fn release(&mut self) {
         for (gateway, epoch, down) in self.queue.drain(self.now, &mut self.dice) {
             let Some(&(current, session)) = self.queue.sessions.get(&gateway) else {

@@ -1,4 +1,4 @@
-//! What no single state shows: loops without an end, states without an entrance.
+//! Checks across states: loops without an end, and states without an entrance.
 
 use std::collections::BTreeSet;
 
@@ -77,7 +77,7 @@ fn report(
     }
 }
 
-/// What can be reached from a state in one step or more.
+/// The states that can be reached from a state in one step or more.
 fn reach(from: usize, next: &impl Fn(usize) -> Vec<usize>) -> BTreeSet<usize> {
     let mut reached = BTreeSet::new();
     let mut ahead = next(from);

@@ -91,7 +91,7 @@ impl Flow {
         read::flow(source)
     }
 
-    /// What is legal but surely not meant (a state nothing leads to), in the order of the text.
+    /// Mistakes that are legal but surely not meant (a state nothing leads to), in the order of the text.
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
     }
@@ -150,7 +150,7 @@ pub(crate) struct State {
     pub(crate) kind: Kind,
 }
 
-/// What a state does. An exit that is `None` was omitted.
+/// The action of a state, with its exits. An exit that is `None` was omitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     Say {
@@ -180,7 +180,7 @@ pub(crate) enum Kind {
     HangUp,
 }
 
-/// What is said in one go.
+/// Prompts and forecasts that are said in one go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Prompts {
     /// Shared with the outputs that say them.

@@ -10,9 +10,9 @@ pub struct Problem {
     pub span: Range<usize>,
     /// The sentence a person reads first.
     pub message: String,
-    /// What stands there: text in backticks, or what kind of thing it is.
+    /// The text found there, in backticks, or the kind of thing it is.
     pub found: String,
-    /// What may stand there; empty where the message says it all.
+    /// The text expected there; empty where the message says it all.
     pub expected: String,
     /// The nearest valid name, bare, where one is near.
     pub nearest: Option<String>,

@@ -43,7 +43,7 @@ const KINDS: [(&str, &[&str]); 4] = [
 
 pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
-/// See [`Flow::parse`].
+/// Parses a flow, see [`Flow::parse`].
 pub(super) fn flow(source: &str) -> Result<Flow, Vec<Problem>> {
     if source.len() > MOST_BYTES {
         let found = format!("{} bytes", source.len());
@@ -397,7 +397,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// What a state cannot do without.
+    /// Reads a key that a state requires; reports a problem if it is missing.
     fn needed(&mut self, section: Section<'a>, key: &str, expected: &str) -> Option<&'a Value<'a>> {
         let value = section.get(key);
         if value.is_none() {

@@ -19,7 +19,7 @@ const QUANTILES: [(&str, Quantile); 3] = [
 ];
 
 const KEYPAD: &str = "one key of the keypad: 0 to 9, \"*\", \"#\", A to D";
-/// What a name is, for people.
+/// The form of a name, as shown in error messages.
 pub(super) const NAME: &str = "1 to 64 of a-z A-Z 0-9 . _ -";
 
 impl<'a> Reader<'a> {

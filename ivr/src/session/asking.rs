@@ -36,7 +36,7 @@ impl Session {
         Step::Rest(State::Asking { at, look, until })
     }
 
-    /// What is known of the forecasts that the state at `at` asked for.
+    /// Continues the state at `at` with the forecasts it asked for, as far as they are known.
     pub(super) fn found(&mut self, now: Time, at: StateIndex, forecasts: &BTreeMap<QueueName, Forecast>) {
         let flow = Arc::clone(&self.flow);
         let step = match &flow.state(at).kind {

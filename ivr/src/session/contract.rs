@@ -1,4 +1,4 @@
-//! What goes into a session and what comes out.
+//! Inputs and outputs of a session.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub struct WishId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LookId(pub u64);
 
-/// What happened.
+/// An event reported to the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// The caller can hear us.
@@ -26,16 +26,16 @@ pub enum Input {
     Digit(Digit),
     /// The last prompt of this play was heard to its end. Of a play that was stopped or replaced: ignored.
     PlayFinished(PlayId),
-    /// What became of a wish. Of a wish that is over: ignored.
+    /// The outcome of a wish. Ignored if the wish is over.
     Outcome {
-        /// Which wish.
+        /// The number of the wish.
         wish: WishId,
-        /// What became of it.
+        /// The outcome of the wish.
         outcome: Outcome,
     },
-    /// What is known of the forecasts asked for. Of a look that is over: ignored.
+    /// The known ones of the forecasts asked for. Ignored if the look is over.
     Found {
-        /// Which look.
+        /// The number of the look.
         look: LookId,
         /// Those that are known.
         forecasts: BTreeMap<QueueName, Forecast>,
@@ -57,7 +57,7 @@ pub enum Outcome {
     Ended,
 }
 
-/// What is to be done, in this order.
+/// A command of the session, to be carried out in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// Play these prompts one after the other, then report [`Input::PlayFinished`]. Only one play at a time.
@@ -74,7 +74,7 @@ pub enum Output {
     LookUp {
         /// The number of this look.
         look: LookId,
-        /// Of which queues, each once.
+        /// The queues whose forecasts are asked for, each once.
         queues: Arc<[QueueName]>,
     },
     /// Something beyond the caller's ears and keys.
@@ -83,7 +83,7 @@ pub enum Output {
     HangUp,
 }
 
-/// What a flow wants from the rest of the house.
+/// A request of a flow to the rest of the house.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wish {
     /// A place in a queue, with its music. Suspends the session until the outcome.

@@ -9,7 +9,7 @@ use crate::flow::{Keys, StateIndex};
 /// How many digits may wait: more than any flow asks for, far less than a hostile phone can send.
 const MOST_WAITING: usize = 32;
 
-/// What became of the digits of one session: `pressed` is always the sum of the others.
+/// Counts of the digits of one session, by outcome: `pressed` is always the sum of the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DigitCount {
     /// All of them.

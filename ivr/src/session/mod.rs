@@ -227,7 +227,7 @@ impl Session {
         matches!(self.state, State::Over)
     }
 
-    /// What became of every digit so far.
+    /// Counts the digits of this session so far, by outcome.
     pub fn digits(&self) -> DigitCount {
         self.digits.count()
     }
@@ -307,7 +307,7 @@ impl Session {
         self.go(now, step);
     }
 
-    /// What became of the wish of the queue state at `at`.
+    /// Takes the exit of the queue state at `at` that matches the outcome of its wish.
     fn concluded(&mut self, now: Time, at: StateIndex, outcome: Outcome) {
         let Kind::Queue { exits, .. } = &self.flow.state(at).kind else {
             return;

@@ -114,7 +114,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// What the caller hears and holds, as the outputs say.
+/// The caller's side of a session, as its outputs leave it: the play, the wish and the look in progress.
 #[derive(Debug, Default)]
 struct World {
     now: Time,

@@ -128,7 +128,7 @@ pub(super) fn because(reason: RiseReason) -> Phrase {
     }
 }
 
-/// What follows `between`: the unit is said once where both have the same.
+/// The phrase after `between`: the unit is said once where both have the same.
 fn ends(low: u16, high: u16) -> Phrase {
     let low = match (low, high) {
         (_, ..=59) => cardinal(low),

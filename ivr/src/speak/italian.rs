@@ -174,7 +174,7 @@ pub(super) fn because(reason: RiseReason) -> Phrase {
     }
 }
 
-/// What follows `tra`: the unit is said once where both have the same.
+/// The phrase after `tra`: the unit is said once where both have the same.
 fn ends(low: u16, high: u16) -> Phrase {
     let low = match (low, high) {
         (_, ..=59) => cardinal(low),

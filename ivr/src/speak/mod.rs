@@ -1,4 +1,4 @@
-//! What a waiting caller is told, as clips and as the words they say.
+//! Announcements to a waiting caller, as clips and as the words they say.
 //!
 //! An [`Announcement`] is put together from clips that each hold a word or a few, cut where a speaker would breathe:
 //! `L'attesa prevista è tra` · `due` · `e quattro minuti`. Italian numbers and ordinals below a hundred are whole
@@ -35,8 +35,8 @@ const REASONS: [RiseReason; 4] = [
     RiseReason::Unknown,
 ];
 
-/// What a waiting caller is told: where they stand and how long it may take; if that is longer than what they heard before,
-/// why, and how to do something else.
+/// An announcement to a waiting caller: their position and the expected wait; if the wait is longer than they heard
+/// before, the reason, and the key that leads out of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Announcement {
     /// 1 is the next to be answered. Zero and what lies beyond [`MOST`] is not said.

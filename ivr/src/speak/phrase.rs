@@ -13,7 +13,7 @@ pub struct Phrase(Vec<Part>);
 /// One clip of a phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Part {
-    /// What is written between the part before and this one.
+    /// The text written between the part before and this one.
     joint: &'static str,
     name: Arc<str>,
     text: String,

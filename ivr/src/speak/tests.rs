@@ -65,7 +65,7 @@ fn announcements() -> impl Iterator<Item = Announcement> {
     by_wait.chain(by_position).chain(risen)
 }
 
-/// What is left of a text when neither spaces, hyphens nor full stops count.
+/// The text without spaces, hyphens and full stops.
 fn letters(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_alphanumeric() || *c == '\'')

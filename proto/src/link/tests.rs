@@ -73,7 +73,7 @@ fn events_with_reasons() -> Vec<Event> {
     events
 }
 
-/// What has a reason, with each of them.
+/// Events that carry a reason, one for each possible reason.
 fn endings(call: CallId, ticket: TicketId, offer: OfferId) -> Vec<Event> {
     let mut events = Vec::new();
     use LeaveReason as L;
@@ -354,7 +354,7 @@ fn a_duration_that_is_none_is_refused() {
     }
 }
 
-/// What is taken is sent the same.
+/// Asserts that a decoded message is encoded and decoded again without a change.
 fn stable(bytes: &[u8]) {
     if let Ok(message) = v1::GatewayMessage::decode(bytes) {
         match message.message {

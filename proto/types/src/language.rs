@@ -5,10 +5,10 @@ use std::fmt;
 /// A language in which every built-in prompt exists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Language {
-    /// Italiano.
+    /// Italian, the default language.
     #[default]
     Italian,
-    /// English.
+    /// English as the caller's language.
     English,
 }
 

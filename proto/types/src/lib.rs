@@ -1,5 +1,5 @@
-//! What all rooms of the house share: time, identifiers, digits, languages and personal data that
-//! does not print itself. No dependencies, no logic beyond parsing and printing.
+//! Types shared by all crates of the workspace: time, identifiers, digits, languages and personal data that does not
+//! print itself. No dependencies, no logic beyond parsing and printing.
 
 mod digit;
 mod id;

@@ -1,5 +1,5 @@
-//! What a gateway and the queue say to each other, as types. The wire form is `pronto/v1/gateways.proto`; the
-//! fields mean what is written there.
+//! Messages between a gateway and the queue, as types. The wire form is `pronto/v1/gateways.proto`; the fields mean
+//! what is written there.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use crate::{
 pub enum Event {
     /// A call reached a configured number.
     CallBegan {
-        /// The call.
+        /// The call that began.
         call: CallId,
         /// The configured number that was dialled.
         dialled: String,
-        /// Who called.
+        /// The caller, as the gateway knows them.
         caller: Caller,
         /// By which way the call came in.
         origin: Origin,
     },
     /// A contact takes a place in a queue.
     Joined {
-        /// The place.
+        /// The ticket of the place taken.
         ticket: TicketId,
-        /// Whose.
+        /// The call that joined the queue.
         call: CallId,
         /// In which queue.
         queue: QueueName,
-        /// Who called.
+        /// The caller, as the gateway knows them.
         caller: Caller,
         /// In which language the caller is spoken to.
         language: Language,
@@ -39,9 +39,9 @@ pub enum Event {
     },
     /// A contact left its place of its own accord.
     Left {
-        /// The place.
+        /// The ticket of the place left.
         ticket: TicketId,
-        /// Why.
+        /// The reason for leaving.
         reason: LeaveReason,
     },
     /// The operator's phone rings.
@@ -58,16 +58,16 @@ pub enum Event {
     },
     /// The offer came to nothing.
     Refused {
-        /// Which grant.
+        /// The grant that was refused.
         offer: OfferId,
-        /// Why.
+        /// The reason for the refusal.
         reason: RefuseReason,
     },
     /// Caller and operator are parted.
     TalkEnded {
         /// Under which grant they were connected.
         offer: OfferId,
-        /// The ticket.
+        /// The ticket in the talk.
         ticket: TicketId,
     },
     /// The operator's phone was lost in the middle of the talk: it sent nothing and answered nothing. The caller is there, and
@@ -75,21 +75,21 @@ pub enum Event {
     OperatorLost {
         /// Under which grant they were connected.
         offer: OfferId,
-        /// The ticket.
+        /// The ticket in the talk.
         ticket: TicketId,
     },
     /// How reachable an operator's phones are.
     Presence {
-        /// Whose.
+        /// The operator whose phones are meant.
         operator: OperatorId,
         /// For how long from the event; `None` when not reachable.
         lease: Option<Duration>,
     },
     /// The call is over; the call record.
     CallEnded {
-        /// Which.
+        /// The call that ended.
         call: CallId,
-        /// How.
+        /// The outcome of the call.
         outcome: CallOutcome,
         /// From the 200 to the end; zero if never answered.
         duration: Duration,
@@ -98,16 +98,16 @@ pub enum Event {
     },
     /// An announcement is over. Exactly one for each [`Directive::Announce`] that arrived.
     Heard {
-        /// Which.
+        /// The announcement that is over.
         announcement: AnnouncementId,
-        /// To whom.
+        /// The ticket whose caller was told.
         ticket: TicketId,
         /// How much of it.
         how: Hearing,
     },
     /// The recording of a talk is finished. May come after the call's end, and in a later epoch.
     Recorded {
-        /// Whose talk.
+        /// The call whose talk was recorded.
         call: CallId,
         /// The ticket that was answered.
         ticket: TicketId,
@@ -171,7 +171,7 @@ pub enum RiseReason {
     Unknown,
 }
 
-/// Who calls. Personal data.
+/// The caller of a call. Personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// The number, if it was told.
@@ -192,7 +192,7 @@ pub enum Origin {
 /// Why a contact left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LeaveReason {
-    /// Hung up.
+    /// The caller hung up.
     Abandoned,
     /// Pressed a key that leads out.
     Key,
@@ -209,9 +209,9 @@ pub enum LeaveReason {
 pub enum RefuseReason {
     /// Rang and nobody answered.
     Ignored,
-    /// Busy.
+    /// The phone was busy.
     Busy,
-    /// Declined.
+    /// The operator declined the call.
     Rejected,
     /// No binding, or no answer from the phone's address.
     Unreachable,
@@ -238,14 +238,14 @@ pub enum CallOutcome {
     Stopped,
 }
 
-/// What the queue asks of a gateway.
+/// A command from the queue to a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Directive {
     /// Tell the caller how things stand: position, wait or both.
     Announce {
         /// For the report of its end.
         announcement: AnnouncementId,
-        /// Which ticket.
+        /// The ticket whose caller is told.
         ticket: TicketId,
         /// 1 = next; `None`: not to be spoken.
         position: Option<u32>,
@@ -256,11 +256,11 @@ pub enum Directive {
     },
     /// A grant to connect the ticket with the operator within the ring time.
     Offer {
-        /// The grant.
+        /// The grant to act on.
         offer: OfferId,
-        /// Which ticket.
+        /// The ticket to connect.
         ticket: TicketId,
-        /// With whom.
+        /// The operator to ring.
         operator: OperatorId,
         /// For how long the phone may ring.
         ring: Duration,
@@ -271,26 +271,26 @@ pub enum Directive {
     },
     /// Stop ringing. If the phone answered first, the gateway says so.
     Withdraw {
-        /// The grant.
+        /// The grant to withdraw.
         offer: OfferId,
     },
     /// The ticket is over; the flow goes on by the exit named.
     Exit {
-        /// Which ticket.
+        /// The ticket that is over.
         ticket: TicketId,
         /// By which exit.
         reason: ExitReason,
     },
     /// How long a caller would wait who joined the queue now.
     Forecast {
-        /// Which queue.
+        /// The queue of the forecast.
         queue: QueueName,
         /// `None`: it is not known.
         wait: Option<Forecast>,
     },
     /// The ticket was ended as lost while the gateway was away: join again if the caller is still there.
     Rejoin {
-        /// Which ticket.
+        /// The ticket that was ended as lost.
         ticket: TicketId,
     },
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::Time;
 
-/// So many in each period; how many were too many is told with the first of a later one.
+/// A rate limit: at most a fixed number in each period. The number left out is reported with the first that is allowed
+/// later.
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimit {
     most: u32,

@@ -33,7 +33,7 @@ impl Time {
         self.0
     }
 
-    /// So many microseconds later, or earlier.
+    /// The time shifted by `micros` microseconds: later if positive, earlier if negative.
     pub const fn shifted(self, micros: i64) -> Self {
         Time(self.0.saturating_add(micros))
     }

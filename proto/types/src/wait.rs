@@ -1,5 +1,5 @@
-//! A wait as one says it: from so many to so many minutes. What is said is what is promised, so whoever speaks and
-//! whoever keeps the books round alike, here.
+//! A wait as it is announced: a range of whole minutes. The range announced is the range promised, so announcements and
+//! the promise ledger use the rounding defined here.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const FIGURES: [u16; 31] = [
     135, 150, 165, 180,
 ];
 
-/// Whether a wait of so many minutes is ever announced.
+/// Whether a wait of `minutes` minutes is ever announced.
 pub fn is_figure(minutes: u16) -> bool {
     FIGURES.contains(&minutes)
 }
@@ -29,7 +29,7 @@ pub struct Forecast {
     pub p90: Duration,
 }
 
-/// Which of a forecast's waits is meant.
+/// The quantile of a forecast's wait: the share of callers who wait no longer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Quantile {
     /// That of half of the callers.
@@ -57,8 +57,8 @@ impl Forecast {
     }
 }
 
-/// From so many to so many whole minutes, 1 to [`MOST_MINUTES`], the first never above the second. One to one is less
-/// than a minute.
+/// A range of waits in whole minutes, 1 to [`MOST_MINUTES`], the first never above the second. A range from 1 to 1
+/// means less than a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WaitRange {
     low: u16,

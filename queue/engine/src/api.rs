@@ -1,4 +1,4 @@
-//! What goes into the engine and what comes out.
+//! Inputs and outputs of the engine.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::{Configuration, ConfigurationError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// Something happened.
+/// An input to the engine: an event, a request or the passing of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// The configuration to act on. Recorded if it differs from the last one; one that does not pass
@@ -30,9 +30,9 @@ pub enum Input {
     /// A gateway said hello. When a newer stream of the same gateway replaces an older one, say this again and
     /// *not* `Detached` for the older one.
     Attached {
-        /// Which.
+        /// The gateway that said hello.
         gateway: GatewayName,
-        /// Its process.
+        /// The epoch of the gateway's process.
         epoch: u64,
         /// The number of its newest entry (`Hello.last`): nothing is offered to it before they are here.
         last: u64,
@@ -47,7 +47,7 @@ pub enum Input {
     /// An attached gateway wants to be told the forecasts of these queues: at once, and as they change.
     /// To be said after each `Attached`.
     Follow {
-        /// Which.
+        /// The gateway that wants the forecasts.
         gateway: GatewayName,
         /// Its process. Of one that was refused: ignored.
         epoch: u64,
@@ -56,33 +56,34 @@ pub enum Input {
     },
     /// The link is down.
     Detached {
-        /// Which.
+        /// The gateway whose link is down.
         gateway: GatewayName,
         /// The epoch of that link.
         epoch: u64,
     },
     /// A line of a gateway's journal.
     Entry {
-        /// Whose.
+        /// The gateway that keeps the journal.
         gateway: GatewayName,
         /// In which epoch.
         epoch: u64,
-        /// Which line. One already taken is acknowledged again; a gap is ignored without an acknowledgement.
+        /// The entry's number. An entry already taken is acknowledged again; a gap is ignored without an
+        /// acknowledgement.
         number: u64,
         /// How long ago it happened.
         age: Duration,
-        /// What.
+        /// The event that the entry records.
         event: Event,
-        /// Of a `Joined`: who calls, recognisable but unknown.
+        /// For a `Joined`: a key that recognises the caller without identifying them.
         caller_key: Option<CallerKey>,
     },
     /// Someone wants an operator in another state.
     SetOperator {
         /// For the reply.
         request: RequestId,
-        /// Which operator.
+        /// The operator whose state is to change.
         operator: OperatorId,
-        /// What is wanted.
+        /// The state that is wanted.
         wanted: Wanted,
     },
 }
@@ -108,20 +109,20 @@ pub enum Output {
     Fact(Recorded),
     /// The link is accepted; the gateway sends the entries after `have`.
     Welcome {
-        /// Which.
+        /// The gateway whose link is accepted.
         gateway: GatewayName,
-        /// Its process.
+        /// The epoch of the gateway's process.
         epoch: u64,
         /// The newest entry taken.
         have: u64,
     },
     /// The link is refused.
     Refuse {
-        /// Which.
+        /// The gateway whose link is refused.
         gateway: GatewayName,
-        /// Its process.
+        /// The epoch of the gateway's process.
         epoch: u64,
-        /// Why.
+        /// The reason for the refusal.
         reason: Refusal,
     },
     /// To be sent to the gateway, if that link is still up; never kept for later. What comes out before the
@@ -132,18 +133,18 @@ pub enum Output {
     /// one with the same number ignored; `Exit` and `Rejoin` of a ticket that does not wait are ignored; so is
     /// `Withdraw` of an offer never seen (answering it with `Refused{Withdrawn}` frees the operator sooner).
     Directive {
-        /// To whom.
+        /// The gateway that receives the directive.
         gateway: GatewayName,
         /// To which process.
         epoch: u64,
-        /// What.
+        /// The directive to carry out.
         directive: Directive,
     },
     /// All entries up to `number` are taken.
     Acknowledge {
-        /// Whose.
+        /// The gateway whose entries are taken.
         gateway: GatewayName,
-        /// Of which epoch.
+        /// The epoch of the entries.
         epoch: u64,
         /// Up to which.
         number: u64,

@@ -1,4 +1,4 @@
-//! What the engine is told to do. A configuration is itself a fact: the engine reads no other.
+//! Configuration of the engine. A configuration is itself a fact: the engine reads no other.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -45,15 +45,15 @@ pub mod limits {
 /// Everything the engine needs to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configuration {
-    /// The queues.
+    /// The configured queues.
     pub queues: Vec<QueueSettings>,
-    /// The operators.
+    /// The configured operators.
     pub operators: Vec<OperatorSettings>,
     /// How long the tickets of a gateway that is away keep their place before they end as lost.
     pub grace: Duration,
     /// How long a restarted engine waits at most for the gateways before it offers again.
     pub settle: Duration,
-    /// What is added to the ring time for the validity of a grant.
+    /// The time added to the ring time to give the validity of a grant.
     pub ring_margin: Duration,
 }
 
@@ -70,12 +70,12 @@ impl Default for Configuration {
     }
 }
 
-/// One queue.
+/// Settings of one queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueSettings {
-    /// Its name.
+    /// The queue's name.
     pub name: QueueName,
-    /// Who among the ready operators is offered the next call.
+    /// The strategy that chooses a ready operator for the next call.
     pub strategy: Strategy,
     /// For how long a phone rings.
     pub ring: Duration,
@@ -90,9 +90,9 @@ pub struct QueueSettings {
     /// How long callers go on waiting after the last operator of the queue has signed out, whenever they joined. A caller
     /// who joins later, or where nobody has ever been signed in, takes the `nobody` exit at once.
     pub nobody_after: Duration,
-    /// What a waiting caller is told, and when.
+    /// Contents and times of the announcements to a waiting caller.
     pub announcing: Announcing,
-    /// What a talk is believed to last before any was seen.
+    /// The mean talk time assumed before any talk was seen.
     pub talk: Duration,
     /// Where callers go on waiting if it takes too long here; `None`: nowhere.
     pub overflow: Option<Overflow>,
@@ -107,16 +107,16 @@ pub struct Overflow {
     pub wait: Duration,
 }
 
-/// What a waiting caller is told, and when.
+/// Contents and times of the announcements to a waiting caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Announcing {
     /// Whether the position.
     pub position: bool,
     /// Whether the wait.
     pub wait: bool,
-    /// For the first time so long after the joining.
+    /// The time from the joining to the first announcement.
     pub first: Duration,
-    /// Then so often; zero: only once.
+    /// The time between later announcements; zero: only one announcement.
     pub every: Duration,
     /// And then only if the time at which the caller expects to be answered has moved by so much; zero: each time.
     pub change: Duration,
@@ -162,18 +162,18 @@ impl QueueSettings {
     }
 }
 
-/// Who among the ready operators is offered the next call.
+/// The choice among the ready operators for the next call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Strategy {
-    /// Who has been ready longest.
+    /// The operator who has been ready longest.
     #[default]
     LongestIdle,
 }
 
-/// One operator.
+/// Settings of one operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperatorSettings {
-    /// Who.
+    /// The operator's identifier.
     pub id: OperatorId,
     /// The queues they serve.
     pub queues: Vec<QueueName>,

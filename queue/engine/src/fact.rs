@@ -1,4 +1,4 @@
-//! What the queue decided and what it was told: the ledger's vocabulary, in the past tense.
+//! The ledger's vocabulary, in the past tense: the queue's decisions and the events reported to it.
 //!
 //! A fact carries every value that came out of the configuration or the clock (deadlines, not durations to be added
 //! again), so that folding an old ledger under new code or a new configuration gives the state it gave then.
@@ -27,7 +27,7 @@ pub struct Recorded {
     /// The journal entry that caused it. It moves the gateway's cursor: `(epoch, number)` is taken once this fact
     /// is durable. Every accepted entry causes at least one fact ([`Fact::Noted`] if nothing else).
     pub cause: Option<Cause>,
-    /// What happened.
+    /// The decision or event recorded.
     pub fact: Fact,
 }
 
@@ -43,11 +43,11 @@ impl Recorded {
 /// A line of a gateway's journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
-    /// Whose journal.
+    /// The gateway that keeps the journal.
     pub gateway: GatewayName,
     /// In which epoch.
     pub epoch: u64,
-    /// Which line.
+    /// The number of the journal entry.
     pub number: u64,
 }
 
@@ -61,8 +61,8 @@ impl fmt::Debug for CallerKey {
     }
 }
 
-/// What happened. The offer of an [`Fact::Offered`] and the announcement of an [`Fact::Announced`] are the sequence of
-/// that very fact.
+/// A decision of the queue or an event reported to it. The offer of an [`Fact::Offered`] and the announcement of an
+/// [`Fact::Announced`] are the sequence of that very fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// A process took over the ledger. The links of the one before are gone: `GatewayDetached` and `Withdrawing` facts follow.
@@ -82,9 +82,9 @@ pub enum Fact {
 
     /// A gateway's link is up. It is *in step* once it has sent the entries up to `last`.
     GatewayAttached {
-        /// Which.
+        /// The gateway whose link is up.
         gateway: GatewayName,
-        /// Its process.
+        /// The epoch of the gateway's process.
         epoch: u64,
         /// The newest entry of its journal at that moment.
         last: u64,
@@ -93,16 +93,16 @@ pub enum Fact {
     },
     /// A gateway's link is down: its tickets are detached, until it is back or gone.
     GatewayDetached {
-        /// Which.
+        /// The gateway whose link is down.
         gateway: GatewayName,
-        /// Its process.
+        /// The epoch of the gateway's process.
         epoch: u64,
         /// Until when its tickets keep their places.
         grace_until: Time,
     },
     /// A new process of the gateway came: what the old one held is lost (`Lost`, `Expired`, `Unreachable` facts follow).
     GatewaySuperseded {
-        /// Which.
+        /// The gateway that has a new process.
         gateway: GatewayName,
         /// The new process.
         epoch: u64,
@@ -111,18 +111,18 @@ pub enum Fact {
     /// the highest epoch known of it is 0. A process with a later epoch than [`limits::EPOCH_STEP`](crate::limits::EPOCH_STEP)
     /// is refused, hears so, and begins epoch 1.
     GatewayReset {
-        /// Which.
+        /// The gateway to begin again.
         gateway: GatewayName,
     },
     /// The grace is over: its tickets end as lost (facts follow), its cursor is kept.
     GatewayGone {
-        /// Which.
+        /// The gateway that is gone.
         gateway: GatewayName,
     },
 
     /// A call reached a configured number.
     CallBegan {
-        /// The call.
+        /// The call that began.
         call: CallId,
         /// The configured number dialled, at most 64 characters.
         dialled: String,
@@ -131,9 +131,9 @@ pub enum Fact {
     },
     /// The call is over.
     CallEnded {
-        /// Which.
+        /// The call that ended.
         call: CallId,
-        /// How.
+        /// The outcome of the call.
         outcome: CallOutcome,
         /// From the 200 to the end; zero if never answered.
         duration: Duration,
@@ -143,9 +143,9 @@ pub enum Fact {
 
     /// A contact took a place.
     Joined {
-        /// The place.
+        /// The ticket of the place taken.
         ticket: TicketId,
-        /// Whose.
+        /// The call that joined the queue.
         call: CallId,
         /// In which queue.
         queue: QueueName,
@@ -166,7 +166,7 @@ pub enum Fact {
     TurnedAway {
         /// The place that was not given.
         ticket: TicketId,
-        /// To whom.
+        /// The call that was refused a place.
         call: CallId,
         /// In which queue.
         queue: QueueName,
@@ -175,14 +175,14 @@ pub enum Fact {
     },
     /// A contact left of its own accord (or its gateway gave up on us).
     Left {
-        /// The place.
+        /// The ticket of the place left.
         ticket: TicketId,
-        /// Why.
+        /// The reason for leaving.
         reason: LeaveReason,
     },
     /// The queue sent the contact on by an exit.
     Exited {
-        /// The place.
+        /// The ticket sent on.
         ticket: TicketId,
         /// By which exit.
         reason: ExitReason,
@@ -195,7 +195,7 @@ pub enum Fact {
     /// A waiting contact goes on waiting in another queue, behind those who wait there: it would take too long here, and there
     /// it is clearly sooner. Once for each contact; place kept, seniority not.
     Overflowed {
-        /// The place.
+        /// The ticket that overflowed.
         ticket: TicketId,
         /// The queue left behind.
         queue: QueueName,
@@ -209,7 +209,7 @@ pub enum Fact {
     /// Nobody is signed in any more in the queue to which a waiting contact had overflowed, or the queue is gone: it is back
     /// in the queue it came from, with the seniority it had there. It does not overflow again.
     SentBack {
-        /// The place.
+        /// The ticket sent back.
         ticket: TicketId,
         /// The queue that nobody serves.
         queue: QueueName,
@@ -218,29 +218,29 @@ pub enum Fact {
     },
     /// The ticket ended with its gateway.
     Lost {
-        /// The place.
+        /// The ticket that ended.
         ticket: TicketId,
-        /// Why.
+        /// The reason for the loss.
         reason: LostReason,
     },
     /// A ticket the engine had ended is over for its gateway too and need not be remembered.
     Forgotten {
-        /// Which.
+        /// The ticket to forget.
         ticket: TicketId,
     },
     /// A waiting ticket is about to be overtaken by the next offered one. Once per absence.
     Skipped {
-        /// Who is overtaken.
+        /// The ticket that is overtaken.
         ticket: TicketId,
-        /// Why.
+        /// The reason for passing it over.
         reason: SkipReason,
     },
 
     /// A grant was made; its id is this fact's sequence.
     Offered {
-        /// To whom.
+        /// The ticket that is offered.
         ticket: TicketId,
-        /// With whom.
+        /// The operator who receives the offer.
         operator: OperatorId,
         /// From which queue.
         queue: QueueName,
@@ -258,21 +258,21 @@ pub enum Fact {
     },
     /// The grant is being called back; operator and ticket stay bound until its end is known or it runs out.
     Withdrawing {
-        /// Which.
+        /// The grant being withdrawn.
         offer: OfferId,
-        /// Why.
+        /// The reason for the withdrawal.
         reason: WithdrawReason,
     },
     /// The grant came to nothing; the ticket, if it still waits, is back in its place.
     Refused {
-        /// Which.
+        /// The grant that was refused.
         offer: OfferId,
-        /// Why.
+        /// The reason for the refusal.
         reason: RefuseReason,
     },
     /// The grant ran out without a word from the gateway; the ticket, if it still waits, is back in its place.
     Expired {
-        /// Which.
+        /// The grant that ran out.
         offer: OfferId,
     },
     /// Operator and caller hear each other. Also when the grant had run out, was being withdrawn, or the ticket had been
@@ -280,23 +280,23 @@ pub enum Fact {
     Answered {
         /// Under which grant.
         offer: OfferId,
-        /// Which ticket.
+        /// The ticket in the talk.
         ticket: TicketId,
-        /// With whom.
+        /// The operator who answered.
         operator: OperatorId,
-        /// When.
+        /// The time of the answer.
         answered_at: Time,
     },
     /// A talk that had ended as lost turned out to go on.
     Reconnected {
-        /// Which ticket.
+        /// The ticket whose talk goes on.
         ticket: TicketId,
     },
     /// The talk is over; the ticket ended as answered.
     TalkEnded {
         /// Under which grant.
         offer: OfferId,
-        /// When.
+        /// The end of the talk.
         ended_at: Time,
     },
 
@@ -305,9 +305,9 @@ pub enum Fact {
     OperatorLost {
         /// Under which grant.
         offer: OfferId,
-        /// Which ticket.
+        /// The ticket that ended as lost.
         ticket: TicketId,
-        /// When.
+        /// The time of the loss.
         lost_at: Time,
         /// When `max_wait` runs out for the place that follows: it counts from the loss.
         deadline: Time,
@@ -315,69 +315,69 @@ pub enum Fact {
 
     /// A phone of the operator is registered, or still is.
     Reachable {
-        /// Whose.
+        /// The operator whose phone is registered.
         operator: OperatorId,
-        /// Where.
+        /// The gateway that holds the registration.
         gateway: GatewayName,
         /// Until when, if nothing else is heard.
         until: Time,
     },
     /// The operator has no phone at that gateway any more.
     Unreachable {
-        /// Whose.
+        /// The operator who lost the registration.
         operator: OperatorId,
-        /// Where.
+        /// The gateway that held the registration.
         gateway: GatewayName,
-        /// Why.
+        /// The reason for the loss of the registration.
         reason: UnreachableReason,
     },
     /// The operator came to work.
     SignedIn {
-        /// Who.
+        /// The operator who signed in.
         operator: OperatorId,
     },
     /// The operator went.
     SignedOut {
-        /// Who.
+        /// The operator who signed out.
         operator: OperatorId,
-        /// Why.
+        /// The reason for signing out.
         reason: SignOutReason,
     },
     /// The operator can be offered calls.
     Ready {
-        /// Who.
+        /// The operator who is ready.
         operator: OperatorId,
         /// Idle since when: decides who is next.
         since: Time,
     },
     /// The operator is offered nothing.
     Paused {
-        /// Who.
+        /// The operator who is paused.
         operator: OperatorId,
-        /// Why.
+        /// The reason for the pause.
         reason: PauseReason,
         /// Until when; `None`: until asked to be ready.
         until: Option<Time>,
     },
     /// The operator finishes what the talk left to do.
     WrapUp {
-        /// Who.
+        /// The operator in wrap-up.
         operator: OperatorId,
-        /// Until when.
+        /// The end of the wrap-up.
         until: Time,
     },
     /// The operator asked for something that waits for the end of the present offer or talk: ready (`Wanted::Ready` takes an
     /// earlier request back), paused or signed out.
     Asked {
-        /// Who.
+        /// The operator who asked.
         operator: OperatorId,
-        /// For what.
+        /// The state asked for.
         wanted: crate::Wanted,
     },
 
     /// The recording of a talk is finished; its gateway, the one of the cause, has the file.
     Recorded {
-        /// Whose talk.
+        /// The call whose talk was recorded.
         call: CallId,
         /// The ticket that was answered.
         ticket: TicketId,
@@ -392,7 +392,7 @@ pub enum Fact {
     /// A waiting caller is told how things stand; its id is this fact's sequence. Position, wait or both; the position
     /// is never worse than what the same caller was told before, and a wait only with the reason.
     Announced {
-        /// To whom.
+        /// The ticket whose caller is told.
         ticket: TicketId,
         /// 1 = next; `None`: it is not spoken.
         position: Option<u32>,
@@ -403,9 +403,9 @@ pub enum Fact {
     },
     /// An announcement is over.
     Heard {
-        /// Which.
+        /// The announcement that is over.
         announcement: AnnouncementId,
-        /// To whom.
+        /// The ticket whose caller was told.
         ticket: TicketId,
         /// How much of it.
         how: Hearing,
@@ -482,7 +482,7 @@ impl fmt::Display for PauseReason {
 /// Why an operator is signed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SignOutReason {
-    /// Asked for.
+    /// A request to sign out.
     Requested,
     /// No phone is registered any more.
     Unreachable,
@@ -512,6 +512,6 @@ pub enum NoteReason {
     UnknownOperator,
     /// It names an announcement that is not known, or not any more.
     UnknownAnnouncement,
-    /// What it says is known already, or was overtaken by events.
+    /// The entry's content is known already, or was overtaken by events.
     Stale,
 }

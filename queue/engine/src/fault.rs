@@ -20,7 +20,7 @@ pub enum Fault {
     WithdrawingFreesOperator,
     /// A restart gives the waiting tickets a new order.
     RestartForgetsSeniority,
-    /// Who does not answer is ready again at once.
+    /// An operator who does not answer is ready again at once.
     NoRonaPause,
     /// Tickets of a gateway that is away are offered.
     DetachedEligible,
@@ -40,7 +40,7 @@ pub enum Fault {
     RestartFreesTalking,
     /// Overtaking leaves no fact.
     SilentSkip,
-    /// What the gateway missed while away is not said again.
+    /// Directives that the gateway missed while away are not sent again.
     NothingSaidAgain,
     /// The last caller is served first.
     LastComeFirstServed,
@@ -48,7 +48,7 @@ pub enum Fault {
     RisenFigureAnnounced,
     /// A gateway that is gone takes its operators' own calls along, though it may come back with them.
     GoneEndsOwnCalls,
-    /// Who came from another queue may be sent on again.
+    /// A caller who overflowed from another queue may overflow again.
     OverflowsAgain,
 }
 
@@ -80,7 +80,7 @@ impl Fault {
     ];
 }
 
-/// Which fault is on: none, and of no size, without the feature.
+/// The fault that is switched on. Without the feature there are no faults, and the type has no size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Switch(#[cfg(feature = "faults")] Option<Fault>);
 
@@ -97,7 +97,7 @@ impl Switch {
         self.0 == Some(fault)
     }
 
-    /// Never.
+    /// Always false without the feature.
     #[cfg(not(feature = "faults"))]
     #[inline(always)]
     pub(crate) const fn is(self, _fault: Fault) -> bool {

@@ -72,7 +72,7 @@ impl Gate {
         self.held.pop_front().map(|(_, output)| output)
     }
 
-    /// Outputs held.
+    /// The number of outputs held until their facts are durable.
     pub fn held(&self) -> usize {
         self.held.len()
     }

@@ -2,7 +2,7 @@
 //! What is judged is the range as it was said, in whole minutes: that is what the caller was promised.
 //!
 //! ```text
-//!   Joined ─► Announced ─► Heard (whole) ─┬─ Answered ────────────► closed: came so long after it was said
+//!   Joined ─► Announced ─► Heard (whole) ─┬─ Answered ────────────► closed: the wait, counted from when it was said
 //!                 └ cut, or never heard: nothing was promised     └─ Left, Exited … ─► closed: not answered until then
 //! ```
 //!
@@ -17,10 +17,10 @@ use pronto_types::{AnnouncementId, QueueName, TicketId, Time, WaitRange};
 use crate::fact::{Fact, Recorded};
 use crate::limits;
 
-/// A promise is broken when the caller is answered more than so long after the longest wait that was heard.
+/// The margin after the longest wait that was heard; a promise is broken when the caller is answered later than that.
 pub const BROKEN: Duration = Duration::from_secs(60);
 
-/// In microseconds.
+/// One day, in microseconds.
 pub(crate) const DAY: i64 = 86_400_000_000;
 
 /// A promise and what came of it.
@@ -30,7 +30,7 @@ pub struct Closed {
     pub queue: QueueName,
     /// When it was said.
     pub at: Time,
-    /// What was said: the wait still to come.
+    /// The promise that was made: the wait still to come.
     pub promise: Promise,
     /// The wait that came, from when it was said.
     pub came: Duration,
@@ -73,7 +73,7 @@ pub struct Book {
     pub over_p50: u64,
     /// Whoever was answered, or still waited, later than the longer one (the P90, as it was said).
     pub late: u64,
-    /// Of these, by more than [`BROKEN`].
+    /// Promises broken by more than [`BROKEN`].
     pub broken: u64,
     /// Over those answered: how far the wait was from the P50 of the forecast, before it was rounded, summed.
     pub error: Duration,
@@ -113,7 +113,7 @@ impl Book {
     }
 }
 
-/// What is promised and not closed yet.
+/// Promises made and not closed yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Promises {
     waiting: BTreeMap<TicketId, Told>,

@@ -1,4 +1,4 @@
-//! What the engine shows of itself: for `Queues` and `Operators`, and for metrics.
+//! Views of the engine: for `Queues` and `Operators`, and for metrics.
 
 use pronto_forecast::Wait;
 use pronto_types::{OfferId, OperatorId, QueueName, Time};
@@ -9,7 +9,7 @@ use crate::promises::Book;
 /// One queue, now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueView {
-    /// Its name.
+    /// The queue's name.
     pub name: QueueName,
     /// Tickets ever given: the sum of all below.
     pub joined: u64,
@@ -19,7 +19,7 @@ pub struct QueueView {
     pub detached: u64,
     /// Bound to a grant.
     pub offered: u64,
-    /// Talking.
+    /// Talking to an operator.
     pub connected: u64,
     /// Over, by why.
     pub ended: EndedCounts,
@@ -44,7 +44,7 @@ pub struct ForecastView {
     pub reliable: bool,
 }
 
-/// What became of the promises of one day.
+/// Results of the promises of one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DayView {
     /// The beginning of the day, UTC.
@@ -58,7 +58,7 @@ pub struct DayView {
 pub struct EndedCounts {
     /// Talked to an operator.
     pub answered: u64,
-    /// Hung up.
+    /// The caller hung up.
     pub abandoned: u64,
     /// `max_wait`, by the engine or by the gateway while the engine was away.
     pub timed_out: u64,
@@ -94,11 +94,11 @@ impl EndedCounts {
 /// One operator, now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperatorView {
-    /// Who.
+    /// The operator's identifier.
     pub id: OperatorId,
     /// In which state.
     pub status: OperatorStatus,
-    /// Since when.
+    /// The time since which the operator is in this state.
     pub since: Time,
     /// A phone is registered, and the gateway that holds the registration is attached.
     pub reachable: bool,
@@ -115,14 +115,14 @@ pub enum OperatorStatus {
     Ready,
     /// Is offered one.
     Offered {
-        /// Which.
+        /// The offer that rings.
         offer: OfferId,
     },
-    /// Talks.
+    /// On a call with a caller.
     Talking,
     /// Finishes what the talk left to do.
     WrapUp {
-        /// Until when.
+        /// The end of the wrap-up.
         until: Time,
     },
     /// Is offered nothing.

@@ -1,5 +1,5 @@
-//! What forecasts cost: `cargo bench -p pronto-forecast`. Fails where it is more than is allowed: one forecast 1 ms at
-//! the 99th percentile with 300 operators, 10,000 waiting callers 200 ms together.
+//! Cost of forecasts: `cargo bench -p pronto-forecast`. The bench fails above its limits: one forecast 1 ms at the 99th
+//! percentile with 300 operators, 10,000 waiting callers 200 ms together.
 
 #![expect(clippy::expect_used, reason = "a bench may fail")]
 
@@ -74,13 +74,13 @@ fn least(work: impl Fn()) -> Duration {
     [timed(), timed(), timed()].into_iter().min().unwrap_or_default()
 }
 
-/// What was measured of one estimator.
+/// Costs measured for one estimator.
 struct Costs {
     name: &'static str,
     forecaster: Forecaster,
-    /// Of one forecast, by the callers who wait.
+    /// The cost of one forecast, by the number of waiting callers.
     each: Vec<(u64, Duration)>,
-    /// Of a whole line.
+    /// The cost of forecasting a whole line, by the number of waiting callers.
     lines: Vec<(u64, Duration)>,
 }
 
@@ -106,7 +106,7 @@ impl Costs {
         }
     }
 
-    /// The forecast so many percent of all cost no more than, where at most so many wait.
+    /// The cost of one forecast at a percentile, over the measurements with at most `most` callers waiting.
     fn at(&self, most: u64, percent: usize) -> Duration {
         let mut each: Vec<Duration> = self
             .each

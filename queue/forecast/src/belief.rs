@@ -15,21 +15,21 @@ use crate::learned::Learned;
 /// One over the variance of the logarithm of the configured mean: it weighs as much as this many talks.
 pub(crate) const PRIOR: f64 = 3.0;
 
-/// Up to so many ended talks those that go on count in full; from there on ever less, since of the talks that ended before
-/// the oldest one kept nothing is counted either.
+/// The number of ended talks up to which talks that go on count in full. Beyond it they count ever less, since talks
+/// that ended before the oldest one kept are not counted either.
 const YOUNG: f64 = 300.0;
 
-/// What a talk takes on average.
+/// The believed mean of a talk, and the doubt about it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Belief {
-    /// In seconds.
+    /// The mean of a talk, in seconds.
     pub(crate) mean: f64,
     /// The squared relative deviation of that mean.
     pub(crate) doubt: f64,
 }
 
 impl Belief {
-    /// Of the talks of a queue at a time, in seconds.
+    /// The belief about the talks of a queue at a time, in seconds.
     pub(crate) fn of(floor: &Floor, learned: &Learned, queue: usize, now: f64) -> Belief {
         let ended = learned.talks as f64;
         let counts = ((KEPT as f64 - ended) / (KEPT as f64 - YOUNG)).clamp(0.0, 1.0);
@@ -44,8 +44,8 @@ impl Belief {
         Belief::likeliest(learned.configured, ended, seconds)
     }
 
-    /// After so many ended talks and so many seconds of talking: where PRIOR·ln(m/c) + d = T/m. The left side rises with m and the
-    /// right side falls, so that Newton's steps on ln m, none greater than one, end there.
+    /// The belief after `ended` talks and `seconds` of talking: where PRIOR·ln(m/c) + d = T/m. The left side rises with
+    /// m and the right side falls, so that Newton's steps on ln m, none greater than one, end there.
     fn likeliest(configured: f64, ended: f64, seconds: f64) -> Belief {
         let mut log = ((seconds + PRIOR * configured) / (ended + PRIOR)).ln();
         for _ in 0..30 {

@@ -14,7 +14,7 @@ use crate::wait::{Moments, NORMAL};
 const POINTS: usize = 28;
 const RATIO: f64 = 1.5;
 
-/// What is remembered of the past at each outcome.
+/// The share of the past that is kept at each outcome.
 const FADE: f64 = 0.9985;
 
 /// The same for the mean error: waits that follow one another share their departures, so that many outcomes tell little.
@@ -40,7 +40,7 @@ const LATELY: f64 = 0.04;
 const FAILS: f64 = 0.35;
 const HOLDS: f64 = 0.2;
 
-/// What was forecast for a ticket, kept until the wait is known.
+/// The forecast for a ticket, kept until the wait is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Promise {
     pub(crate) twin: Option<Moments>,

@@ -1,7 +1,7 @@
 //! The twin's dice: a counter hashed by splitmix64, so that the draw of a run, an operator or a caller is the same
 //! whatever else is drawn (common random numbers), and a forecast replays from its seed.
 
-/// What makes one stream of draws different from another.
+/// The seed of one stream of draws, different from that of any other stream.
 pub(crate) fn mix(seed: u64, stream: u64) -> u64 {
     let mut z = seed ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17);
     z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -1,4 +1,4 @@
-//! What the forecast is told: the queue's facts, reduced to who waits where and who serves whom.
+//! Events given to the forecast: the queue's facts, reduced to the callers who wait and the operators who serve them.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub enum Event {
     Configured(Configuration),
     /// A contact took a place. A ticket that is known already takes the new place.
     Joined {
-        /// The place.
+        /// The ticket of the place taken.
         ticket: TicketId,
         /// In which queue.
         queue: QueueName,
@@ -27,9 +27,9 @@ pub enum Event {
     },
     /// An operator's phone is asked to ring for a waiting ticket.
     Offered {
-        /// For whom.
+        /// The ticket that is offered.
         ticket: TicketId,
-        /// Whose phone.
+        /// The operator whose phone rings.
         operator: OperatorId,
     },
     /// The offer came to nothing: refused, expired, withdrawn. The ticket, if it still stands, waits again in its place; the
@@ -37,41 +37,41 @@ pub enum Event {
     Returned {
         /// For whom it was.
         ticket: TicketId,
-        /// Whose phone.
+        /// The operator whose phone rang.
         operator: OperatorId,
     },
     /// Operator and caller hear each other, whether or not the offer was known.
     Answered {
-        /// Who waited.
+        /// The ticket that was answered.
         ticket: TicketId,
-        /// Who answered.
+        /// The operator who answered.
         operator: OperatorId,
     },
     /// The caller gave up waiting (hung up). An offer that rang for it is undone as by [`Event::Returned`].
     Left {
-        /// The place.
+        /// The ticket whose caller gave up.
         ticket: TicketId,
     },
     /// The ticket ended in a way that says nothing of the caller's patience: sent on, moved, lost, left by a key.
     Ended {
-        /// The place.
+        /// The ticket that ended.
         ticket: TicketId,
     },
     /// The talk is over; the operator is not ready before told so.
     TalkEnded {
-        /// Who was talking.
+        /// The ticket whose talk is over.
         ticket: TicketId,
     },
     /// The operator can be offered calls.
     Ready {
-        /// Who.
+        /// The operator who is ready.
         operator: OperatorId,
     },
     /// The operator is offered nothing.
     Away {
-        /// Who.
+        /// The operator who is away.
         operator: OperatorId,
-        /// Why.
+        /// The reason for being away.
         reason: AwayReason,
     },
 }
@@ -87,10 +87,10 @@ pub enum AwayReason {
     SignedOut,
 }
 
-/// Who serves what, and what to believe before anything was seen.
+/// Queues and operators, with values to believe before anything was seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configuration {
-    /// The queues.
+    /// The queues, each with its hints.
     pub queues: Vec<QueueHints>,
     /// The operators. A queue nobody configured is left out of what they serve.
     pub operators: Vec<Skills>,
@@ -99,9 +99,9 @@ pub struct Configuration {
 /// One queue and its cold start. The hints weigh as much as a few observations and fade from there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueHints {
-    /// Its name.
+    /// The queue's name.
     pub name: QueueName,
-    /// Mean talk.
+    /// Mean talk time, before any talk was seen.
     pub talk: Duration,
     /// Mean time from the offer to the answer.
     pub ring: Duration,
@@ -121,10 +121,10 @@ impl QueueHints {
     }
 }
 
-/// One operator.
+/// The queues that one operator serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skills {
-    /// Who.
+    /// The operator's identifier.
     pub operator: OperatorId,
     /// The queues they serve.
     pub queues: Vec<QueueName>,

@@ -15,7 +15,7 @@ pub(crate) fn seconds(time: Time) -> f64 {
     time.as_micros() as f64 / 1e6
 }
 
-/// Who is served before whom in one queue: priority, seniority, then the order of joining.
+/// The order of service in one queue: priority, seniority, then the order of joining.
 pub(crate) type Rank = (u8, Time, u64);
 
 /// Everything that stands.
@@ -49,7 +49,7 @@ pub(crate) struct Line {
     pub(crate) signed_in: usize,
     /// Ready, serving or finishing a call.
     pub(crate) present: usize,
-    /// Ready.
+    /// Ready for a call.
     pub(crate) ready: usize,
     /// Up to when the operators present have been counted as serving a line.
     pub(crate) counted: f64,
@@ -63,7 +63,7 @@ pub(crate) struct Waiter {
     pub(crate) since: Time,
 }
 
-/// An operator.
+/// An operator, with their queues and present activity.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Operator {
     pub(crate) queues: Vec<usize>,
@@ -111,7 +111,7 @@ pub(crate) struct Cycle {
     pub(crate) ended_at: Option<f64>,
 }
 
-/// What an operator does.
+/// The activity of an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Post {
     SignedOut,
@@ -127,7 +127,7 @@ impl Post {
     }
 }
 
-/// A place.
+/// A ticket and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Ticket {
     pub(crate) queue: usize,
@@ -139,7 +139,7 @@ pub(crate) struct Ticket {
     pub(crate) delayed: bool,
     /// How many seconds of its waiting have been counted.
     pub(crate) exposed: f64,
-    /// What was forecast when it joined.
+    /// The forecast made when it joined.
     pub(crate) promise: Option<Promise>,
     /// After how many events that was.
     pub(crate) promised: u64,

@@ -9,7 +9,8 @@ use crate::floor::Rank;
 /// Ghosts of one queue; beyond it the oldest is dropped.
 const KEPT: usize = 500;
 
-/// A ghost of which nothing was heard for so long after the caller left tells of a night, not of a queue; in seconds.
+/// The time for which a ghost counts after the caller left, in seconds. A ghost not heard of for longer tells of a
+/// night, not of a queue.
 const STALE: f64 = 1800.0;
 
 /// One who left.

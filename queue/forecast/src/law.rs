@@ -15,11 +15,11 @@ pub(crate) struct Law {
     sum: f64,
     squares: f64,
     believed: f64,
-    /// The belief weighs as much as so many durations.
+    /// The weight of the belief, in durations.
     weight: f64,
 }
 
-/// What is left of a duration that has gone on for a while, ready to be drawn from often.
+/// The rest of a duration that has gone on for a while, ready to be drawn from often.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rest {
     gone: f64,
@@ -62,12 +62,12 @@ impl Law {
         self.squares += f64::from(duration).powi(2);
     }
 
-    /// Of what was seen and what was believed.
+    /// The mean of the durations seen and of the belief, in seconds.
     pub(crate) fn mean(&self) -> f64 {
         (self.sum + self.weight * self.believed) / (self.count() + self.weight)
     }
 
-    /// Of the durations that are kept, in seconds.
+    /// The sum of the durations that are kept, in seconds.
     pub(crate) fn total(&self) -> f64 {
         self.sum.max(0.0)
     }
@@ -117,7 +117,7 @@ impl Law {
         f64::from(low) + (place - index as f64) * f64::from(high - low)
     }
 
-    /// What is left once `gone` seconds have gone by.
+    /// The rest of a duration once `gone` seconds have gone by.
     pub(crate) fn rest(&self, gone: f64) -> Rest {
         let gone = gone.max(0.0);
         if self.sorted.len() < ENOUGH {

@@ -1,4 +1,4 @@
-//! What the queues have taught so far, starting from their hints.
+//! Statistics learned from the queues so far, starting from their hints.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) fn class(priority: u8) -> usize {
     usize::from(priority).min(CLASSES - 1)
 }
 
-/// What one queue has taught.
+/// Statistics learned from one queue.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Learned {
     /// From the offer to the answer.
@@ -42,7 +42,7 @@ pub(crate) struct Learned {
 pub struct Habits {
     /// Talks that ended.
     pub talks: u64,
-    /// What a call took of an operator's time on average, of the latest: ring, talk and wrap-up. `None` before the first.
+    /// An operator's mean time for one of the latest calls: ring, talk and wrap-up. `None` before the first.
     pub handling: Option<Duration>,
     /// Callers who had to wait and hung up.
     pub hang_ups: u64,
@@ -77,7 +77,8 @@ impl Learned {
         }
     }
 
-    /// From the offer until the operator can take the next call, on average, where a talk takes so long.
+    /// The mean time from the offer until the operator can take the next call, in seconds, where a talk takes `talk`
+    /// seconds.
     pub(crate) fn cycle(&self, talk: f64) -> f64 {
         (self.ring.mean() + talk + self.wrap_up.mean()).max(1.0)
     }
@@ -117,8 +118,8 @@ impl Throughput {
         self.lately_seconds *= 0.97;
     }
 
-    /// Served a second by one operator whose cycle takes so long; `shared` with other queues, what they take of the operator
-    /// lately counts.
+    /// Callers served a second by one operator whose cycle takes `cycle` seconds. If the operator is `shared` with
+    /// other queues, the recent use by those queues counts.
     pub(crate) fn rate(&self, cycle: f64, shared: bool) -> f64 {
         let long = (self.served + BELIEF) / (self.seconds + BELIEF * cycle);
         if !shared {

@@ -53,7 +53,7 @@ pub use wait::Wait;
 use wait::{Moments, NORMAL};
 pub use week::HourAhead;
 
-/// What was seen and what was learned from it.
+/// The forecaster of waits: the calls and operators seen, and the statistics learned from them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Forecaster {
     floor: Floor,
@@ -237,7 +237,7 @@ impl Forecaster {
         (rate - learned.arrivals.above(class)).max(rate / 4.0)
     }
 
-    /// What is left of a ring that began so long ago; its spread is taken as half its mean.
+    /// The rest of a ring that began `gone` seconds ago; its spread is taken as half its mean.
     fn ring(&self, queue: usize, gone: f64) -> Moments {
         let whole = self.learned[queue].ring.mean();
         let mean = (whole - gone).max(whole / 4.0);

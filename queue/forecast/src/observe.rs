@@ -74,7 +74,7 @@ impl Forecaster {
         }
     }
 
-    /// Ghosts whose turn has come are answered now, after so long a ring: outcomes.
+    /// Answers the ghosts whose turn has come, after a ring of `ring` seconds: outcomes.
     fn lay_ghosts(&mut self, queue: usize, before: Option<Rank>, ring: f64) {
         for ghost in self.ghosts[queue].served(before, self.now) {
             let wait = self.now + ring - ghost.since;
@@ -157,7 +157,8 @@ impl Forecaster {
         }
     }
 
-    /// What is known of a queue or an operator by name is kept; tickets of a queue that is gone are forgotten.
+    /// Applies a configuration. State known of a queue or an operator by name is kept; tickets of a queue that is gone
+    /// are forgotten.
     fn configured(&mut self, configuration: &Configuration) {
         let old = std::mem::take(&mut self.floor);
         let learned = std::mem::take(&mut self.learned);

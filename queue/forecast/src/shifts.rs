@@ -7,7 +7,7 @@ const DAY: f64 = 86_400.0;
 /// Signings in and out kept of one day.
 const KEPT: usize = 16;
 
-/// Someone who came at this time yesterday and is not here is expected for so long, any moment.
+/// The time for which an operator who came at this time yesterday and is not here is expected any moment, in seconds.
 const LATE: f64 = 900.0;
 
 /// Signings in (`true`) and out of an operator by second of the day, of the latest day they worked and the one before.

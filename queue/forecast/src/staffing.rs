@@ -13,7 +13,7 @@
 //! The offered wait of who waits has the density w(v)/J, w(v) = exp(λ/θ·(1−e^−θv) − sμv), J = ∫w = A/(sμ) (Baccelli &
 //! Hebuterne 1981): the share answered within T is the integral of e^−θv·w(v)/J up to T.
 
-/// What comes in, and how it is met.
+/// The load of a queue: arrivals, handling time and patience.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Load {
     /// Callers a second.
@@ -24,12 +24,12 @@ pub struct Load {
     pub patience: Option<f64>,
 }
 
-/// What is wanted.
+/// The service that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Target {
     /// The share of all callers who are answered in time, 0 to 1.
     pub share: f64,
-    /// In time: after so many seconds.
+    /// Answer-time target, in seconds.
     pub within: f64,
     /// At most this share hangs up, 0 to 1.
     pub hang_ups: f64,
@@ -59,8 +59,8 @@ impl Load {
         self.arrivals * self.handling
     }
 
-    /// How callers fare with so many operators, of whom in time means after `within` seconds. `None` if it makes no sense, or
-    /// if nobody hangs up and the operators cannot keep up: then waits grow without end.
+    /// The service that callers get from `operators` operators; in time means after at most `within` seconds. `None` if
+    /// an input makes no sense, or if nobody hangs up and the operators cannot keep up: then waits grow without end.
     pub fn served_by(&self, operators: u32, within: f64) -> Option<Service> {
         let sane = |value: f64| value.is_finite() && value > 0.0;
         if !sane(self.arrivals) || !sane(self.handling) || operators == 0 || within.is_nan() || within < 0.0 {
@@ -100,7 +100,7 @@ impl Load {
         }
     }
 
-    /// Of those who wait, the share that is answered in time: Simpson's rule.
+    /// The share of waiting callers who are answered in time: Simpson's rule.
     fn in_time(&self, operators: f64, patience: f64, within: f64, palm: &Palm) -> f64 {
         const STEPS: u32 = 4000;
         let (theta, drain) = (1.0 / patience, operators / self.handling);
@@ -146,7 +146,7 @@ impl Load {
     }
 }
 
-/// 1/B(s, a).
+/// The inverse of the Erlang B formula, 1/B(s, a).
 fn erlang_b_inverse(operators: u32, load: f64) -> f64 {
     (1..=operators).fold(1.0, |inverse, s| 1.0 + f64::from(s) / load * inverse)
 }

@@ -49,7 +49,7 @@ pub(crate) fn join_as(ticket: u64, seconds: i64, priority: u8) -> Event {
     }
 }
 
-/// A centre whose operators are all on a call, with so many callers waiting: tickets 1, 2, 3 …
+/// A centre whose operators are all on a call, with `waiting` callers waiting: tickets 1, 2, 3 …
 pub(crate) fn busy(operators: usize, waiting: u64) -> Forecaster {
     let mut forecaster = Forecaster::default();
     forecaster.observe(at(0), Event::Configured(centre(operators)));
@@ -214,7 +214,7 @@ fn a_new_configuration_keeps_what_was_learned_and_who_waits() {
     wider.queues.insert(0, QueueHints::new(queue("sales")));
     wider.operators.reverse();
     forecaster.observe(at(10), Event::Configured(wider));
-    // The twin draws anew.
+    // The twin makes new draws.
     let after = mean(forecaster.waiting(at(10), TicketId(4)));
     assert!((after / before - 1.0).abs() < 0.15, "{before} {after}");
     forecaster.observe(at(10), Event::Configured(Configuration::default()));
@@ -350,7 +350,7 @@ proptest! {
 }
 
 impl Floor {
-    /// What must hold whatever was told.
+    /// Checks the invariants that hold after any event.
     fn check(&self) {
         for (index, line) in self.queues.iter().enumerate() {
             for (rank, waiter) in &line.waiting {

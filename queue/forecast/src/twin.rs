@@ -30,7 +30,7 @@ const EVENTS: usize = 20_000;
 /// A run that comes to nobody ends here, in seconds.
 const HORIZON: f64 = 86_400.0;
 
-/// What the twin is made of.
+/// Inputs of the twin's simulation.
 pub(crate) struct Twin<'a> {
     pub(crate) floor: &'a Floor,
     pub(crate) learned: &'a [Learned],
@@ -305,12 +305,12 @@ impl Twin<'_> {
 /// A caller at the head of a line, and until when they stay.
 type Head = Option<(f64, f64)>;
 
-/// What an actor who could take a call did.
+/// The action of an actor who could take a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Free {
     /// Went home, or on a pause.
     Not,
-    /// Found nobody.
+    /// Found no caller waiting.
     Idle,
     /// Took somebody of a line, who joined then.
     Took { line: usize, joined: f64 },

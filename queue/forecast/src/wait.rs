@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How long it will take. `p50 ≤ p80 ≤ p90`; announce the range from `p50` to `p90`, rather than the mean alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
-    /// What the wait is on average.
+    /// The mean of the wait.
     pub mean: Duration,
     /// One caller in two waits longer.
     pub p50: Duration,
@@ -83,7 +83,8 @@ impl Wait {
     }
 }
 
-/// What is not a number is as long as can be: never promised, rather than promised as zero.
+/// Converts seconds. A value that is not a number becomes the longest wait: never promised, rather than promised as
+/// zero.
 fn seconds(value: f64) -> Duration {
     let bounded = if value.is_nan() { LONGEST } else { value };
     Duration::from_secs_f64(bounded.clamp(0.0, LONGEST))

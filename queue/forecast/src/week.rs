@@ -13,13 +13,13 @@ const HOUR: f64 = 3600.0;
 /// Hours of a week.
 const HOURS: i64 = 168;
 
-/// 1970-01-01 was a Thursday: so many hours after its Monday.
+/// Hours from a Monday to the Thursday that 1970-01-01 was.
 const THURSDAY: i64 = 72;
 
-/// What is kept of an hour when it comes again: the last five weeks or so.
+/// The share of an hour's statistics that is kept when it comes again: the last five weeks or so.
 const KEPT: f64 = 0.8;
 
-/// The queue's average counts as much as so many callers in each hour; and with fewer an hour is not recommended.
+/// The weight of the queue's average in each hour, in callers; an hour with fewer callers is not recommended.
 const BELIEF: f64 = 5.0;
 
 /// An hour to come.
@@ -45,7 +45,7 @@ pub(crate) struct Week {
 struct Hour {
     passed: f64,
     joined: f64,
-    /// Of those who joined: whose wait is known, and what became of them.
+    /// Callers who joined and whose wait is known, and the outcome of their waits.
     known: f64,
     waited: f64,
     answered: f64,

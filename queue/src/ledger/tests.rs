@@ -108,8 +108,8 @@ fn operator_lost() -> Fact {
     }
 }
 
-/// What lies in the ledgers of others does not change: if this fails, either the change of the contract is a mistake,
-/// or `VERSION` is to be raised and the older form still to be read.
+/// Bytes in existing ledgers do not change: if this fails, either the change of the contract is a mistake, or `VERSION`
+/// must be raised and the older form must still be read.
 #[test]
 fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
     let cause = Cause {
@@ -180,7 +180,7 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
     assert_eq!(written, golden.collect::<Vec<_>>(), "{written:#?}");
 }
 
-/// A ledger of version 1 knows no announcements: its queues make none until they are configured anew.
+/// A ledger of version 1 knows no announcements: its queues make none until they are configured again.
 #[test]
 fn a_ledger_of_version_1_is_read_as_it_was() {
     let bytes = |line: &str| -> Vec<u8> {
@@ -410,7 +410,7 @@ fn a_length_of_time_that_is_none_is_refused() {
     }
 }
 
-/// What is read is written the same.
+/// Asserts that bytes that can be read are written again without a change.
 fn stable(bytes: &[u8]) {
     if let Ok(recorded) = decode(VERSION, bytes) {
         assert_eq!(decode(VERSION, &encode(&recorded)), Ok(recorded));

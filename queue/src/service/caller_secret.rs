@@ -27,7 +27,7 @@ impl std::fmt::Debug for CallerSecret {
 }
 
 impl CallerSecret {
-    /// Of the operating system's randomness, for this process only.
+    /// Makes a secret from the operating system's randomness, for this process only.
     ///
     /// # Errors
     /// If there is no randomness.
@@ -37,7 +37,8 @@ impl CallerSecret {
         Ok(CallerSecret(secret))
     }
 
-    /// The one in `directory`, made (mode 0600) if there is none. The directory exists and is ours alone.
+    /// Loads the secret in `directory`, or makes it (mode 0600) if it is missing. The directory exists and is ours
+    /// alone.
     ///
     /// # Errors
     /// If it cannot be read or made, or is not 32 bytes long.

@@ -1,4 +1,4 @@
-//! `Callers`.
+//! The `Callers` service of the gRPC interface.
 
 use pronto_engine::{ForecastView, Wait};
 use pronto_proto::link::{duration, timestamp};
@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 use super::desk::Desk;
 use super::{names, status};
 
-/// The service.
+/// The `Callers` service, answered by the owner.
 pub(super) struct CallersService(pub(super) Desk);
 
 #[tonic::async_trait]

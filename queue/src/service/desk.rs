@@ -12,14 +12,14 @@ use super::status;
 
 /// Asks that wait for the owner.
 const ASKS: usize = 1_024;
-/// What the services want of the owner.
+/// A request of a service to the owner.
 pub(super) enum Ask {
     /// A stream said hello.
     Attach {
         candidate: Candidate,
-        /// `Hello.last`.
+        /// The newest entry's number, `Hello.last`.
         last: u64,
-        /// `Hello.forecasts`.
+        /// The queues of `Hello.forecasts`.
         forecasts: Vec<QueueName>,
     },
     /// A gateway reports.
@@ -59,7 +59,7 @@ impl Desk {
         self.0.send(ask).await.is_ok()
     }
 
-    /// What `view` sees, once it is durable: nobody is told what a crash could undo.
+    /// Returns the result of `view` once it is durable: nobody is told what a crash could undo.
     pub(super) async fn look<T: Send + 'static>(
         &self,
         view: impl FnOnce(&Engine, Time) -> T + Send + 'static,

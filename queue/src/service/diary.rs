@@ -1,5 +1,4 @@
-//! What an administrator follows in the log: operators who sign in and out. A phone that registers again and again fills no
-//! log.
+//! Log lines for administrators: operators who sign in and out. A phone that registers again and again fills no log.
 
 use std::time::Duration;
 

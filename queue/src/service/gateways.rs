@@ -71,7 +71,7 @@ fn refused(why: &'static str) {
     metrics::counter!("pronto_attach_refused_total", "why" => why).increment(1);
 }
 
-/// The service.
+/// The `Gateways` service of the gRPC interface.
 pub(super) struct GatewaysService {
     desk: Desk,
     access: Access,

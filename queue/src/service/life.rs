@@ -36,7 +36,7 @@ const LOCKED: Duration = Duration::from_secs(120);
 /// Opens the ledger and folds it. Blocks.
 pub(super) type Open = Arc<dyn Fn() -> Result<(Opened, watch::Receiver<Disk>), StartError> + Send + Sync>;
 
-/// What the service's task holds.
+/// State held by the service's task.
 pub(super) struct Life {
     pub(super) configuration: Configuration,
     /// How to open the ledger once more; `None` in memory.

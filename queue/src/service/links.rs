@@ -22,7 +22,7 @@ use super::status;
 /// [`pronto_engine::limits::TICKETS`]): a link that is this far behind is not read any more.
 pub(super) const DOWN: usize = 65_536;
 
-/// What goes down a stream.
+/// A message to a gateway, or the status that ends its stream.
 pub(super) type Down = Result<QueueMessage, Status>;
 
 /// Tells one stream from another of the same gateway.
@@ -33,7 +33,7 @@ pub(super) struct LinkId(u64);
 pub(super) struct Candidate {
     pub(super) gateway: GatewayName,
     pub(super) epoch: u64,
-    /// Which process; 0: not told.
+    /// The process within the epoch; 0: not told.
     pub(super) instance: u64,
     pub(super) down: mpsc::Sender<Down>,
     /// Dropped when the link is over: the stream's reader stops.

@@ -17,9 +17,9 @@ pub enum ReadError {
     /// A record is as it was written, and makes no sense: a later release wrote it, or another program.
     #[error("fact {seq} of the ledger cannot be understood: {source}")]
     Fact {
-        /// Which.
+        /// The sequence number of the fact.
         seq: u64,
-        /// Why not.
+        /// The reason why it cannot be understood.
         source: LedgerError,
     },
     /// A record is as it was written, and holds another fact.
@@ -27,7 +27,7 @@ pub enum ReadError {
     Misplaced {
         /// Where it stands.
         seq: u64,
-        /// What it says.
+        /// The sequence number that it holds.
         says: u64,
     },
 }
@@ -69,7 +69,7 @@ impl LedgerReader {
         self.0.records_from(first).map(|record| fact(&record?))
     }
 
-    /// Who called, if that was told and is not erased. Personal data.
+    /// The caller of a call, if that was told and is not erased. Personal data.
     ///
     /// # Errors
     /// [`StoreError`] of the database.

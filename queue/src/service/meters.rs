@@ -17,7 +17,7 @@ use waits::Waits;
 /// How far the gauges may lie behind.
 const REFRESH: Duration = Duration::from_secs(1);
 
-/// What is measured on the way.
+/// Measurements made while the service runs.
 #[derive(Default)]
 pub(super) struct Meters {
     /// When the gauges are to be set; `None` while nothing has changed.

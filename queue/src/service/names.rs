@@ -10,12 +10,12 @@ const USUAL_PAGE: usize = 100;
 /// Before the last name of a page: a token of another form, or of another list, is told from ours.
 const TOKEN: &str = "after/";
 
-/// `operators/101`.
+/// The resource name of an operator, such as `operators/101`.
 pub(super) fn operator(id: &OperatorId) -> String {
     format!("operators/{id}")
 }
 
-/// `queues/support`.
+/// The resource name of a queue, such as `queues/support`.
 pub(super) fn queue(name: &QueueName) -> String {
     format!("queues/{name}")
 }
@@ -36,7 +36,7 @@ pub(super) fn parse_queue(name: &str) -> Result<QueueName, Status> {
     queue.ok_or_else(|| status::invalid("name", "expected `queues/{queue}`"))
 }
 
-/// Which page is wanted.
+/// The page of a list that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Page {
     /// Names after this one; all if empty.

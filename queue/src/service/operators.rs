@@ -1,4 +1,4 @@
-//! `Operators`.
+//! The `Operators` service of the gRPC interface.
 
 use pronto_engine::{OperatorStatus, OperatorView, SetOperatorError, Wanted};
 use pronto_proto::link::duration;
@@ -18,7 +18,7 @@ use super::status;
 /// Characters of a pause's reason, and of a request's id.
 const TEXT: usize = 64;
 
-/// The service.
+/// The `Operators` service, answered by the owner.
 pub(super) struct OperatorsService(pub(super) Desk);
 
 #[tonic::async_trait]

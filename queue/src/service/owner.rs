@@ -36,7 +36,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A ledger this far ahead of the wall clock at the start is warned of.
 const AHEAD: Duration = Duration::from_secs(2);
 
-/// What the store has said.
+/// The latest reports of the store.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Disk {
     /// Facts up to here are durable.
@@ -55,7 +55,7 @@ pub(super) struct Owner {
     secret: CallerSecret,
     links: Links,
     requests: Requests,
-    /// What was seen, and the newest fact at that moment.
+    /// Results of views that are not durable yet, each with the newest fact at that moment.
     seen: VecDeque<(u64, Told)>,
     durable: u64,
     health: Health,
@@ -94,7 +94,8 @@ impl Owner {
         }
     }
 
-    /// Hands an input to the engine, and what follows from it to the store and, when it is durable, to whom it concerns.
+    /// Hands an input to the engine and the facts that follow to the store. Releases outputs once their facts are
+    /// durable.
     pub(super) fn take(&mut self, input: Input) -> Result<(), StopError> {
         self.engine.handle_input(self.clock.now(), input);
         self.drain(None)

@@ -1,4 +1,4 @@
-//! `Queues`.
+//! The `Queues` service of the gRPC interface.
 
 use pronto_engine::{DayView, EndedCounts, QueueView};
 use pronto_proto::link::{duration, timestamp};
@@ -14,7 +14,7 @@ use super::desk::Desk;
 use super::names::{self, Page};
 use super::status;
 
-/// The service.
+/// The `Queues` service, answered by the owner.
 pub(super) struct QueuesService(pub(super) Desk);
 
 #[tonic::async_trait]

@@ -18,16 +18,16 @@ use super::queues::QueuesService;
 /// How far the service is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ready {
-    /// For everybody.
+    /// Ready for everybody.
     Always,
     /// For the people who are here, and for nobody new: the ledger's disk is full. The whole and `Callers` are not
     /// serving, so that a balancer sends nobody; gateways and operators are served.
     Here,
-    /// For nobody.
+    /// Not ready for anybody.
     Never,
 }
 
-/// What is said to those who ask.
+/// The readiness reported to health checks.
 #[derive(Clone)]
 pub(super) struct Readiness {
     health: HealthReporter,

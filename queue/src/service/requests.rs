@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 /// as asking for the same state twice is.
 const REMEMBERED: usize = 4_096;
 
-/// What was wanted of whom.
+/// An operator, and the state wanted of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wish {
     pub(super) operator: OperatorId,
@@ -22,7 +22,7 @@ pub(super) struct Wish {
 pub(super) enum Answer {
     /// Done (or will be, after the present call): how the operator stood then, and at what time that was.
     Done(Box<OperatorView>, Time),
-    /// Not done.
+    /// Not done, for this reason.
     Refused(SetOperatorError),
     /// The id belongs to another wish.
     IdTaken,
@@ -30,7 +30,7 @@ pub(super) enum Answer {
 
 pub(super) type Reply = oneshot::Sender<Answer>;
 
-/// What becomes of a request that comes in.
+/// The treatment of a request that arrives.
 pub(super) enum Begun {
     /// New: to be handed to the engine under this number.
     New(RequestId),
@@ -118,7 +118,7 @@ impl Requests {
         request
     }
 
-    /// Of whom something is wanted.
+    /// The operator whose state a waiting request is to change.
     pub(super) fn operator(&self, request: RequestId) -> Option<&OperatorId> {
         self.waiting.get(&request).map(|waiting| &waiting.operator)
     }

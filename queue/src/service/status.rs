@@ -6,7 +6,7 @@ use pronto_proto::link::HIGHEST_EPOCH;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-/// `ErrorInfo.domain`.
+/// The `ErrorInfo.domain` of every error.
 const DOMAIN: &str = "pronto";
 
 /// INVALID_ARGUMENT: a field of the request.
@@ -22,7 +22,7 @@ pub(super) fn malformed(problem: impl ToString) -> Status {
     Status::with_error_details(Code::InvalidArgument, problem, info("MALFORMED_MESSAGE"))
 }
 
-/// NOT_FOUND.
+/// NOT_FOUND: a resource of this kind and name does not exist.
 pub(super) fn not_found(kind: &str, name: &str) -> Status {
     let mut details = info("NOT_FOUND");
     details.set_resource_info(format!("pronto.v1/{kind}"), name, "", "");

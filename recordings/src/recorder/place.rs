@@ -15,7 +15,7 @@ const PART: &str = ".wav.part";
 pub(super) struct Place {
     pub(super) call: CallId,
     pub(super) ticket: TicketId,
-    /// `YYYY-MM-DD`.
+    /// The day the talk began, as `YYYY-MM-DD`.
     day: String,
 }
 

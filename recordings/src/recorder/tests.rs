@@ -65,7 +65,7 @@ impl Drop for Directory {
     }
 }
 
-/// What goes wrong with a [`Breaking`] disk.
+/// The faults of a [`Breaking`] disk.
 #[derive(Default)]
 struct Breakage {
     /// Octets it still takes in files.

@@ -1,4 +1,4 @@
-//! What the recorder's thread does: the files of all talks, each from its beginning to its place.
+//! The work of the recorder's thread: it writes the files of all talks, each from its beginning to its place.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -28,9 +28,9 @@ pub(super) enum Coding {
     Pcm,
     /// IEEE 754, between -1 and 1.
     Float,
-    /// ITU-T G.711.
+    /// A-law companding of ITU-T G.711.
     ALaw,
-    /// ITU-T G.711.
+    /// µ-law companding of ITU-T G.711.
     MuLaw,
 }
 
@@ -39,7 +39,7 @@ pub(super) enum Coding {
 pub(super) struct Format {
     pub(super) coding: Coding,
     pub(super) channels: u16,
-    /// In Hz.
+    /// The sampling rate, in Hz.
     pub(super) rate: u32,
     /// Octets of one sample of one channel.
     pub(super) width: usize,
@@ -107,7 +107,7 @@ fn read_riff(file: &mut impl Read) -> Result<Option<u64>, Unusable> {
     Ok((size != 0 && size < UNKNOWN).then_some(u64::from(size)))
 }
 
-/// What a file that is no WAV file is, by its first octets.
+/// Names the kind of a file that is no WAV file, by its first octets.
 fn kind(head: &[u8]) -> &'static str {
     match head {
         [b'I', b'D', b'3', ..] | [0xff, 0xe2..=0xff, ..] => "an MP3 file",

@@ -49,7 +49,8 @@ fn whole(sample: i32) -> f32 {
     (f64::from(sample) / 2_147_483_648.0) as f32
 }
 
-/// What is not a number is silent, and nothing is so loud that a filter could not bring it back into range.
+/// Makes a sample finite: NaN and infinity become silence, and other values are clamped to ±8, from which a filter can
+/// bring them back into range.
 fn finite(sample: f32) -> f32 {
     if sample.is_finite() {
         sample.clamp(-8.0, 8.0)

@@ -85,7 +85,7 @@ fn plain(error: hound::Error) -> io::Error {
     }
 }
 
-/// What a player hears of a file.
+/// The samples of a file, as a player plays them.
 #[cfg(test)]
 pub(crate) fn play(path: &std::path::Path) -> Vec<[i16; 2]> {
     let reader = hound::WavReader::open(path).unwrap();

@@ -374,7 +374,7 @@ fn what_is_written_is_read_again() {
     assert_eq!(read_at_any_rate(&file.get_ref()[..]).unwrap(), clip);
 }
 
-/// What SoX writes, into a file and into a pipe.
+/// Reads files that SoX writes, into a file and into a pipe.
 #[test]
 fn the_files_of_a_real_program_are_heard() {
     for (rate, format) in [

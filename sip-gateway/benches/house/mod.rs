@@ -23,7 +23,7 @@ pub(crate) struct House {
     pub(crate) gateway: Gateway,
     pub(crate) ring: Ring,
     port: u16,
-    /// What the caller is sent.
+    /// Datagrams sent to the caller.
     pub(crate) received: Vec<Bytes>,
     /// Where the caller is.
     pub(crate) caller: sip::Flow,

@@ -1,4 +1,5 @@
-//! What a call costs a media thread: `cargo run --release -p pronto-media --example cost -- [legs] [seconds] [bridge]`.
+//! Measures the CPU cost of a call on a media thread. Run it with
+//! `cargo run --release -p pronto-media --example cost -- [legs] [seconds] [bridge]`.
 //!
 //! Each leg plays music to a sink and gets RTP every 20 ms; with `bridge` the legs are bridged in pairs instead and each
 //! packet is relayed. Prints the CPU time of the media thread per call-second and per relayed packet, and the cadence.

@@ -1,4 +1,4 @@
-//! What the control plane and the media threads say to each other.
+//! Commands and events exchanged between the control plane and the media threads.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -41,9 +41,9 @@ number! {
 /// An audio codec (RFC 3551 §4.5.14). Both are 8 kHz, one octet per sample.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Codec {
-    /// µ-law.
+    /// G.711 µ-law, `PCMU` in SDP.
     Pcmu,
-    /// A-law.
+    /// G.711 A-law, `PCMA` in SDP.
     Pcma,
 }
 
@@ -74,7 +74,7 @@ pub enum Proof {
     Awaited,
 }
 
-/// What a leg is told to do. Commands for a leg that is not open are counted and forgotten.
+/// A command from the control plane to the media threads. Commands for a leg that is not open are counted and ignored.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Bind a port pair; [`Event::Opened`] or [`Event::OpenFailed`] answers.
@@ -86,10 +86,10 @@ pub enum Command {
         /// From the control plane's CSPRNG: SSRC, first sequence number, first timestamp, RTCP intervals and CNAME.
         seed: u64,
     },
-    /// What offer and answer agreed. May come again at any time; what did not change goes on undisturbed, and a
-    /// learned address stays as long as `remote` and `learn` stay.
+    /// Apply the result of an offer/answer exchange. It may be repeated at any time; unchanged values stay undisturbed.
+    /// A learned address is kept while `remote` and `learn` stay the same.
     Configure {
-        /// The leg.
+        /// The leg to configure.
         leg: LegId,
         /// The SDP's address; `None`: there is nothing to send to (hold).
         remote: Option<SocketAddr>,
@@ -103,7 +103,7 @@ pub enum Command {
         send: bool,
         /// Whether we take what comes.
         receive: bool,
-        /// Symmetric RTP.
+        /// The symmetric RTP rule: whether the media address may be learned from received packets.
         learn: Learn,
         /// How much audio to send in a packet, 5 to 60 ms.
         ptime: Duration,
@@ -113,37 +113,37 @@ pub enum Command {
     /// Play these one after the other, from the start, instead of what is playing. [`Event::Finished`] follows the
     /// last sample, unless stopped or replaced before. Inside a bridge it drowns the other side until finished.
     Play {
-        /// The leg.
+        /// The leg that plays the clips.
         leg: LegId,
-        /// Which playing this is.
+        /// The id that [`Event::Finished`] reports back.
         play: PlayId,
-        /// What to play.
+        /// The clips, in the order in which they are played.
         clips: Vec<Clip>,
     },
     /// Play this in a loop instead of what is playing. The same clip goes on at the sample where it stopped on this leg.
     Music {
-        /// The leg.
+        /// The leg that hears the music.
         leg: LegId,
-        /// The music.
+        /// The clip to loop.
         clip: Clip,
     },
     /// Cut what is playing at the next 20 ms tick. Silence is still sent, so that NAT bindings stay.
     Stop {
-        /// The leg.
+        /// The leg to silence.
         leg: LegId,
     },
     /// Both hear each other from now on; what either was playing is cut, other bridges of the two are ended.
     Bridge {
-        /// One leg.
+        /// The first leg of the bridge.
         a: LegId,
         /// The other, of the same group.
         b: LegId,
     },
     /// Neither hears the other from now on.
     Unbridge {
-        /// One leg.
+        /// The first leg of the bridge.
         a: LegId,
-        /// The other.
+        /// The second leg of the bridge.
         b: LegId,
     },
     /// Record the bridge of these two until it ends, however it ends. [`Recorded`](crate::Recorded) follows; where they are
@@ -153,13 +153,13 @@ pub enum Command {
         left: LegId,
         /// The other leg of its bridge, heard right.
         right: LegId,
-        /// Which recording this is.
+        /// The id that each [`Recorded`](crate::Recorded) of this recording carries.
         recording: RecordingId,
     },
     /// Send these keys, 100 ms each: as telephone-events, or as tones where those were not agreed. Other audio to the leg
     /// waits meanwhile.
     Digits {
-        /// The leg.
+        /// The leg to send the keys to.
         leg: LegId,
         /// Up to 64 wait at a time, the rest is dropped.
         digits: Vec<Digit>,
@@ -167,66 +167,66 @@ pub enum Command {
     /// The same for keys that were pressed while this leg was on hold, and that the phone has told by all its ways: what the
     /// other leg of the bridge brings from now on is another press.
     KeptDigits {
-        /// The leg.
+        /// The leg to close.
         leg: LegId,
         /// Up to 64 wait at a time, the rest is dropped.
         digits: Vec<Digit>,
     },
     /// Close the sockets and forget the leg; [`Event::Closed`] answers.
     Close {
-        /// The leg.
+        /// The leg that was opened.
         leg: LegId,
     },
 }
 
-/// What a leg reports.
+/// An event of one leg, from the media threads to the control plane.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
     /// The ports are bound: RTP here, RTCP one above.
     Opened {
-        /// The leg.
+        /// The leg that failed to open.
         leg: LegId,
         /// The RTP address: the configured listen address and the port.
         local: SocketAddr,
     },
     /// There will be no such leg.
     OpenFailed {
-        /// The leg.
+        /// The leg on which the key was received.
         leg: LegId,
-        /// Why.
+        /// The reason for the failure.
         error: OpenError,
     },
     /// The far end pressed a key. Once per press, at its first packet; at most 20 a second in the long run.
     Digit {
-        /// The leg.
+        /// The leg that finished playing.
         leg: LegId,
-        /// The key.
+        /// The key that was pressed.
         digit: Digit,
     },
     /// The last sample of a [`Command::Play`] was sent.
     Finished {
-        /// The leg.
+        /// The leg that receives nothing.
         leg: LegId,
-        /// Which playing.
+        /// The id given in [`Command::Play`].
         play: PlayId,
     },
     /// No RTP and no RTCP from the phone for 2 s, whether any is expected or not. Said once, until [`Event::Resumed`].
     Stalled {
-        /// The leg.
+        /// The leg that receives packets again.
         leg: LegId,
         /// Whether RTP or RTCP has ever come from it.
         heard: bool,
     },
     /// RTP or RTCP again after [`Event::Stalled`].
     Resumed {
-        /// The leg.
+        /// The leg that was closed.
         leg: LegId,
     },
     /// The leg is gone.
     Closed {
         /// The leg.
         leg: LegId,
-        /// What went through it.
+        /// The final counts of the leg.
         stats: Stats,
     },
 }
@@ -245,7 +245,7 @@ pub enum OpenError {
     Busy,
 }
 
-/// What went through one leg.
+/// Packet counts, key count and highest jitter of one leg.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Stats {
     /// RTP packets taken.
@@ -269,7 +269,7 @@ pub struct Stats {
     pub sent: u64,
     /// RTP packets sent that came from the other leg of a bridge.
     pub relayed: u64,
-    /// Keys pressed.
+    /// Keys pressed by the far end.
     pub digits: u64,
     /// The highest interarrival jitter seen (RFC 3550 §A.8). Packets are read every few milliseconds, which shows in it.
     pub max_jitter: Duration,

@@ -12,7 +12,7 @@ use crate::{Codec, SAMPLE_RATE, g711};
 pub(crate) const LOW: [f32; 4] = [697.0, 770.0, 852.0, 941.0];
 /// Its columns, Hz.
 pub(crate) const HIGH: [f32; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
-/// Which key lies where.
+/// The keys of the keypad, by row (`LOW`) and column (`HIGH`).
 const KEYS: [[char; 4]; 4] = [
     ['1', '2', '3', 'A'],
     ['4', '5', '6', 'B'],

@@ -21,7 +21,7 @@ const FORGET_LEARNED: Duration = Duration::from_secs(2);
 /// The same for the address that the SDP names: it is known to be right.
 const FORGET_NAMED: Duration = Duration::from_secs(5);
 
-/// Who is at the other end of one leg.
+/// The remote end of one leg: its SDP address and the address learned from its packets.
 #[derive(Clone, Debug)]
 pub struct Peer {
     remote: Option<SocketAddr>,
@@ -33,14 +33,14 @@ pub struct Peer {
     last_remote: Option<SocketAddr>,
 }
 
-/// Whose packet it is.
+/// The origin of a received packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Source {
-    /// The peer's.
+    /// A packet from the peer of this leg.
     Peer,
     /// From an address that may teach us: [`Peer::learn`] when it proves to be valid RTP.
     Candidate,
-    /// Somebody else's.
+    /// A packet from any other address.
     Foreign,
 }
 
@@ -81,7 +81,7 @@ impl Peer {
         self.learned.is_some() || self.last_remote.is_some()
     }
 
-    /// Whose packet comes from `from`.
+    /// Classifies a packet by its source address `from`.
     pub fn source(&self, now: Time, from: SocketAddr) -> Source {
         let named = self.last_remote == Some(from);
         if let Some(learned) = self.learned {
@@ -109,7 +109,7 @@ impl Peer {
         matches!(self.learn, Learn::Once { ip } if ip == from.ip())
     }
 
-    /// Whether nothing has come from the learned address for so long that it may be another one now.
+    /// Whether the learned address has been silent long enough to be replaced: 5 s if the SDP names it, otherwise 2 s.
     fn has_left(&self, now: Time, learned: SocketAddr) -> bool {
         let patience = if self.last_remote == Some(learned) {
             FORGET_NAMED

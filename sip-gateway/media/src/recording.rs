@@ -22,7 +22,7 @@ use crate::rtp::Packet;
 use crate::session::{Contents, Heard};
 use crate::{Codec, FRAME, MICROS_PER_SAMPLE, RecordingId, g711};
 
-/// What the left channel holds and what the right one, at 8 kHz.
+/// One stereo frame at 8 kHz: the left sample, then the right one.
 pub type Stereo = [i16; 2];
 
 /// Frames of a block: 100 ms.
@@ -40,12 +40,12 @@ const KEY_TOLD: i64 = 25 * FRAME as i64;
 /// Silence around a key: what its detection leaves over at either end.
 const AROUND_KEY: i64 = FRAME as i64;
 
-/// What a recorded bridge says.
+/// The output of the recording of one bridge.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Recorded {
     /// The next frames, in order.
     Frames {
-        /// Of which recording.
+        /// The recording that the frames belong to.
         recording: RecordingId,
         /// How many came before: should a block be lost on its way, the next one tells.
         from: u64,
@@ -54,19 +54,19 @@ pub enum Recorded {
     },
     /// The bridge has ended, or there was none. Exactly once for each `Command::Record`.
     Ended {
-        /// Which.
+        /// The recording that ended.
         recording: RecordingId,
         /// How many frames there were.
         frames: u64,
     },
 }
 
-/// Which leg: the channel it is heard on.
+/// A leg of the recorded bridge, named by its channel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Side {
-    /// The first.
+    /// The leg heard on the left channel.
     Left = 0,
-    /// The second.
+    /// The leg heard on the right channel.
     Right = 1,
 }
 
@@ -84,7 +84,7 @@ pub(crate) struct Recording {
     tracks: [Track; 2],
 }
 
-/// One channel.
+/// The state of one channel.
 #[derive(Clone, Copy, Debug, Default)]
 struct Track {
     source: Option<Source>,
@@ -110,7 +110,7 @@ impl Source {
 }
 
 impl Recording {
-    /// Begins now.
+    /// Starts a recording at `now`.
     pub(crate) fn new(id: RecordingId, now: Time) -> Self {
         Recording {
             id,
@@ -180,7 +180,7 @@ impl Recording {
                 });
                 return None;
             }
-            // Its clock was set anew.
+            // The source has reset its clock: its audio is placed by arrival time.
             Some(at) if at > spoken + AHEAD => spoken.max(*end),
             Some(at) => at,
         };
@@ -218,7 +218,7 @@ impl Recording {
         }
     }
 
-    /// What lies there already, and what comes.
+    /// Silences one channel from `from` to `to`: the samples already held, and those still to arrive.
     fn silence(&mut self, side: Side, from: i64, to: i64) {
         let index = |position: i64| usize::try_from(position - self.emitted).unwrap_or(0).min(ROOM);
         let (from, until) = (index(from), index(to));

@@ -18,7 +18,7 @@ pub const REPORT: usize = 128;
 #[error("not an RTCP packet")]
 pub struct Malformed;
 
-/// What a compound packet told us.
+/// The part of a received compound RTCP packet that we use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Heard {
     /// The SSRC of its sender report and the middle 32 bits of its NTP timestamp.
@@ -39,10 +39,10 @@ pub fn parse(datagram: &[u8]) -> Result<Heard, Malformed> {
     Ok(heard)
 }
 
-/// What we report: about our own stream, if there is one, and about the peer's.
+/// The input of an RTCP report: figures of our own stream, if there is one, and of the peer's stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Report {
-    /// Our SSRC.
+    /// Our SSRC, the sender of the report.
     pub ssrc: u32,
     /// 96 random bits, "a short-term persistent RTCP CNAME" (RFC 7022 §4.2), as hexadecimal digits.
     pub cname: [u8; 24],
@@ -57,7 +57,7 @@ pub struct Report {
 /// A report block (RFC 3550 §6.4.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Block {
-    /// Whose stream.
+    /// The SSRC of the reported stream.
     pub ssrc: u32,
     /// Lost since the last report, in 1/256.
     pub fraction_lost: u8,

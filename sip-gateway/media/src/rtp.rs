@@ -9,7 +9,7 @@ use rtp_rs::{RtpPacketBuilder, RtpReader};
 /// Octets of a header without contributing sources and extensions, the only kind we send.
 pub const HEADER: usize = 12;
 
-/// What a packet says about itself.
+/// The header fields of an RTP packet, and the position of its payload.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Packet {
     /// The marker bit.

@@ -34,7 +34,7 @@ pub trait Outlet {
     fn report(&mut self, event: Event);
 }
 
-/// Which of a leg's two ports.
+/// One of the two ports of a leg.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Channel {
     /// The even one.
@@ -43,7 +43,7 @@ pub enum Channel {
     Rtcp,
 }
 
-/// What a shard did, counted over all its legs.
+/// The counts of one shard, over all its legs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
     /// RTP packets taken.
@@ -52,7 +52,7 @@ pub struct Tally {
     pub rtcp_received: u64,
     /// RTP packets sent.
     pub sent: u64,
-    /// Of these, from the other leg of a bridge.
+    /// RTP packets sent that arrived on the other leg of a bridge.
     pub relayed: u64,
     /// RTP packets the other leg of a bridge did not want.
     pub not_relayed: u64,
@@ -66,7 +66,7 @@ pub struct Tally {
     pub unconfigured: u64,
     /// Dropped: came twice.
     pub duplicates: u64,
-    /// Keys heard.
+    /// Keys heard on all legs.
     pub digits: u64,
     /// Keys that did not fit into a leg's queue.
     pub digits_dropped: u64,
@@ -136,7 +136,7 @@ struct Leg {
     session: Session,
     /// The place of the other leg of its bridge.
     partner: Option<usize>,
-    /// Which recording hears it, and where.
+    /// The recording of this leg's bridge, and the leg's channel in it.
     recorded: Option<(RecordingId, Side)>,
     slot: usize,
 }
@@ -314,7 +314,7 @@ impl Shard {
         }
     }
 
-    /// What recorded bridges say; drain to `None` after whatever was told to the shard.
+    /// Takes the next output of the recordings; drain to `None` after every call into the shard.
     pub fn poll_recorded(&mut self) -> Option<Recorded> {
         self.recorded.pop_front()
     }
@@ -450,12 +450,12 @@ impl Shard {
         self.recordings.len()
     }
 
-    /// Open legs.
+    /// The number of open legs.
     pub fn legs(&self) -> usize {
         self.places.len()
     }
 
-    /// What was counted.
+    /// The counts since the shard was created.
     pub fn tally(&self) -> Tally {
         self.tally
     }

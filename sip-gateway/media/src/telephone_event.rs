@@ -72,7 +72,7 @@ struct Press {
     ended: bool,
 }
 
-/// What an event packet tells.
+/// The meaning of a telephone-event packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Told {
     /// A new press, and its key, if the event is one.
@@ -204,18 +204,18 @@ struct Sending {
     frame: u16,
 }
 
-/// What to send in one 20 ms frame while keys are being sent.
+/// The content of one 20 ms frame while keys are sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Frame {
     /// An event packet, or 20 ms of the key's tone.
     Key {
-        /// Which.
+        /// The key being sent.
         digit: Digit,
         /// The timestamp of the press, the same in all its packets.
         timestamp: u32,
         /// The first packet: it carries the marker bit.
         first: bool,
-        /// Its payload.
+        /// The payload of the event packet.
         payload: Payload,
         /// Samples of tone before this frame; `None` in the repeated ends, after the tone.
         tone_from: Option<u32>,

@@ -1,4 +1,4 @@
-//! What a message's body holds for us: a session description, alone or as a part of a multipart body (RFC 5621, RFC 2046 §5).
+//! Finds the session description in a message's body: alone, or as a part of a multipart body (RFC 5621, RFC 2046 §5).
 //!
 //! "A UA MUST support … multipart/mixed" (RFC 5621 §4.1). Of multipart/alternative the last part that is understood counts,
 //! of multipart/signed only the signed part; every other multipart type is read as mixed (RFC 2046 §5.1.7). A part that
@@ -236,7 +236,7 @@ impl Head<'_> {
     }
 }
 
-/// What stands before the parameters, lower case.
+/// The value before its parameters, in lower case.
 fn first_token(value: &[u8]) -> String {
     let end = value.iter().position(|b| *b == b';').unwrap_or(value.len());
     decode(value[..end].trim_ascii()).to_ascii_lowercase()

@@ -139,10 +139,10 @@ impl fmt::Debug for Ha1 {
     }
 }
 
-/// What credentials turned out to be worth.
+/// The result of checking credentials.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Verdict {
-    /// This operator.
+    /// The credentials prove this operator.
     Proven(OperatorId),
     /// The nonce has expired, was given to another address or by another process, or was used with this count: ask again
     /// with `stale=true`, which says that "the previous request … was rejected because the nonce value was stale" (RFC 7616
@@ -154,13 +154,13 @@ pub(crate) enum Verdict {
     Guessed,
 }
 
-/// What is to be proved.
+/// The request whose credentials are checked.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
     /// Where the request came from.
     pub(crate) source: IpAddr,
     pub(crate) method: &'a str,
-    /// The Request-URI.
+    /// The Request-URI, as received.
     pub(crate) uri: &'a [u8],
     /// Whether the host in the `uri` parameter is one of ours.
     pub(crate) is_ours: bool,
@@ -329,7 +329,8 @@ impl Authority {
         plain + &mac
     }
 
-    /// What binds a nonce to us, to the realm and to whom it is given: one IPv6 subscriber changes addresses within a network.
+    /// The MAC that binds a nonce to this endpoint, the realm and the client. An IPv6 client is its network, since one
+    /// subscriber changes addresses within it.
     fn seal(&self, plain: &str, source: IpAddr) -> String {
         let text = format!("nonce {plain} {} {}", source_of(source), self.realm);
         to_hex(&self.sign(text.as_bytes())[..16])
@@ -359,7 +360,7 @@ impl Authority {
         fresh.then_some((number, issued))
     }
 
-    /// Who the credentials prove. The same work is done for users that exist and users that do not.
+    /// Verifies credentials. The work is the same for users that exist and users that do not.
     pub(crate) fn verify(
         &mut self,
         now: Time,

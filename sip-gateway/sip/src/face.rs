@@ -67,7 +67,7 @@ impl Face {
         );
     }
 
-    /// What our Via says of a flow.
+    /// The protocol and sent-by of our Via on a flow.
     pub(crate) fn sent_by(&self, flow: Flow) -> String {
         format!("SIP/2.0/{} {}", flow.transport.as_str(), self.address(flow))
     }
@@ -124,12 +124,12 @@ impl Face {
         self.listen.iter().any(|(_, at)| is_at(at.ip()))
     }
 
-    /// What every request of ours says of us.
+    /// Adds User-Agent to a request of ours.
     pub(crate) fn sign_request(&self, draft: Draft) -> Draft {
         draft.named("User-Agent", &self.product)
     }
 
-    /// What our answers to INVITE, OPTIONS and REGISTER say of us.
+    /// Adds Server to an answer of ours to INVITE, OPTIONS or REGISTER.
     pub(crate) fn sign_response(&self, draft: Draft) -> Draft {
         draft.named("Server", &self.product)
     }

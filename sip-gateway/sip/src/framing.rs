@@ -13,7 +13,7 @@ pub enum FrameError {
     /// A head without end, or longer than [`MAX_MESSAGE`] with its body.
     #[error("a message longer than {MAX_MESSAGE} octets")]
     TooLong,
-    /// What begins here is no SIP start line.
+    /// The next octets are not a SIP start line.
     #[error("not SIP")]
     NotSip,
     /// "Content-Length … MUST be used" on streams (§20.14), once, and as a number.

@@ -25,7 +25,7 @@ struct Cut {
     byte: u8,
 }
 
-/// What to change, and in which seed.
+/// The changes to make, and the seed to make them in.
 #[derive(Clone, Debug, TypeGenerator)]
 struct Mutation {
     seed: u8,

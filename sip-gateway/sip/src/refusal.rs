@@ -13,7 +13,7 @@ pub struct Refusal {
     pub status: Status,
     /// The reason phrase; empty for the usual one of the status.
     pub phrase: Cow<'static, str>,
-    /// What the Warning header says, if there is one.
+    /// The value of the Warning header, if there is one.
     pub warning: Option<Warning>,
 }
 

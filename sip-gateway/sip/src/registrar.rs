@@ -26,7 +26,7 @@ pub struct Binding {
     pub reach: Flow,
     /// Whether `reach` is the address of its Contact.
     pub(crate) direct: bool,
-    /// Until when.
+    /// The time when the binding expires.
     pub expires: Time,
     /// When it was made or last refreshed.
     pub since: Time,
@@ -76,12 +76,12 @@ pub(crate) struct Wanted<'a> {
     pub(crate) at: Option<Flow>,
 }
 
-/// What the Contact fields of a REGISTER ask.
+/// The change that the Contact fields of a REGISTER ask for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Change<'a> {
     /// No Contact: only tell me.
     Fetch,
-    /// `Contact: *`
+    /// `Contact: *`: removes all bindings.
     RemoveAll,
     Set(Vec<Wanted<'a>>),
 }
@@ -95,7 +95,7 @@ pub(crate) enum Refusal {
     OutOfOrder,
 }
 
-/// Who sent a REGISTER: one phone counts its CSeq per Call-ID.
+/// The sender of a REGISTER: one phone counts its CSeq per Call-ID.
 #[derive(Clone, Copy)]
 pub(crate) struct From<'a> {
     pub(crate) flow: Flow,
@@ -105,11 +105,11 @@ pub(crate) struct From<'a> {
     pub(crate) path: &'a [Bytes],
 }
 
-/// All bindings.
+/// The bindings of all operators.
 pub(crate) struct Registrar {
     bindings: BTreeMap<OperatorId, Vec<Binding>>,
-    /// Whose phones are at the other end: where they registered from, and where they are rung. Several operators may share
-    /// one, behind one proxy.
+    /// The operators whose phones are at the other end of each flow: where they registered from, and where they are
+    /// rung. Several operators may share one flow, behind one proxy.
     by_flow: BTreeMap<Flow, BTreeSet<OperatorId>>,
     timers: BTreeSet<(Time, OperatorId)>,
     expires: ExpiresLimits,
@@ -139,7 +139,7 @@ impl Registrar {
         self.bindings.values().map(Vec::len).sum()
     }
 
-    /// Whose phones are at the other end of this flow.
+    /// The operators whose phones are at the other end of this flow.
     pub(crate) fn operators_at(&self, flow: Flow) -> impl Iterator<Item = &OperatorId> {
         self.by_flow.get(&flow).into_iter().flatten()
     }

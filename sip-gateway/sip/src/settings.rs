@@ -1,4 +1,4 @@
-//! What an endpoint is told at its start.
+//! Settings that an endpoint receives at its start.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -67,7 +67,7 @@ impl Transport {
         matches!(self, Transport::Tcp | Transport::Tls)
     }
 
-    /// Whether a lost connection can be made anew from our side: not over TLS and WebSockets, whose clients have neither a
+    /// Whether we can open a lost connection again: not over TLS and WebSockets, whose clients have neither a
     /// certificate nor a server.
     pub const fn is_dialled(self) -> bool {
         matches!(self, Transport::Udp | Transport::Tcp)
@@ -95,7 +95,7 @@ impl Transport {
 /// failed ([`Transport::is_dialled`]).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Flow {
-    /// Over what.
+    /// The transport of the flow.
     pub transport: Transport,
     /// Our listening socket.
     pub local: SocketAddr,
@@ -103,16 +103,16 @@ pub struct Flow {
     pub remote: SocketAddr,
 }
 
-/// Who may call in without registering, by source address.
+/// A peer that may call in without registering, known by its source address.
 #[derive(Clone, Debug)]
 pub struct Trunk {
     /// The name in the configuration.
     pub name: String,
-    /// From where.
+    /// The networks that its calls arrive from.
     pub allow: Vec<IpNet>,
 }
 
-/// What one trunk may ask of us; over it, 503 with Retry-After. A trunk is budgeted, never banned.
+/// Limits of one trunk; above them, 503 with Retry-After. A trunk is budgeted, never banned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
     /// Calls at once.
@@ -131,7 +131,7 @@ impl Default for Budget {
     }
 }
 
-/// What is taken from one source address that is no trunk, no bound phone and in no call of ours.
+/// Limits for one source address that is no trunk, no bound phone and in no call of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StrangerLimits {
     /// Messages looked at a second; more are dropped unread.
@@ -160,7 +160,7 @@ impl Default for StrangerLimits {
     }
 }
 
-/// Who is one source: an IPv4 address, or the network that one IPv6 subscriber has to itself.
+/// The address that stands for one source: an IPv4 address, or the /64 network that one IPv6 subscriber has to itself.
 pub(crate) fn source_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from(u128::from(six) >> 64 << 64)),
@@ -174,7 +174,7 @@ pub(crate) fn source_of(address: IpAddr) -> IpAddr {
 pub struct Inside(Vec<(IpNet, IpAddr)>);
 
 impl Inside {
-    /// Of these networks and addresses of ours.
+    /// Creates the table from networks, each with our own address in it.
     pub fn new(networks: Vec<(IpNet, IpAddr)>) -> Self {
         Inside(networks)
     }
@@ -249,8 +249,8 @@ pub struct Settings {
     pub domain: String,
     /// The sockets the shell has opened; the address of each is one we answer to.
     pub listen: Vec<(Transport, SocketAddr)>,
-    /// The address of each family to write into Via and Contact instead of the socket's own. Needed where a socket listens on
-    /// every address (`0.0.0.0`, `::`), which is none that a peer could reach.
+    /// The address of each family to write into Via and Contact instead of the socket's own. Needed where a socket
+    /// listens on every address (`0.0.0.0`, `::`), which no peer can reach.
     pub advertise: Vec<IpAddr>,
     /// The networks whose peers see another address of ours instead.
     pub inside: Inside,
@@ -261,22 +261,22 @@ pub struct Settings {
     pub addresses: Vec<IpAddr>,
     /// For User-Agent and Server.
     pub product: String,
-    /// Who may register, and what they know.
+    /// The operators that may register, each with its digest hashes.
     pub operators: BTreeMap<OperatorId, Ha1>,
-    /// Who may call in unasked.
+    /// The trunks, which may call in without registering.
     pub trunks: Vec<Trunk>,
     /// The trunk, by its place in `trunks`, that callers from this machine's own addresses belong to, where no `allow` names
     /// their address. The shell tells the addresses ([`Input::OwnAddresses`](crate::Input::OwnAddresses)).
     pub this_machine: Option<usize>,
-    /// What a trunk may ask, by its name; where nothing stands, what the endpoint can do.
+    /// The budget of each trunk, by its name; a trunk without one has the endpoint's limits.
     pub budgets: BTreeMap<String, Budget>,
-    /// What anybody else may.
+    /// Limits for every other source.
     pub strangers: StrangerLimits,
-    /// Which digests to ask for, best first. Debian's baresip 1.0.0 fails once SHA-256 is among them.
+    /// Digest algorithms to ask for, best first. Debian's baresip 1.0.0 fails once SHA-256 is among them.
     pub digest: Vec<Algorithm>,
     /// The same for single operators.
     pub operator_digest: BTreeMap<OperatorId, Vec<Algorithm>>,
-    /// Registration lifetimes.
+    /// Limits on registration lifetimes.
     pub expires: ExpiresLimits,
     /// How often each bound phone is asked with OPTIONS whether it is there; `None`: never. One that does not answer is
     /// not called until it does.
@@ -287,7 +287,7 @@ pub struct Settings {
     /// Whether changes of dialogs are told, so that a later process can end them:
     /// [`Endpoint::poll_dialog`](crate::Endpoint::poll_dialog).
     pub keep_dialogs: bool,
-    /// Table sizes.
+    /// Limits on table sizes.
     pub limits: Limits,
 }
 

@@ -11,8 +11,9 @@ const BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
 const BINDING_RESPONSE: [u8; 2] = [0x01, 0x01];
 const XOR_MAPPED_ADDRESS: [u8; 2] = [0x00, 0x20];
 
-/// The answer to a Binding request; `None` for anything else. A request that insists on an attribute we do not know ("values
-/// between 0x0000 and 0x7FFF are comprehension-required") is none that a SIP phone sends to keep its flow, and gets none.
+/// The answer to a Binding request; `None` for anything else. Also `None` for a request that insists on an attribute we
+/// do not know ("values between 0x0000 and 0x7FFF are comprehension-required"): no SIP phone sends one to keep its
+/// flow.
 pub(crate) fn answer(request: &[u8], source: SocketAddr) -> Option<Bytes> {
     let (head, mut attributes) = request.split_at_checked(HEADER)?;
     let length = usize::from(u16::from_be_bytes([head[2], head[3]]));

@@ -20,7 +20,7 @@ use super::{AT_ONCE, Gateway, MAX_BACKLOG, Output, dialling};
 use crate::settings::{Answer, Number, dialled_number};
 use crate::trace::Peer;
 
-/// What a caller refused for lack of resources is asked to wait (RFC 3261 §20.33).
+/// The `Retry-After` value of a refusal for lack of resources, 10 s (RFC 3261 §20.33).
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// The media threads open a port in well under a millisecond; a caller is not left without an answer for longer.
 const OPENING: Duration = Duration::from_secs(2);

@@ -36,14 +36,14 @@ pub(super) struct Peer {
 pub(super) enum PeerState {
     /// The caller's port is being opened.
     Called,
-    /// Theirs is.
+    /// The called operator's port is being opened.
     Opening { media: media::LegId, until: Time },
     /// Their phones ring.
     Ringing {
         media: media::LegId,
         forked: Forked,
         until: Time,
-        /// What the caller is told if no phone takes it.
+        /// The final status for the caller if no phone answers.
         status: sip::Status,
     },
     /// Both hear each other.
@@ -78,7 +78,7 @@ impl Peer {
 }
 
 impl Gateway {
-    /// What an operator reaches by another's id; a trunk's caller reaches nobody so.
+    /// Finds the operator whose id another operator has dialled. A caller from a trunk gets 404.
     pub(super) fn operator_dialled(&self, invite: &sip::Invite) -> Result<(Number, OperatorId), sip::Status> {
         let unknown = sip::Status::NOT_FOUND;
         let sip::Identity::Operator(caller) = &invite.from else {

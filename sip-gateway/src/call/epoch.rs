@@ -20,9 +20,9 @@ const FOREIGN: u64 = 1 << 63;
 pub(super) enum Link {
     /// Not since the start.
     Never,
-    /// It is.
+    /// The link is up.
     Up,
-    /// It was.
+    /// The link was up and is down.
     Down {
         /// Since when it is not.
         since: Time,

@@ -60,7 +60,7 @@ const MAX_BACKLOG: usize = 50_000;
 /// for no more.
 const AT_ONCE: usize = 16;
 
-/// What the gateway is told.
+/// An input of the gateway core.
 #[derive(Debug)]
 pub enum Input {
     /// From the sockets.
@@ -98,7 +98,7 @@ pub enum Input {
     Recorded(Kept),
     /// A log has room for new calls, or has none: then they are refused with 503.
     Admission {
-        /// Which.
+        /// The log concerned: the gateway's journal or the queue's ledger.
         log: Log,
         /// Whether new calls may be taken.
         open: bool,
@@ -123,14 +123,14 @@ pub enum Log {
     Ledger,
 }
 
-/// What the gateway asks its shell to do.
+/// An output of the gateway core, for its shell to carry out.
 #[derive(Debug)]
 pub enum Output {
     /// Send a SIP message.
     Transmit {
         /// Over which flow.
         flow: sip::Flow,
-        /// The message.
+        /// The encoded SIP message.
         bytes: Bytes,
     },
     /// Command the media threads.
@@ -139,25 +139,25 @@ pub enum Output {
     Recording(Talk),
     /// A SIP dialog belongs to a call; said before anything is sent in it, so that a trace of the call holds all of it.
     Leg {
-        /// The call.
+        /// The call that the dialog belongs to.
         call: CallId,
-        /// Whom the dialog leads to.
+        /// The party at the far end of the dialog.
         peer: Peer,
         /// The dialog's Call-ID.
         call_id: Bytes,
     },
     /// Keep what is new of a dialog where a kill does not reach it, before the messages that follow leave.
     Dialog {
-        /// Which.
+        /// The number that names the dialog.
         dialog: u64,
-        /// What is new.
+        /// The change to be stored.
         change: sip::DialogChange,
     },
     /// A body or an offer was refused: say so in the log, unless too much is said there already.
     Refused {
-        /// Who sent it.
+        /// The address of the sender.
         source: IpAddr,
-        /// What the sender was told.
+        /// The refusal sent in reply.
         refusal: sip::Refusal,
     },
     /// Append to the journal's store.
@@ -183,7 +183,7 @@ pub struct Counts {
     pub refused: u64,
     /// Dialogs of a crashed predecessor that are still to be ended.
     pub orphans: usize,
-    /// Of them, those that could not be reached.
+    /// Dialogs of a crashed predecessor that could not be reached.
     pub unreached: u64,
 }
 
@@ -194,9 +194,9 @@ pub struct Gateway {
     rng: ChaCha12Rng,
     journal: Journal,
     calls: BTreeMap<CallId, Box<Call>>,
-    /// Whose a SIP leg is: the caller's or the operator's leg of this call.
+    /// The call of each SIP leg, be it the caller's or an operator's.
     sip_legs: BTreeMap<sip::LegId, CallId>,
-    /// Whose a media leg is.
+    /// The call of each media leg.
     media_legs: BTreeMap<media::LegId, CallId>,
     tickets: BTreeMap<TicketId, CallId>,
     offers: BTreeMap<OfferId, CallId>,
@@ -210,7 +210,7 @@ pub struct Gateway {
     recordings: BTreeSet<TicketId>,
     /// Operators whose phones are being silenced; they outlive the call they were for.
     parting: BTreeMap<RungFor, Parting>,
-    /// Those phones.
+    /// The SIP legs of the phones being silenced.
     parting_legs: BTreeMap<sip::LegId, RungFor>,
     /// Dialogs of a crashed predecessor.
     orphans: Orphans,
@@ -354,7 +354,7 @@ impl Gateway {
         self.settle(now);
     }
 
-    /// What to do next; drain to `None` after every `handle_*`.
+    /// Takes the next output; drain to `None` after every `handle_*`.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
@@ -386,7 +386,7 @@ impl Gateway {
         &self.sip
     }
 
-    /// Who has asked for too much since the last asking, and how often.
+    /// Takes the notices of exceeded limits since the last call, and how often each occurred.
     pub fn take_notices(&mut self) -> BTreeMap<sip::Notice, u64> {
         self.sip.take_notices()
     }

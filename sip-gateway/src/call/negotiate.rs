@@ -13,7 +13,7 @@ pub(super) struct Stream {
     agreed: Option<sdp::Negotiated>,
     /// Whether the peer is known to have asked for it.
     proof: media::Proof,
-    /// What we said last.
+    /// The SDP that we sent last.
     said: Option<Bytes>,
 }
 
@@ -125,7 +125,7 @@ impl Stream {
         awaited
     }
 
-    /// What our media can be sent to.
+    /// The address family in which our media can be sent.
     pub(super) fn reach(&self) -> sdp::Reach {
         sdp::Reach::of(self.local.address)
     }
@@ -149,7 +149,7 @@ impl Stream {
             .is_some_and(|agreed| agreed.direction.receives())
     }
 
-    /// What the media threads must know; `None` before anything is agreed.
+    /// The command that configures the media threads; `None` before offer and answer have met.
     ///
     /// Symmetric RTP: an address is learned only with the signalling source's IP. The port that the SDP names may be wrong where
     /// its IP is right: not every NAT keeps the port that STUN has seen. Where our port is on the loopback and the signalling

@@ -316,7 +316,7 @@ impl Gateway {
         }
     }
 
-    /// What became of the offer goes to the queue, and the operator is free here.
+    /// Reports the result of the offer to the queue, and frees the operator here.
     pub(super) fn offer_over(
         &mut self,
         now: Time,
@@ -346,7 +346,7 @@ impl Gateway {
     }
 }
 
-/// What the operator's display shows: who calls, from which queue, after how long.
+/// The text for the operator's display: the caller, the queue and the time waited.
 fn display(call: &Call, grant: &Grant) -> std::sync::Arc<str> {
     let who = call.identity.name.as_ref().or(call.identity.number.as_ref());
     let waited = grant.waited.as_secs();
@@ -357,7 +357,8 @@ fn display(call: &Call, grant: &Grant) -> std::sync::Arc<str> {
     }
 }
 
-/// Whose fault a refusal is. `local`: no answer came, the status is our own conclusion (timer B, no flow).
+/// Maps the final status of a refused offer to its reason. `local`: no answer arrived, and the status is our own
+/// conclusion (timer B, no flow).
 pub(super) fn refuse_reason(status: u16, local: bool) -> RefuseReason {
     match status {
         _ if local => RefuseReason::Unreachable,

@@ -13,7 +13,7 @@ use super::{AT_ONCE, Gateway};
 /// A phone that does not confirm a CANCEL is reported after this long all the same.
 const CONFIRM: Duration = Duration::from_secs(1);
 
-/// What the phones rang for.
+/// The offer or call that the phones rang for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RungFor {
     /// An offer of the queue, withdrawn.

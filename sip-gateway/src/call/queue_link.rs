@@ -1,4 +1,4 @@
-//! What comes down the link: acknowledgements and directives.
+//! Messages from the queue service over the link: acknowledgements and directives.
 
 use pronto_types::link::{Directive, Event, RefuseReason};
 use pronto_types::{TicketId, Time};

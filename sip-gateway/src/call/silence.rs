@@ -50,7 +50,7 @@ pub(super) enum Silence {
     Asked { again: Option<Time>, gone_at: Time },
 }
 
-/// What is to be done.
+/// The next step for a silent phone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Due {
     Nothing,
@@ -86,7 +86,7 @@ impl Silence {
         }
     }
 
-    /// What is due now; `Ask` is taken as done.
+    /// The step that is due now; `Ask` is taken as done.
     pub(super) fn due(this: &mut Option<Silence>, now: Time, earliest: Option<Time>) -> Due {
         let Some(silence) = this.as_mut().filter(|it| it.deadline(earliest) <= now) else {
             return Due::Nothing;
@@ -109,7 +109,7 @@ impl Silence {
         }
     }
 
-    /// What came of a question. (That the dialog is gone is the caller's to see.)
+    /// Takes the result of a question. If the dialog is gone, the calling function must handle that.
     pub(super) fn found(this: &mut Option<Silence>, now: Time, found: Found, pace: Pace) {
         match (this, found) {
             (Some(silence), Found::There | Found::Denied) => {

@@ -38,9 +38,9 @@ pub(super) struct Call {
     pub(super) answered: Option<Time>,
     /// The consent prompts the caller has heard to their end.
     pub(super) told: BTreeSet<Arc<str>>,
-    /// Keys pressed.
+    /// Keys pressed by the caller.
     pub(super) digits: u32,
-    /// What the timer table holds for this call.
+    /// The deadline that the timer table holds for this call.
     pub(super) timer: Option<Time>,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct CallerLeg {
     pub(super) playing: Option<Playing>,
 }
 
-/// What the caller hears from us.
+/// The audio that we play to the caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Playing {
     /// A prompt of the flow.
@@ -95,28 +95,28 @@ pub(super) enum LegState {
     Opening {
         /// The offer, if the INVITE carried one.
         offer: Option<pronto_sip::sdp::Offer>,
-        /// When the caller is told that there is none.
+        /// When the caller is refused because no port has been opened.
         until: Time,
     },
     /// The port is open, and the call is not in the journal on the disk yet: nobody is answered without a record.
     Opened {
         /// The offer, if the INVITE carried one.
         offer: Option<pronto_sip::sdp::Offer>,
-        /// The port.
+        /// The address of the opened port.
         local: SocketAddr,
         /// When the caller is refused because the disk does not keep up.
         until: Time,
     },
     /// The caller hears us and is not answered.
     Early {
-        /// What the 183 said; the 200 says it again.
+        /// The SDP of the 183, repeated in the 200.
         sdp: bytes::Bytes,
         /// For how long yet.
         patience: Patience,
     },
     /// Our 200 is sent.
     Answering,
-    /// Acknowledged.
+    /// The caller has acknowledged our 200.
     Up,
     /// Over: the call leaves the table.
     Gone,
@@ -126,15 +126,15 @@ pub(super) enum LegState {
 /// its own, and so has the ringing of another operator.
 #[derive(Clone, Copy)]
 pub(super) enum Patience {
-    /// Until then.
+    /// Running until this time.
     Runs(Time),
-    /// What is left of it.
+    /// Stopped, with this much time left.
     Rests(Duration),
 }
 
 /// Where the caller stands with the queue.
 pub(super) enum Place {
-    /// Nowhere.
+    /// In no queue, and calling nobody.
     None,
     /// On the way into a queue, being told that the talk will be recorded.
     Telling(Telling),
@@ -142,7 +142,7 @@ pub(super) enum Place {
     Waiting(Ticket),
     /// An operator's phone is being rung.
     Offered(Ticket, Ringing),
-    /// Connected.
+    /// Connected to an operator.
     Talking(Ticket, Talk),
     /// In no queue: calling another operator.
     Calling(Box<Peer>),
@@ -197,7 +197,7 @@ pub(super) struct Forked {
     pub(super) stream: Stream,
     /// Those that may still answer.
     pub(super) phones: Vec<Phone>,
-    /// What is to be said of those that have refused.
+    /// The reason to report for the phones that have refused.
     pub(super) refused: Option<RefuseReason>,
     /// The queue has been told that it rings.
     pub(super) told: bool,
@@ -236,7 +236,7 @@ pub(super) struct Talk {
     pub(super) silent: Option<Silence>,
     /// The caller's codec, if the phone was asked to speak it too.
     pub(super) asked: Option<sip::sdp::Codec>,
-    /// What the caller pressed while on hold: the operator hears it afterwards.
+    /// Keys that the caller pressed while on hold; the operator hears them afterwards.
     pub(super) keys: Vec<Digit>,
 }
 
@@ -252,7 +252,7 @@ impl Forked {
     }
 }
 
-/// Which of several refusals is told: what the operator did on one phone says more than that another was not there.
+/// Ranks the refusals of several phones: an operator's action on one phone outweighs the absence of another.
 fn weight(reason: RefuseReason) -> u8 {
     match reason {
         RefuseReason::Unreachable | RefuseReason::Withdrawn => 0,

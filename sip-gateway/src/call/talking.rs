@@ -108,7 +108,7 @@ impl Gateway {
         }
     }
 
-    /// What the phone said to that.
+    /// Takes the phone's answer to the offer of the caller's codec.
     fn realigned(&mut self, call: &mut Call, answer: Option<Bytes>) {
         let Place::Talking(_, talk) = &mut call.place else {
             return;

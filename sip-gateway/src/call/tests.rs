@@ -44,9 +44,9 @@ struct House {
     now: Time,
     gateway: Gateway,
     phones: Vec<(SocketAddr, sip::Endpoint)>,
-    /// What the gateway sent.
+    /// Messages sent by the gateway.
     sent: Vec<Bytes>,
-    /// What each phone was told, in order.
+    /// Events of each phone, in order.
     told: Vec<(usize, sip::Event)>,
     commands: Vec<media::Command>,
     events: Vec<Event>,
@@ -54,7 +54,7 @@ struct House {
     recordings: Vec<Talk>,
     /// The disk takes what is written only when the test says so.
     slow_disk: bool,
-    /// What was to be kept of dialogs.
+    /// Changes of dialogs that the gateway wanted stored.
     dialogs: Vec<(u64, sip::DialogChange)>,
     /// Phones that hear nothing and say nothing.
     dead: BTreeSet<usize>,

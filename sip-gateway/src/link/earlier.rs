@@ -1,6 +1,6 @@
-//! What an earlier process of this gateway wrote and the queue does not have: it ended while the queue service was away, or was
-//! killed in between. The log of that epoch is completed before the new one begins, so that journal and ledger tell the same of
-//! each call; only then does the queue take for lost what is open in it.
+//! Journal entries of an earlier process of this gateway that the queue does not have. That process ended while the
+//! queue service was away, or was killed in between. The log of that epoch is completed before the new one begins, so
+//! that journal and ledger agree on each call. Only then does the queue treat its open calls as lost.
 
 use std::time::Duration;
 
@@ -61,13 +61,13 @@ pub(super) async fn hand_over(
     Ok(())
 }
 
-/// What became of an attempt.
+/// The result of one attempt.
 enum Handed {
     /// The queue has everything, wants nothing of that epoch, or was too slow.
     Over,
     /// The queue ended the stream before it had everything.
     BrokenOff {
-        /// What it had at the beginning.
+        /// The newest entry that the queue had at the beginning.
         have: u64,
     },
 }

@@ -19,7 +19,7 @@ use super::*;
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the queue service does with an attempt to attach.
+/// The queue service's reaction to an attempt to attach.
 enum Answer {
     Refuse(Status),
     /// Takes the stream and says nothing on it.
@@ -38,7 +38,7 @@ struct Queue {
     sent: mpsc::Sender<Sent>,
 }
 
-/// What a queue service is sent.
+/// A message sent to the queue service.
 #[derive(Debug)]
 enum Sent {
     /// Epoch and number of the newest entry.
@@ -96,7 +96,7 @@ impl Gateways for Queue {
 struct World {
     clock: Clock,
     events: mpsc::Receiver<LinkEvent>,
-    /// What the queue service was sent.
+    /// Messages sent to the queue service.
     sent: mpsc::Receiver<Sent>,
 }
 

@@ -1,4 +1,4 @@
-//! Which phones are bound, on the disk: a restart must not lose an operator until the phone refreshes, minutes later.
+//! Phone bindings on disk: a restart must not lose an operator until the phone refreshes, minutes later.
 //!
 //! One small text, replaced as a whole; its size is bounded by the operators and the bindings each may have. Losing it
 //! costs one refresh of each phone, so its failures are told and stop nothing. It says where operators are: only we read it.
@@ -39,7 +39,7 @@ struct Gathering {
 }
 
 impl Bindings {
-    /// The file in the store's directory, and its text; empty where there is none.
+    /// Opens the file in the store's directory and returns its text; empty if there is no file.
     pub(super) fn open(directory: &Path, version: u64) -> (Self, String) {
         let path = directory.join(FILE);
         let saved = read(&path).unwrap_or_else(|error| {

@@ -47,7 +47,7 @@ const GAUGES: Duration = Duration::from_secs(1);
 pub(super) struct Sockets {
     udp: BTreeMap<SocketAddr, Arc<UdpSocket>>,
     streams: Streams<Connection>,
-    /// What accepted connections pass.
+    /// Requirements and settings for accepted connections.
     pub(super) doors: Doors,
 }
 
@@ -98,7 +98,7 @@ pub(super) struct Control {
     pub(super) linking: Linking,
     /// The SIP messages of the newest calls.
     ring: Ring,
-    /// What the log has been told of refusals.
+    /// Log lines about refused bodies and offers, limited in rate.
     notes: Notes,
     diary: Diary,
     /// The message that is being taken: what is sent meanwhile answers it.
@@ -111,7 +111,7 @@ pub(super) struct Control {
     steps: Steps,
 }
 
-/// What the control plane is told, and tells, by a last word rather than by a message.
+/// Values that the control plane watches or publishes: only the latest of each counts.
 pub(super) struct Watched {
     pub(super) drain: watch::Receiver<Drain>,
     pub(super) journal: watch::Receiver<Condition>,
@@ -372,8 +372,8 @@ impl Control {
         }
     }
 
-    /// What was written last must be in the store before the process goes. Nobody is listened to any more but the
-    /// recorder, which may still have files to finish.
+    /// Writes what is left to the store before the process ends. Only the recorder is listened to, because it may still
+    /// have files to finish.
     async fn finish(
         mut self,
         inbox: mpsc::Receiver<Happened>,

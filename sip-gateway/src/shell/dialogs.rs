@@ -50,7 +50,7 @@ pub(super) struct Dialogs {
     path: PathBuf,
     waiting: Mutex<Vec<u8>>,
     file: Mutex<Kept>,
-    /// Something waits.
+    /// Whether changes wait to be written.
     dirty: AtomicBool,
     /// Somebody is at [`Dialogs::tidy`].
     tidying: AtomicBool,
@@ -68,7 +68,7 @@ enum Kept {
 
 struct Out {
     file: File,
-    /// What is whole.
+    /// Octets of the file that hold whole records.
     length: u64,
     /// When the whole of it was last written, and how long it was then.
     whole: (Instant, u64),
@@ -257,7 +257,7 @@ impl Out {
     }
 }
 
-/// What stands in the file, up to the first record that is not whole.
+/// Reads the dialogs in the file, up to the first incomplete record.
 fn read(path: &Path) -> io::Result<BTreeMap<u64, Orphan>> {
     let mut octets = Vec::new();
     File::open(path)?.take(LONGEST).read_to_end(&mut octets)?;

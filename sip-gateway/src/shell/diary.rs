@@ -1,7 +1,7 @@
-//! What an administrator follows in the log: calls that begin and end, and requests that were refused.
+//! Log lines for an administrator: calls that begin and end, and refused requests.
 //!
-//! Callers' numbers print masked. What strangers can cause is bounded: a line for each source in ten seconds, so many lines
-//! a second of all, and the next line says how many were left out.
+//! Callers' numbers are masked. Lines that strangers can cause are limited: one for each source in ten seconds, and ten
+//! a second in all. The next line gives the number left out.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -142,13 +142,13 @@ fn ended(call: CallId, outcome: CallOutcome, duration: Duration) {
     tracing::info!(%call, outcome, seconds, "call ended");
 }
 
-/// What is said of a final response that is no success.
+/// The logged fields of an error response.
 struct Refusal<'a> {
     status: u16,
     /// The reason phrase, which is ours; or that a password was wrong.
     reason: &'a str,
     method: &'a str,
-    /// Of a REGISTER: whose phone it claims to be.
+    /// The operator whose phone a REGISTER claims to be.
     user: Option<OperatorId>,
 }
 

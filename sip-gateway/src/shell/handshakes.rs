@@ -13,7 +13,7 @@ mod tests;
 
 /// Handshakes that one source may begin at once: phones of an office come back together, from one address.
 const BURST: u32 = 64;
-/// What grows back in a second.
+/// Handshakes that one source regains in a second.
 const PER_SECOND: u32 = 16;
 /// Handshakes of one source that have begun and not ended.
 const INSIDE: usize = 64;
@@ -32,7 +32,7 @@ pub(super) struct Inside {
 /// Something that is used up and grows back, at most to its size.
 #[derive(Clone, Copy)]
 struct Bucket {
-    /// In millionths.
+    /// The fill level, in millionths of a handshake.
     level: u64,
     at: Time,
 }
@@ -42,7 +42,7 @@ struct Source {
     inside: Arc<()>,
 }
 
-/// Who has begun how many.
+/// Handshakes begun, for each source and in all.
 pub(super) struct Handshakes {
     by_source: BTreeMap<IpAddr, Source>,
     all: Bucket,
@@ -115,7 +115,7 @@ impl Handshakes {
     }
 }
 
-/// Who is one source: an IPv4 address, or the network that one IPv6 subscriber has to itself.
+/// The source that an address counts as: an IPv4 address, or the /64 network of one IPv6 subscriber.
 pub(super) fn source_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from(u128::from(six) >> 64 << 64)),

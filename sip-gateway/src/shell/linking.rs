@@ -1,4 +1,4 @@
-//! What the link says, and the new epoch that the queue may make necessary.
+//! Events of the link, and the new epoch that the queue may make necessary.
 //!
 //! ```text
 //!   hello ──► attached ──the queue has another journal──┐
@@ -25,7 +25,7 @@ const TAKEN: Duration = Duration::from_secs(10);
 /// An epoch from here on is no count of starts: somebody spoilt it.
 const SPOILT: u64 = 1 << 62;
 
-/// What the control plane knows of the link.
+/// The link's state in the control plane.
 pub(super) struct Linking {
     pub(super) name: pronto_types::GatewayName,
     pub(super) position: Arc<Position>,

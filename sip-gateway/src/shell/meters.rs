@@ -6,7 +6,7 @@ use pronto_types::link::RecordingFlaw;
 
 use crate::call::Gateway;
 
-/// What can go up and down, and what each is.
+/// The gauges (values that rise and fall): name and description.
 const GAUGES: &[(&str, &str)] = &[
     ("pronto_calls", "Calls that are up"),
     (
@@ -43,7 +43,7 @@ const GAUGES: &[(&str, &str)] = &[
     ),
 ];
 
-/// What only goes up, and what each is.
+/// The counters (values that only rise): name and description.
 const COUNTERS: &[(&str, &str)] = &[
     ("pronto_calls_begun_total", "Calls that began"),
     ("pronto_calls_ended_total", "Calls that ended"),

@@ -57,11 +57,12 @@ pub(crate) use store::left_behind;
 pub use tls::{Certificates, TlsError, TlsFiles};
 pub use traces::{TraceDesk, TraceInbox, trace_desk};
 
-/// What happened, in the order the control plane will see it. Full, the readers of sockets wait and the kernel drops.
+/// The capacity of the control plane's inbox. When it is full, the readers of sockets wait and the kernel drops
+/// packets.
 const HAPPENED: usize = 4096;
 
-/// What the media threads and the link say has a channel of its own, looked at first: a flood of signalling must not
-/// cost a caller a digit.
+/// The capacity of the inbox for the media threads and the link. It is read first: a flood of signalling must not cost
+/// a caller a digit.
 const INNER: usize = 65_536;
 
 /// The recordings, in the store's directory.
@@ -72,7 +73,7 @@ const RECORDINGS: &str = "recordings";
 pub(crate) enum Happened {
     /// A datagram, or a whole message of a stream.
     Message { flow: Flow, bytes: Bytes },
-    /// Somebody connected.
+    /// A peer has connected to us.
     Accepted { flow: Flow, stream: TcpStream },
     /// A connection ended.
     FlowClosed { flow: Flow, connection: u64 },
@@ -90,7 +91,7 @@ pub(crate) enum Happened {
     OwnAddresses(Vec<IpAddr>),
 }
 
-/// What a process before this one left behind.
+/// Calls and dialogs that an earlier process left open.
 pub(crate) struct Left {
     /// Calls that never ended.
     pub(crate) calls: BTreeSet<CallId>,
@@ -133,7 +134,8 @@ pub struct ShellSettings {
     pub drain: Duration,
     /// How many SIP messages are kept to be looked at.
     pub trace: crate::trace::Limits,
-    /// What proves to the queue service that we may attach; `None` where it is in our own process.
+    /// The token that proves to the queue service that we may attach; `None` if the queue service runs in our own
+    /// process.
     pub token: Option<crate::link::TokenSource>,
 }
 
@@ -145,9 +147,9 @@ pub enum StartError {
     Listen {
         /// The transport's name, in lower case.
         transport: &'static str,
-        /// The address.
+        /// The address that cannot be bound.
         address: SocketAddr,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// A certificate or key is not usable, or TLS is listened for without one.
@@ -203,7 +205,7 @@ pub(crate) enum Drain {
     Finish(Duration),
     /// The same without the queue service: it has stopped for good, and callers who wait go on as their flows say.
     FinishAlone(Duration),
-    /// End now.
+    /// End at once, without waiting for calls.
     Now,
 }
 

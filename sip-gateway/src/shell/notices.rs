@@ -1,4 +1,4 @@
-//! Who asks for more than their share, in the log: a line each, and no more of them than a person can read.
+//! Log lines about peers that exceed their limits: one line each, at most eight in ten seconds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ const EVERY: Duration = Duration::from_secs(10);
 /// Lines each time. Of more than these the metrics count all.
 const LINES: usize = 8;
 
-/// What has been noticed since the log was told.
+/// Notices gathered since the last log lines.
 #[derive(Default)]
 pub(super) struct Notices {
     gathered: BTreeMap<Notice, u64>,

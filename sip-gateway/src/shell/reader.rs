@@ -20,9 +20,9 @@ pub enum JournalError {
     /// A later release wrote it.
     #[error("entry {seq} of the journal has version {found}, this program knows {known}: a later release wrote it", known = VERSION)]
     Newer {
-        /// Which.
+        /// The sequence number of the entry.
         seq: u64,
-        /// Its version.
+        /// The format version of the entry.
         found: u16,
     },
     /// The entry makes no sense.
@@ -56,7 +56,7 @@ impl JournalReader {
         })
     }
 
-    /// Who called, if that was told and is not erased. Personal data.
+    /// The caller's identity, if it was given and is not erased. Personal data.
     ///
     /// # Errors
     /// [`StoreError`] of the database.

@@ -47,7 +47,7 @@ pub(super) struct Opened {
     pub(super) condition: watch::Receiver<Condition>,
     pub(super) epoch: u64,
     pub(super) unfinished: BTreeSet<CallId>,
-    /// What the epochs before this one wrote, the newest few of them, oldest first.
+    /// Entries of earlier epochs: the newest few epochs, oldest first.
     pub(super) earlier: Vec<Earlier>,
     /// The time of the newest entry, and what dated it: our clock goes on from there.
     pub(super) newest: (Time, i64),
@@ -85,7 +85,7 @@ pub(super) struct Journal {
     before: u64,
     /// The store took no more: it is asked again when [`Journal::retry`] says so, not with every entry.
     refused: bool,
-    /// The store has failed: so many entries are not in it.
+    /// The number of entries missing from the store, once it has failed.
     lost: Option<u64>,
 }
 
@@ -263,7 +263,7 @@ impl Journal {
         Arc::clone(&self.store)
     }
 
-    /// What is appended from now on is of this epoch: its numbers begin at 1 again.
+    /// Starts a new epoch: later entries belong to it, and their numbers begin at 1 again.
     pub(super) fn begin_epoch(&mut self, epoch: u64) {
         self.epoch = epoch;
         self.before = self.next - 1;
@@ -302,15 +302,15 @@ pub struct JournalEvent {
     pub at: Time,
     /// Microseconds to add to that to date it by the wall clock.
     pub offset: i64,
-    /// What happened.
+    /// The event of this entry.
     pub event: Event,
 }
 
 /// A record as it was written.
 pub(super) struct Line {
-    /// Of the process that wrote it; 0 where that is not known.
+    /// The epoch of the process that wrote it; 0 if unknown.
     epoch: u64,
-    /// What is to be added to the time to date it, in microseconds.
+    /// Microseconds to add to the entry's time to get wall-clock time.
     pub(super) offset: i64,
     pub(super) entry: Entry,
 }

@@ -19,12 +19,12 @@ use super::handshakes::source_of;
 
 /// Connections at once.
 const ALL: usize = 4096;
-/// Of them those of strangers: trunks and phones find the others free, and a stranger that comes when these are taken sends
-/// the stranger silent for longest away.
+/// Connections of strangers: the rest stays free for trunks and phones. At this limit, a new stranger displaces the
+/// stranger that has been silent for longest.
 const STRANGERS: usize = 2048;
-/// Of them those of trunks: as many stay for phones as a trunk leaves.
+/// Connections of trunks: the rest stays free for phones.
 const TRUNKS: usize = 3072;
-/// Of them from one source: an IPv4 address, or an IPv6 /64.
+/// Connections from one source: an IPv4 address, or an IPv6 /64.
 const FROM_ONE_SOURCE: usize = 1024;
 /// A stranger that sends no SIP message for this long goes. A keep-alive is no message.
 const IDLE: Duration = Duration::from_secs(30);
@@ -49,10 +49,10 @@ struct Held<C> {
     is_trunk: bool,
 }
 
-/// What a new connection is to us.
+/// The kind of a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Newcomer {
-    /// A trunk's.
+    /// A connection from a trunk.
     Trunk,
     /// Somebody who has not shown who they are.
     Stranger,

@@ -30,14 +30,14 @@ pub(super) const FIRST_MESSAGE: Duration = Duration::from_secs(30);
 const WHOLE_MESSAGE: Duration = Duration::from_secs(30);
 /// A peer that does not take our bytes for this long is gone.
 pub(super) const WRITE: Duration = Duration::from_secs(30);
-/// Who stops in the middle of a head for this long gets its refusal, if what is there is wrong already.
+/// A peer that pauses this long within a message head is refused early, if what has arrived is already wrong.
 const PAUSE: Duration = Duration::from_millis(250);
 /// After the last message: the answers to it are still written.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
 /// After what is no SIP message: how long the messages before it are still answered.
 pub(super) const ANSWERING: Duration = Duration::from_secs(1);
-/// What is still taken from a connection that is being closed, so that its peer can read our last answer: closing with
-/// octets unread resets it.
+/// Octets still read from a connection that is being closed, so that its peer can read our last answer: closing with
+/// octets unread resets the connection.
 const DISCARD: usize = 256 * 1024;
 /// Trying to reach a phone.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -54,7 +54,7 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// Connections the kernel holds until they are accepted.
 const BACKLOG: i32 = 1024;
 
-/// What an accepted connection must pass.
+/// Requirements and settings for an accepted connection.
 #[derive(Clone, Default)]
 pub(super) struct Doors {
     /// For TLS and WSS.
@@ -67,7 +67,7 @@ pub(super) struct Doors {
     pub(super) inside: Option<Inside>,
 }
 
-/// What the control plane holds of a connection. Dropped, the connection is closed at once.
+/// The control plane's handle of a connection. Dropping it closes the connection at once.
 #[derive(Debug)]
 pub(super) struct Connection {
     /// Tells this connection from another on the same flow.
@@ -141,7 +141,7 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// What every connection is told before its first octet. All are wishes: signalling flows without them.
+/// Sets the socket options of a connection before its first octet. All are optional: signalling works without them.
 fn tune(stream: &TcpStream, dscp: u8) {
     // Signalling is small and wants to go out at once.
     let _ = stream.set_nodelay(true);
@@ -314,7 +314,7 @@ async fn swallow(reader: &mut (impl AsyncRead + Unpin)) {
 enum Ended {
     /// It was closed, or its time was over.
     Closed,
-    /// What came is no SIP message: where the next begins is not known.
+    /// The input is not a SIP message: the start of the next one is unknown.
     Garbled,
 }
 
@@ -373,7 +373,7 @@ async fn read(
 /// Nothing came in time.
 struct Late;
 
-/// What was read; nothing at the stream's end.
+/// Reads once into the buffer; returns the number of octets, 0 at the stream's end.
 async fn read_until(
     reader: &mut (impl AsyncRead + Unpin),
     buffer: &mut [u8],

@@ -1,5 +1,6 @@
-//! Our certificate (RFC 3261 §26.3.1): read at the start, read anew while connections stand, and whose certificates we ask
-//! for. A connection keeps what it began with; the next one gets what is in force.
+//! Our certificate (RFC 3261 §26.3.1): read at start and reloaded while connections are open; and the authorities of
+//! the client certificates we ask for. A connection keeps the certificate it began with; the next one gets the current
+//! one.
 //!
 //! Not here: connections that we open under TLS. Phones have no certificate, and are reached on the flow they opened.
 
@@ -42,35 +43,35 @@ pub enum TlsError {
     /// A file cannot be read.
     #[error("{}: {source}", path.display())]
     Unreadable {
-        /// Which one.
+        /// The file that cannot be read.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// A file holds something else.
     #[error("{}: expected {expected} in PEM, found none that can be read", path.display())]
     Empty {
-        /// Which one.
+        /// The file without the expected contents.
         path: PathBuf,
-        /// What belongs there.
+        /// The contents that were expected.
         expected: &'static str,
     },
     /// Certificate and key do not belong together, or are of a kind that is not understood.
     #[error("{} with {}: {why}", certificate.display(), key.display())]
     Unfit {
-        /// The certificate.
+        /// The path of the certificate.
         certificate: PathBuf,
-        /// The key.
+        /// The path of the key.
         key: PathBuf,
-        /// What is wrong.
+        /// The reason why they cannot be used together.
         why: String,
     },
     /// An authority that cannot be used.
     #[error("{}: no authority that can be used: {why}", path.display())]
     Authority {
-        /// Which file.
+        /// The file of the authorities.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason why it cannot be used.
         why: String,
     },
 }
@@ -176,7 +177,7 @@ impl Certificates {
         Ok(Certificates { current, reload })
     }
 
-    /// What the next connection begins with.
+    /// The TLS acceptor for the next connection.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.current.borrow()))
     }

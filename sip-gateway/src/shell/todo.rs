@@ -1,4 +1,4 @@
-//! What has arrived and is not done yet: the control task does as much of it in one step as others can wait for.
+//! Work that has arrived and is not done yet. The control task does as much of it in one step as others can wait for.
 
 use std::collections::VecDeque;
 

@@ -34,7 +34,7 @@ pub struct TraceDesk {
     asks: mpsc::Sender<Ask>,
 }
 
-/// What was asked, for the control plane.
+/// Questions about traces, for the control plane to answer.
 #[derive(Debug)]
 pub struct TraceInbox(mpsc::Receiver<Ask>);
 
@@ -58,7 +58,7 @@ impl TraceInbox {
 /// One trace and its messages, if it is held.
 type Found = Option<(Summary, Vec<Traced>)>;
 
-/// A question.
+/// A question about traces.
 #[derive(Debug)]
 pub(super) enum Ask {
     List {
@@ -235,7 +235,7 @@ fn name(gateway: &GatewayName, subject: Subject) -> String {
     }
 }
 
-/// What `calls/{call}/trace` or `attempts/{attempt}/trace` names.
+/// Parses `calls/{call}/trace` or `attempts/{attempt}/trace` into the subject it names.
 fn subject(rest: &str) -> Option<Subject> {
     let (kind, id) = rest.strip_suffix("/trace")?.split_once('/')?;
     match kind {

@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    /// What a datagram says, and from whom.
+    /// The sender and the contents of the next datagram.
     async fn next(inbox: &mut mpsc::Receiver<Happened>) -> (SocketAddr, Bytes) {
         let next = tokio::time::timeout(Duration::from_secs(10), inbox.recv());
         match next.await.expect("a datagram").expect("a reader") {

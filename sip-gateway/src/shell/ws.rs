@@ -24,13 +24,13 @@ use super::tcp::{FIRST_MESSAGE, WRITE};
 
 /// The client offers it, and the answer names it (RFC 7118 §4.1).
 const SUB_PROTOCOL: &str = "sip";
-/// Who has said nothing for this long is asked …
+/// A WebSocket peer that is silent for this long is sent a Ping.
 const PING: Duration = Duration::from_secs(15);
-/// … and, silent for this long, gone: a frame that is trickled in does not hold the connection either.
+/// A WebSocket peer that is silent for this long is gone. A frame that trickles in does not hold the connection either.
 const GONE: Duration = Duration::from_secs(30);
 /// Signalling is small, and there may be thousands of connections.
 const READ_BUFFER: usize = 4096;
-/// What a message that is being written takes: it and its frame.
+/// The write buffer of a connection: one message and its frame.
 const WRITE_BUFFER: usize = 2 * MAX_MESSAGE;
 
 /// The upgrade. A refusal is answered, and then an error.
@@ -176,7 +176,7 @@ enum Received {
     KeepAlive,
 }
 
-/// What a WebSocket message is to us; `None` for the protocol's own.
+/// Converts a WebSocket message; `None` for the protocol's own.
 fn received(message: Message) -> Option<Received> {
     let bytes = match message {
         Message::Text(text) => Bytes::from(text),

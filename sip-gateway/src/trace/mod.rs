@@ -1,8 +1,7 @@
 //! The SIP messages of the newest calls, for people who want to see what happened ([`redact`] hides who).
 //!
-//! A ring with a floor and a ceiling: so many calls and so many octets, the oldest call makes room. Of a long call the
-//! beginning and the newest messages are kept. INVITEs that became no call have a ring of their own, so that a flood of
-//! them pushes no call out.
+//! A ring, limited in calls and in octets: the oldest call makes room. Of a long call the beginning and the newest
+//! messages are kept. INVITEs that became no call have a ring of their own, so that a flood of them pushes no call out.
 //!
 //! Pure, and cheap enough to be always on: a message costs the search for its Call-ID and one look-up.
 
@@ -32,7 +31,7 @@ const ATTEMPTS: usize = 256;
 const ATTEMPTS_SHARE: usize = 4;
 /// How far a message is searched for what is looked at.
 const HEAD: usize = 4096;
-/// What a message costs beside its octets.
+/// Octets charged for holding a message, beside its own.
 const OVERHEAD: usize = 128;
 
 /// How much is held at most.
@@ -44,7 +43,7 @@ pub struct Limits {
     pub octets: usize,
 }
 
-/// Whom a leg leads to.
+/// The party at the far end of a leg.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Peer {
     /// The one who called us.
@@ -53,10 +52,10 @@ pub enum Peer {
     Operator(OperatorId),
 }
 
-/// What a trace is of.
+/// The subject of a trace: a call, or an INVITE that became none.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Subject {
-    /// A call.
+    /// A call, by its id.
     Call(CallId),
     /// An INVITE that became none, by its place in the order of all traces.
     Attempt(u64),
@@ -65,7 +64,7 @@ pub enum Subject {
 /// A message that passed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Traced {
-    /// When.
+    /// The time at which it passed.
     pub at: Time,
     /// We sent it.
     pub sent: bool,
@@ -73,32 +72,32 @@ pub struct Traced {
     pub flow: Flow,
     /// An index into the legs.
     pub leg: usize,
-    /// The message.
+    /// The octets of the message.
     pub bytes: Bytes,
 }
 
-/// What there is of a trace, without its messages.
+/// The summary of a trace, without its messages.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Summary {
     /// Its place in the order in which traces began; never reused.
     pub order: u64,
-    /// Of what.
+    /// The call or INVITE that was traced.
     pub subject: Subject,
     /// The caller's first.
     pub legs: Vec<Peer>,
-    /// When the first message passed, and the last; the same where there is none.
+    /// The times of the first and the last message held; both `Time::ZERO` without a message.
     pub passed: (Time, Time),
-    /// Messages held.
+    /// The number of messages held.
     pub messages: usize,
-    /// Octets held.
+    /// Octets of the messages held.
     pub octets: usize,
     /// Messages of the middle that were not kept.
     pub left_out: u32,
-    /// The last final status to the caller's first INVITE; 0 while there is none.
+    /// The last final status sent to the caller's first INVITE; 0 before the first one.
     pub status: u16,
 }
 
-/// One trace.
+/// One trace with its messages.
 #[derive(Debug, Default)]
 struct Held {
     call: Option<CallId>,
@@ -145,7 +144,7 @@ impl Held {
     }
 }
 
-/// The ring.
+/// The ring of traces.
 #[derive(Debug)]
 pub struct Ring {
     limits: Limits,
@@ -181,7 +180,7 @@ impl Ring {
         }
     }
 
-    /// What it was told to hold at most.
+    /// The limits it was given.
     pub fn limits(&self) -> Limits {
         self.limits
     }
@@ -322,7 +321,7 @@ impl Ring {
         held.cost()
     }
 
-    /// What began after this place in the order, at most so many, and whether there is more.
+    /// The traces that began after a place in the order, at most `size`, and whether more follow.
     pub fn list(&self, after: u64, size: usize) -> (Vec<Summary>, bool) {
         let mut rest = self.held.range(after.saturating_add(1)..);
         let page = rest

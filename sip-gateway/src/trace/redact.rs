@@ -86,11 +86,11 @@ const DIGEST: [&str; 6] = [
     "authentication-info",
     "proxy-authentication-info",
 ];
-/// What of them is overwritten whoever asks.
+/// Parameters of a digest that are always overwritten.
 const SECRETS: [&str; 6] = ["response", "nonce", "cnonce", "nextnonce", "opaque", "rspauth"];
-/// What of them may be a number, or hold one.
+/// Parameters of a digest that may be or contain a number.
 const NAMING: [&str; 3] = ["username", "username*", "realm"];
-/// What of them are addresses.
+/// Parameters of a digest that are addresses.
 const TARGETS: [&str; 2] = ["uri", "domain"];
 /// Header fields that say who calls, beside From.
 const CALLERS: [&str; 6] = [
@@ -104,7 +104,7 @@ const CALLERS: [&str; 6] = [
 /// A number shorter than this is not looked for in other places: it would be found everywhere.
 const TELLING: usize = 5;
 
-/// What a call's messages tell of who may be named.
+/// Users in a call's messages: those that may be shown, and those that must be hidden.
 #[derive(Debug, Default)]
 pub struct Names {
     /// Users that stay: what was dialled.
@@ -378,8 +378,8 @@ fn digest_of(value: &mut [u8], numbers: bool, names: &Names) {
     }
 }
 
-/// Overwrites what looks like a number: so many digits, however they are set apart (RFC 3966 §5.1.1, and escaped blanks), and
-/// no IPv4 address, which many a realm is. An operator's name is shorter, or none.
+/// Overwrites runs of five or more digits, with any separators between them (RFC 3966 §5.1.1, and escaped blanks). IPv4
+/// addresses stay: many realms are one. An operator's name is shorter, or not a number.
 fn digits(value: &mut [u8]) {
     let mut at = 0;
     while at < value.len() {

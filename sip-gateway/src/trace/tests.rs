@@ -1,4 +1,4 @@
-//! What is kept, what makes room, and who is not named.
+//! Tests of retention, eviction and redaction.
 
 use pronto_sip::Transport;
 

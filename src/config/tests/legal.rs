@@ -1,4 +1,4 @@
-//! What a right file means.
+//! Tests of the meaning of a valid file.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

@@ -10,7 +10,7 @@ fn italian(lines: &str) -> String {
     )
 }
 
-/// What is shown of such a centre, right or wrong.
+/// Reads such a centre and returns the warnings or errors shown to a person.
 fn page(lines: &str) -> String {
     let folder = Folder::new();
     folder.write("flows/support.toml", SUPPORT);

@@ -38,7 +38,7 @@ pub(super) struct Condition {
     path: PathBuf,
     reserve: Reserve,
     health: Health,
-    /// Commits fail.
+    /// Whether commits fail for now.
     stalled: bool,
     /// Less than [`ROOM`] was free.
     full: bool,
@@ -55,7 +55,7 @@ struct Identity {
 }
 
 impl Condition {
-    /// Of a store that has just been opened: its files are there.
+    /// The condition of a store that has just been opened: its files are there.
     pub(super) fn new(path: &Path, reserve: Reserve) -> Self {
         metrics::describe_gauge!(
             "pronto_store_room_bytes",
@@ -112,7 +112,7 @@ impl Condition {
         Ok(self.changed(room, None))
     }
 
-    /// Gives the reserve up. False where there is none: the disk is as full as before.
+    /// Gives the reserve up. False if there was no reserve: the disk is as full as before.
     pub(super) fn give_up_reserve(&mut self) -> bool {
         self.reserve.give_up()
     }
@@ -235,7 +235,7 @@ impl Room {
     }
 }
 
-/// `8.0 MiB`.
+/// Octets as text, for example `8.0 MiB`.
 fn octets(count: u64) -> String {
     let mut count = count as f64;
     for unit in ["octets", "KiB", "MiB", "GiB"] {

@@ -49,7 +49,7 @@ impl SqliteReader {
         pages(first, |from, limit| read(&self.connection, from, limit))
     }
 
-    /// Who a contact is, if that is known.
+    /// The identity of a contact, if it is known.
     ///
     /// # Errors
     /// [`StoreError`] of the database.

@@ -57,7 +57,7 @@ impl Reserve {
         self.state != State::Missing
     }
 
-    /// Gives the room back to the disk. False where there is none.
+    /// Gives the room back to the disk. False if the reserve held no room.
     pub(super) fn give_up(&mut self) -> bool {
         let held = fs::metadata(&self.path).is_ok_and(|found| found.blocks() > 0);
         if self.state != State::Impossible {

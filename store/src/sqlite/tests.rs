@@ -1,4 +1,4 @@
-//! What only a disk can do: be locked, torn, full or rotten.
+//! Tests of faults that only a disk can have: locked, torn, full or rotten files.
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc::{Receiver, channel};

@@ -1,4 +1,4 @@
-//! What a failed commit means: wait for room, wait for anything else, or never trust this store again.
+//! Consequences of a failed commit: wait for room, wait for anything else, or never trust this store again.
 //!
 //! Only errors after which the disk certainly holds what was durable before, and nothing of what failed, may be waited
 //! for. After a failed fsync the kernel may have dropped the pages and marked them clean, so that the next fsync
@@ -11,10 +11,10 @@ use std::path::Path;
 
 use rusqlite::{ErrorCode, ffi};
 
-/// What the probe writes: more than one page of the database, so that a quota of a few octets does not take it.
+/// Octets that the probe writes: more than one page of the database, so that a quota of a few octets does not take it.
 const PROBE: usize = 64 << 10;
 
-/// What a failed commit means.
+/// The consequence of a failed commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// The disk is full, or a quota is used up.
@@ -25,7 +25,7 @@ pub(super) enum Trouble {
     Lost,
 }
 
-/// What this error means for the store at `path`.
+/// The consequence of this error for the store at `path`.
 pub(super) fn of(error: &rusqlite::Error, path: &Path) -> Trouble {
     let rusqlite::Error::SqliteFailure(failure, _) = error else {
         return Trouble::Lost;

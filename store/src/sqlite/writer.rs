@@ -31,18 +31,18 @@ const FEW_PAGES: usize = 4;
 /// Octets of a page.
 const PAGE: usize = 4_096;
 
-/// What the writer is asked.
+/// A command to the writer thread.
 pub(super) enum Command {
     /// Write a batch.
     Append {
-        /// What.
+        /// The batch to write.
         batch: Batch,
         /// Its part of [`Shared::waiting`].
         size: usize,
     },
     /// Forget a person, from the files too.
     Erase {
-        /// Whose.
+        /// The contact whose person is forgotten.
         contact: u64,
         /// Whether they were known.
         reply: SyncSender<Result<bool, StoreError>>,
@@ -56,7 +56,7 @@ pub(super) enum Command {
     },
 }
 
-/// What a commit has done.
+/// The result of a commit.
 #[derive(Default)]
 struct Committed {
     last: u64,
@@ -305,7 +305,7 @@ impl Writer {
     }
 }
 
-/// What has gathered behind the first.
+/// The first command, and the commands that have gathered behind it.
 fn gather(first: Command, commands: &Receiver<Command>) -> Vec<Command> {
     let mut gathered = vec![first];
     let mut bytes = 0;
@@ -338,7 +338,7 @@ fn refuse(gathered: &mut Vec<Command>, error: &StoreError) {
     });
 }
 
-/// How far the next commit is to be from one of so many commands.
+/// The time from a commit of `commands` commands to the next commit.
 fn pace(apart: Duration, commands: usize) -> Duration {
     if commands < MANY || apart.is_zero() {
         apart

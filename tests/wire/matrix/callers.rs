@@ -1,4 +1,4 @@
-//! What callers do with calls: transactions and dialogs.
+//! Scenarios of callers: transactions and dialogs.
 
 use super::{DATAGRAMS, Item, STREAM, Way, play};
 use crate::kit::centre::{BRIEF, Centre, ITALIAN, Plan};

@@ -29,10 +29,10 @@ use crate::kit::relay::{Relay, Trouble};
 use crate::kit::script;
 use crate::kit::sipp::{Scenario, Sipp, Transport};
 
-/// What one scenario may take, its waits for 64*T1 and retransmissions included.
+/// Time limit of one scenario, its waits for 64*T1 and retransmissions included.
 const LIMIT: Duration = Duration::from_secs(50);
-/// What the 200s that go out again need for an ACK that was lost, in milliseconds: where it holds an answer, an offer is 491
-/// until then.
+/// Time in milliseconds that repeated 200s need for a lost ACK: where that ACK holds an answer, an offer is refused
+/// with 491 until then.
 const SETTLE: u32 = 4_000;
 /// SIPps at once.
 const AT_ONCE: usize = 16;
@@ -58,7 +58,7 @@ struct Item {
     name: &'static str,
     dial: &'static str,
     script: &'static str,
-    /// What each phone of the operator does whom the caller is waiting for; empty: there is none. Without any, `dial` is
+    /// The script of each phone of the operator for whom the caller waits; empty: no such phone. Without any, `dial` is
     /// dialled.
     phones: [&'static str; 2],
     /// The user part behind whose password the digest is made: `dial` is an operator's then, a new one each time.
@@ -335,8 +335,8 @@ struct End {
     remote: SocketAddr,
 }
 
-/// What the relay does: a fifth of the datagrams never arrives, each way; a tenth where an offer follows an ACK that must
-/// have come before.
+/// The relay's faults: a fifth of the datagrams never arrives, each way; a tenth where an offer follows an ACK that
+/// must have come before.
 fn trouble(item: &Item) -> Trouble {
     let offers: usize = ["> INVITE", "> UPDATE"]
         .iter()

@@ -1,4 +1,4 @@
-//! What operators' phones do with the calls they are offered.
+//! Scenarios of operators' phones: their reactions to the calls they are offered.
 
 use super::{Item, play};
 use crate::kit::centre::{Centre, Plan};

@@ -118,7 +118,7 @@ const TAKEN: &[Item] = &[
         ],
     )
     .leaves(ANSWERED),
-    // A 200 that holds no answer is none: the other phone rings on.
+    // A 200 without an SDP answer does not count: the other phone rings on.
     Item::rung_twice(
         "one_answers_without_an_answer",
         WAITS,

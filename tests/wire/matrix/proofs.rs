@@ -65,7 +65,8 @@ fn no_scenario_passes_a_relay_that_loses_everything() {
     centre.close();
 }
 
-/// What of 200 datagrams, as many as a socket keeps, came through, each way, in the order it came.
+/// Sends 200 datagrams, as many as a socket keeps, through the relay; returns those that arrived, in that order, and
+/// the number lost.
 fn came_through(trouble: Trouble) -> (Vec<u32>, u32) {
     let ground = Ground::take();
     let socket =

@@ -1,4 +1,4 @@
-//! What is refused, with which words, and what is taken though it looks odd.
+//! Scenarios of requests that are refused, with the words of the refusal, and of odd requests that are accepted.
 
 use super::{Item, STREAM, play};
 use crate::kit::centre::{Centre, ITALIAN, Plan};

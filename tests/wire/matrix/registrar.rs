@@ -135,7 +135,7 @@ const SIGNS_IN: &[Item] = &[
     ),
 ];
 
-/// What §10.3 says of Contact, and what RFC 3327 and RFC 5626 add.
+/// The Contact rules of RFC 3261 §10.3, with the additions of RFC 3327 and RFC 5626.
 const CONTACTS: &[Item] = &[
     Item::proven(
         "star_removes_them_all",

@@ -1,4 +1,4 @@
-//! What a day came to, and whether the records say the same.
+//! The totals of a day, held against the records.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::world::{World, count};
 use super::Plan;
 use super::building::names;
 
-/// What a day came to.
+/// The totals of a day.
 #[derive(Debug)]
 pub(crate) struct Totals {
     pub(crate) plan: Plan,
@@ -32,7 +32,7 @@ pub(crate) struct Totals {
     pub(crate) queue_restarts: u32,
     pub(crate) gateway_crashes: u32,
     pub(crate) said: Said,
-    /// Who went on waiting in another queue.
+    /// Tickets that moved to another queue and went on waiting.
     pub(crate) overflows: u64,
     /// Calls that the flow ended without a place in a queue.
     pub(crate) turned: u64,

@@ -1,4 +1,4 @@
-//! Who phones, who answers, and what goes wrong on a day.
+//! The people who phone and answer on a day, and the failures of that day.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -64,7 +64,7 @@ fn working() -> Habits {
     }
 }
 
-/// Who answers when the caller is about to hang up, and hangs up at once.
+/// The habits of an operator who answers when the caller is about to hang up, and hangs up at once.
 fn racing() -> Habits {
     Habits {
         ignores: 0.02,
@@ -113,7 +113,7 @@ fn race(dice: &mut ChaCha12Rng) -> Vec<(Duration, Act)> {
     ]
 }
 
-/// What a caller does: dial, press, wait, lose patience; some hang up at any moment, even before the answer.
+/// Plans a caller's acts: dial, press, wait, lose patience; some hang up at any moment, even before the answer.
 fn acts(dice: &mut ChaCha12Rng) -> Vec<(Duration, Act)> {
     let mut acts = vec![(Duration::ZERO, Act::Dial)];
     let patience = if dice.random_bool(0.06) {

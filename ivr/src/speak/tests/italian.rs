@@ -47,7 +47,7 @@ const ORDINALS: &str = "
 const HUNDREDS: &str = "
     cento duecento trecento quattrocento cinquecento seicento settecento ottocento novecento";
 
-/// What is not the hundreds followed by the word of [`CARDINALS`].
+/// Cardinals that are not the hundreds followed by the word of [`CARDINALS`].
 const ODD_CARDINALS: [(u16, &str); 9] = [
     (3, "centotré"),
     (8, "centotto"),
@@ -60,7 +60,7 @@ const ODD_CARDINALS: [(u16, &str); 9] = [
     (89, "centottantanove"),
 ];
 
-/// What is not the hundreds followed by the word of [`ORDINALS`].
+/// Ordinals that are not the hundreds followed by the word of [`ORDINALS`].
 const ODD_ORDINALS: [(u16, &str); 13] = [
     (0, "centesima"),
     (1, "centounesima"),

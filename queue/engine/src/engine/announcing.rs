@@ -23,13 +23,13 @@ use crate::Announcing;
 use crate::fact::{Fact, NoteReason};
 use crate::state::{Place, Ticket};
 
-/// So many who are told at once are forecast as lines.
+/// When at least this number of callers is told at once, waits are forecast by whole lines.
 const CROWD: usize = 16;
 
-/// Where callers are told only once, one to whom nothing could be said is tried again so often.
+/// The time to the next try for a caller to whom nothing could be said, where callers are told only once.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// What is known of a crowd that is told at once, so that it is found once.
+/// Forecasts for callers who are told at once, computed once for all of them.
 #[derive(Default)]
 struct Crowd {
     waits: BTreeMap<TicketId, Wait>,
@@ -37,7 +37,7 @@ struct Crowd {
     long: BTreeMap<QueueName, bool>,
 }
 
-/// What is said in one go.
+/// The content of one announcement.
 struct Saying {
     position: Option<u32>,
     wait: Option<Promise>,
@@ -94,7 +94,7 @@ impl Engine {
         }
     }
 
-    /// Whose time has come.
+    /// Tickets whose next announcement is due.
     pub(super) fn due(&self) -> impl Iterator<Item = TicketId> {
         let due = self.agenda.due.range(..=(self.now, TicketId(u64::MAX)));
         due.map(|(_, ticket)| *ticket)
@@ -112,7 +112,7 @@ impl Engine {
             .collect()
     }
 
-    /// What the callers of a queue are told; `None`: nothing.
+    /// The announcement settings of a queue; `None`: nothing is announced.
     pub(super) fn announcing(&self, queue: &QueueName) -> Option<Announcing> {
         let queue = self.state.queues.get(queue)?;
         Some(queue.settings.announcing).filter(Announcing::speaks)
@@ -163,7 +163,7 @@ impl Engine {
         );
     }
 
-    /// What there is to say, and why it is more than was said before.
+    /// The content of the next announcement, and the reason if a wait has risen. `None`: there is nothing to say.
     fn sayable(
         &self,
         id: TicketId,

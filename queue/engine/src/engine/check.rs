@@ -26,7 +26,7 @@ impl Engine {
     /// The index says what the state says, and (7) no deadline has been missed.
     fn check_index(&self) -> Result<(), String> {
         if self.state.index != Index::of(&self.state) {
-            return Err("the index differs from one built anew".into());
+            return Err("the index differs from one built from scratch".into());
         }
         match self.state.index.timers.first() {
             Some((at, timer)) if *at <= self.now => Err(format!(
@@ -201,7 +201,9 @@ impl Engine {
         }
         match self.agenda.first() {
             Some(at) if at <= self.now => Err(format!("7: an announcement was due at {at:?}")),
-            _ if self.agenda != self.agenda_anew() => Err("the agenda differs from one built anew".into()),
+            _ if self.agenda != self.agenda_anew() => {
+                Err("the agenda differs from one built from scratch".into())
+            }
             _ => Ok(()),
         }
     }

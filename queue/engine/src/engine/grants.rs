@@ -230,7 +230,7 @@ impl Engine {
         );
     }
 
-    /// Whom a grant of this gateway is between, and how far it is; no phase: it had run out.
+    /// The ticket and operator of a grant of this gateway, and the grant's phase; no phase: it had run out.
     fn parties(&self, gateway: &GatewayName, offer: OfferId) -> Option<(Parties, Option<Phase>)> {
         let unresolved = self
             .state

@@ -1,5 +1,5 @@
-//! Who is offered to whom. A caller and an operator meet at a gateway (the one that holds the call and the
-//! registration), in a queue; where both wait, the caller who has waited longest over all queues is served first, by
+//! Matching callers with operators. A caller and an operator meet at a gateway (the one that holds the call and the
+//! registration), in a queue. Where both wait, the caller who has waited longest over all queues is served first, by
 //! the operator who has been idle longest among those who can.
 
 use std::time::Duration;

@@ -30,7 +30,7 @@ use outlook::Outlook;
 use overflow::Overflows;
 use untold::Untold;
 
-/// Who gets the next call. See the crate's page for the contract.
+/// The call-queue engine, which decides who gets the next call. See the crate's page for the contract.
 #[derive(Clone, Debug, Default)]
 pub struct Engine {
     state: State,
@@ -38,7 +38,7 @@ pub struct Engine {
     /// The entry being taken, for the facts it causes.
     cause: Option<Cause>,
     agenda: Agenda,
-    /// Who was never told anything because nothing could be said, until their next time.
+    /// Tickets never told anything because nothing could be said, until their next time.
     mute: BTreeSet<TicketId>,
     untold: Untold,
     outlook: Outlook,
@@ -209,7 +209,8 @@ impl Engine {
         }
     }
 
-    /// What follows from any change: deadlines that have passed, then who waits elsewhere, then new offers, then announcements, then the outlook.
+    /// Applies the consequences of any change, in order: deadlines that have passed, overflow to other queues, new
+    /// offers, announcements, the outlook.
     fn conclude(&mut self) {
         while let Some((at, timer)) = self.state.index.timers.first().cloned()
             && at <= self.now

@@ -125,7 +125,7 @@ impl Engine {
         self.record(fact);
     }
 
-    /// What an operator does next, after a fact that freed them.
+    /// Sets an operator's next state, after a fact that freed them.
     pub(super) fn release(&mut self, id: &OperatorId, why: Release) {
         let Some(operator) = self.state.operators.get(id) else {
             return;

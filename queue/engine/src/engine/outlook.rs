@@ -24,13 +24,13 @@ const PACE: Duration = Duration::from_millis(10);
 #[derive(Clone, Debug)]
 struct Turn {
     queue: QueueName,
-    /// `None`: never.
+    /// The time of the last forecast told; `None`: never.
     told: Option<Time>,
     /// The newest fact then.
     seen: u64,
 }
 
-/// Who wants to be told what.
+/// The queues whose forecasts each gateway wants, and the order in which they are told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outlook {
     wanted: BTreeMap<GatewayName, BTreeSet<QueueName>>,
@@ -140,9 +140,9 @@ impl Engine {
         });
     }
 
-    /// What each gateway that wants it is told: the wait in the queue, or in the one to which it overflows at once if the
-    /// gateway has an operator there. `None`: nobody is there who could answer, all who could are on a break, or waits of the
-    /// queue do not come as they are forecast.
+    /// The forecast for each gateway that wants it: the wait in the queue, or in the one to which it overflows at once
+    /// if the gateway has an operator there. `None`: nobody is there who could answer, all who could are on a break, or
+    /// waits of the queue do not come as they are forecast.
     fn outlook_of(&self, queue: &QueueName) -> Vec<(GatewayName, Option<Forecast>)> {
         let here = self.state.forecaster.joining(self.now, queue);
         let here = here.filter(|_| self.reliable(queue));

@@ -29,7 +29,7 @@ use crate::{Configuration, Overflow};
 const EVERY: Duration = Duration::from_secs(5);
 /// Sooner by less is not worth leaving one's place: a quarter of the wait, and this.
 const GAIN: Duration = Duration::from_secs(30);
-/// Of one queue at one look, so that it costs some milliseconds: forecast so many, move so many.
+/// Limits for one queue at one look, so that a look costs some milliseconds: tickets forecast, and tickets moved.
 const TRIED: usize = 8;
 const MOVED: usize = 4;
 

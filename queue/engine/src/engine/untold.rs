@@ -1,5 +1,5 @@
-//! Who waits and has never been told anything, found from what changed: thousands of callers to whom nothing can be said
-//! must cost nothing at an event that is not about them.
+//! Waiting callers who have never been told anything, found from the changes: thousands of callers to whom nothing can
+//! be said must cost nothing at an event that is not about them.
 //!
 //! A caller can have become one to tell in four ways, and no other: the ticket began or came back to wait, or waits in another queue (a fact), its
 //! gateway came in step, what is wanted changed, or its first time has come, which the agenda knows.
@@ -12,7 +12,7 @@ use super::Engine;
 use crate::fact::Fact;
 use crate::state::{Place, Rank};
 
-/// What changed since announcements were last made.
+/// Changes since announcements were last made.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Untold {
     /// Tickets that began or came back to wait.
@@ -44,14 +44,16 @@ impl Engine {
         self.untold.reached.clear();
     }
 
-    /// Who waits in step, has never been told anything and should have been, longest waiting first at each gateway; but for
-    /// those to whom nothing could be said, who wait for their next time.
+    /// Tickets that wait in step, have never been told anything and should have been, longest waiting first at each
+    /// gateway. Tickets to which nothing could be said wait for their next time and are left out.
     pub(super) fn newly_untold(&mut self) -> Vec<TicketId> {
         let mut changed = std::mem::take(&mut self.untold.waiting);
         changed.extend(self.due());
-        let anew: Vec<&GatewayName> = self.reachable().collect();
-        let anew = anew.into_iter().filter(|it| !self.untold.reached.contains(*it));
-        for gateway in anew {
+        let newly_reached: Vec<&GatewayName> = self.reachable().collect();
+        let newly_reached = newly_reached
+            .into_iter()
+            .filter(|it| !self.untold.reached.contains(*it));
+        for gateway in newly_reached {
             let queues = self.state.index.untold.get(gateway).into_iter().flatten();
             changed.extend(queues.flat_map(|(_, ranks)| ranks).map(|rank| rank.ticket));
         }

@@ -1,4 +1,4 @@
-//! What the engine shows of itself.
+//! Views of the engine's state.
 
 use pronto_types::{AnnouncementId, GatewayName, OperatorId, QueueName, TicketId, Time};
 
@@ -109,7 +109,7 @@ impl Engine {
         tickets.map(|(id, ticket)| (*id, &ticket.queue, ticket.waits_since))
     }
 
-    /// What became of the promises of a configured queue, by the day on which they were heard, oldest first.
+    /// Results of the promises of a configured queue, by the day on which they were heard, oldest first.
     pub fn promises(&self, name: &QueueName) -> Option<Vec<DayView>> {
         self.state.open_queue(name)?;
         let days = self.state.books.get(name).into_iter().flatten();

@@ -25,18 +25,18 @@ use crate::limits;
 
 pub use record::{AnnouncementRecord, CallRecord, RecordingRecord, TicketOutcome, TicketRecord};
 
-/// What the fold gives out.
+/// A record that the fold gives out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
     /// A call is over.
     Call(Box<CallRecord>),
     /// The recording of a talk of a call that was over already.
     Recording {
-        /// Whose.
+        /// The call whose talk was recorded.
         call: CallId,
         /// The ticket that was answered.
         ticket: TicketId,
-        /// What there is to hear.
+        /// The recording of the talk.
         recording: RecordingRecord,
     },
 }
@@ -45,9 +45,9 @@ pub enum Written {
 #[derive(Clone, Debug, Default)]
 pub struct CallRecords {
     open: BTreeMap<CallId, Open>,
-    /// Of the calls that are open.
+    /// Open calls by their tickets.
     tickets: BTreeMap<TicketId, CallId>,
-    /// Of the calls that are open.
+    /// Tickets of open calls by their offers.
     offers: BTreeMap<OfferId, TicketId>,
     /// Recorded as lost when their gateway's new process came, which will say so too.
     superseded: BTreeMap<GatewayName, BTreeSet<CallId>>,
@@ -85,7 +85,7 @@ impl CallRecords {
             .collect()
     }
 
-    /// What ends no call.
+    /// Applies a fact that ends no call.
     fn follow(&mut self, seq: u64, at: Time, cause: Option<&Cause>, fact: &Fact) {
         match fact {
             Fact::CallBegan { .. } => self.begin(at, cause, fact),

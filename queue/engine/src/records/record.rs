@@ -1,4 +1,4 @@
-//! What a call record holds. No number and no name: those are in the side table, under the call.
+//! Contents of a call record. No number and no name: those are in the side table, under the call.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::fact::Fact;
 /// One call, from its beginning to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallRecord {
-    /// Which.
+    /// The call of the record.
     pub call: CallId,
     /// The gateway that had it; `None`: read from a journal alone, which does not name its gateway.
     pub gateway: Option<GatewayName>,
@@ -68,7 +68,7 @@ impl CallRecord {
 /// One place in a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TicketRecord {
-    /// Which.
+    /// The ticket of the record.
     pub ticket: TicketId,
     /// In which queue.
     pub queue: QueueName,
@@ -96,16 +96,16 @@ pub struct TicketRecord {
     pub regained: Option<TicketId>,
     /// The queue in which it took too long: the same ticket, in the record before. `waited` counts from the first joining.
     pub overflowed: Option<QueueName>,
-    /// What the caller was told while waiting.
+    /// Announcements made to the caller while waiting.
     pub announcements: Vec<AnnouncementRecord>,
     /// The talk, to be listened to.
     pub recording: Option<RecordingRecord>,
 }
 
-/// What a caller was told.
+/// An announcement made to a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnnouncementRecord {
-    /// Which.
+    /// The announcement of the record.
     pub announcement: AnnouncementId,
     /// When it was made.
     pub at: Time,
@@ -152,9 +152,9 @@ impl RecordingRecord {
 pub enum TicketOutcome {
     /// Talked to an operator.
     Answered,
-    /// Hung up.
+    /// The caller hung up.
     Abandoned,
-    /// `max_wait`.
+    /// The ticket waited for `max_wait`.
     TimedOut,
     /// By a key, or because nobody was there.
     Exited,
@@ -184,7 +184,7 @@ impl TicketOutcome {
         TicketOutcome::TurnedAway,
     ];
 
-    /// Which ticket a fact ended otherwise than by a talk, and how.
+    /// The ticket that a fact ended otherwise than by a talk, and its outcome.
     pub fn of(fact: &Fact) -> Option<(TicketId, TicketOutcome)> {
         Some(match fact {
             Fact::Left { ticket, reason } => {

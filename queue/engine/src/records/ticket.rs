@@ -1,4 +1,4 @@
-//! What the facts say of one ticket.
+//! The record of one ticket, folded from its facts.
 
 use pronto_types::link::{Hearing, RefuseReason};
 use pronto_types::{AnnouncementId, Language, QueueName, Time};
@@ -147,7 +147,7 @@ impl TicketRecord {
         }
     }
 
-    /// What was said is held against what came.
+    /// Holds each announced wait against the wait that came.
     pub(super) fn close_promises(&mut self, at: Time) {
         for made in &mut self.announcements {
             made.came = Some(at.since(made.at));

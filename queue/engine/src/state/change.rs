@@ -238,7 +238,7 @@ impl State {
     }
 }
 
-/// Which count an exit adds to.
+/// The count to which an exit adds.
 pub(super) fn exit_count(ended: &mut EndedCounts, reason: ExitReason) -> &mut u64 {
     match reason {
         ExitReason::TimedOut => &mut ended.timed_out,

@@ -1,7 +1,7 @@
 //! The orders and deadlines of a state: everything the engine asks often, kept in step with every change.
 //!
-//! For each kind of thing there is an `…_in` and an `…_out`; a change is out, change, in. Building the index anew is `in` for
-//! everything, which is how [`crate::Engine::check`] knows that it is right.
+//! For each kind of thing there is an `…_in` and an `…_out`; a change is out, change, in. Building the index from
+//! scratch is `in` for everything, which is how [`crate::Engine::check`] knows that it is right.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,13 +25,13 @@ pub(crate) enum Timer {
     Grant(OfferId),
     /// The end of a wrap-up or a pause.
     Operator(OperatorId),
-    /// A registration.
+    /// The end of a phone's registration at a gateway.
     Lease(OperatorId, GatewayName),
     /// A gateway that is away.
     Grace(GatewayName),
     /// The end of settling.
     Settle,
-    /// `max_wait`.
+    /// The end of `max_wait` for a ticket.
     MaxWait(TicketId),
     /// A queue nobody serves.
     Nobody(QueueName),
@@ -48,7 +48,7 @@ pub(crate) struct Pool {
     pub(crate) ready: BTreeSet<(Time, OperatorId)>,
 }
 
-/// One queue.
+/// The index of one queue: its ranking, counts and operators.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) pools: BTreeMap<GatewayName, Pool>,
@@ -67,7 +67,7 @@ pub(crate) struct Standing {
     nobody: Option<Time>,
 }
 
-/// Everything derived.
+/// Everything derived from the state: orders, counts and deadlines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Index {
     pub(crate) queues: BTreeMap<QueueName, Standing>,

@@ -1,5 +1,5 @@
-//! What the forecast is told: each fact, reduced to who waits where and who serves whom. It is part of the fold, so
-//! what was learned survives a restart, and an old ledger teaches as a new one does.
+//! Events given to the forecast: each fact, reduced to the callers who wait and the operators who serve them. It is
+//! part of the fold, so what was learned survives a restart, and an old ledger teaches as a new one does.
 
 use pronto_forecast::{AwayReason, Configuration as Hints, Event, QueueHints, Skills};
 use pronto_types::Time;

@@ -1,4 +1,4 @@
-//! What the queue knows: the fold of its facts. Only [`State::apply`] changes it; nothing here decides.
+//! The queue's state: the fold of its facts. Only [`State::apply`] changes it; nothing here decides.
 
 mod apply;
 mod change;
@@ -45,13 +45,13 @@ pub struct State {
     pub(crate) wall: Wall,
     /// How long waits are, as far as the facts have taught.
     pub(crate) forecaster: Forecaster,
-    /// What callers heard and still wait for.
+    /// Promises to callers who still wait.
     pub(crate) promises: Promises,
     /// Promises that are closed, by queue and by the day (UTC, since the epoch) on which they were heard.
     pub(crate) books: BTreeMap<QueueName, BTreeMap<i64, Book>>,
     /// The newest fact folded.
     pub(crate) last_seq: u64,
-    /// Its time.
+    /// The time of the newest fact folded.
     pub(crate) last_at: Time,
     /// All orders and deadlines, derived from the fields above.
     pub(crate) index: Index,
@@ -62,7 +62,7 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gateway {
     pub(crate) epoch: u64,
-    /// Which process of that epoch; 0: not told.
+    /// The process within that epoch; 0: not told.
     pub(crate) instance: u64,
     /// The newest entry taken.
     pub(crate) have: u64,
@@ -129,10 +129,10 @@ pub(crate) struct Home {
     pub(crate) order: u64,
 }
 
-/// What a caller was told.
+/// The announcements made to a caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
-    /// When last.
+    /// The time of the last announcement.
     pub(crate) at: Option<Time>,
     /// The last position that was spoken.
     pub(crate) position: Option<u32>,
@@ -144,7 +144,7 @@ pub(crate) struct Told {
     pub(crate) unheard: BTreeSet<AnnouncementId>,
 }
 
-/// What a wait depends on, as it was when a caller was told one: the reason why it rose is found by it.
+/// The factors of a wait at the time when a caller was told it; the reason for a later rise is found by them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AsTold {
     /// Operators of the queue who were ready, or on a call.
@@ -154,7 +154,7 @@ pub(crate) struct AsTold {
 }
 
 impl AsTold {
-    /// What this comes to in another queue: by what it has become worse here since the caller was told, it is worse there.
+    /// These factors in another queue: what has become worse here since the caller was told counts as worse there too.
     fn elsewhere(self, here: AsTold, there: AsTold) -> Self {
         let [gone, before] = [
             self.operators.saturating_sub(here.operators),
@@ -182,14 +182,14 @@ pub(crate) enum Place {
     },
     /// Bound to a grant.
     Offered { offer: OfferId },
-    /// Talking.
+    /// Talking to an operator.
     Connected { offer: OfferId },
     /// Ended with its gateway, perhaps in the middle of a talk; or without a talk, by the loss of the operator's phone.
     Lost {
         closed: u64,
         talk: Option<(OfferId, OperatorId)>,
     },
-    /// Sent on.
+    /// Sent on by an exit.
     Exited { closed: u64, reason: ExitReason },
     /// Never let in.
     TurnedAway { closed: u64 },
@@ -201,14 +201,14 @@ pub(crate) struct Operator {
     /// Where their phones are registered, and until when.
     pub(crate) presences: BTreeMap<GatewayName, Time>,
     pub(crate) state: OperatorState,
-    /// What they asked for while offered or talking.
+    /// The state the operator asked for while offered or talking.
     pub(crate) after: Option<Wanted>,
     /// Unresolved grants that name them. More than one only if an answer believed impossible came; none is made
     /// while there is one.
     pub(crate) offers: BTreeSet<OfferId>,
     /// A wrap-up still owed, because such a grant binds them first.
     pub(crate) owed: Option<Time>,
-    /// What they talk under. More than one only if a talk thought lost turned out to go on.
+    /// Grants under which the operator talks. More than one only if a talk thought lost turned out to go on.
     pub(crate) talks: BTreeSet<OfferId>,
     pub(crate) queues: Vec<QueueName>,
     /// The pause or wrap-up that their phone went away in: it goes on when the phone is back, unless it is over by then.
@@ -219,7 +219,7 @@ pub(crate) struct Operator {
     pub(crate) configured: bool,
 }
 
-/// What an operator is doing; each state owns its deadline.
+/// The activity of an operator; each state owns its deadline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OperatorState {
     SignedOut {
@@ -248,7 +248,7 @@ pub(crate) enum OperatorState {
     },
 }
 
-/// Whom a grant is between.
+/// The ticket and operator of a grant, with their gateway and queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Parties {
     pub(crate) ticket: TicketId,
@@ -382,7 +382,7 @@ impl State {
 }
 
 impl Ticket {
-    /// Its seniority.
+    /// The seniority of the ticket.
     pub(crate) fn rank(&self, id: TicketId) -> Rank {
         Rank {
             ranked_at: self.ranked_at,

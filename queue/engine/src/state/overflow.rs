@@ -28,7 +28,8 @@ impl State {
         });
     }
 
-    /// What they were told stays told; why a wait rises is found in what has changed here since, and then there.
+    /// Moves a waiting ticket to another queue. Announcements made stay in force; the reason for a rise is found in the
+    /// changes here since, and then in the changes there.
     fn wait_on(&mut self, id: TicketId, seq: u64, to: &QueueName, rank: impl FnOnce(&mut Ticket)) {
         let known = self.tickets.get(&id);
         let Some(mut ticket) = known
@@ -59,7 +60,7 @@ impl State {
         }
     }
 
-    /// Who goes on waiting elsewhere ends here, which says nothing of their patience, and joins there.
+    /// Ends the wait here, without a conclusion about the caller's patience, and begins a wait in the other queue.
     pub(super) fn learn_overflow(&mut self, recorded: &Recorded) {
         let (Fact::Overflowed { ticket, to, .. } | Fact::SentBack { ticket, to, .. }) = &recorded.fact else {
             return;

@@ -105,9 +105,9 @@ mod tests {
                 }
                 prop_assert_eq!(ranking.before(rank(n)), plain.range(..rank(n)).count());
             }
-            let mut anew = Ranking::default();
-            plain.iter().for_each(|it| anew.insert(*it));
-            prop_assert_eq!(&anew, &ranking);
+            let mut rebuilt = Ranking::default();
+            plain.iter().for_each(|it| rebuilt.insert(*it));
+            prop_assert_eq!(&rebuilt, &ranking);
             prop_assert!(ranking.blocks.iter().all(|block| !block.is_empty() && block.len() <= BLOCK));
         }
     }

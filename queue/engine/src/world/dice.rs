@@ -17,7 +17,7 @@ impl Dice {
         low + self.next() % (high - low + 1)
     }
 
-    /// In so many of a hundred cases.
+    /// True in `percent` of a hundred cases.
     pub(super) fn chance(&mut self, percent: u64) -> bool {
         self.next() % 100 < percent
     }

@@ -15,7 +15,7 @@ use super::dice::Dice;
 /// How long a phone rings unanswered.
 pub(super) const RING: Duration = Duration::from_secs(15);
 
-/// What the gateway wants to happen to itself later.
+/// Events that the gateway schedules for itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Later {
     PhoneDecides(OperatorId, OfferId, Decision),
@@ -35,7 +35,7 @@ pub(super) enum Later {
     OwnOver(OperatorId, CallId),
 }
 
-/// What a phone does when it rings.
+/// The decision of a phone that rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Decision {
     Answer,
@@ -75,7 +75,7 @@ pub(super) struct Phone {
     pub(super) version: u64,
 }
 
-/// A gateway.
+/// A gateway in the simulation.
 #[derive(Clone, Debug)]
 pub(super) struct SimGateway {
     pub(super) name: GatewayName,
@@ -88,7 +88,7 @@ pub(super) struct SimGateway {
     pub(super) callers: BTreeMap<CallId, SimCaller>,
     pub(super) phones: BTreeMap<OperatorId, Phone>,
     pub(super) known: BTreeSet<OfferId>,
-    /// What the callers are just being told.
+    /// Announcements being played, by ticket.
     pub(super) speaking: BTreeMap<TicketId, AnnouncementId>,
     pub(super) later: Vec<(Time, Later)>,
     pub(super) max_wait: Duration,

@@ -1,4 +1,4 @@
-//! What an event costs with 10,000 callers waiting and 300 operators talking, and what it costs to tell them so.
+//! Cost of an event with 10,000 callers waiting and 300 operators talking, and of the announcements to those callers.
 #![expect(clippy::disallowed_methods, reason = "a measurement, not a core")]
 
 use std::time::{Duration, Instant};

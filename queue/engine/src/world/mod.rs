@@ -109,7 +109,7 @@ struct World {
     commits: u64,
     steps: u64,
     requests: u64,
-    /// Who was asked to be ready, and after how many facts.
+    /// Operators asked to be ready, each with the number of facts before that.
     asked: Vec<(usize, OperatorId)>,
     #[cfg(feature = "faults")]
     fault: Option<crate::Fault>,

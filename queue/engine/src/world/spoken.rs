@@ -1,4 +1,4 @@
-//! What the callers were told, judged: no figure ever rises, a position is the truth, and what was delivered is closed.
+//! Checks of the announcements: no figure ever rises, a position is the truth, and what was delivered is closed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,7 +13,7 @@ struct Figures {
     wait: Option<(Promise, Time)>,
 }
 
-/// What was told, and how much of it was heard.
+/// Announcements made, and how much of each was heard.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Spoken {
     callers: BTreeMap<TicketId, Figures>,
@@ -27,7 +27,7 @@ pub(super) struct Spoken {
 }
 
 impl Spoken {
-    /// Who regains a place has been told what the lost one was told.
+    /// Carries the announced figures of a lost place over to the one that regains it.
     pub(super) fn regained(&mut self, old: TicketId, new: TicketId) {
         if let Some(figures) = self.callers.get(&old).copied() {
             self.callers.insert(new, figures);

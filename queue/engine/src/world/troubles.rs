@@ -1,4 +1,4 @@
-//! What goes wrong, and what people ask for.
+//! Faults of the simulation, and requests that people make.
 
 use std::time::Duration;
 

@@ -153,7 +153,7 @@ impl Centre {
     }
 }
 
-/// The callers who had to wait in so many new centres, by when they came.
+/// The callers who had to wait in `centres` new centres and joined between `begin` and `end`.
 fn callers(configured: f64, centres: u64, (begin, end): (f64, f64)) -> Vec<Came> {
     let found = (0..centres).flat_map(|seed| {
         let mut centre = Centre::new(5, configured, 77 + seed);

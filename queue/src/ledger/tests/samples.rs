@@ -154,7 +154,7 @@ fn forecast(seconds: u64) -> Forecast {
     Forecast { p50, p80, p90 }
 }
 
-/// The tickets.
+/// Sample facts about tickets.
 pub(super) fn places() -> Vec<Fact> {
     let (ticket, call) = (TICKET, CALL);
     let mut facts = vec![
@@ -211,7 +211,7 @@ pub(super) fn places() -> Vec<Fact> {
     facts
 }
 
-/// The grants.
+/// Sample facts about grants.
 pub(super) fn grants() -> Vec<Fact> {
     let (ticket, offer) = (TICKET, OFFER);
     let mut facts: Vec<Fact> = [
@@ -317,7 +317,7 @@ pub(super) fn people() -> Vec<Fact> {
     facts
 }
 
-/// The recordings.
+/// Sample facts about recordings.
 pub(super) fn recordings() -> Vec<Fact> {
     let flaws: Vec<RecordingFlaw> = every();
     let flaws = flaws.into_iter().map(|flaw| ("2026/11/24/a-b.wav", Some(flaw)));
@@ -331,7 +331,7 @@ pub(super) fn recordings() -> Vec<Fact> {
     flaws.chain([("", None)]).map(recorded).collect()
 }
 
-/// What the callers were told.
+/// Sample facts about announcements.
 pub(super) fn announcements() -> Vec<Fact> {
     let ticket = TICKET;
     let promise = Promise {

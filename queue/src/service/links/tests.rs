@@ -24,7 +24,7 @@ fn gateway() -> GatewayName {
     GatewayName::new("gw1").unwrap()
 }
 
-/// A stream with room for so many messages, of a process that does not tell its number.
+/// A stream with room for `room` messages, of a process that does not tell its number.
 fn greet(links: &mut Links, epoch: u64, room: usize) -> Far {
     greet_as(links, (epoch, 0), room)
 }

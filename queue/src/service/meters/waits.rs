@@ -11,7 +11,7 @@ use pronto_types::{QueueName, TicketId, Time};
 /// Answered within this counts for the service level: the usual "80 % in 20 s".
 const IN_TIME: Duration = Duration::from_secs(20);
 
-/// Who waits, where, and since when. As many as the engine has tickets.
+/// Waiting tickets, with their queue and the time since which they wait. As many as the engine has tickets.
 #[derive(Default)]
 pub(super) struct Waits(BTreeMap<TicketId, (QueueName, Time)>);
 

@@ -1,4 +1,4 @@
-//! Who may attach: the token, the name of the gateway of this process, two processes under one name.
+//! Access of gateways: the token, the name of the gateway of this process, two processes under one name.
 
 use pronto_proto::link as wire;
 use pronto_store::{Durability, MemoryDisk};

@@ -1,4 +1,4 @@
-//! `Callers.Forecast`.
+//! Tests of the `Callers.Forecast` method.
 
 use pronto_proto::v1::forecast_response::{Forecast, Unknown, UnknownReason};
 use pronto_proto::v1::{

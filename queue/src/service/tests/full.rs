@@ -20,7 +20,7 @@ async fn health(house: &House, service: &str) -> ServingStatus {
     ServingStatus::try_from(status).unwrap()
 }
 
-/// What the queue says of admission within a second.
+/// Admission messages from the queue within a second.
 async fn admission(gateway: &mut TestGateway) -> Vec<bool> {
     let heard = gateway.heard_in(Duration::from_secs(1)).await;
     let admission = heard.into_iter().filter_map(|message| match message.message {

@@ -293,7 +293,7 @@ impl TestGateway {
         }
     }
 
-    /// What comes within `time`.
+    /// Messages that arrive within `time`.
     pub(super) async fn heard_in(&mut self, time: Duration) -> Vec<QueueMessage> {
         let mut heard = Vec::new();
         let over = tokio::time::Instant::now() + time;

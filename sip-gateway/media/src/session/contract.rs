@@ -1,4 +1,4 @@
-//! What a session is told and what it answers.
+//! Inputs and results of a media session.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -12,12 +12,12 @@ use crate::rtp::Packet;
 use crate::telephone_event::Payload;
 use crate::{Codec, Learn, PlayId, Proof};
 
-/// What offer and answer agreed; the fields of `Command::Configure`.
+/// The result of offer and answer: the fields of `Command::Configure`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Agreement {
     /// The SDP's address.
     pub remote: Option<SocketAddr>,
-    /// The codec.
+    /// The agreed audio codec.
     pub codec: Codec,
     /// Its payload type.
     pub payload_type: u8,
@@ -27,7 +27,7 @@ pub struct Agreement {
     pub send: bool,
     /// Whether we take what comes.
     pub receive: bool,
-    /// Symmetric RTP.
+    /// The symmetric RTP rule: whether the media address may be learned from received packets.
     pub learn: Learn,
     /// How much audio goes into a packet of ours, 5 to 60 ms.
     pub ptime: Duration,
@@ -50,17 +50,17 @@ pub enum DropReason {
     Duplicate,
 }
 
-/// What a packet was.
+/// The result of receiving one packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Arrival {
     /// Dropped and counted.
     Dropped(DropReason),
-    /// RTCP, taken.
+    /// An RTCP packet that was accepted.
     Rtcp {
         /// The first packet after a stall.
         resumed: bool,
     },
-    /// RTP, taken.
+    /// An RTP packet that was accepted.
     Rtp {
         /// A key pressed with it.
         digit: Option<Digit>,
@@ -74,9 +74,9 @@ pub enum Arrival {
 /// A packet as the other leg of a bridge gets it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Heard {
-    /// Its header.
+    /// The packet's RTP header.
     pub packet: Packet,
-    /// Its contents.
+    /// The kind of payload: audio or a telephone-event.
     pub contents: Contents,
     /// A later packet came before it.
     pub late: bool,
@@ -88,19 +88,19 @@ pub struct Heard {
     pub again: bool,
 }
 
-/// What a packet carries.
+/// The kind of payload in a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Contents {
     /// Audio in this codec.
     Audio(Codec),
-    /// A telephone-event.
+    /// A telephone-event and its fields.
     Event(Payload),
 }
 
 /// A packet to send: where to, and where in the buffer it lies.
 pub type Datagram = (SocketAddr, Range<usize>);
 
-/// What a tick brought.
+/// The results of one tick.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Tick {
     /// An RTP packet.

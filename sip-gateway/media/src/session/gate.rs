@@ -11,7 +11,7 @@ use crate::{FRAME, Proof, rtp};
 /// Octets of UDP payload that may go to an address before it is proven: five packets of 20 ms.
 pub const UNPROVEN: usize = 5 * (rtp::HEADER + FRAME);
 
-/// Open, or open for so many octets yet.
+/// The send gate: fully open (`None`), or open for the octets left.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gate {
     left: Option<usize>,

@@ -1,4 +1,4 @@
-//! What a packet of the far end carries, and the keys in it.
+//! Classification of the far end's packets, and detection of the keys in them.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -21,8 +21,8 @@ const EVENT_OVER: Duration = Duration::from_millis(20);
 /// Tones heard this soon after those we sent are their echo.
 const ECHO: Duration = Duration::from_millis(500);
 
-/// What a packet carries. Events that come under their usual payload type, although it was not agreed, are events: nobody
-/// wants to hear them as audio, or to lose a key.
+/// Classifies the payload of a packet. An event under the usual telephone-event payload type counts as an event even if
+/// that type was not agreed, so that no key is lost or heard as audio.
 pub(super) fn contents(agreed: &Agreement, payload_type: u8, payload: &[u8]) -> Result<Contents, DropReason> {
     if payload_type == agreed.payload_type {
         return Ok(Contents::Audio(agreed.codec));

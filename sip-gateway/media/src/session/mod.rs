@@ -66,7 +66,7 @@ pub struct Session {
     detector: Option<Box<Detector>>,
     /// Keys heard, as events and as tones.
     presses: Presses,
-    /// What goes on of a key that was heard in another way.
+    /// The rest of a press that was already detected in its other form (event or tones).
     repeated: Option<Muted>,
     /// Until when an event goes on.
     event_until: Time,
@@ -74,7 +74,7 @@ pub struct Session {
     sent_key: Option<(Digit, Time)>,
     /// Keys told to the far end, by command and from the other leg of a bridge.
     told: Presses,
-    /// What is kept from the far end of a press that it was told already.
+    /// The rest of a press that the far end has already been told of; it is not relayed.
     muted: Option<Muted>,
     gate: Gate,
     /// Samples in a packet.
@@ -94,7 +94,7 @@ pub struct Session {
     stats: Stats,
 }
 
-/// What was agreed, and with whom.
+/// The agreement, and the peer it was made with.
 #[derive(Clone, Debug)]
 struct Path {
     agreed: Agreement,
@@ -161,7 +161,7 @@ impl Session {
         }
     }
 
-    /// What offer and answer agreed, at first or anew.
+    /// Applies the result of an offer/answer exchange, the first or a later one.
     pub fn configure(&mut self, now: Time, agreed: Agreement) {
         match &mut self.path {
             Some(path) => {
@@ -445,7 +445,7 @@ impl Session {
         self.gate.admits(length).then_some((to, 0..length))
     }
 
-    /// What went through so far.
+    /// The counts of the leg so far.
     pub fn stats(&self) -> Stats {
         Stats {
             lost: self.reception.lost(),
@@ -455,7 +455,7 @@ impl Session {
     }
 }
 
-/// What is special about a packet of our own.
+/// The header fields and length of a packet of our own.
 struct Header {
     payload_type: u8,
     timestamp: u32,

@@ -26,7 +26,7 @@ pub(super) struct Outgoing {
     sent_until: u32,
     /// Nothing was sent lately: the next packet begins a talkspurt.
     paused: bool,
-    /// Of the audio, and of events where those come from a source of their own.
+    /// The relayed sources: one for audio, and a second one if events have a source of their own.
     relays: [Option<Relay>; 2],
     packets: u32,
     octets: u32,
@@ -48,7 +48,7 @@ struct Relay {
     interrupted: bool,
 }
 
-/// What is relayed: how much stream time it covers, and whether it is an event, whose timestamp must not change.
+/// A relayed packet: its length in stream time, and whether it is an event. The timestamp of an event must not change.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Relayed {
     pub(super) event: bool,
@@ -229,7 +229,7 @@ impl Outgoing {
         });
     }
 
-    /// Which relay is a source's, or will be.
+    /// The relay slot that a source has, or will get.
     fn slot_of(&mut self, ssrc: u32, event: bool) -> usize {
         let is = |relay: &Option<Relay>| relay.as_ref().is_some_and(|relay| relay.ssrc == ssrc);
         if let Some(slot) = self.relays.iter().position(is) {

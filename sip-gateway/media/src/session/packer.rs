@@ -11,7 +11,7 @@ pub(super) struct Packer {
     octets: Vec<u8>,
     /// The timestamp of the first octet after the cut.
     start: u32,
-    /// So many octets lie before a gap, and the timestamp of the first of them.
+    /// The number of octets before a gap, and the timestamp of the first of them.
     cut: (usize, u32),
     /// The source that is relayed: its SSRC, and the timestamp its next packet should have.
     source: Option<(u32, u32)>,
@@ -30,7 +30,7 @@ impl Packer {
         (known == ssrc).then(|| timestamp.wrapping_sub(next))
     }
 
-    /// What the source's next packet should begin with.
+    /// Sets the timestamp that the source's next packet should have.
     pub(super) fn expect(&mut self, ssrc: u32, timestamp: u32) {
         self.source = Some((ssrc, timestamp));
     }
@@ -49,7 +49,7 @@ impl Packer {
         self.octets.extend_from_slice(octets);
     }
 
-    /// What waits is not waited with any longer.
+    /// Marks a gap after the waiting audio: it leaves without waiting for a full packet.
     pub(super) fn cut(&mut self) {
         if self.end().is_some() {
             self.cut = (self.octets.len(), self.start);

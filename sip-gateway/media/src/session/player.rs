@@ -1,4 +1,4 @@
-//! What a leg plays: prompts once, music round and round, or silence.
+//! Playback of one leg: prompts once, music in a loop, or silence.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -18,7 +18,7 @@ enum Playing {
     Prompts {
         play: PlayId,
         clips: Vec<Clip>,
-        /// Which clip, and which of its samples is next.
+        /// The current clip; `at` is its next sample.
         index: usize,
         at: usize,
     },

@@ -1,4 +1,4 @@
-//! What a leg receives, counted: sequence numbers, loss, duplicates, jitter (RFC 3550 §A.1, §A.3, §A.8).
+//! Receive statistics of a leg: sequence numbers, loss, duplicates and jitter (RFC 3550 §A.1, §A.3, §A.8).
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -13,13 +13,13 @@ use crate::{MICROS_PER_SAMPLE, SAMPLE_RATE};
 const MAX_DROPOUT: u16 = 3_000;
 /// How far back a late packet is still told from one that came twice.
 const WINDOW: u16 = 64;
-/// A step of the transit time above this (1 s) is the source's clock set anew, not jitter.
+/// A larger step of the transit time (1 s) is a clock reset at the source, not jitter. In timestamp units.
 const CLOCK_SET: u32 = SAMPLE_RATE;
 
-/// What to do with a packet.
+/// The decision on a received packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
-    /// Take it.
+    /// Accept the packet.
     Fresh {
         /// A later one came before.
         late: bool,
@@ -54,7 +54,7 @@ struct Source {
     /// Bit n: `highest - n` has come.
     window: u64,
     received: u32,
-    /// What would follow the last stale packet.
+    /// The sequence number that would confirm a restart: one after the last stale packet.
     restart: Option<u16>,
     /// Arrival minus timestamp of the last packet, in timestamp units.
     transit: Option<u32>,
@@ -201,7 +201,7 @@ impl Reception {
         Duration::from_secs(u64::from(self.max_jitter)) / SAMPLE_RATE
     }
 
-    /// What a report says, and the beginning of the next interval (§A.3).
+    /// Returns the figures of the next report and begins a new interval (§A.3).
     pub(super) fn report(&mut self) -> Option<Received> {
         let source = self.source.as_mut()?;
         let (expected, received) = (source.expected(), source.received);
@@ -349,7 +349,7 @@ mod tests {
         let jitter = reception.max_jitter();
         assert!((9_000..=10_000).contains(&jitter.as_micros()), "{jitter:?}");
         reception.measure(Time::from_secs(10), 0xffff_0000);
-        assert_eq!(reception.max_jitter(), jitter, "a clock set anew is no jitter");
+        assert_eq!(reception.max_jitter(), jitter, "a clock reset is not jitter");
     }
 
     #[test]

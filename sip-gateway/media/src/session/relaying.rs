@@ -1,4 +1,4 @@
-//! What the other leg of a bridge brings: audio, and keys in whatever way this leg understands.
+//! Relaying from the other leg of a bridge: audio, and keys in the form that this leg has agreed to.
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -32,9 +32,9 @@ impl Muted {
 pub const LONGEST_PACKET: usize = rtp::HEADER + 480;
 
 impl Session {
-    /// What the other leg heard becomes a packet of this one, in place. `None` if this leg does not want it: nothing to
-    /// send to, something else to send, an event it has not agreed to, too late; or if it is sent in packets of another length,
-    /// which [`next_packed`](Self::next_packed) has then.
+    /// Turns a packet heard on the other leg into a packet of this leg, in place. Returns `None` if this leg has no
+    /// destination, sends something else, has not agreed to events, or the packet is too late. Also returns `None` if
+    /// this leg sends packets of another length; [`next_packed`](Self::next_packed) then yields them.
     pub fn relay(&mut self, now: Time, heard: &Heard, datagram: &mut [u8]) -> Option<Datagram> {
         self.bridged?;
         let agreed = self.path.as_ref()?.agreed;

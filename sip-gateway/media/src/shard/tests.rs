@@ -14,7 +14,7 @@ use crate::rtp::Packet;
 use crate::session::TICK;
 use crate::{Clip, Codec, Learn, PlayId, Proof};
 
-/// What left a leg.
+/// A packet that a leg sent.
 #[derive(Clone, Debug)]
 struct Sent {
     at: Time,

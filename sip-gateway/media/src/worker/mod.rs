@@ -73,7 +73,7 @@ struct Thread {
     handle: Option<JoinHandle<()>>,
 }
 
-/// What a thread shares with the control plane.
+/// State shared by a media thread and the control plane.
 #[derive(Debug)]
 struct Mailbox {
     wake: Wake,
@@ -100,7 +100,7 @@ pub enum CommandError {
     Duplicate,
 }
 
-/// What the media threads did so far, all together.
+/// The counts of all media threads together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counters {
     /// Packets and commands.
@@ -320,7 +320,7 @@ impl Media {
         Ok(())
     }
 
-    /// What was done so far, a few milliseconds old at most.
+    /// The counts of all threads together, at most a few milliseconds old.
     pub fn counters(&self) -> Counters {
         let mut sum = Counters::default();
         for thread in &self.threads {

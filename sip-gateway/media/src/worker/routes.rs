@@ -1,4 +1,4 @@
-//! Which thread has which leg.
+//! The assignment of legs to media threads.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +63,7 @@ impl Routes {
         Some(thread)
     }
 
-    /// Which thread has a leg.
+    /// The thread that serves a leg; `None` if the leg is not open.
     pub(super) fn thread(&self, leg: LegId) -> Option<usize> {
         self.legs
             .get(&leg)

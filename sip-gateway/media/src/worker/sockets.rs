@@ -95,7 +95,7 @@ fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
     }
 }
 
-/// Which sockets have something to read (epoll, level-triggered: a socket left half read is reported again).
+/// Finds the sockets that have data to read (epoll, level-triggered: a socket left half read is reported again).
 #[derive(Debug)]
 pub(super) struct Poller(OwnedFd);
 

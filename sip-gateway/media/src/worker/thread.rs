@@ -38,7 +38,7 @@ const ATTEMPTS: usize = 32;
 /// The longest datagram worth reading: an Ethernet frame's. Longer ones are cut and then malformed or unexpected.
 const DATAGRAM: usize = 1_500;
 
-/// What a thread is made of.
+/// The parts that a media thread is built from.
 pub(super) struct Parts {
     pub(super) listen: IpAddr,
     pub(super) dscp: u8,
@@ -201,7 +201,7 @@ impl Worker {
         (now.since(self.clock.start).as_micros() / SLOT.as_micros()) as i64
     }
 
-    /// Without legs the wheel stands still: it begins anew with the first.
+    /// Restarts the timer wheel for the first leg: without legs it stands still.
     fn set_out(&mut self) {
         if self.shard.legs() == 0 {
             self.next = self.slot_at(self.clock.now()) + 1;

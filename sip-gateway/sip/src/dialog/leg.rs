@@ -22,11 +22,11 @@ const REQUESTS: u32 = 200;
 /// … and each second: more than anybody presses keys, or than a proxy asks whether we are there.
 const REQUESTS_PER_SECOND: u32 = 50;
 
-/// A leg.
+/// One dialog, its state and the requests under way in it.
 pub(crate) struct Leg {
     pub(crate) dialog: Dialog,
     pub(crate) state: State,
-    /// What a re-INVITE or UPDATE of the peer is waiting for.
+    /// The state of a re-INVITE or UPDATE of the peer.
     pub(crate) renewal: Renewal,
     /// A re-INVITE of ours.
     pub(crate) reoffer: Reoffer,
@@ -34,15 +34,15 @@ pub(crate) struct Leg {
     pub(crate) probe: Option<TxId>,
     /// The last event has been told: whatever still happens is nobody's concern.
     pub(crate) told: bool,
-    /// Whose budget it is on: the trunk's place in the settings.
+    /// The trunk whose budget the call counts against: its index in the settings.
     pub(crate) trunk: Option<usize>,
-    /// What was told of it, for a later process.
+    /// The state last reported for a later process; `None` before the first report.
     pub(crate) noted: Option<Noted>,
     /// The operator whose phone is at the other end.
     pub(crate) operator: Option<OperatorId>,
-    /// What the peer may still ask within the dialog.
+    /// The remaining budget for the peer's requests within the dialog.
     requests: Option<Bucket>,
-    /// What the timer index holds for this leg.
+    /// The deadline that the timer index holds for this leg.
     pub(crate) scheduled: Option<Time>,
 }
 
@@ -52,9 +52,9 @@ pub(crate) enum State {
     Incoming(Incoming),
     /// Called: our 200 waits for its ACK. `hangup`: then say BYE.
     Answered(Unacked, Option<Parting>),
-    /// Calling.
+    /// Calling: our INVITE waits for its final answer.
     Calling(Calling),
-    /// Confirmed.
+    /// Confirmed: the dialog is established.
     Up,
     /// Our BYE is under way.
     Ending,
@@ -63,7 +63,7 @@ pub(crate) enum State {
 /// The INVITE server transaction's side of a leg.
 pub(crate) struct Incoming {
     pub(crate) invite: TxId,
-    /// Of the INVITE, and so of its ACK: requests of the early dialog count on from here.
+    /// CSeq of the INVITE, and so of its ACK: requests of the early dialog count on from here.
     pub(crate) cseq: u32,
     /// Via to CSeq of every answer.
     pub(crate) head: Bytes,
@@ -80,7 +80,7 @@ pub(crate) struct Incoming {
 /// The INVITE client transaction's side of a leg.
 pub(crate) struct Calling {
     pub(crate) invite: TxId,
-    /// What the INVITE asked for: sent once more after a challenge.
+    /// The offer in the INVITE: sent again after a challenge.
     pub(crate) offer: Bytes,
     /// Whether the peer has answered 1xx: "If no provisional response has been received, the CANCEL request MUST NOT be
     /// sent" (§9.1).
@@ -103,7 +103,7 @@ impl Calling {
         }
     }
 
-    /// What a provisional response of this dialog has answered.
+    /// The answer in a provisional response of the dialog with this To tag, if there was one.
     pub(crate) fn early_answer(&self, tag: &[u8]) -> Option<Bytes> {
         let of = |(known, _): &&(Bytes, Bytes)| known == tag;
         self.early.iter().find(of).map(|(_, sdp)| sdp.clone())
@@ -139,7 +139,7 @@ pub(crate) struct Unacked {
     until: Time,
 }
 
-/// What a timer of an [`Unacked`] asks for.
+/// The action that a timer of an [`Unacked`] asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Due {
     Nothing,
@@ -230,7 +230,8 @@ impl Leg {
         }
     }
 
-    /// Whether one more request of the peer is looked at: each costs a transaction, and there are so many for all calls.
+    /// Takes one request of the peer from its budget; false when the budget is used up. Each request costs a
+    /// transaction, and the number of transactions is limited for all calls together.
     pub(crate) fn may_ask(&mut self, now: Time) -> bool {
         let bucket = self.requests.get_or_insert_with(|| Bucket::full(now, REQUESTS));
         bucket.take(now, REQUESTS, REQUESTS_PER_SECOND)

@@ -1,5 +1,5 @@
-//! Who is calling. In this order: the source address and port of a live binding is that operator, who must prove it; a
-//! trunk's address is a caller, never challenged; anyone else is challenged, known user or not, at equal cost.
+//! Identifies the caller. The source address and port of a live binding mean its operator, who must prove it. A trunk's
+//! address is a caller, never challenged. Anyone else is challenged, at equal cost for known and unknown users.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use crate::digest::{Asked, Verdict};
 use crate::message::{Credentials, Draft, Fault, HeaderName, Method, NameAddr, Status, Uri, decode};
 use crate::settings::{Flow, Transport, Trunk};
 
-/// What becomes of a request from outside.
+/// The decision on a request from outside: admitted, challenged or forbidden.
 pub(super) enum Admission {
     Welcome(Identity),
     /// 401; `stale`: the password was right.
@@ -49,7 +49,7 @@ impl Endpoint {
         }
     }
 
-    /// Which trunk the other end of a flow is.
+    /// The trunk at the other end of a flow: its index in the settings.
     pub(super) fn trunk_at(&self, flow: Flow) -> Option<usize> {
         // Browsers, and the proxies before them, are no carrier, wherever they are: they prove who they are.
         if matches!(flow.transport, Transport::Ws | Transport::Wss) {
@@ -95,7 +95,7 @@ impl Endpoint {
             && !self.enrolled.values().any(|e| e.is_registrar(flow))
     }
 
-    /// Who the Authorization fields prove. Another scheme, or another realm's, counts as none (RFC 4475 §3.3.7).
+    /// Verifies the Authorization fields. A field of another scheme or another realm is ignored (RFC 4475 §3.3.7).
     pub(super) fn prove(&mut self, now: Time, request: &Request<'_>) -> Verdict {
         let method = decode(request.message.method_token());
         let given = request
@@ -163,8 +163,8 @@ pub(super) fn names(address: &NameAddr<'_>, operator: &OperatorId) -> bool {
         .is_some_and(|user| user == operator.as_str())
 }
 
-/// Whom the caller says to be. A trunk's word is better than the caller's own: "P-Asserted-Identity" (RFC 3325 §9.1) is
-/// believed from a trunk, and from nobody else.
+/// The identity that the caller claims. A trunk's "P-Asserted-Identity" (RFC 3325 §9.1) takes precedence over From;
+/// from any other sender it is ignored.
 pub(super) fn caller(request: &Request<'_>, identity: &Identity) -> Caller {
     let trusted = matches!(identity, Identity::Trunk(_));
     let asserted = request

@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 use crate::tag::Tag;
 use crate::transaction::table::Owner;
 
-/// Commands.
+/// Commands for an incoming call: ring, send early media, answer, reject.
 impl Endpoint {
     /// 180 Ringing. Repeated every minute, so that no proxy gives the call up.
     pub fn ring(&mut self, now: Time, leg: LegId) {
@@ -248,7 +248,7 @@ impl Endpoint {
         }
     }
 
-    /// CANCEL (§9.2).
+    /// Handles a CANCEL (§9.2).
     pub(super) fn cancelled(&mut self, now: Time, request: &Request<'_>) {
         let tx = self.table.find_server(&request.key);
         let Some(tx) = tx else {

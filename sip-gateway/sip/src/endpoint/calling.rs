@@ -19,7 +19,7 @@ use crate::tag::Tag;
 use crate::transaction::client_invite::Act;
 use crate::transaction::table::{Matched, Owner, Purpose, TxId};
 
-/// Commands.
+/// The command that starts an outgoing call.
 impl Endpoint {
     /// Calls somebody. The outcome is [`Event::Answered`] or [`Event::Refused`]; at a limit the latter at once, with a local
     /// 503.
@@ -59,7 +59,7 @@ impl Endpoint {
 }
 
 impl Endpoint {
-    /// What a request outside any dialog is made of (§8.1.1).
+    /// Builds the Call-ID, tag, From, To and route of a request outside any dialog (§8.1.1).
     pub(super) fn dialog_to(&mut self, to: &Destination, user: &str, display: Option<&str>) -> Dialog {
         let (tag, call) = (Tag::random(&mut self.rng), Tag::random(&mut self.rng));
         let from = self.face.address_of(user);

@@ -64,7 +64,7 @@ impl Enrolled {
     }
 }
 
-/// Commands.
+/// Commands to register at a registrar, and to unregister.
 impl Endpoint {
     /// Registers with a registrar, answers its challenge, refreshes the registration until [`Endpoint::unregister`].
     pub fn register(&mut self, now: Time, wanted: Registration) -> RegistrationId {

@@ -1,4 +1,4 @@
-//! What goes into an endpoint and what comes out.
+//! Inputs, outputs and events of an endpoint.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -19,19 +19,19 @@ pub struct LegId(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RegistrationId(pub u64);
 
-/// What the sockets say.
+/// An input from the sockets or the network interfaces.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// One datagram, or one message that the [`Framer`](crate::framing::Framer) cut from a stream.
     Message {
         /// Where it came from and where it arrived.
         flow: Flow,
-        /// The message.
+        /// The octets of the datagram or message.
         bytes: Bytes,
     },
     /// A connection was closed.
     FlowClosed {
-        /// Which.
+        /// The flow whose connection was closed.
         flow: Flow,
     },
     /// Could not connect, or could not send.
@@ -43,21 +43,21 @@ pub enum Input {
     OwnAddresses(Vec<IpAddr>),
 }
 
-/// What the endpoint wants done.
+/// An output of the endpoint: a message to send, or an event.
 #[derive(Clone, Debug)]
 pub enum Output {
     /// Send these bytes.
     Transmit {
         /// Over which flow.
         flow: Flow,
-        /// One message.
+        /// One message to send.
         bytes: Bytes,
     },
-    /// Something happened.
+    /// An event to report to the application.
     Event(Event),
 }
 
-/// Who a call comes from, as far as it is proven.
+/// The identity of a caller, as far as it is proven.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Identity {
     /// From the addresses of this trunk.
@@ -68,7 +68,7 @@ pub enum Identity {
     Registrar,
 }
 
-/// Whom the caller says to be. Personal data: `Debug` shows none of it.
+/// The user and display name that the caller claims. Personal data: `Debug` shows neither of them.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Caller {
     /// The user part of From, or of a trunk's P-Asserted-Identity (RFC 3325), unescaped.
@@ -85,7 +85,7 @@ impl fmt::Debug for Caller {
     }
 }
 
-/// What is new of a dialog, for a process that may have to end it.
+/// A change of a dialog, for a later process that may have to end it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DialogChange {
     /// It stands, or is another than it was: what an [`Orphan`] is made of. Personal data.
@@ -109,9 +109,9 @@ impl fmt::Debug for DialogChange {
 /// A dialog that its process did not end.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Orphan {
-    /// Of the last [`DialogChange::Open`].
+    /// The octets of the last [`DialogChange::Open`].
     pub kept: Bytes,
-    /// [`DialogChange::Answered`] followed.
+    /// Whether [`DialogChange::Answered`] followed it.
     pub answered: bool,
 }
 
@@ -141,7 +141,7 @@ pub struct Reason {
 }
 
 impl Reason {
-    /// What is told in a dialog whose process was lost: Q.850 cause 41, temporary failure.
+    /// The reason given in a dialog whose process was lost: Q.850 cause 41, temporary failure.
     pub fn lost() -> Self {
         Reason {
             protocol: "Q.850".to_owned(),
@@ -150,7 +150,7 @@ impl Reason {
         }
     }
 
-    /// What the phones that did not win a call are told, so that they count no missed call (RFC 3326 §3.1).
+    /// The reason given to phones that did not win a call, so that they count no missed call (RFC 3326 §3.1).
     pub fn completed_elsewhere() -> Self {
         Reason {
             protocol: "SIP".to_owned(),
@@ -159,8 +159,8 @@ impl Reason {
         }
     }
 
-    /// What a caller is told who was left unanswered for too long: what a network says itself (Q.850, ISUP timer T9; RFC
-    /// 3398 §7.2.8).
+    /// The reason given to a caller left unanswered for too long: Q.850 cause 19, as networks give it themselves (ISUP
+    /// timer T9; RFC 3398 §7.2.8).
     pub fn no_answer() -> Self {
         Reason {
             protocol: "Q.850".to_owned(),
@@ -211,7 +211,7 @@ impl fmt::Display for Reason {
 /// Where a request goes: what to ask for, and over which flow.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Destination {
-    /// The Request-URI.
+    /// The Request-URI, which is also the address in To.
     pub uri: Bytes,
     /// To a registered phone: [`Binding::reach`](crate::Binding::reach).
     pub flow: Flow,
@@ -250,13 +250,13 @@ pub struct Registration {
 /// A new call.
 #[derive(Clone, Debug)]
 pub struct Invite {
-    /// Its leg.
+    /// The leg of this call.
     pub leg: LegId,
-    /// Who calls, as far as it is proven.
+    /// The caller's identity, as far as it is proven.
     pub from: Identity,
     /// The user part of the Request-URI, unescaped, otherwise as it came. Empty when there was none.
     pub dialled: String,
-    /// Whom the caller says to be.
+    /// The user and display name that the caller claims.
     pub caller: Caller,
     /// The address it came from.
     pub source: SocketAddr,
@@ -286,7 +286,7 @@ pub enum EndedBy {
     FlowClosed,
 }
 
-/// What a probe has found.
+/// The outcome of a probe.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Found {
     /// An answer, be it a refusal: somebody is there.
@@ -301,68 +301,69 @@ pub enum Found {
     NoWay,
 }
 
-/// What happened. Each leg has exactly one last event: [`Event::Cancelled`], [`Event::Refused`], [`Event::Ended`] or
-/// [`Event::Released`]; after it, and after [`Endpoint::hangup`](crate::Endpoint::hangup) and
-/// [`Endpoint::reject`](crate::Endpoint::reject), commands to the leg do nothing.
+/// An event of a leg, binding or registration. Each leg has exactly one last event: [`Event::Cancelled`],
+/// [`Event::Refused`], [`Event::Ended`] or [`Event::Released`]. After it, and after
+/// [`Endpoint::hangup`](crate::Endpoint::hangup) and [`Endpoint::reject`](crate::Endpoint::reject), commands to the leg
+/// do nothing.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A call came in; 100 has been sent.
     Invite(Invite),
     /// The ACK for our 200 came, also after a re-INVITE.
     Acknowledged {
-        /// Which leg.
+        /// The leg whose 200 was acknowledged.
         leg: LegId,
         /// The answer, when the offer was in our 200.
         answer: Option<Bytes>,
     },
     /// The caller gave up before our final answer. CANCEL was answered 200, the INVITE 487. The last event.
     Cancelled {
-        /// Which leg.
+        /// The leg that the caller cancelled.
         leg: LegId,
         /// Why, if the caller's side said so.
         reason: Option<Reason>,
     },
     /// A provisional answer to our INVITE, except 100.
     Progress {
-        /// Which leg.
+        /// The leg that received the provisional answer.
         leg: LegId,
         /// 101 to 199.
         status: u16,
-        /// Early media.
+        /// The session description for early media, if there is one.
         sdp: Option<Bytes>,
     },
     /// Our INVITE was answered; the ACK has been sent.
     Answered {
-        /// Which leg.
+        /// The leg that was answered.
         leg: LegId,
         /// The answer: of the 200, or else of a provisional response before it.
         sdp: Option<Bytes>,
     },
     /// Our INVITE failed. The last event.
     Refused {
-        /// Which leg.
+        /// The leg whose INVITE failed.
         leg: LegId,
         /// The peer's status, or ours: 408 for no answer at all, 503 for a flow that failed.
         status: u16,
         /// The status is ours: nobody said it.
         local: bool,
-        /// From Retry-After.
+        /// The delay from Retry-After, if the response has one.
         retry_after: Option<Duration>,
     },
     /// The peer wants another session: [`Endpoint::accept_offer`](crate::Endpoint::accept_offer) or
     /// [`Endpoint::refuse_offer`](crate::Endpoint::refuse_offer).
     Offer {
-        /// Which leg.
+        /// The leg whose peer wants another session.
         leg: LegId,
         /// The offer; without one, accept with an offer of ours, whose answer comes with [`Event::Acknowledged`].
         sdp: Option<Bytes>,
         /// It is an UPDATE, which no ACK follows: only somebody who got our 200 knows the dialog.
         proven: bool,
     },
-    /// What became of [`Endpoint::reoffer`](crate::Endpoint::reoffer). Where no [`Event::Ended`] follows, a session that was
-    /// refused stays as it was.
+    /// The outcome of [`Endpoint::reoffer`](crate::Endpoint::reoffer). After a refusal the session stays as it was,
+    /// unless [`Event::Ended`] follows.
     Reoffered {
-        /// Which leg.
+        /// The leg of the re-INVITE.
         leg: LegId,
         /// The peer's status; 491 too where the peer's own offer has come between: the reason for ours may be gone.
         status: u16,
@@ -371,29 +372,29 @@ pub enum Event {
     },
     /// A key, by INFO.
     Digit {
-        /// Which leg.
+        /// The leg whose peer pressed the key.
         leg: LegId,
-        /// Which key.
+        /// The key that was pressed.
         digit: Digit,
         /// For how long it was held.
         duration: Duration,
     },
     /// The dialog is over, and it was not us who ended it. The last event.
     Ended {
-        /// Which leg.
+        /// The leg whose dialog is over.
         leg: LegId,
-        /// How.
+        /// The way the dialog ended.
         by: EndedBy,
     },
     /// A leg that we rejected or hung up is finished with. The last event.
     Released {
-        /// Which leg.
+        /// The leg that was rejected or hung up.
         leg: LegId,
     },
     /// The peer's phone has another IP address now, as after a change of network: what belongs to the dialog, media too, comes
     /// from there. It was proven with the operator's password.
     Moved {
-        /// Which leg.
+        /// The leg that was probed.
         leg: LegId,
         /// The new address.
         ip: IpAddr,
@@ -402,34 +403,34 @@ pub enum Event {
     Probed {
         /// Which leg.
         leg: LegId,
-        /// What it is.
+        /// The outcome of the probe.
         found: Found,
     },
     /// The best lease of an operator's reachable phones changed: registered, refreshed, unregistered, expired, found
     /// unreachable or reachable again.
     Binding {
-        /// Whose.
+        /// The operator whose lease changed.
         operator: OperatorId,
-        /// Until when the longest binding lasts; `None` when there is none.
+        /// The time when the longest binding expires; `None` without a binding.
         expires: Option<Time>,
     },
     /// An INVITE, UPDATE or INFO was refused for its body, before anybody was told of it.
     BodyRefused {
-        /// Who sent it.
+        /// The address and port of the sender.
         source: SocketAddr,
-        /// What the sender was told.
+        /// The refusal that the sender received.
         refusal: Refusal,
     },
     /// A registration of ours stands, or stands again.
     Registered {
-        /// Which.
+        /// The registration that now stands.
         registration: RegistrationId,
         /// For how long.
         expires: Duration,
     },
     /// A registration of ours failed, or ended as asked (200). After a failure it is tried again, later and later.
     RegistrationFailed {
-        /// Which.
+        /// The registration that failed or ended.
         registration: RegistrationId,
         /// The registrar's status; 408 for silence, 503 for a flow that failed, 200 after unregistering.
         status: u16,

@@ -49,7 +49,7 @@ use orphans::Stranded;
 use qualifying::Qualifying;
 use sources::{Budgets, Sources};
 
-/// What a 503 of ours asks for.
+/// The Retry-After of our 503 answers.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// Different notices kept for the log until they are taken.
 const NOTICES: usize = 16;
@@ -77,7 +77,7 @@ pub struct Endpoint {
     registrar: Registrar,
     qualifying: Qualifying,
     enrolled: BTreeMap<RegistrationId, Enrolled>,
-    /// Of this machine's network interfaces, as far as we were told.
+    /// The addresses of this machine's network interfaces, as last reported by [`Input::OwnAddresses`].
     own_addresses: Vec<IpAddr>,
     next_registration: u64,
     /// Peers that took no connection, and until when they are not asked again.
@@ -176,7 +176,7 @@ impl Endpoint {
         self.enrolled_due(now);
     }
 
-    /// What to do next.
+    /// Takes the next output: a message to send, or an event.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.out.pop_front()
     }
@@ -246,7 +246,7 @@ impl Endpoint {
         }
     }
 
-    /// Who has asked for too much since the last asking, and how often.
+    /// Takes the notices since the last call: each sender that exceeded a limit, and how often.
     pub fn take_notices(&mut self) -> BTreeMap<Notice, u64> {
         std::mem::take(&mut self.notices)
     }

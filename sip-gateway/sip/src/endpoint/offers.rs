@@ -13,7 +13,7 @@ use crate::message::{Draft, HeaderName, Method, Status};
 use crate::refusal::Refusal;
 use crate::transaction::table::Owner;
 
-/// Commands.
+/// Commands that answer an offer of the peer within a dialog.
 impl Endpoint {
     /// 200 to a re-INVITE or UPDATE, with our answer, or our offer where there was none. Does nothing when the peer has
     /// given up meanwhile.
@@ -122,10 +122,10 @@ impl Endpoint {
         });
     }
 
-    /// A re-INVITE before the ACK of our 200: late or lost, it was sent, for nobody may begin a second INVITE before the first
-    /// has its final answer (§14.1). So the 200 arrived and the dialog is established: the
-    /// re-INVITE is answered as any other (the race of RFC 5407 §3.1.4). Where our 200 made the offer, the ACK holds the answer, and there is none before it
-    /// is here (§3.1.5); nor where we only wait for it to say BYE.
+    /// Takes a re-INVITE before the ACK of our 200 as that ACK (the race of RFC 5407 §3.1.4). Nobody may begin a second
+    /// INVITE before the first has its final answer (§14.1). So the 200 arrived, its ACK is late or lost, and the
+    /// dialog is established: the re-INVITE is answered like any other. No ACK is implied where our 200 made the offer,
+    /// since the ACK holds the answer (§3.1.5), or where we only wait for the ACK to send BYE.
     fn implied_ack(&mut self, id: LegId, leg: &mut Leg) {
         match (&leg.state, &leg.renewal) {
             (State::Answered(unacked, None), _) if !unacked.late_offer => {

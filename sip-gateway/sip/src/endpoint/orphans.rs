@@ -33,7 +33,7 @@ const RETURN: Duration = Duration::from_secs(90);
 /// How many dialogs wait so.
 const STRANDED: usize = 4096;
 
-/// What was told of a leg last.
+/// The state of a leg as last reported.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Noted {
     phase: Phase,
@@ -48,7 +48,7 @@ enum Phase {
     Up,
 }
 
-/// What is left to end.
+/// A dialog of a lost process, still to be ended.
 enum Rest {
     /// A phone rings: the INVITE, without its body.
     Ringing(Dialog, Tag, Bytes),
@@ -63,8 +63,8 @@ pub(super) struct Stranded {
 }
 
 impl Endpoint {
-    /// What has changed of the dialogs since the last time, with [`Settings::keep_dialogs`](crate::Settings). Drain it before
-    /// each [`Endpoint::poll_output`]: what is told can then be kept before the messages it is about leave.
+    /// Takes the next change of a dialog, with [`Settings::keep_dialogs`](crate::Settings). Drain these changes before
+    /// each [`Endpoint::poll_output`]: a change can then be kept before the messages it is about leave.
     pub fn poll_dialog(&mut self) -> Option<(LegId, DialogChange)> {
         self.dialog_changes.pop_front()
     }

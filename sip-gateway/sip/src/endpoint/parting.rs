@@ -12,7 +12,7 @@ use crate::tag::Tag;
 use crate::transaction::T1X64;
 use crate::transaction::table::{Failure, Owner, Purpose, TxId};
 
-/// Commands.
+/// Commands that end a leg or probe its dialog.
 impl Endpoint {
     /// Ends a leg whatever its state: an INVITE to us is refused with 480; an INVITE of ours is cancelled, as soon as that is
     /// allowed, and a 200 that comes all the same is acknowledged and ended; a dialog is ended with BYE, after its ACK.
@@ -264,7 +264,7 @@ pub(super) fn with_reason(draft: Draft, parting: &Parting) -> Draft {
     }
 }
 
-/// What we say we can do in an INVITE.
+/// Adds Allow and User-Agent to an INVITE of ours.
 pub(super) fn with_abilities(face: &Face, draft: Draft) -> Draft {
     face.sign_request(Face::allow(draft))
 }

@@ -14,7 +14,7 @@ use crate::message::{HeaderName, Status};
 use crate::tag::Tag;
 use crate::transaction::table::{Owner, Purpose};
 
-/// Who is asked when, and who has been asked.
+/// The times when each operator's phones are checked with OPTIONS, and the checks under way.
 #[derive(Default)]
 pub(super) struct Qualifying {
     due: BTreeSet<(Time, OperatorId)>,
@@ -107,8 +107,8 @@ impl Endpoint {
         }
     }
 
-    /// What came of it: any answer is one, but those that say that the phone cannot be reached through its proxy, or takes
-    /// no calls.
+    /// Judges a phone by the answer to its OPTIONS. After 408, 480 or 503 it cannot be reached through its proxy, or
+    /// takes no calls; after any other answer it is reachable.
     pub(super) fn qualified(&mut self, number: u64, status: Status) {
         let Some((operator, to)) = self.qualifying.asked.remove(&number) else {
             return;

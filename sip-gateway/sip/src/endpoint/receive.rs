@@ -266,7 +266,7 @@ impl Endpoint {
 /// A Contact such as `mailto:` or `tel:`, which no SIP request can be sent to.
 pub(super) const ODD_CONTACT: Fault = Fault::syntax("Contact Is Not A SIP URI");
 
-/// What makes a request 400 before anybody asks what it wants.
+/// Checks the syntax of a request before it is handled: a fault is usually answered with 400.
 fn check_syntax(flow: Flow, message: &Message) -> Result<Request<'_>, Fault> {
     if let Some(fault) = message.fault() {
         return Err(fault);

@@ -155,7 +155,7 @@ impl Endpoint {
     }
 }
 
-/// What the Contact and Expires fields ask (steps 6 and 7).
+/// Reads the change that the Contact and Expires fields ask for (steps 6 and 7).
 fn read_change<'a>(request: &Request<'a>) -> Result<Change<'a>, Fault> {
     let malformed = Fault::syntax("Malformed Contact");
     let expires = request.message.seconds(HeaderName::Expires);

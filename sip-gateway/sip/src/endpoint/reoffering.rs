@@ -17,7 +17,7 @@ use crate::tag::Tag;
 use crate::transaction::client_invite::Act;
 use crate::transaction::table::{Matched, Owner, Purpose, TxId};
 
-/// Commands.
+/// The command that offers the peer another session.
 impl Endpoint {
     /// Offers the peer another session, as soon as the dialog is up and no other offer is under way in it; the outcome is
     /// [`Event::Reoffered`]. One at a time: one that waits is replaced, while one is out another does nothing.

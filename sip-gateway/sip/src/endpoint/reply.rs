@@ -83,10 +83,10 @@ pub(super) fn reply_flow(flow: Flow, via: &Via<'_>) -> Flow {
     }
 }
 
-/// What answers carry besides the echoed head.
+/// Adds the parts of an answer that follow the echoed head.
 pub(super) type Extra<'a> = &'a dyn Fn(Draft) -> Draft;
 
-/// Nothing more.
+/// Adds nothing to an answer.
 pub(super) fn bare(draft: Draft) -> Draft {
     draft
 }

@@ -13,9 +13,9 @@ use crate::settings::{Flow, Transport};
 use crate::tag::Tag;
 use crate::transaction::table::{Failure, Owner, Purpose, TxId};
 
-/// What fits in a datagram on a path nobody has measured.
+/// The largest request, in octets, sent as a datagram on a path of unknown MTU.
 const DATAGRAM: usize = 1300;
-/// So long a peer that took no connection is not asked for one again: its callers would wait for nothing each time.
+/// How long a peer that took no connection is not asked for one again: its callers would wait for nothing each time.
 const REFUSED: Duration = Duration::from_secs(300);
 /// Peers remembered so; the first of them by address makes room.
 const PEERS: usize = 1024;

@@ -1,4 +1,4 @@
-//! What strangers cost, by source address: how many messages are looked at, and how many passwords may be tried.
+//! Limits on strangers, by source address: how many messages are looked at, and how many passwords may be tried.
 //!
 //! A source is an address, not a user: whoever guesses at 101 shuts nobody out but the place the guesses come from, and that is
 //! a port before it is an address, for behind a NAT an address has many owners. Trunks, bound phones and what is up already are
@@ -20,7 +20,7 @@ mod tests;
 /// Something that is used up and grows back, at most to its size.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket {
-    /// In thousandths.
+    /// The level, in thousandths of one unit.
     level: u64,
     at: Time,
 }
@@ -51,7 +51,7 @@ impl Bucket {
 
 /// Wrong passwords from one place.
 struct Guesses {
-    /// Since `counted`.
+    /// Wrong passwords since `counted`.
     wrong: u32,
     counted: Time,
     banned: Option<Time>,
@@ -191,7 +191,7 @@ const INVITES: u32 = 20;
 /// … and each second.
 const INVITES_PER_SECOND: u32 = 5;
 
-/// What one trunk may ask of us, INVITEs a second and calls at once; and what one operator may.
+/// Budgets in use: by trunk, INVITEs a second and concurrent calls; by operator, REGISTERs and INVITEs a second.
 #[derive(Default)]
 pub(crate) struct Budgets {
     rates: BTreeMap<usize, Bucket>,

@@ -75,7 +75,7 @@ impl Endpoint {
         }
     }
 
-    /// BYE (§15.1.2).
+    /// Handles a BYE (§15.1.2).
     fn said_bye(&mut self, now: Time, request: &Request<'_>, id: LegId, leg: Box<Leg>) {
         self.reply_once(now, request, Status::OK, &bare);
         match &leg.state {

@@ -6,9 +6,9 @@ use super::uri::Uri;
 /// A display name, a URI and the header parameters after it.
 #[derive(Clone, Copy, Debug)]
 pub struct NameAddr<'a> {
-    /// The display name as it came, quotes included; empty when there is none.
+    /// The display name as received, quotes included; empty if absent.
     pub display: &'a [u8],
-    /// The URI.
+    /// The URI, without the header parameters.
     pub uri: Uri<'a>,
     /// The parameters of the header field.
     pub params: Params<'a>,

@@ -43,7 +43,7 @@ impl<'a> AuthParams<'a> {
     }
 }
 
-/// What a client proves itself with.
+/// The digest credentials of a client.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the parameters of RFC 7616 §3.4, by their names")]
 pub struct Credentials {
@@ -76,7 +76,7 @@ impl Credentials {
     }
 }
 
-/// What a server asks for.
+/// The digest challenge of a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the parameters of RFC 7616 §3.3, by their names")]
 pub struct Challenge {

@@ -17,21 +17,21 @@ pub enum Method {
     Options,
     /// RFC 3261 §10.
     Register,
-    /// RFC 6086.
+    /// INFO: application information within a dialog (RFC 6086).
     Info,
-    /// RFC 3311.
+    /// UPDATE: changes a session without a re-INVITE (RFC 3311).
     Update,
-    /// RFC 3262.
+    /// PRACK: acknowledges a provisional response (RFC 3262).
     Prack,
-    /// RFC 3428.
+    /// MESSAGE: an instant message (RFC 3428).
     Message,
-    /// RFC 6665.
+    /// NOTIFY: an event of a subscription (RFC 6665).
     Notify,
-    /// RFC 6665.
+    /// SUBSCRIBE: asks for the events of a resource (RFC 6665).
     Subscribe,
-    /// RFC 3903.
+    /// PUBLISH: publishes an event state (RFC 3903).
     Publish,
-    /// RFC 3515.
+    /// REFER: asks the peer to contact a third party (RFC 3515).
     Refer,
     /// Any other token: answered 501.
     Other,

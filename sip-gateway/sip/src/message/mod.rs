@@ -33,7 +33,7 @@ use text::{List, number, trim};
 pub use uri::{Host, Scheme, Uri};
 pub use via::Via;
 
-/// What is wrong with a request, as we tell its sender.
+/// A fault in a request, as reported to its sender.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fault {
     /// The status to answer with.
@@ -115,11 +115,11 @@ pub struct Message {
 pub struct Essentials<'a> {
     /// The topmost Via.
     pub via: Via<'a>,
-    /// From.
+    /// The address in From.
     pub from: NameAddr<'a>,
-    /// To.
+    /// The address in To.
     pub to: NameAddr<'a>,
-    /// Call-ID.
+    /// The value of Call-ID.
     pub call_id: &'a [u8],
     /// The number of the CSeq.
     pub cseq: u32,
@@ -160,7 +160,7 @@ impl Message {
         }
     }
 
-    /// What the lexer found wrong.
+    /// The fault that the lexer found, if any.
     pub fn fault(&self) -> Option<Fault> {
         self.fault
     }

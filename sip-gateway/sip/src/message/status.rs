@@ -68,7 +68,7 @@ impl Status {
         }
     }
 
-    /// The number.
+    /// The status code, 100 to 699.
     pub const fn code(self) -> u16 {
         self.0
     }

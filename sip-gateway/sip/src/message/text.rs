@@ -1,22 +1,22 @@
 //! The grammar's small words (RFC 3261 §25.1): tokens, linear white space, quoted strings, lists, parameters.
 //! Everything works on borrowed bytes; nothing allocates but the un-escaping functions.
 
-/// `token` characters.
+/// Whether an octet is a `token` character.
 pub(super) const fn is_token(b: u8) -> bool {
     CLASSES[b as usize] & TOKEN != 0
 }
 
 /// Classes of a byte, looked up rather than compared: most of a message's bytes are asked for one of them.
 pub(super) const TOKEN: u8 = 1;
-/// What a parameter's value may hold beside a quoted string, see [`Params::is_value`].
+/// A character of a parameter's value outside a quoted string, see [`Params::is_value`].
 const VALUE: u8 = 1 << 1;
-/// What ends the simple run of a list: quotes and angle brackets.
+/// A character that ends the simple run of a list: a quote or an angle bracket.
 const BRACKET: u8 = 1 << 2;
-/// What no URI holds: controls, blanks, quotes and angle brackets.
+/// A character that no URI holds: a control, a blank, a quote or an angle bracket.
 pub(super) const NOT_URI: u8 = 1 << 3;
 /// The sign that begins an escape.
 pub(super) const ESCAPE: u8 = 1 << 4;
-/// What a host name holds. An underscore is no legal character of it, and common.
+/// A character of a host name. The underscore is not legal there, but common.
 pub(super) const HOST: u8 = 1 << 5;
 
 /// The classes of each byte.

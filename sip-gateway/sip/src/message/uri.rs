@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::text::{CLASSES, ESCAPE, HOST, NOT_URI, hex, is, number, trim, unescape};
 
-/// What a URI's scheme means to us.
+/// The scheme of a URI, as far as we know it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scheme {
-    /// `sip:`
+    /// A `sip:` URI.
     Sip,
-    /// `sips:`
+    /// A `sips:` URI.
     Sips,
-    /// `tel:`
+    /// A `tel:` URI.
     Tel,
     /// Well-formed, and nothing we can reach: 416 in a Request-URI.
     Other,
@@ -29,7 +29,7 @@ impl Scheme {
 pub enum Host<'a> {
     /// An IPv4 address or an IPv6 reference in brackets.
     Ip(IpAddr),
-    /// A name.
+    /// A host name; empty for `tel` and unknown schemes.
     Name(&'a str),
 }
 
@@ -49,7 +49,7 @@ impl Host<'_> {
 pub struct Uri<'a> {
     /// The whole text, as it came: forward this, hash this.
     pub raw: &'a [u8],
-    /// The scheme.
+    /// The scheme of the URI.
     pub scheme: Scheme,
     /// The user part, still escaped, without the password. For `tel`, the number.
     pub user: Option<&'a [u8]>,
@@ -59,7 +59,7 @@ pub struct Uri<'a> {
     pub port: Option<u16>,
     /// `;name=value…`, as it came.
     pub params: &'a [u8],
-    /// What follows the question mark, as it came. Never turned into header fields.
+    /// The text after the question mark, as received. It is never turned into header fields.
     pub headers: Option<&'a [u8]>,
 }
 

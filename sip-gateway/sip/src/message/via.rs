@@ -18,7 +18,7 @@ pub struct Via<'a> {
     pub host: Host<'a>,
     /// The port of `sent-by`.
     pub port: Option<u16>,
-    /// The parameters.
+    /// The parameters after `sent-by`.
     pub params: Params<'a>,
 }
 

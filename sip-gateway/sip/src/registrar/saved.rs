@@ -2,8 +2,8 @@
 //!
 //! `operator flow expires since q cseq call-id contact instance reg-id reach path …`
 //!
-//! A flow is `transport local remote`; `reach` is a flow, or `-` where it is the first one. Times are µs since the Unix epoch;
-//! octets that are no printable ASCII are `%`-escaped; `-` is none.
+//! A flow is `transport local remote`; `reach` is a flow, or `-` where it is the first one. Times are µs since the Unix
+//! epoch; octets outside printable ASCII are `%`-escaped; `-` stands for an absent value.
 
 use std::net::SocketAddr;
 use std::ops::Bound;
@@ -21,7 +21,7 @@ const FORM: &str = "pronto bindings 2";
 const OLD_FORM: &str = "pronto bindings 1";
 
 impl Registrar {
-    /// All bindings.
+    /// Writes all bindings as a text.
     pub(crate) fn save(&self) -> String {
         self.save_some(None, usize::MAX).0
     }

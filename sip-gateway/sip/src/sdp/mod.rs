@@ -57,16 +57,16 @@ impl Codec {
     }
 }
 
-/// Who sends, from our side.
+/// The direction of media, seen from our side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direction {
-    /// Both.
+    /// Both sides send.
     SendRecv,
     /// Only we: the peer has put us on hold, or holds nothing against music.
     SendOnly,
     /// Only the peer.
     RecvOnly,
-    /// Nobody.
+    /// Neither side sends.
     Inactive,
 }
 
@@ -110,7 +110,7 @@ impl Direction {
     }
 }
 
-/// What offer and answer agreed on.
+/// The session that offer and answer agreed on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Negotiated {
     /// Where the peer receives; `None` while it does not (hold by `c=0.0.0.0`, RFC 3264 §8.4).
@@ -121,7 +121,7 @@ pub struct Negotiated {
     pub payload_type: u8,
     /// The payload type of telephone-events, if agreed.
     pub telephone_event: Option<u8>,
-    /// Who sends, from our side.
+    /// The direction of media, seen from our side.
     pub direction: Direction,
     /// How much audio goes into a packet of ours: what the peer's ptime asks for and its maxptime allows, 20 ms where it
     /// says nothing, 5 to 60 ms.
@@ -131,9 +131,9 @@ pub struct Negotiated {
 /// The address families our media can be sent in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Reach {
-    /// IPv4.
+    /// Whether media can be sent over IPv4.
     pub v4: bool,
-    /// IPv6.
+    /// Whether media can be sent over IPv6.
     pub v6: bool,
 }
 
@@ -157,7 +157,7 @@ pub enum SdpError {
     /// Not a session description: 400.
     #[error("malformed session description: {reason}")]
     Malformed {
-        /// What is wrong with it.
+        /// The defect that was found, such as `c= has not three fields`.
         reason: String,
     },
     /// No audio stream, or none with a port: 488.
@@ -184,7 +184,7 @@ pub enum SdpError {
     /// An answer that does not answer the offer (RFC 3264 §6): end the call.
     #[error("the answer does not fit the offer: {reason}")]
     Mismatch {
-        /// What does not fit.
+        /// The part of the answer that does not fit.
         reason: &'static str,
     },
 }
@@ -201,7 +201,7 @@ impl SdpError {
         }
     }
 
-    /// What the peer is told: the status of the answer, its phrase and its warning (RFC 3261 §20.43).
+    /// The refusal for the peer: status of the answer, phrase and warning (RFC 3261 §20.43).
     pub fn refusal(&self) -> Refusal {
         let (phrase, code) = match self {
             SdpError::Malformed { reason } => {
@@ -271,7 +271,8 @@ pub struct Offer {
     agreed: Negotiated,
     /// The protocol of the stream we take, as it was offered.
     proto: Box<str>,
-    /// Of each of its streams what refuses it: media, protocol and formats. `None` for the one we take.
+    /// For each offered stream, the `m=` value that refuses it: media, protocol and formats. `None` for the one we
+    /// take.
     lines: Vec<Option<Box<str>>>,
 }
 
@@ -298,12 +299,12 @@ impl Offer {
         })
     }
 
-    /// What answering it means for our media.
+    /// The session that our media has after the answer.
     pub fn agreed(&self) -> Negotiated {
         self.agreed
     }
 
-    /// The answer.
+    /// Writes the answer to this offer.
     pub fn answer(&self, local: &Local) -> Bytes {
         let lines: Vec<write::Line<'_>> = self
             .lines

@@ -1,4 +1,5 @@
-//! What we need of a description (RFC 8866), read in one pass. Names, bandwidths, keys and what nobody knows are passed over.
+//! Reads the parts of a session description that we need (RFC 8866), in one pass. Names, bandwidths, keys and unknown
+//! lines are passed over.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -17,7 +18,7 @@ const DIRECTIONS: [Direction; 4] = [
     Direction::Inactive,
 ];
 
-/// A description.
+/// A session description, reduced to its streams.
 pub(super) struct Session<'a> {
     pub(super) streams: Vec<Stream<'a>>,
 }
@@ -29,22 +30,22 @@ pub(super) struct Stream<'a> {
     pub(super) proto: &'a str,
     pub(super) formats: &'a str,
     pub(super) port: u16,
-    /// What its `c=` line, or else the session's, names: an address or a host name.
+    /// The address or host name in the stream's `c=` line, or else in the session's.
     pub(super) connection: Option<&'a str>,
     pub(super) direction: Direction,
     pub(super) telephone_event: Option<u8>,
     /// How much audio the peer wants in a packet.
     pub(super) ptime: Duration,
     codec: Option<(Codec, u8)>,
-    /// What is wrong with its lines. It matters only where nothing else can be taken.
+    /// The defect in the stream's lines, if any. It matters only where nothing else can be taken.
     fault: Option<&'static str>,
 }
 
-/// What `c=`, and the attributes we know, say of the session or of one stream.
+/// The values of `c=` and of the attributes we know, for the session or for one stream.
 #[derive(Default)]
 struct Said<'a> {
     connection: Option<&'a str>,
-    /// Of a `c=` line that cannot be read.
+    /// The defect of a `c=` line that cannot be read.
     fault: Option<&'static str>,
     direction: Option<Direction>,
     /// Payload type, and encoding name with clock rate.
@@ -87,7 +88,9 @@ impl<'a> Session<'a> {
             let (kind, value) = line
                 .split_once('=')
                 .filter(|(kind, value)| kind.len() == 1 && !value.contains(['\r', '\0']))
-                .ok_or_else(|| malformed(format!("line {} is none", number + 1)))?;
+                .ok_or_else(|| {
+                    malformed(format!("line {} is not in the form <letter>=<value>", number + 1))
+                })?;
             let is_stream = !streams.is_empty();
             let said = streams.last_mut().map_or(&mut session, |(_, said)| said);
             match kind {
@@ -120,7 +123,7 @@ impl<'a> Session<'a> {
         Ok(Session { streams })
     }
 
-    /// What is wrong with a line of a stream, for a description of which nothing can be taken.
+    /// The error for the first stream with a defect, where no stream can be taken.
     pub(super) fn fault(&self) -> Option<SdpError> {
         self.streams.iter().find_map(|s| s.fault).map(malformed)
     }
@@ -155,7 +158,7 @@ impl<'a> Said<'a> {
         }
     }
 
-    /// What rtpmap calls a payload type.
+    /// The encoding name and clock rate that rtpmap gives to a payload type.
     fn name(&self, payload_type: u8) -> Option<&'a str> {
         let of = |(known, _): &&(u8, &'a str)| *known == payload_type;
         self.maps.iter().find(of).map(|(_, name)| *name)
@@ -177,7 +180,7 @@ impl<'a> Stream<'a> {
         let first = port.split('/').next().unwrap_or(port);
         let fault = match first.parse::<u16>() {
             _ if formats.is_empty() => Some("m= has not four fields"),
-            Err(_) => Some("m= has a port that is none"),
+            Err(_) => Some("the port in m= is not a number from 0 to 65535"),
             Ok(_) => None,
         };
         Stream {

@@ -415,11 +415,17 @@ fn a_fault_is_named_with_its_place() {
     let begin = "v=0\r\no=- 1 1 IN IP4 h\r\n";
     for (text, reason) in [
         ("v=1\r\n".to_owned(), "it does not begin with v=0"),
-        (format!("{begin}s=-\r\nnonsense\r\n"), "line 4 is none"),
-        (format!("{begin}s=\rm=x\r\n"), "line 3 is none"),
+        (
+            format!("{begin}s=-\r\nnonsense\r\n"),
+            "line 4 is not in the form <letter>=<value>",
+        ),
+        (
+            format!("{begin}s=\rm=x\r\n"),
+            "line 3 is not in the form <letter>=<value>",
+        ),
         (
             format!("{begin}s=-\r\nt=0 0\r\nm=audio 70000 RTP/AVP 0\r\n"),
-            "m= has a port that is none",
+            "the port in m= is not a number from 0 to 65535",
         ),
         (
             format!("{begin}s=-\r\nt=0 0\r\nm=audio 7000\r\n"),

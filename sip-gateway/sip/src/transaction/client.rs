@@ -7,6 +7,8 @@ use pronto_types::Time;
 use super::client_invite::Act;
 use super::{T1, T1X64, T2, T4};
 
+/// The states of a non-INVITE client transaction.
+///
 /// ```text
 /// Trying ──1xx──▶ Proceeding ──final──▶ Completed ──K──▶ gone
 ///    └─────────────final─────────────────▲
@@ -17,11 +19,11 @@ pub(crate) enum Client {
     Waiting {
         /// Timer E; `None` over a reliable transport.
         resend: Option<(Time, Duration)>,
-        /// Timer F.
+        /// Timer F: the deadline for the final response.
         until: Time,
         proceeding: bool,
     },
-    /// Timer K.
+    /// Timer K: retransmitted responses are absorbed.
     Completed {
         until: Time,
     },

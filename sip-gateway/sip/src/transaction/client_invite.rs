@@ -6,6 +6,8 @@ use pronto_types::Time;
 
 use super::{T1, T1X64, TIMER_C, TIMER_D};
 
+/// The states of an INVITE client transaction.
+///
 /// ```text
 /// Calling ──1xx──▶ Proceeding ──2xx──▶ Accepted ──M──▶ gone
 ///    │              ├──C──▶ Orphaned, which goes on likewise, or is gone after 64*T1
@@ -16,7 +18,7 @@ pub(crate) enum ClientInvite {
     Calling {
         /// Timer A; `None` over a reliable transport.
         resend: Option<(Time, Duration)>,
-        /// Timer B.
+        /// Timer B: the deadline for the first response.
         until: Time,
     },
     /// Rings. The RFC lets a UAC wait for ever; a peer that dies while it rings would keep us waiting as long. A UAS that
@@ -40,7 +42,7 @@ pub(crate) enum ClientInvite {
     Gone,
 }
 
-/// What a response or a timer asks for.
+/// The action that a response or a timer asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Act {
     Nothing,
@@ -64,7 +66,7 @@ impl ClientInvite {
         }
     }
 
-    /// Of a process that is gone: sent, and maybe answered 1xx.
+    /// Takes up the INVITE of a process that is gone: it was sent, and maybe answered with 1xx.
     pub(crate) fn taken_up(now: Time) -> Self {
         ClientInvite::Proceeding { until: now + TIMER_C }
     }

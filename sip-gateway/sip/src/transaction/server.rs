@@ -4,13 +4,15 @@ use pronto_types::Time;
 
 use super::T1X64;
 
+/// The states of a non-INVITE server transaction.
+///
 /// ```text
 /// Trying ──final──▶ Completed ──J──▶ gone
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Server {
     Trying,
-    /// Timer J.
+    /// Timer J: retransmitted requests get the final response again.
     Completed {
         until: Time,
     },

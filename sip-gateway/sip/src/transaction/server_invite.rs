@@ -6,6 +6,8 @@ use pronto_types::Time;
 
 use super::{T1, T1X64, T2, T4};
 
+/// The states of an INVITE server transaction.
+///
 /// ```text
 /// Proceeding ──2xx──▶ Accepted ──L──▶ gone
 ///     └──300–699──▶ Completed ──ACK──▶ Confirmed ──I──▶ gone
@@ -26,7 +28,7 @@ pub(crate) enum ServerInvite {
     Completed {
         /// Timer G; `None` over a reliable transport.
         resend: Option<(Time, Duration)>,
-        /// Timer H.
+        /// Timer H: the deadline for the ACK.
         until: Time,
     },
     /// Timer I: retransmitted ACKs are absorbed.
@@ -50,7 +52,7 @@ impl ServerInvite {
         }
     }
 
-    /// We answer.
+    /// Changes the state for our response with this `status`.
     pub(crate) fn respond(&mut self, now: Time, reliable: bool, status: u16) {
         if self.is_pending() {
             *self = match status {

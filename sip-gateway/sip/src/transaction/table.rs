@@ -30,7 +30,7 @@ pub(crate) enum Owner {
     Nobody,
 }
 
-/// What a client transaction is for.
+/// The purpose of a client transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Purpose {
     Invite,
@@ -211,7 +211,7 @@ impl Table {
         })
     }
 
-    /// Whose an INVITE server transaction is.
+    /// The owner of an INVITE server transaction; [`Owner::Nobody`] for any other transaction.
     pub(crate) fn server_owner(&self, id: TxId) -> Owner {
         match self.entries.get(&id).map(|e| &e.machine) {
             Some(Machine::ServerInvite(_, owner)) => *owner,

@@ -25,7 +25,7 @@ impl House {
         }));
     }
 
-    /// What the last play is, and its clips.
+    /// The id of the last play, and its clips.
     fn spoken(&self) -> Option<(media::PlayId, &[Clip])> {
         match self.commands.last() {
             Some(media::Command::Play { play, clips, .. }) => Some((*play, clips)),

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What operator 101's phone is told when it dials.
+/// Dials from operator 101's phone; returns the leg and the statuses it was sent.
 fn dial(house: &mut House, user: &str) -> (sip::LegId, Vec<u16>) {
     let to = sip::Destination {
         uri: format!("sip:{user}@10.0.0.1").into(),

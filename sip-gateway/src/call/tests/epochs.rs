@@ -16,7 +16,7 @@ fn joined(house: &House) -> Vec<(TicketId, Option<TicketId>)> {
     joined.collect()
 }
 
-/// What a queue is sent that has nothing.
+/// Entries sent to a queue service that has none of them yet.
 fn said_anew(house: &mut House) -> Vec<Entry> {
     house.input(Input::Attached { have: 0 });
     let mut entries = Vec::new();

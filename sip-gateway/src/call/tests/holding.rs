@@ -67,7 +67,7 @@ impl Talk {
         self.house.settle();
     }
 
-    /// What a leg hears, from the commands alone: the last that changes it.
+    /// The audio a leg hears, derived from the last command that changes it.
     fn hears(&self, wanted: media::LegId) -> &'static str {
         use media::Command as C;
         let last = self

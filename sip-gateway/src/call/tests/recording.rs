@@ -1,4 +1,4 @@
-//! Who is told, who is recorded, and what comes on the books.
+//! Consent prompts, recorded talks, and the entries written about them.
 
 use pronto_types::link::RecordingFlaw;
 
@@ -19,7 +19,7 @@ fn recorded(told: bool) -> House {
 }
 
 impl House {
-    /// What is being played to the caller, if it is a prompt: how long it is, and which play.
+    /// The prompt being played to the caller, if any: its length in samples, and its play id.
     fn prompt(&self) -> Option<(usize, media::PlayId)> {
         let last = self.commands.iter().rev().find_map(|command| match command {
             media::Command::Play { play, clips, .. } => Some(Some((clips[0].samples(), *play))),

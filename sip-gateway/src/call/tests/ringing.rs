@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What the operator's phones have been told that is no INVITE, newest last.
+/// Events of the operator's phone that end a call, newest last.
 fn ends(house: &House, phone: usize) -> Vec<&sip::Event> {
     let told = house.told.iter().filter(|(who, _)| *who == phone);
     told.map(|(_, event)| event)

@@ -1,8 +1,8 @@
-//! Sessions that the caller changes (RFC 3264 §8): held in both spellings, resumed, offered anew.
+//! Sessions that the caller changes (RFC 3264 §8): hold in both spellings, resume, and a new offer.
 
 use super::*;
 
-/// What the gateway said to the caller's last re-INVITE.
+/// The gateway's answer to the caller's last re-INVITE.
 fn answered(house: &House) -> String {
     let sdp = house.told.iter().rev().find_map(|(phone, event)| match event {
         sip::Event::Reoffered { answer, .. } if *phone == CALLER => answer.clone(),

@@ -8,7 +8,7 @@ fn house() -> House {
     House::open_with(settings)
 }
 
-/// What the caller's phone was told, by name.
+/// Responses that the caller's phone received: status and SDP.
 fn told(house: &House) -> Vec<(u16, Option<Bytes>)> {
     let told = house.told.iter().filter(|(phone, _)| *phone == CALLER);
     told.filter_map(|(_, event)| match event {

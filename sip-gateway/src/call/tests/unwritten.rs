@@ -8,7 +8,7 @@ fn house() -> House {
     house
 }
 
-/// What a phone was told of its calls: the statuses.
+/// The statuses that a phone received for its calls.
 fn statuses(house: &House, phone: usize) -> Vec<u16> {
     let told = house.told.iter().filter(|(who, _)| *who == phone);
     told.filter_map(|(_, event)| match event {

@@ -8,7 +8,7 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// How many of so many begin and end at once.
+/// Counts how many of `tries` handshakes are admitted if each ends at once.
 fn through(handshakes: &mut Handshakes, now: Time, from: &str, tries: usize) -> usize {
     (0..tries)
         .filter(|_| handshakes.begin(now, ip(from)).is_some())

@@ -290,7 +290,7 @@ fn where_waits_come_out_far_longer_than_forecast_none_is_promised() {
     assert!(silent.is_some(), "it was noticed");
 }
 
-/// What was said of waits: ticket, the range in minutes, why it rose.
+/// Announced waits: ticket, the range in minutes, the reason for a rise.
 fn ranges(house: &House) -> Vec<(u64, (u16, u16), Option<RiseReason>)> {
     let facts = house.ledger.iter().filter_map(|it| match &it.fact {
         Fact::Announced {
@@ -325,7 +325,7 @@ fn the_first_time_is_when_the_queue_wants_it() {
     assert_eq!(house.told(), [(2, Some(1))]);
     house.wait(secs(60));
     assert_eq!(house.told(), [(2, Some(1))]);
-    // Folded anew, and still 20 s for the next.
+    // An engine folded from the ledger keeps the 20 s of the next caller.
     house.join(3);
     house.wait(secs(10));
     house.engine = Engine::fold(house.ledger.iter().cloned());

@@ -263,7 +263,7 @@ impl House {
         self.set(operator, Wanted::Paused { reason }).unwrap();
     }
 
-    /// What was sent since the last look, announcements apart.
+    /// Directives sent since the last look, except announcements.
     fn sent(&mut self) -> Vec<Directive> {
         let mut sent = self.taken();
         sent.retain(|directive| !matches!(directive, Directive::Announce { .. }));
@@ -315,7 +315,7 @@ impl House {
         self.taken().into_iter().filter_map(announcement).collect()
     }
 
-    /// Who was told which position since the last look.
+    /// Tickets told a position since the last look, with the position.
     fn told(&mut self) -> Vec<(u64, Option<u32>)> {
         self.announced()
             .into_iter()

@@ -1,4 +1,4 @@
-//! Who would wait too long in `support`, where `ann` is busy, goes on waiting in `sales`, which `cal` serves.
+//! A caller who would wait too long in `support`, where `ann` is busy, goes on waiting in `sales`, which `cal` serves.
 
 mod back;
 mod told;
@@ -46,7 +46,7 @@ impl House {
         self.says("gw1", event);
     }
 
-    /// Who overflowed, in order, with both waits.
+    /// Tickets that overflowed, in order, with both waits.
     fn overflowed(&self) -> Vec<(u64, Duration, Duration)> {
         let overflowed = |recorded: &Recorded| match &recorded.fact {
             Fact::Overflowed {

@@ -1,4 +1,4 @@
-//! Who goes on waiting in another queue, in turn, and who comes back.
+//! Checks for callers who go on waiting in another queue, in turn, and for callers who come back.
 
 use pronto_types::Time;
 

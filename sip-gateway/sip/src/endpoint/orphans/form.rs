@@ -25,7 +25,7 @@ const CONFIRMED: u8 = 2;
 
 /// A dialog as it was kept.
 pub(super) enum Kept {
-    /// A caller's.
+    /// A caller's INVITE to us.
     Called(Called),
     /// An INVITE of ours, and where it went.
     Calling(Flow, Bytes),
@@ -42,7 +42,7 @@ pub(super) struct Called {
     pub(super) routes: Vec<Bytes>,
 }
 
-/// Of an INVITE to us: what its answers begin with, and where our requests go.
+/// Encodes an INVITE to us: the first header fields of its answers, and where our requests go.
 pub(super) fn called(dialog: &Dialog, reply_to: Flow, head: &[u8]) -> DialogChange {
     let mut out = Writer::new(CALLED);
     out.flow(dialog.flow).flow(reply_to);
@@ -50,7 +50,7 @@ pub(super) fn called(dialog: &Dialog, reply_to: Flow, head: &[u8]) -> DialogChan
     out.done()
 }
 
-/// Of an INVITE of ours: all that its CANCEL repeats.
+/// Encodes an INVITE of ours: all that its CANCEL repeats.
 pub(super) fn calling(flow: Flow, request: Bytes) -> Option<DialogChange> {
     let invite = Message::parse(request).ok()?;
     let to = invite.first(HeaderName::To).unwrap_or_default();
@@ -60,7 +60,7 @@ pub(super) fn calling(flow: Flow, request: Bytes) -> Option<DialogChange> {
     Some(out.done())
 }
 
-/// Of a dialog that both sides know.
+/// Encodes a dialog that both sides know.
 pub(super) fn confirmed(dialog: &Dialog) -> DialogChange {
     let mut out = Writer::new(CONFIRMED);
     out.flow(dialog.flow).number(dialog.local_cseq);

@@ -9,7 +9,7 @@ use crate::endpoint::events::*;
 use crate::framing::Framer;
 use crate::settings::Transport;
 
-/// What the gateway answers to a datagram.
+/// The gateway's answers to a datagram.
 pub(super) fn answers(bytes: &[u8]) -> Vec<String> {
     let sent = Raw::new().send_bytes(TRUNK, bytes.to_vec());
     sent.into_iter().map(|(_, text)| text).collect()

@@ -1,4 +1,4 @@
-//! What a REGISTER says of Contacts (RFC 3261 §10.3), as phones and others write it.
+//! Contacts in a REGISTER (RFC 3261 §10.3), as phones and others write them.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! What a phone, or several behind one proxy, says to an INVITE of ours (RFC 3261 §13.2.2), and to our CANCEL of it (§9.1).
+//! Responses of one phone, or of several behind one proxy, to an INVITE of ours (RFC 3261 §13.2.2), and to our CANCEL
+//! of it (§9.1).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which transaction or dialog a request belongs to (RFC 3261 §9.2, §12.2.2, §17.2.3), letter by letter.
+//! Matching of requests to transactions and dialogs (RFC 3261 §9.2, §12.2.2, §17.2.3), letter by letter.
 
 use std::time::Duration;
 
@@ -191,7 +191,7 @@ fn numbers_may_leap_and_none_comes_twice() {
     assert_eq!(say("INFO", "c", 899), 500);
     assert_eq!(say("UPDATE", "d", 1), 500);
     assert_eq!(say("INVITE", "e", 2), 500);
-    assert_eq!(say("OPTIONS", "a", 900), 200, "a retransmission is none of these");
+    assert_eq!(say("OPTIONS", "a", 900), 200, "a retransmission is answered");
     assert_eq!(say("BYE", "f", 2_147_483_647), 200);
 }
 

@@ -14,7 +14,7 @@ use crate::endpoint::events::*;
 use crate::message::{HeaderName, Message};
 use crate::settings::Transport;
 
-/// What stands in the file of a killed process.
+/// The dialogs in the file of a killed process.
 #[derive(Default)]
 struct Kept(BTreeMap<LegId, Orphan>);
 

@@ -51,7 +51,7 @@ impl Raw {
         }
     }
 
-    /// What the gateway sends, and where to, when this arrives.
+    /// The messages that the gateway sends, with their destinations, when these octets arrive.
     pub(super) fn send_bytes(&mut self, from: &str, bytes: Vec<u8>) -> Vec<(SocketAddr, String)> {
         let flow = self.flow(from);
         self.endpoint.handle_input(
@@ -139,7 +139,8 @@ pub(super) fn ring_phone(raw: &mut Raw) -> (LegId, String) {
     (leg, raw.drain().remove(0).1)
 }
 
-/// A response to a request of the gateway's; `tag` goes into its To, where there is none. `extra`: lines, each with its newline.
+/// A response to a request of the gateway's. `tag` is added to a To without a tag, unless it is empty. `extra`: lines,
+/// each with its newline.
 pub(super) fn response_to(request: &str, line: &str, tag: &str, extra: &str) -> String {
     let head: String = request
         .lines()

@@ -1,4 +1,4 @@
-//! What differs between UDP, TCP, TLS and WebSockets: which way a request goes, and how it says so.
+//! Differences between UDP, TCP, TLS and WebSockets: the way a request goes, and how the request shows it.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -223,29 +223,29 @@ fn each_compact_form_is_its_field() {
     let text = "INVITE sip:800@pronto.example SIP/2.0\nv: SIP/2.0/UDP 127.0.0.2:5070;branch=z9hG4bKc\nf: <sip:a@h>;tag=1\nt: <sip:800@pronto.example>\ni: compact\nCSeq: 1 INVITE\nm: <sip:a@127.0.0.2:5070>\ns: hello\nk: 100rel, timer\no: presence\nu: x\na: *;x\nb: <sip:r@h>\nd: proxy\nj: *\nn: x\nr: <sip:t@h>\nx: 90\ny: \"x\"\n";
     let with = |more: &str| format!("{text}{more}");
     both("all of them", &with("l: 0\n\n"), &[100]);
-    both("l that is none", &with("l: x\n\n"), &[400]);
+    both("a malformed l", &with("l: x\n\n"), &[400]);
     both(
-        "v that is none",
+        "a malformed v",
         &with("l: 0\n\n").replace("v: SIP/2.0/UDP", "v: SIP/2.0/"),
         &[400],
     );
     both(
-        "f that is none",
+        "a malformed f",
         &with("l: 0\n\n").replace("f: <sip:a@h>", "f: <sip:a@h"),
         &[400],
     );
     both(
-        "t that is none",
+        "a malformed t",
         &with("l: 0\n\n").replace("t: <sip:", "t: <sip"),
         &[400],
     );
     both(
-        "i that is none",
+        "a malformed i",
         &with("l: 0\n\n").replace("i: compact", "i: a b"),
         &[400],
     );
     both(
-        "m that is none",
+        "a malformed m",
         &with("l: 0\n\n").replace("m: <sip:", "m: <:"),
         &[400],
     );

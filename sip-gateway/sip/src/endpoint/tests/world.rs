@@ -33,10 +33,10 @@ pub(super) const PHONE: usize = 2;
 pub(super) const OTHER_PHONE: usize = 3;
 
 pub(super) struct Weather {
-    /// Per thousand.
+    /// Lost messages per thousand.
     pub(super) loss: u32,
     pub(super) duplicates: u32,
-    /// Milliseconds.
+    /// Delay of a message in milliseconds.
     pub(super) delay: u32,
     pub(super) jitter: u32,
 }
@@ -59,9 +59,9 @@ pub(super) struct World {
     pub(super) nodes: Vec<(SocketAddr, Endpoint)>,
     pub(super) transport: Transport,
     pub(super) weather: Weather,
-    /// What happened: when, to whom.
+    /// Events so far: the time, the node and the event.
     pub(super) log: Vec<(Time, usize, Event)>,
-    /// What was sent: by whom.
+    /// Messages sent so far, each with its sending node.
     pub(super) wire: Vec<(usize, Bytes)>,
     pub(super) rng: ChaCha12Rng,
     flying: BTreeMap<(Time, u64), (usize, Flow, Bytes)>,

@@ -1,4 +1,4 @@
-//! Who overflowed and finds nobody there any more comes back; a place there can be regained.
+//! A caller who overflowed and finds nobody there any more comes back; a place there can be regained.
 
 use super::*;
 
@@ -51,7 +51,7 @@ impl House {
         self.ledger.iter().filter_map(sent_back).collect()
     }
 
-    /// Who waits in a queue, in order: by the engine, which the forecast agrees with.
+    /// Tickets waiting in a queue, in the engine's order, with which the forecast agrees.
     fn line(&self, queue: &QueueName) -> Vec<u64> {
         let state = self.engine.state();
         let mut line: Vec<_> = state

@@ -1,4 +1,5 @@
-//! What is said before and after a caller goes on waiting in another queue, and to who has not joined yet.
+//! Announcements before and after a caller goes on waiting in another queue, and forecasts for callers who have not
+//! joined yet.
 
 use pronto_types::Forecast;
 use pronto_types::link::RiseReason;
@@ -38,7 +39,7 @@ impl House {
         );
     }
 
-    /// What each gateway is told of `support`, which both follow from now on.
+    /// Forecasts of `support` told to each gateway; both gateways follow it from now on.
     fn outlook(&mut self) -> Vec<(String, Forecast)> {
         self.sent.clear();
         for gateway in ["gw1", "gw2"] {

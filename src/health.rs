@@ -48,7 +48,22 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    /// Waits until there are so many reasons, 5 s at most.
+    async fn reasons(health: &Health, count: usize) -> Vec<String> {
+        let wait = async {
+            while health.reasons().len() != count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(5), wait).await;
+        let found = health.reasons();
+        assert!(waited.is_ok(), "{count} reasons expected, found {found:?}");
+        found
+    }
 
     #[tokio::test]
     async fn what_is_not_well_is_said_until_it_is_well() {
@@ -57,14 +72,12 @@ mod tests {
         let (say, reason) = watch::channel(Some("it is away"));
         health.set("process", Some("it is starting"));
         health.follow("queue", reason);
-        while health.reasons().len() < 2 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(health.reasons(), ["process: it is starting", "queue: it is away"]);
+        assert_eq!(
+            reasons(&health, 2).await,
+            ["process: it is starting", "queue: it is away"]
+        );
         health.set("process", None);
         say.send_replace(None);
-        while !health.reasons().is_empty() {
-            tokio::task::yield_now().await;
-        }
+        reasons(&health, 0).await;
     }
 }

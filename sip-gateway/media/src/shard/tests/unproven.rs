@@ -93,21 +93,27 @@ fn a_port_that_a_nat_changed_is_heard_and_spoken_to_both_ways() {
         ..World::agreement(1, Codec::Pcmu)
     });
     let (mapped, moved) = (at("192.0.2.1:31000"), at("192.0.2.1:31002"));
+    let told = |world: &World| (world.shard.tally().received, world.shard.tally().foreign);
+    // Where each packet of so many milliseconds goes.
+    let spoken = |world: &mut World, millis| -> Vec<SocketAddr> {
+        of(&world.run(millis), 1).iter().map(|sent| sent.to).collect()
+    };
     world.deliver(1, mapped, &datagram(0, 1, 0, 9, &[0; 160]));
-    assert!(of(&world.run(100), 1).iter().all(|s| s.to == mapped));
+    assert_eq!(told(&world), (1, 0), "heard from the port that the NAT gave");
+    assert_eq!(spoken(&mut world, 100), [mapped; 5]);
     // Strangers take nothing, whenever they come; the NAT's next port is found after a stall.
     for n in 0..20_u16 {
         let stranger = at("203.0.113.66:4000");
         world.deliver(1, stranger, &datagram(0, n, u32::from(n) * 160, 66, &[0; 160]));
-        assert!(of(&world.run(500), 1).iter().all(|s| s.to == mapped), "{n}");
+        assert_eq!(told(&world), (1, u64::from(n) + 1), "{n}");
+        assert_eq!(spoken(&mut world, 500), [mapped; 25], "{n}");
     }
     world.deliver(1, moved, &datagram(0, 2, 160, 9, &[0; 160]));
-    assert!(of(&world.run(100), 1).iter().all(|s| s.to == moved));
+    assert_eq!(told(&world), (2, 20), "heard from the NAT's next port");
+    assert_eq!(spoken(&mut world, 100), [moved; 5]);
     let fixed = World::agreement(1, Codec::Pcmu);
     world.configure(1, fixed);
     world.deliver(1, mapped, &datagram(0, 3, 320, 9, &[0; 160]));
-    assert!(
-        of(&world.run(100), 1).iter().all(|s| s.to == phone(1)),
-        "learning is off"
-    );
+    assert_eq!(told(&world), (2, 21), "learning is off");
+    assert_eq!(spoken(&mut world, 100), [phone(1); 5], "learning is off");
 }

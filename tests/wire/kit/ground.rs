@@ -17,6 +17,9 @@ pub(crate) const PHONE: u8 = 101;
 /// In no trunk and nobody's phone.
 pub(crate) const STRANGER: u8 = 209;
 
+/// The port that is bound on .254. Above 1023, so that it needs no right that a user has not.
+const LEASE: u16 = 9_009;
+
 static TAKEN: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) struct Ground {
@@ -34,7 +37,7 @@ impl Ground {
                 .wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
             // 127.64.0.0 to 127.127.255.0: away from what people use by hand.
             let net = [64 + (number >> 8) as u8 % 64, number as u8];
-            let lease = SocketAddr::from(([127, net[0], net[1], 254], 9));
+            let lease = SocketAddr::from(([127, net[0], net[1], 254], LEASE));
             if let Ok(lease) = UdpSocket::bind(lease) {
                 let directory =
                     std::env::temp_dir().join(format!("pronto-wire-{}-{}-{}", process::id(), net[0], net[1]));

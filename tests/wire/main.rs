@@ -2,7 +2,7 @@
 //!
 //! SIPp judges the signalling, baresip is the phone people use, a phone and an RTP endpoint of our own do what neither
 //! can (digits, fingerprints, timings). Needs Debian's `sip-tester`, `baresip`, `openssl`, `strace`,
-//! `nodejs` and `npm`; `tests/run` installs them.
+//! `iproute2`, `nodejs` and `npm`; `tests/run` installs them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

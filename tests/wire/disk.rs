@@ -191,7 +191,7 @@ fn recordings_are_cut(centre: &Centre) {
 
 #[test]
 fn a_full_disk_cuts_nobody_off_and_new_callers_are_taken_when_there_is_room() {
-    if !Disk::is_possible() {
+    if !Disk::is_possible("disk::a_full_disk_cuts_nobody_off_and_new_callers_are_taken_when_there_is_room") {
         return;
     }
     let mut centre = Centre::open(&ten_operators(true));
@@ -264,7 +264,7 @@ fn a_full_disk_cuts_nobody_off_and_new_callers_are_taken_when_there_is_room() {
 
 #[test]
 fn where_even_the_reserve_is_used_up_talks_and_music_go_on_from_memory() {
-    if !Disk::is_possible() {
+    if !Disk::is_possible("disk::where_even_the_reserve_is_used_up_talks_and_music_go_on_from_memory") {
         return;
     }
     let mut centre = Centre::open(&ten_operators(false));
@@ -318,7 +318,9 @@ fn where_even_the_reserve_is_used_up_talks_and_music_go_on_from_memory() {
 
 #[test]
 fn a_centre_starts_on_a_full_disk_in_its_reserve_and_says_what_it_needs_without_one() {
-    if !Disk::is_possible() {
+    if !Disk::is_possible(
+        "disk::a_centre_starts_on_a_full_disk_in_its_reserve_and_says_what_it_needs_without_one",
+    ) {
         return;
     }
     let mut centre = Centre::open(&ten_operators(false));

@@ -1,24 +1,22 @@
-//! A small disk: a tmpfs of its own, where the tests may mount one. They may as root; `unshare -rm` makes one root.
+//! A small disk: a tmpfs of its own. A test may mount one as root, or in a user namespace ([`super::namespace`]).
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::namespace;
+
 pub(crate) struct Disk(PathBuf);
 
 impl Disk {
-    /// Whether there may be one; says why not.
-    pub(crate) fn is_possible() -> bool {
+    /// Whether `test` may mount one, and goes on. If not, the test has been run elsewhere or skipped, and returns:
+    /// see [`namespace::goes_on_here`].
+    pub(crate) fn is_possible(test: &str) -> bool {
         let probe = std::env::temp_dir().join(format!("pronto-wire-disk-{}", std::process::id()));
         let possible = Disk::mount(&probe, 1).is_some();
         let _ = fs::remove_dir(&probe);
-        if !possible {
-            eprintln!(
-                "NOT TESTED: no tmpfs can be mounted here; run the tests as root, or under `unshare -rm`"
-            );
-        }
-        possible
+        namespace::goes_on_here(test, possible)
     }
 
     /// Mounts one of some MiB at `path`.
@@ -28,8 +26,8 @@ impl Disk {
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &size, "none"])
             .arg(path)
-            .status();
-        let mounted = mounted.is_ok_and(|status| status.success());
+            .output();
+        let mounted = mounted.is_ok_and(|mounted| mounted.status.success());
         mounted.then(|| Disk(path.to_owned()))
     }
 

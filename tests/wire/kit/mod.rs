@@ -14,6 +14,7 @@ pub(crate) mod g711;
 pub(crate) mod ground;
 pub(crate) mod line;
 pub(crate) mod message;
+pub(crate) mod namespace;
 pub(crate) mod network;
 pub(crate) mod phone;
 pub(crate) mod process;

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use super::namespace;
 use super::process::Process;
 
 /// Run in the namespace before the test: the loopback, a card with an address, a way out that leads nowhere.
@@ -11,29 +12,22 @@ const SETUP: &str = "set -e; ip link set lo up; ip link add card type veth peer 
      exec \"$@\"";
 
 /// Runs an ignored test of this binary inside such a network, and fails as it fails. Where the system allows no
-/// namespaces (no root, and user namespaces switched off) it says so and runs nothing.
+/// namespaces (no root, and user namespaces switched off), see [`namespace::refused`].
 pub(crate) fn run_in_own_network(test: &str, patience: Duration) {
-    let unshare = || {
-        let mut command = Command::new("unshare");
-        command.args(["--net", "--map-root-user"]);
-        command
-    };
-    if !unshare()
-        .arg("true")
-        .status()
-        .is_ok_and(|status| status.success())
-    {
-        return eprintln!("NOT RUN: {test}: this system allows no network namespaces");
+    const UNSHARE: [&str; 2] = ["--net", "--map-root-user"];
+    if !namespace::allows(&UNSHARE) {
+        return namespace::refused(test, "a network namespace");
     }
     let binary = std::env::current_exe().expect("a test knows its own binary");
-    let mut command = unshare();
+    let mut command = Command::new("unshare");
     command
+        .args(UNSHARE)
         .args(["sh", "-c", SETUP, "sh"])
         .arg(binary)
         .args(["--exact", test, "--ignored", "--nocapture"]);
     let mut inside = Process::start(test, &mut command);
     let status = inside.wait_for_exit(patience);
-    let log = inside.log();
+    let log = namespace::indented(&inside.log());
     assert!(
         status.is_some_and(|status| status.success()),
         "{status:?}:\n{log}"

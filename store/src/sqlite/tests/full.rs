@@ -1,5 +1,4 @@
-//! A disk that is full, fails, or whose files are taken away: a small tmpfs where we may mount one, and errors put
-//! between the writer and SQLite.
+//! A disk that is full, fails, or whose files are taken away: a small tmpfs, and errors put between the writer and SQLite.
 
 use std::fs;
 use std::process::Command;
@@ -10,26 +9,25 @@ use rusqlite::ffi;
 
 use super::*;
 
+#[path = "../../../../tests/wire/kit/namespace.rs"]
+mod namespace;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A tmpfs of its own, of some MiB. `None` where we may not mount: these tests run as root.
+/// A tmpfs of its own.
 struct Disk(TestDirectory);
 
 impl Disk {
-    fn of(mebibytes: u64) -> Option<Disk> {
+    /// One of some MiB, for `test`. `None`: the test has been run elsewhere or skipped, and returns.
+    fn of(mebibytes: u64, test: &str) -> Option<Disk> {
         let directory = TestDirectory::new();
         let size = format!("size={mebibytes}m");
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &size, "none"])
             .arg(directory.path(""))
-            .status();
-        if mounted.is_ok_and(|status| status.success()) {
-            return Some(Disk(directory));
-        }
-        eprintln!(
-            "not tested: a tmpfs cannot be mounted here; run the tests as root, or under `unshare -rm`"
-        );
-        None
+            .output();
+        let mounted = mounted.is_ok_and(|mounted| mounted.status.success());
+        namespace::goes_on_here(&format!("sqlite::tests::full::{test}"), mounted).then(|| Disk(directory))
     }
 
     /// Takes all room that is free but for so many octets.
@@ -99,7 +97,8 @@ fn large(seq: u64, bytes: usize) -> Batch {
 
 #[test]
 fn a_full_disk_costs_no_record_and_new_ones_are_taken_when_there_is_room() {
-    let Some(disk) = Disk::of(64) else { return };
+    let test = "a_full_disk_costs_no_record_and_new_ones_are_taken_when_there_is_room";
+    let Some(disk) = Disk::of(64, test) else { return };
     let (store, _, hear) = open(&disk.0);
     store.append(batch(1..=9)).unwrap();
     up_to(&hear, 9);
@@ -143,7 +142,8 @@ fn a_full_disk_costs_no_record_and_new_ones_are_taken_when_there_is_room() {
 
 #[test]
 fn a_full_disk_with_a_reserve_is_opened_and_one_without_says_what_it_needs() {
-    let Some(disk) = Disk::of(32) else { return };
+    let test = "a_full_disk_with_a_reserve_is_opened_and_one_without_says_what_it_needs";
+    let Some(disk) = Disk::of(32, test) else { return };
     let (store, _, hear) = open(&disk.0);
     store.append(batch(1..=9)).unwrap();
     up_to(&hear, 9);

@@ -32,13 +32,24 @@ fn lost(centre: &Centre) -> usize {
 
 #[test]
 fn a_call_answered_and_killed_within_two_milliseconds_has_its_record() {
-    const ROUNDS: usize = 12;
+    const SOON: Duration = Duration::from_millis(2);
+    /// So many rounds have to be so quick. On a busy machine not every round is.
+    const QUICK: usize = 4;
+    const ROUNDS: usize = 60;
     const CALLERS: u8 = 4;
     let mut centre = centre(false);
-    let mut answered = 0;
-    for round in 0..ROUNDS {
+    let (mut answered, mut took) = (0, Vec::new());
+    let is_quick = |took: &&Option<Duration>| took.is_some_and(|took| took <= SOON);
+    while took.iter().filter(is_quick).count() < QUICK {
+        let round = took.len();
+        assert!(
+            round < ROUNDS,
+            "fewer than {QUICK} rounds were killed within {SOON:?}: {took:?}"
+        );
+        // Another caller is the last to call each time.
         let mut callers: Vec<(Phone, Call, RtpEndpoint)> = (0..CALLERS)
             .map(|number| {
+                let number = (number + round as u8) % CALLERS;
                 let (mut phone, rtp) = (
                     centre.caller(number),
                     RtpEndpoint::open(centre.ip(CALLER + number)),
@@ -47,15 +58,16 @@ fn a_call_answered_and_killed_within_two_milliseconds_has_its_record() {
                 (phone, call, rtp)
             })
             .collect();
-        // Another one is the first to be answered each time.
-        callers.rotate_left(round % usize::from(CALLERS));
-        let (phone, call, _) = &mut callers[0];
-        let first = phone.final_response(call, PATIENCE);
-        centre.signal("KILL");
-        assert_eq!(first.and_then(|last| last.status()), Some(200));
+        let (phone, call, _) = callers.last_mut().expect("there are callers");
+        let last = phone.watch_for(PATIENCE, call.is_final());
+        let killed = centre.kill();
+        let (absent, last) = last.expect("a final response");
+        assert_eq!(last.status(), Some(200));
+        // An upper bound: the 200 arrived after `absent`. `None`: it was here before the test looked.
+        took.push(absent.map(|absent| killed - absent));
         assert!(centre.wait_for_exit(PATIENCE).is_some());
         answered += 1;
-        for (phone, call, _) in &mut callers[1..] {
+        for (phone, call, _) in callers.iter_mut().rev().skip(1) {
             let last = phone.final_response(call, Duration::from_millis(50));
             answered += usize::from(last.and_then(|last| last.status()) == Some(200));
         }
@@ -63,15 +75,17 @@ fn a_call_answered_and_killed_within_two_milliseconds_has_its_record() {
         let records = centre.calls(&["--json"]).len();
         assert!(
             records >= answered,
-            "round {round}: {answered} answered, {records} records"
+            "round {round}: {answered} answered, {records} records; from the 200 to the kill: {took:?}"
         );
         assert_eq!(lost(&centre), records, "none of them goes on or ended otherwise");
     }
-    println!("{answered} calls were answered and killed, all have their record");
+    println!(
+        "{answered} calls were answered and killed, all have their record; from the 200 to the kill: {took:?}"
+    );
     centre.close_now();
 }
 
-/// Slows every fsync of a process, from now on; `None` where nobody may trace it.
+/// Slows every fsync of a process from now on.
 fn slow_disk(pid: u32, delay: Duration) -> Child {
     let delay = format!("inject=fsync,fdatasync:delay_enter={}", delay.as_micros());
     let tracer = Command::new("strace")

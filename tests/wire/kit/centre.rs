@@ -383,6 +383,12 @@ impl Centre {
         self.process.signal(signal);
     }
 
+    /// SIGKILL; when it was sent.
+    #[allow(dead_code, reason = "the load bench kills nothing")]
+    pub(crate) fn kill(&self) -> Instant {
+        self.process.kill()
+    }
+
     pub(crate) fn wait_for_exit(&mut self, timeout: Duration) -> Option<std::process::ExitStatus> {
         self.process.wait_for_exit(timeout)
     }

@@ -200,6 +200,41 @@ impl Phone {
         }
     }
 
+    /// The same, and an instant at which the message had not arrived: some 200 µs before it did, unless the machine is
+    /// busy. `None` if it was here when the first look began.
+    #[allow(dead_code, reason = "the load bench measures in another way")]
+    pub(crate) fn watch_for(
+        &mut self,
+        timeout: Duration,
+        wanted: impl Fn(&Message) -> bool,
+    ) -> Option<(Option<Instant>, Message)> {
+        // A thread that only looked would use up its share of the processor, and come late on a busy machine.
+        const LOOK: Duration = Duration::from_micros(20);
+        const BETWEEN: Duration = Duration::from_micros(100);
+        let deadline = Instant::now() + timeout;
+        let desk = Arc::clone(&self.desk);
+        let nonblocking = |so| {
+            let set = desk.socket.set_nonblocking(so);
+            set.expect("a socket can be made non-blocking, and blocking");
+        };
+        nonblocking(true);
+        let mut absent = None;
+        let found = loop {
+            let looks = Instant::now();
+            if let Some(message) = self.receive(LOOK, &wanted) {
+                break Some((absent, message));
+            }
+            if looks >= deadline {
+                break None;
+            }
+            // This look found nothing: when it began, the message had not arrived.
+            absent = Some(looks);
+            thread::park_timeout(BETWEEN);
+        };
+        nonblocking(false);
+        found
+    }
+
     /// Asks whether the server is there: an OPTIONS, and any response to it.
     pub(crate) fn ping(&mut self, timeout: Duration) -> Option<u16> {
         let call = self.dial("");
@@ -293,19 +328,20 @@ impl Phone {
     /// The final response to our INVITE, acknowledged. A 2xx makes the dialog; another ends the transaction, its ACK
     /// as RFC 3261 §17.1.1.3 wants it.
     pub(crate) fn final_response(&mut self, call: &mut Call, timeout: Duration) -> Option<Message> {
-        let call_id = call.call_id.clone();
-        let last = self.receive(timeout, |message| {
-            message.call_id() == call_id
-                && message.cseq().1 == "INVITE"
-                && message.status().is_some_and(|status| status >= 200)
-        })?;
+        let last = self.receive(timeout, call.is_final())?;
+        self.acknowledge(call, &last)?;
+        Some(last)
+    }
+
+    /// The ACK of a final response to our INVITE.
+    pub(crate) fn acknowledge(&mut self, call: &mut Call, last: &Message) -> Option<()> {
         call.theirs = last.header("To")?.to_owned();
         if last.status()? < 300 {
             call.target = uri(last.header("Contact")?).to_owned();
             call.branch = format!("z9hG4bK{}", serial());
         }
         self.request(call, "ACK", "", "");
-        Some(last)
+        Some(())
     }
 
     /// The same, and `rtp` sends to where a 2xx wants it from now on.
@@ -538,6 +574,16 @@ impl Phone {
 impl Call {
     pub(crate) fn invite(&self) -> &Message {
         self.invite.as_ref().expect("only of a call that came in")
+    }
+
+    /// Whether a message is the final response to our INVITE.
+    pub(crate) fn is_final(&self) -> impl Fn(&Message) -> bool + use<> {
+        let call_id = self.call_id.clone();
+        move |message| {
+            message.call_id() == call_id
+                && message.cseq().1 == "INVITE"
+                && message.status().is_some_and(|status| status >= 200)
+        }
     }
 
     /// A new request in the dialog.

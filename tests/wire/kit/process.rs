@@ -7,6 +7,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// The lines a process has written, standard output and standard error as they came.
 #[derive(Default)]
 struct Log {
@@ -80,6 +82,21 @@ impl Process {
             self.name,
             self.pid
         );
+    }
+
+    /// SIGKILL by a system call, without the milliseconds that starting another program takes; when it was sent.
+    pub(crate) fn kill(&self) -> Instant {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        let pid = pid.expect("a process id is a positive number");
+        let sent = kill_process(pid, Signal::KILL);
+        let at = Instant::now();
+        assert!(
+            sent.is_ok(),
+            "{} (pid {}) takes no KILL: {sent:?}",
+            self.name,
+            self.pid
+        );
+        at
     }
 
     /// How it ended, or `None` if it still runs after `timeout`.

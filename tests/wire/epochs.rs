@@ -4,6 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use pronto_engine::{Fact, Recorded};
+use pronto_queue::ledger;
+use pronto_store::{Batch, Record, SqliteStore, Store};
+use pronto_types::GatewayName;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -82,7 +86,10 @@ fn talk(centre: &Centre, operator: &mut Phone, number: u8) -> (Phone, RtpEndpoin
     desk.say(Sound::Tone(DESK));
     operator.answer(&ringing, &desk);
     let start = Instant::now();
-    assert!(rtp.wait_for_tone(DESK, start, PATIENCE).is_some(), "they talk");
+    let heard = rtp.wait_for_tone(DESK, start, PATIENCE);
+    assert!(heard.is_some(), "the caller hears the operator");
+    let heard = desk.wait_for_tone(CALLS, start, PATIENCE);
+    assert!(heard.is_some(), "the operator hears the caller");
     (caller, rtp, call, desk, ringing)
 }
 
@@ -224,20 +231,76 @@ fn a_whole_centre_takes_no_gateway_of_its_own_name_over_a_socket() {
     centre.close();
 }
 
+/// Writes into the ledger of the stopped queue service that a process of `gw1` attached with this epoch.
+fn spoil(centre: &Centre, epoch: u64) {
+    let ledger = centre.ground.directory().join("var/ledger.sqlite");
+    let (store, opened) = SqliteStore::open(&ledger, |_| {}).expect("the queue service has stopped");
+    let last = pronto_store::records(&store)
+        .last()
+        .expect("the ledger has facts");
+    let last = last.expect("a record");
+    let last = ledger::decode(last.version, &last.bytes).expect("a fact");
+    let forged = Recorded {
+        seq: opened.last + 1,
+        at: last.at,
+        cause: None,
+        fact: Fact::GatewayAttached {
+            gateway: GatewayName::new("gw1").unwrap(),
+            epoch,
+            last: 0,
+            instance: 7,
+        },
+    };
+    let record = Record {
+        seq: forged.seq,
+        version: ledger::VERSION,
+        bytes: ledger::encode(&forged),
+    };
+    let batch = Batch {
+        records: vec![record],
+        ..Batch::default()
+    };
+    store.append(batch).expect("the ledger takes one more fact");
+    store.close().expect("it is written");
+}
+
 #[test]
 fn a_spoilt_gateway_is_reset_while_the_queue_is_stopped_and_begins_again() {
-    let mut centre = apart();
-    let refused = centre.pronto(&["gateway", "reset", "gw1"]).unwrap_err();
-    assert!(refused.contains("ledger"), "while it runs: {refused}");
-    centre.queue().signal("TERM");
-    assert!(centre.queue().wait_for_exit(PATIENCE).is_some());
-    let unknown = centre.pronto(&["gateway", "reset", "gw7"]).unwrap_err();
-    assert!(unknown.contains("`gw1`"), "what there is: {unknown}");
-    let done = centre.pronto(&["gateway", "reset", "gw1"]).unwrap();
-    assert!(done.contains("gw1 begins again"), "{done}");
-    centre.restart_queue();
-    let mut operator = centre.operator("101", 0);
-    let (mut caller, _rtp, mut call, _desk, _ringing) = talk(&centre, &mut operator, 0);
-    assert!(caller.hang_up(&mut call));
-    centre.close();
+    const REMEDY: &str = "stop the queue service and run `pronto gateway reset gw1` on its machine";
+    for epoch in [1 << 62, u64::MAX] {
+        let mut centre = apart();
+        let refused = centre.pronto(&["gateway", "reset", "gw1"]).unwrap_err();
+        assert!(refused.contains("ledger"), "while it runs: {refused}");
+        centre.queue().signal("TERM");
+        assert!(centre.queue().wait_for_exit(PATIENCE).is_some());
+        spoil(&centre, epoch);
+        centre.start_queue();
+        let known = format!("knows epoch {epoch} of gateway `gw1`");
+        let ended = centre.wait_for_exit(2 * PATIENCE);
+        let log = centre.log();
+        assert!(ended.is_some_and(|ended| !ended.success()), "{ended:?}:\n{log}");
+        assert!(log.contains(&known) && log.contains(REMEDY), "{log}");
+        // Another start mends nothing.
+        let mut again = centre.start_beside("gateway", centre.config());
+        let ended = again.wait_for_exit(2 * PATIENCE);
+        let log = again.log();
+        assert!(ended.is_some_and(|ended| !ended.success()), "{ended:?}:\n{log}");
+        assert!(log.contains(&known) && log.contains(REMEDY), "{log}");
+
+        centre.queue().signal("TERM");
+        assert!(centre.queue().wait_for_exit(PATIENCE).is_some());
+        let unknown = centre.pronto(&["gateway", "reset", "gw7"]).unwrap_err();
+        assert!(unknown.contains("`gw1`"), "what there is: {unknown}");
+        let done = centre.pronto(&["gateway", "reset", "gw1"]).unwrap();
+        assert!(
+            done.contains(&format!("gw1 begins again: its epoch was {epoch}")),
+            "{done}"
+        );
+        centre.start_queue();
+        centre.restart();
+        let mut operator = centre.operator("101", 0);
+        let (mut caller, _rtp, mut call, _desk, _ringing) = talk(&centre, &mut operator, 0);
+        assert!(caller.hang_up(&mut call));
+        centre.close();
+    }
 }

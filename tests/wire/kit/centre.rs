@@ -422,8 +422,13 @@ impl Centre {
     /// Starts the queue service again and waits until the gateway has attached to it.
     pub(crate) fn restart_queue(&mut self) {
         let before = self.attached();
-        self.queue = Some(start("queue", &self.config, (None, self.launch)));
+        self.start_queue();
         self.reattached(before);
+    }
+
+    /// Starts the queue service again; the gateway need not attach to it.
+    pub(crate) fn start_queue(&mut self) {
+        self.queue = Some(start("queue", &self.config, (None, self.launch)));
     }
 
     /// The configuration's file.

@@ -119,7 +119,7 @@ impl View {
         let halves = [Constraint::Fill(3), Constraint::Fill(2)];
         let [left, right] = Layout::horizontal(halves).areas(top);
         frame.render_widget(
-            queue_table(&day.seen.queues).block(Block::bordered().title(" queues ")),
+            queue_table(&day.seen.queues).block(seen_block("queues", day)),
             left,
         );
         frame.render_widget(self.figures(elapsed, day), right);
@@ -158,6 +158,12 @@ impl View {
         let title = format!(" {} of {}   q: end ", clock(elapsed), clock(self.minutes));
         Paragraph::new(lines).block(Block::bordered().title(title))
     }
+}
+
+/// The frame of what the centre was last seen to have; its title says how old that is.
+fn seen_block(name: &str, day: &Day) -> Block<'static> {
+    let age = day.age().map(|age| format!(", {} s ago", age.as_secs()));
+    Block::bordered().title(format!(" {name}{} ", age.unwrap_or_default()))
 }
 
 fn header(names: &[&'static str]) -> Row<'static> {
@@ -281,7 +287,7 @@ fn operator_table(frame: &mut Frame<'_>, area: Rect, day: &Day) {
             "id", "state", "since", "answered", "talked", "missed", "declined",
         ]))
         .column_spacing(0)
-        .block(Block::bordered().title(" operators "));
+        .block(seen_block("operators", day));
     frame.render_widget(table, area);
 }
 
@@ -301,22 +307,17 @@ fn news(frame: &mut Frame<'_>, area: Rect, books: &books::Books, now: Time) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
-    use super::super::watch::{Operator, Snapshot};
+    use super::super::watch::Operator;
     use super::*;
 
     /// The board of a day with so many operators, as text.
-    fn drawn(operators: usize, (width, height): (u16, u16)) -> String {
+    fn drawn_of(operators: usize, size: (u16, u16)) -> String {
         let folder = crate::config::tests::Folder::new();
-        let mut day = Day {
-            books: books::Books::new(1, operators),
-            seen: Snapshot::default(),
-            ledger: super::super::ledger::Ledger::empty(folder.path()),
-            stale: 0,
-        };
+        let mut day = Day::empty(folder.path(), operators);
         let state = State::Talking;
         day.seen.operators = (0..operators)
             .map(|number| Operator {
@@ -329,6 +330,11 @@ mod tests {
             tally.answered = 10 + number as u64;
             tally.talked = Duration::from_secs(61);
         }
+        drawn(&day, size)
+    }
+
+    /// The board of a day, as text.
+    pub(in crate::demo) fn drawn(day: &Day, (width, height): (u16, u16)) -> String {
         let view = View {
             addresses: super::super::show::addresses(
                 "127.0.0.1:37047".parse().unwrap(),
@@ -338,14 +344,14 @@ mod tests {
         };
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal
-            .draw(|frame| view.render(frame, Duration::ZERO, &day, [Time::ZERO; 2]))
+            .draw(|frame| view.render(frame, Duration::ZERO, day, [Time::ZERO; 2]))
             .unwrap();
         terminal.backend().to_string()
     }
 
     #[test]
     fn the_board_shows_whole_addresses_totals_of_each_operator_and_a_legend() {
-        let board = drawn(3, (80, 30));
+        let board = drawn_of(3, (80, 30));
         for expected in [
             "sip:800@127.0.0.1:37047",
             "sip:801@127.0.0.1:37047",
@@ -365,7 +371,7 @@ mod tests {
 
     #[test]
     fn operators_without_room_are_counted() {
-        let board = drawn(40, (80, 40));
+        let board = drawn_of(40, (80, 40));
         assert!(board.contains("+27") && board.contains("more"), "{board}");
     }
 

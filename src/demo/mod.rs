@@ -14,6 +14,7 @@ mod board;
 mod books;
 mod ground;
 mod ledger;
+mod looks;
 mod people;
 mod show;
 mod status;
@@ -28,7 +29,7 @@ use pronto_demo::{Clock, Note, Wish};
 use pronto_types::Time;
 use tokio::sync::{mpsc, oneshot, watch as channel};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::config::Config;
 use crate::log::complain;
@@ -38,6 +39,7 @@ pub use arguments::DemoArgs;
 use books::Books;
 use ground::Ground;
 use ledger::Ledger;
+use looks::Looks;
 use people::People;
 use show::Show;
 use summary::Summary;
@@ -51,6 +53,8 @@ const LAST_BYE: Duration = Duration::from_secs(3);
 const OPENING: Duration = Duration::from_secs(30);
 /// What people say that nobody has read yet.
 const NOTES: usize = 16_384;
+/// What is shown says its age when it is older than this.
+const OLD: Duration = Duration::from_secs(2);
 
 /// Runs the demonstration and says what came of it.
 pub fn run(arguments: &DemoArgs) -> ExitCode {
@@ -137,8 +141,8 @@ struct Day {
     seen: Snapshot,
     /// What its ledger says.
     ledger: Ledger,
-    /// How many looks in a row failed: what is shown is that much older.
-    stale: u32,
+    /// When the last look succeeded: what is shown is from then.
+    seen_at: Instant,
 }
 
 /// From the opening to the closing of the centre.
@@ -153,7 +157,7 @@ async fn day(arguments: &DemoArgs, ground: &Ground, config: Config) -> Result<Da
         books: Books::new(arguments.callers, arguments.operators),
         seen: Snapshot::default(),
         ledger: Ledger::open(&config.store)?,
-        stale: 0,
+        seen_at: Instant::now(),
     };
     let mut people = People::default();
     people
@@ -168,8 +172,11 @@ async fn day(arguments: &DemoArgs, ground: &Ground, config: Config) -> Result<Da
     day.books.open(clock.now());
     let mut deadline = opened + arguments.minutes;
     let mut closes = None;
-    let mut seconds = interval(Duration::from_secs(1));
-    seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let looker = watch.clone();
+    let mut looks = Looks::each_second(move || {
+        let mut looker = looker.clone();
+        async move { looker.look().await }
+    });
     while !(closes.is_some() && day.books.all_gone()) {
         tokio::select! {
             note = told.recv() => {
@@ -177,8 +184,8 @@ async fn day(arguments: &DemoArgs, ground: &Ground, config: Config) -> Result<Da
                 wish(&watch, note);
                 day.books.enter(clock.now(), note);
             }
-            _ = seconds.tick() => {
-                day.look(&mut watch).await;
+            seen = looks.next() => {
+                day.take(seen);
                 show.draw(opened.elapsed(), &day, clock.now())?;
             }
             () = sleep_until(deadline) => match closes {
@@ -195,6 +202,7 @@ async fn day(arguments: &DemoArgs, ground: &Ground, config: Config) -> Result<Da
         }
     }
     show.close();
+    drop(looks);
     day.books.close(clock.now());
     drop((close, closing));
     people.leave().await?;
@@ -207,23 +215,34 @@ async fn day(arguments: &DemoArgs, ground: &Ground, config: Config) -> Result<Da
 }
 
 impl Day {
-    /// Looks once. Of a centre that cannot be asked just now, what was seen last stays: a machine that is too busy to draw a
-    /// board ends no call.
-    async fn look(&mut self, watch: &mut Watch) {
-        let seen = match watch.look().await {
-            Ok(seen) => {
-                self.seen = seen;
-                self.ledger.read_on()
-            }
-            Err(error) => Err(error),
-        };
-        self.stale = match seen {
-            Ok(()) => 0,
-            Err(error) => {
-                tracing::debug!(%error, "the centre could not be looked at");
-                self.stale + 1
-            }
-        };
+    /// Takes the end of a look. If it failed, what was seen last stays: a machine that is too busy to draw a board ends no
+    /// call.
+    fn take(&mut self, seen: Result<Snapshot, ServeError>) {
+        let read = seen.and_then(|seen| {
+            self.seen = seen;
+            self.ledger.read_on()
+        });
+        match read {
+            Ok(()) => self.seen_at = Instant::now(),
+            Err(error) => tracing::debug!(%error, "the centre could not be looked at"),
+        }
+    }
+
+    /// The age of what is shown, if it is more than [`OLD`].
+    fn age(&self) -> Option<Duration> {
+        let age = self.seen_at.elapsed();
+        (age > OLD).then_some(age)
+    }
+
+    /// A day of so many operators without a look, on an empty ledger in this folder.
+    #[cfg(test)]
+    fn empty(store: &std::path::Path, operators: usize) -> Self {
+        Day {
+            books: Books::new(1, operators),
+            seen: Snapshot::default(),
+            ledger: Ledger::empty(store),
+            seen_at: Instant::now(),
+        }
     }
 }
 
@@ -267,5 +286,36 @@ fn wish(watch: &Watch, note: Note) {
                 tracing::warn!(%error, operator, "an operator's wish was refused");
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn both_views_tell_the_age_of_what_they_show_in_seconds_since_the_last_good_look() {
+        let folder = crate::config::tests::Folder::new();
+        let mut day = Day::empty(folder.path(), 3);
+        let views = |day: &Day| {
+            let line = status::line(Duration::ZERO, day);
+            [line, board::tests::drawn(day, (80, 30))]
+        };
+        let young = |day: &Day| views(day).iter().all(|view| !view.contains("s ago"));
+        let pass = |seconds| tokio::time::advance(Duration::from_secs(seconds));
+        day.take(Ok(Snapshot::default()));
+        pass(2).await;
+        day.take(Err("it is busy".into()));
+        assert!(young(&day), "{:#?}", views(&day));
+        // However few looks failed, and however long they took.
+        pass(12).await;
+        day.take(Err("it is busy".into()));
+        let [line, board] = views(&day);
+        assert!(line.contains(" (14 s ago) "), "{line}");
+        for title in [" queues, 14 s ago ", " operators, 14 s ago "] {
+            assert!(board.contains(title), "{title:?}:\n{board}");
+        }
+        day.take(Ok(Snapshot::default()));
+        assert!(young(&day), "{:#?}", views(&day));
     }
 }

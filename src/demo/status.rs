@@ -31,8 +31,8 @@ pub(super) fn line(elapsed: Duration, day: &Day) -> String {
         let count = by_state.get(&state).copied().unwrap_or_default();
         let _ = write!(line, " {count} {}", state.name());
     }
-    if day.stale > 0 {
-        let _ = write!(line, " ({} s ago)", day.stale);
+    if let Some(age) = day.age() {
+        let _ = write!(line, " ({} s ago)", age.as_secs());
     }
     let level = percent(books.service_level());
     let _ = write!(

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-/// What keeps the process from being ready. Shared; cheap to clone.
+/// The reasons that keep the process from being ready. Shared; cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Health(Arc<Mutex<BTreeMap<&'static str, String>>>);
 
@@ -36,7 +36,7 @@ impl Health {
         });
     }
 
-    /// What keeps it from being ready, a line each; empty: it is ready.
+    /// The reasons that keep it from being ready, a line each; empty: it is ready.
     pub(crate) fn reasons(&self) -> Vec<String> {
         let reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         reasons

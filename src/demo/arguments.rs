@@ -1,4 +1,4 @@
-//! What `pronto demo` can be asked for.
+//! The command-line arguments of `pronto demo`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub struct DemoArgs {
     /// For how long calls are made, such as `2` or `0.5`
     #[arg(long, value_name = "MINUTES", default_value = "2", value_parser = minutes)]
     pub minutes: Duration,
-    /// What people do is drawn from it: the same seed, the same people
+    /// Seed of the simulated people: the same seed gives the same people
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// Keep configuration, ledger and journal in this directory, which must be new or empty

@@ -29,7 +29,7 @@ pub(super) struct Board {
     view: View,
 }
 
-/// What does not come from the day itself.
+/// The state of the board that does not come from the day itself.
 #[derive(Default)]
 struct View {
     /// Where the centre is reached, a line each.
@@ -314,7 +314,7 @@ pub(super) mod tests {
     use super::super::watch::Operator;
     use super::*;
 
-    /// The board of a day with so many operators, as text.
+    /// The board of a day with this number of operators, as text.
     fn drawn_of(operators: usize, size: (u16, u16)) -> String {
         let folder = crate::config::tests::Folder::new();
         let mut day = Day::empty(folder.path(), operators);

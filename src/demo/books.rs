@@ -18,14 +18,14 @@ const NEWS: usize = 200;
 /// Everything the people have said.
 #[derive(Debug, Default)]
 pub(super) struct Books {
-    /// What each caller does, and since when.
+    /// The current phase of each caller, and when it began.
     pub(super) callers: Vec<(Phase, Time)>,
     pub(super) calls: Calls,
     pub(super) offers: Offers,
     pub(super) sound: Sound,
     /// The newest last.
     pub(super) news: VecDeque<(Time, String)>,
-    /// What each operator did.
+    /// The tally of each operator.
     pub(super) operators: Vec<Tally>,
     signed_in: BTreeSet<usize>,
     gone: BTreeSet<Speaker>,
@@ -39,12 +39,12 @@ pub(super) struct Books {
 pub(super) struct Calls {
     /// From the last key to the operator's first word, of each answered call.
     pub(super) waits: Vec<Duration>,
-    /// Of these, how many the caller ended.
+    /// The number of answered calls that the caller ended.
     pub(super) ended_by_caller: u64,
     /// How long those waited who did not wait to the end.
     pub(super) abandoned: Vec<Duration>,
     pub(super) sent_away: u64,
-    /// By status.
+    /// Refused calls, counted by SIP status.
     pub(super) refused: BTreeMap<u16, u64>,
     /// Pairs of caller and operator that heard each other, as callers saw them.
     heard: Vec<(usize, usize)>,
@@ -60,7 +60,7 @@ pub(super) struct Offers {
     heard: Vec<(usize, usize)>,
 }
 
-/// What one operator did with the calls that were offered.
+/// One operator's reactions to the calls that were offered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) answered: u64,
@@ -70,7 +70,7 @@ pub(super) struct Tally {
     pub(super) declined: u64,
 }
 
-/// What all phones heard.
+/// Statistics of the audio that all phones heard.
 #[derive(Debug, Default)]
 pub(super) struct Sound {
     /// Calls and talks that were listened to.

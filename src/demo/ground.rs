@@ -1,4 +1,4 @@
-//! What the demonstration stands on: a directory, free ports, passwords, a configuration that anybody could have
+//! The resources of the demonstration: a directory, free ports, passwords, a configuration that anybody could have
 //! written.
 
 use std::fmt::Write as _;
@@ -30,7 +30,7 @@ pub(super) struct Ground {
     pub(super) config: PathBuf,
     /// SIP, over UDP and TCP.
     pub(super) sip: SocketAddr,
-    /// gRPC.
+    /// The socket address of gRPC.
     pub(super) grpc: SocketAddr,
     /// The operators' passwords, by number.
     pub(super) passwords: Vec<Secret>,

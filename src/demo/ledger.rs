@@ -1,5 +1,5 @@
-//! What the ledger says of the demonstration: the waits that were announced and the waits that came, while it runs;
-//! and, at the end, the call records.
+//! The demonstration as its ledger records it: the announced waits and the actual waits, while it runs; and, at the
+//! end, the call records.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::serve::ServeError;
 pub(super) struct Ledger {
     reader: LedgerReader,
     next: u64,
-    /// What has been read.
+    /// The waits read so far.
     pub(super) waits: Waits,
     /// Call records written.
     pub(super) records: u64,
@@ -36,7 +36,7 @@ impl Ledger {
         })
     }
 
-    /// Of a store without facts.
+    /// Opens the ledger of a store without facts.
     #[cfg(test)]
     pub(super) fn empty(store: &Path) -> Self {
         drop(pronto_store::SqliteStore::open(
@@ -62,7 +62,7 @@ impl Ledger {
     }
 }
 
-/// Who waits, what they were told, and what came of it.
+/// The callers who wait, the waits they were told, and the outcomes.
 #[derive(Debug, Default)]
 pub(super) struct Waits {
     /// Calls that began.
@@ -179,7 +179,7 @@ impl Waits {
         }));
     }
 
-    /// Of the closed ones, how many came within the time that nine of ten should.
+    /// The number of closed waits that were no longer than their P90.
     pub(super) fn kept(&self) -> usize {
         self.closed
             .iter()

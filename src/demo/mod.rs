@@ -51,7 +51,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 const LAST_BYE: Duration = Duration::from_secs(3);
 /// How long the centre may take to start and every operator to register.
 const OPENING: Duration = Duration::from_secs(30);
-/// What people say that nobody has read yet.
+/// Capacity of the channel for people's notes, in notes not yet read.
 const NOTES: usize = 16_384;
 /// What is shown says its age when it is older than this.
 const OLD: Duration = Duration::from_secs(2);
@@ -133,13 +133,13 @@ fn gone(ended: Result<Result<(), ServeError>, tokio::task::JoinError>) -> ServeE
     }
 }
 
-/// What is known of the day.
+/// The state of the day, as known so far.
 struct Day {
-    /// What the people say.
+    /// The notes that the people sent.
     books: Books,
-    /// What the centre says.
+    /// The newest snapshot of the centre.
     seen: Snapshot,
-    /// What its ledger says.
+    /// The figures of the centre's ledger.
     ledger: Ledger,
     /// When the last look succeeded: what is shown is from then.
     seen_at: Instant,

@@ -14,7 +14,7 @@ use crate::demo::DemoArgs;
 /// How long phones may take to unregister.
 const LEAVING: Duration = Duration::from_secs(5);
 
-/// Everybody's phone.
+/// The phones of all callers and operators.
 #[derive(Default)]
 pub(super) struct People(JoinSet<Result<(), PhoneError>>);
 

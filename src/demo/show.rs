@@ -1,4 +1,4 @@
-//! What is seen while it runs: on a terminal a board, elsewhere a line a second.
+//! The view of the demonstration while it runs: a board on a terminal, elsewhere a line a second.
 
 use std::io::{self, IsTerminal, Write as _};
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ pub(super) fn addresses(sip: SocketAddr, grpc: SocketAddr) -> Vec<String> {
     ]
 }
 
-/// Standard output.
+/// The view on standard output.
 pub(super) struct Show {
     board: Option<Board>,
 }

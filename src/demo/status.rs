@@ -60,7 +60,7 @@ pub(super) fn clock(time: Duration) -> String {
     format!("{:02}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// A share in per cent; `-` where there is none yet.
+/// Writes a share in per cent; `-` while it is unknown.
 pub(super) fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| "  -".to_owned(), |share| format!("{:>3.0} %", share * 100.0))
 }

@@ -16,7 +16,7 @@ pub(super) struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    /// What decides.
+    /// Computes the figures that decide the verdict.
     pub(super) fn sum(&self) -> Sum {
         let Day {
             books, seen, ledger, ..

@@ -22,13 +22,13 @@ pub(super) struct Sum {
     pub(super) refused: u64,
     /// Calls that began, by the ledger.
     pub(super) calls: u64,
-    /// Call records.
+    /// The number of call records.
     pub(super) records: u64,
     /// Waits that were announced and heard, and those of them that were closed with the wait that came.
     pub(super) promises: (u64, u64),
 }
 
-/// What is wrong.
+/// A fault of the demonstration.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Fault {
     /// Tickets that ended as nothing they may end as, or not at all.

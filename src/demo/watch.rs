@@ -1,4 +1,4 @@
-//! What the centre says of itself: `Queues` and `Operators` over gRPC, as any integrator asks.
+//! The centre's own figures: `Queues` and `Operators` over gRPC, as any integrator asks for them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use crate::serve::ServeError;
 
 /// Longer than any page of this centre.
 const PAGE: i32 = 1000;
-/// A centre in the same process that does not answer for so long is broken.
+/// How long a centre in the same process may take to answer before it counts as broken.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often something is asked that must be known, and how long apart: on a busy machine a connection may die of its
@@ -37,7 +37,7 @@ pub(super) struct Snapshot {
     pub(super) operators: Vec<Operator>,
 }
 
-/// One queue.
+/// The figures of one queue.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
     pub(super) name: String,
@@ -58,11 +58,11 @@ pub(super) struct Ended {
     pub(super) called_back: u64,
     /// Removed or lost.
     pub(super) lost: u64,
-    /// Not over.
+    /// Tickets that have not ended.
     pub(super) open: u64,
 }
 
-/// One operator.
+/// One operator's current state, and how long it has lasted.
 #[derive(Clone, Debug)]
 pub(super) struct Operator {
     pub(super) id: String,
@@ -70,7 +70,7 @@ pub(super) struct Operator {
     pub(super) since: Duration,
 }
 
-/// What an operator does.
+/// The state of an operator, as the centre reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum State {
     Ready,
@@ -106,7 +106,7 @@ impl Watch {
         })
     }
 
-    /// Looks once.
+    /// Asks the centre once for its queues and operators.
     pub(super) async fn look(&mut self) -> Result<Snapshot, ServeError> {
         let request = v1::ListQueuesRequest {
             page_size: PAGE,

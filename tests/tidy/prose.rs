@@ -120,6 +120,69 @@ fn documents_are_in_plain_english() {
     verdict("the field's words, in the order subject, verb, object", &faults);
 }
 
+/// The first line of each doc: of Rust items, and of comments in the contract.
+fn first_lines(page: &Page) -> Vec<(usize, &str)> {
+    let doc = |line: &'_ str| -> Option<usize> {
+        let signs = if page.is_rust() {
+            &["/// ", "//! "][..]
+        } else {
+            &["// "]
+        };
+        signs
+            .iter()
+            .find(|sign| line.starts_with(**sign))
+            .map(|sign| sign.len())
+    };
+    let mut found = Vec::new();
+    let mut goes_on = false;
+    for (number, line) in page.lines() {
+        let line = line.trim_start();
+        match doc(line) {
+            Some(from) if !goes_on => found.push((number, line[from..].trim())),
+            _ => {}
+        }
+        goes_on = line.starts_with("//");
+    }
+    found
+}
+
+#[test]
+fn the_first_line_of_a_doc_says_what_the_item_is() {
+    let heads = ["Who", "What", "Which", "Whose", "Whom", "Of"];
+    let mut faults = Vec::new();
+    for page in pages().iter().filter(|page| page.is_rust()) {
+        for (line, text) in first_lines(page) {
+            let first = text.split([' ', ',']).next().unwrap_or_default();
+            let short = text.split_whitespace().count() <= 2 && !text.starts_with("```");
+            if heads.contains(&first) || short {
+                faults.push(format!("{}:{line}: {text}", page.path));
+            }
+        }
+    }
+    verdict(
+        "a doc begins with a noun phrase, or a verb with its object, of three words or more",
+        &faults,
+    );
+}
+
+#[test]
+fn comments_and_messages_are_in_plain_english() {
+    let mut faults = Vec::new();
+    for page in pages() {
+        if !(page.is_rust() || page.path.ends_with(".proto")) {
+            continue;
+        }
+        for (line, text) in page.lines() {
+            let plain = text.to_lowercase();
+            let said = phrases()
+                .into_iter()
+                .find(|phrase| super::has_word(&plain, phrase));
+            faults.extend(said.map(|phrase| format!("{}:{line}: \"{phrase}\": {}", page.path, text.trim())));
+        }
+    }
+    verdict("no phrase that has to be read twice", &faults);
+}
+
 #[test]
 fn sentences_are_found_in_paragraphs_and_lists() {
     let text = "# A heading is none\n\nOne two. Three\nfour five.\n\n- six seven\n- eight nine\n\n| a | table here |\n\n    code in here\n\n```\nmore code\n```\n1. ten eleven\n";

@@ -39,7 +39,7 @@ fn lose(centre: &Centre, name: &str) {
     }
 }
 
-/// What grpc.health says at this port of the centre.
+/// The grpc.health status at this port of the centre.
 fn health(centre: &Centre, port: u16) -> ServingStatus {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -224,7 +224,7 @@ pub enum Event {
     },
     /// The leg is gone.
     Closed {
-        /// The leg.
+        /// The leg to configure.
         leg: LegId,
         /// The final counts of the leg.
         stats: Stats,

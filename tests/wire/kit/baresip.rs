@@ -25,7 +25,7 @@ pub(crate) struct Baresip {
     sip: SocketAddr,
 }
 
-/// What a phone is set up with.
+/// The settings of a phone's account.
 pub(crate) struct Account<'a> {
     /// Over TLS, else over UDP. Debian's 1.0.0 takes any certificate.
     pub(crate) tls: bool,
@@ -37,7 +37,7 @@ pub(crate) struct Account<'a> {
     pub(crate) answers: bool,
     /// The tone it plays, in Hz.
     pub(crate) tone: f64,
-    /// Which codecs, in which order: `pcmu`, `pcma`.
+    /// The codecs in order of preference: `pcmu`, `pcma`.
     pub(crate) codecs: &'a str,
 }
 
@@ -213,7 +213,7 @@ fn config(control: SocketAddr, tone: &Path, directory: &Path) -> String {
     )
 }
 
-/// What stands in the file of accounts for other people.
+/// The account line of a phone, as other users write it into baresip's file of accounts.
 fn address(account: &Account<'_>, sip: SocketAddr) -> String {
     let Account {
         user,

@@ -61,7 +61,7 @@ impl Browser {
     }
 }
 
-/// What a page offers for these media.
+/// The SDP offer of a page for these media.
 pub(crate) fn offer(rtp: &RtpEndpoint) -> String {
     sdp(rtp.local(), &[Law::Mu])
 }

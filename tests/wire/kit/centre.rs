@@ -114,14 +114,14 @@ pub(crate) const MUSIC: Duration = Duration::from_secs(20);
 /// Without blanks: baresip's account line ends a parameter at one.
 pub(crate) const PASSWORD: &str = "correct-horse-7-battery";
 
-/// What the gateway logs when the link is up.
+/// The gateway's log line when the link is up.
 const ATTACHED: &str = "attached to the queue service";
 
 /// Operator of both queues in every centre, see [`Centre::sitter`].
 const SITTER: &str = "199";
 const SITTER_HOST: u8 = 40;
 
-/// What differs from test to test.
+/// The settings that differ from test to test.
 pub(crate) struct Plan {
     /// Operators with the queues they serve.
     pub(crate) operators: Vec<(&'static str, &'static [&'static str])>,
@@ -130,7 +130,7 @@ pub(crate) struct Plan {
     pub(crate) wrap_up: &'static str,
     pub(crate) max_wait: &'static str,
     pub(crate) drain: &'static str,
-    /// `[queue_service] grace`.
+    /// The setting `[queue_service] grace`.
     pub(crate) grace: &'static str,
     /// The halves in two processes.
     pub(crate) apart: bool,
@@ -144,7 +144,7 @@ pub(crate) struct Plan {
     pub(crate) lines: usize,
     /// When their numbers answer.
     pub(crate) answer: &'static str,
-    /// What the trunk may have up at once, and begin in a second.
+    /// The trunk's setting `calls`, its limit of calls at once; `None`: not set.
     pub(crate) trunk_calls: Option<u32>,
     /// `[sip] digest`, as it is written.
     pub(crate) digest: &'static str,
@@ -156,9 +156,9 @@ pub(crate) struct Plan {
     pub(crate) advertise: Option<&'static str>,
     /// The processor it is pinned to, where its work is measured.
     pub(crate) processor: Option<usize>,
-    /// Its store is on a disk of its own, of so many MiB.
+    /// The size in MiB of a disk that holds only its store; `None`: no such disk.
     pub(crate) disk: Option<u64>,
-    /// What a shell does to start it, with `exec "$@"` at the end; empty: nothing but start it.
+    /// The shell commands that start it, with `exec "$@"` at the end; empty: only start it.
     pub(crate) launch: &'static str,
 }
 
@@ -477,7 +477,7 @@ impl Centre {
             .unwrap_or(0.0)
     }
 
-    /// What `pronto calls` writes, one call a line.
+    /// The output of `pronto calls`, one call a line.
     pub(crate) fn calls(&self, arguments: &[&str]) -> Vec<String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pronto"));
         command
@@ -497,12 +497,12 @@ impl Centre {
             .collect()
     }
 
-    /// What `pronto trace` says: on standard output, or why not.
+    /// The output of `pronto trace`, or its error text.
     pub(crate) fn trace(&self, arguments: &[&str]) -> Result<String, String> {
         self.pronto(&[&["trace"], arguments].concat())
     }
 
-    /// What a command of the product says of this centre: on standard output, or why not.
+    /// The output of a command of the product about this centre, or its error text.
     pub(crate) fn pronto(&self, arguments: &[&str]) -> Result<String, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pronto"));
         command.args(arguments).arg("--config").arg(&self.config);
@@ -619,7 +619,7 @@ pub(crate) fn clip(name: &str) -> Vec<i16> {
 }
 
 impl Plan {
-    /// What `[media]` and `[sip]` say of the advertised address.
+    /// The lines of `[media]` and `[sip]` about the advertised address.
     fn advertised(&self, ground: &Ground) -> (String, String) {
         let Some(address) = self.advertise else {
             return Default::default();

@@ -26,7 +26,7 @@ pub(crate) fn answer(challenge: &str, method: &str, uri: &str, user: &str, passw
     )
 }
 
-/// Which algorithm a challenge asks for.
+/// The digest algorithm that a challenge asks for.
 pub(crate) fn algorithm(challenge: &str) -> &str {
     parameter(challenge, "algorithm").unwrap_or("MD5")
 }

@@ -6,8 +6,8 @@ use super::wav::Wav;
 /// machine makes.
 pub(crate) const PIECE: usize = 3_200;
 
-/// What is spoken of as "the clip was heard": speech and music through G.711 twice score above 0.95, other clips
-/// and other places of the same clip below 0.5.
+/// The least correlation at which a clip counts as heard: speech and music through G.711 twice score above 0.95, other
+/// clips and other places of the same clip below 0.5.
 pub(crate) const RECOGNISED: f64 = 0.8;
 
 /// Share of the energy of `samples` (8 kHz) that lies at `hz`: 1 for a pure tone, near 0 for silence and speech.

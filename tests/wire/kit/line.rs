@@ -23,7 +23,7 @@ pub(crate) fn number(line: usize) -> String {
     format!("{}", 900 + line)
 }
 
-/// The flows of so many lines.
+/// Writes one flow file for each of `lines` lines.
 pub(super) fn write_flows(directory: &Path, lines: usize) {
     for line in 0..lines {
         let flow = format!(
@@ -49,7 +49,7 @@ pub(super) fn toml(lines: usize, answer: &str) -> String {
     toml
 }
 
-/// What connects an operator's SIPp with the centre.
+/// The connection between an operator's SIPp and the centre.
 pub(crate) enum Line {
     Datagrams(Relay),
     Stream { back: SocketAddr },

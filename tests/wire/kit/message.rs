@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::g711::Law;
 
-/// What our SDP offers for RFC 4733.
+/// The payload type that our SDP offers for RFC 4733.
 pub(crate) const TELEPHONE_EVENT: u8 = 101;
 
 #[derive(Clone, Debug)]

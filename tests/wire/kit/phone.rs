@@ -13,7 +13,7 @@ use super::g711::Law;
 use super::message::{Message, parameter, sdp, uri};
 use super::rtp::RtpEndpoint;
 
-/// What an answer to a request may take before a test gives up.
+/// The longest wait for an answer to a request before a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `[sip] domain` of the test centre: what operators register at.
@@ -39,7 +39,8 @@ pub(crate) struct Phone {
     rung: BTreeSet<String>,
 }
 
-/// What a phone shares with the thread that reads for it while its test looks elsewhere: a phone that is there answers OPTIONS.
+/// The state a phone shares with the thread that reads for it while its test looks elsewhere: that thread answers
+/// OPTIONS.
 struct Desk {
     socket: UdpSocket,
     local: SocketAddr,

@@ -21,7 +21,7 @@ const HELD: usize = 256;
 /// How long a look for the end may be put off.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// What goes wrong, in percent of the datagrams of each direction.
+/// Faults of the relay, in percent of the datagrams of each direction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Trouble {
     pub(crate) seed: u64,
@@ -44,7 +44,7 @@ impl Trouble {
     };
 }
 
-/// What became of the datagrams of both directions.
+/// Counts of the datagrams of both directions, by outcome.
 #[derive(Default, Debug)]
 pub(crate) struct Tally {
     pub(crate) came: AtomicU32,
@@ -153,7 +153,7 @@ impl Dice {
 /// A datagram that goes on later: when, its number, where to.
 type Held = (Instant, u32, SocketAddr, Vec<u8>);
 
-/// One direction.
+/// One direction of a relay.
 struct Way {
     from: UdpSocket,
     to: UdpSocket,

@@ -141,7 +141,7 @@ fn steps(script: &str) -> Vec<Step<'_>> {
     steps
 }
 
-/// What a request was sent with.
+/// The identifying fields of a request that was sent.
 #[derive(Clone, Default)]
 struct Sent {
     branch: String,

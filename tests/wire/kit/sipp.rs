@@ -37,7 +37,7 @@ pub(crate) struct Scenario<'a> {
     /// `-d`: how long the scenario's pause is.
     pub(crate) hold: Duration,
     pub(crate) timeout: Duration,
-    /// What else SIPp is told.
+    /// Further command-line arguments of SIPp.
     pub(crate) more: &'a [&'a str],
 }
 

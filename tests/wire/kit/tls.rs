@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Makes `NAME.crt` and `NAME.key` in a directory, for one address, or anew in their place; the certificate's path.
+/// Makes `NAME.crt` and `NAME.key` in a directory, for one address, or replaces them; returns the certificate's path.
 pub(crate) fn certificate(directory: &Path, name: &str, ip: IpAddr) -> PathBuf {
     let file = |kind: &str| directory.join(format!("{name}.{kind}"));
     let made = Command::new("openssl")

@@ -401,7 +401,7 @@ pub enum Event {
     },
     /// The outcome of [`Endpoint::probe`](crate::Endpoint::probe).
     Probed {
-        /// Which leg.
+        /// The leg whose 200 was acknowledged.
         leg: LegId,
         /// The outcome of the probe.
         found: Found,

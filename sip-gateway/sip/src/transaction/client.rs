@@ -9,6 +9,8 @@ use super::{T1, T1X64, T2, T4};
 
 /// The states of a non-INVITE client transaction.
 ///
+/// The states of a non-INVITE client transaction.
+///
 /// ```text
 /// Trying ──1xx──▶ Proceeding ──final──▶ Completed ──K──▶ gone
 ///    └─────────────final─────────────────▲

@@ -8,6 +8,8 @@ use super::{T1, T1X64, TIMER_C, TIMER_D};
 
 /// The states of an INVITE client transaction.
 ///
+/// The states of an INVITE client transaction.
+///
 /// ```text
 /// Calling ──1xx──▶ Proceeding ──2xx──▶ Accepted ──M──▶ gone
 ///    │              ├──C──▶ Orphaned, which goes on likewise, or is gone after 64*T1

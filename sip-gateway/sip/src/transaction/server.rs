@@ -6,6 +6,8 @@ use super::T1X64;
 
 /// The states of a non-INVITE server transaction.
 ///
+/// The states of a non-INVITE server transaction.
+///
 /// ```text
 /// Trying ──final──▶ Completed ──J──▶ gone
 /// ```

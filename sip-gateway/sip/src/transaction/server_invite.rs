@@ -8,6 +8,8 @@ use super::{T1, T1X64, T2, T4};
 
 /// The states of an INVITE server transaction.
 ///
+/// The states of an INVITE server transaction.
+///
 /// ```text
 /// Proceeding ──2xx──▶ Accepted ──L──▶ gone
 ///     └──300–699──▶ Completed ──ACK──▶ Confirmed ──I──▶ gone

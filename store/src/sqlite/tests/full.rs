@@ -30,7 +30,7 @@ impl Disk {
         namespace::goes_on_here(&format!("sqlite::tests::full::{test}"), mounted).then(|| Disk(directory))
     }
 
-    /// Takes all room that is free but for so many octets.
+    /// Takes all free room except `but` octets.
     fn fill(&self, but: u64) {
         let free = condition::room(&self.0.path(FILE)).unwrap().free;
         let hog = fs::File::create(self.0.path("hog")).unwrap();

@@ -52,7 +52,7 @@ mod tests {
 
     use super::*;
 
-    /// Waits until there are so many reasons, 5 s at most.
+    /// Waits until there are `count` reasons, 5 s at most.
     async fn reasons(health: &Health, count: usize) -> Vec<String> {
         let wait = async {
             while health.reasons().len() != count {

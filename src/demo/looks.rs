@@ -15,7 +15,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How long a look may take. Less than [`EVERY`], so that one ends before the next.
 const PATIENCE: Duration = Duration::from_millis(800);
 
-/// What a look ends with.
+/// The outcome of a look.
 type Seen = Result<Snapshot, ServeError>;
 
 /// Looks again and again.

@@ -53,7 +53,7 @@ const LAST_BYE: Duration = Duration::from_secs(3);
 const OPENING: Duration = Duration::from_secs(30);
 /// Capacity of the channel for people's notes, in notes not yet read.
 const NOTES: usize = 16_384;
-/// What is shown says its age when it is older than this.
+/// The age from which on the board shows how old it is.
 const OLD: Duration = Duration::from_secs(2);
 
 /// Runs the demonstration and says what came of it.
@@ -234,7 +234,7 @@ impl Day {
         (age > OLD).then_some(age)
     }
 
-    /// A day of so many operators without a look, on an empty ledger in this folder.
+    /// A day with that number of operators, without a look, on an empty ledger in this folder.
     #[cfg(test)]
     fn empty(store: &std::path::Path, operators: usize) -> Self {
         Day {

@@ -33,7 +33,7 @@ fn lost(centre: &Centre) -> usize {
 #[test]
 fn a_call_answered_and_killed_within_two_milliseconds_has_its_record() {
     const SOON: Duration = Duration::from_millis(2);
-    /// So many rounds have to be so quick. On a busy machine not every round is.
+    /// The number of rounds that have to be that quick. On a busy machine not every round is.
     const QUICK: usize = 4;
     const ROUNDS: usize = 60;
     const CALLERS: u8 = 4;

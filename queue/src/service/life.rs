@@ -46,7 +46,7 @@ pub(super) struct Life {
     pub(super) readiness: Readiness,
 }
 
-/// What the next owner has to find. Nobody guards the ledger's files while it is let go.
+/// The ledger that the next owner has to find. Nobody guards the ledger's files while it is let go.
 #[derive(Clone)]
 struct Left {
     file: Option<StoreFile>,
@@ -57,7 +57,7 @@ struct Left {
 /// An owner, and what it hears of its ledger.
 type Begun = (Owner, watch::Receiver<Disk>);
 
-/// What became of an owner's first commit.
+/// The outcome of an owner's first commit.
 enum First {
     Succeeded(Box<Begun>),
     /// The store could be written only after a while: the owner's first facts are out of date.
@@ -190,7 +190,7 @@ async fn open_again(
 ) -> Result<Result<(Opened, watch::Receiver<Disk>), StartError>, StopError> {
     let (open, left) = (Arc::clone(open), left.clone());
     let opened = tokio::task::spawn_blocking(move || {
-        // Opening would make a new ledger where there is none.
+        // Opening would make a new ledger where none is found.
         left.file.as_ref().map_or(Ok(()), StoreFile::check)?;
         let (opened, heard) = open()?;
         left.check(&opened)?;

@@ -150,7 +150,7 @@ impl Unanswered {
         self.shown = true;
     }
 
-    /// What came of a question, and how soon the next one follows.
+    /// The outcome of a question, and how soon the next one follows.
     pub(super) fn judge(&mut self, found: Found) -> (Found, Pace) {
         if found != Found::Denied {
             return (found, Pace::LISTENING);

@@ -52,7 +52,7 @@ pub(super) struct CallerLeg {
     pub(super) source: IpAddr,
     /// Whether the caller is known to be there before the ACK.
     pub(super) proof: media::Proof,
-    /// What is known of the caller before the answer.
+    /// The signs of life of a caller before the answer.
     pub(super) unanswered: Unanswered,
     /// The keys told lately, in the media and by INFO.
     pub(super) presses: media::Presses,

@@ -1,4 +1,4 @@
-//! Which file a path leads to: a file that is deleted, or replaced by another of the same name, is noticed.
+//! The identity of the file that a path leads to: a file that is deleted or replaced is noticed.
 
 use std::fs;
 use std::io;

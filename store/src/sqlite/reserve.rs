@@ -102,7 +102,7 @@ impl Reserve {
     }
 }
 
-/// What an error in making the file means: only a directory that never takes it makes a reserve impossible. Most errors pass:
+/// Judges an error in making the file: only a directory that never takes it makes a reserve impossible. Most errors pass:
 /// too many open files, a signal, no memory.
 fn after(error: &io::Error) -> State {
     match error.raw_os_error().map(Errno::from_raw_os_error) {

@@ -115,7 +115,7 @@ fn attached() -> Input {
     }
 }
 
-/// An entry of the gateway's journal, so many seconds old.
+/// An entry of the gateway's journal, `age` seconds old.
 fn entry(number: u64, age: u64, event: Event) -> Input {
     Input::Entry {
         gateway: gateway(),

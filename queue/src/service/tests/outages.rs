@@ -130,7 +130,7 @@ async fn a_service_that_waits_for_its_first_commit_can_be_stopped() {
 struct OnDisk {
     directory: TestDirectory,
     calls: Arc<AtomicUsize>,
-    /// What the owner hears of the newest store.
+    /// The news of the newest store, as the owner hears it.
     said: Arc<Mutex<Option<watch::Sender<Disk>>>>,
 }
 

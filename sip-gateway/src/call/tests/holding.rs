@@ -31,7 +31,7 @@ struct Talk {
     caller: sip::LegId,
     operator: sip::LegId,
     ticket: TicketId,
-    /// INFOs sent.
+    /// The number of INFOs sent.
     informs: u32,
 }
 

@@ -175,7 +175,8 @@ fn a_full_disk_with_a_reserve_is_opened_and_one_without_says_what_it_needs() {
 
 #[test]
 fn a_full_disk_without_room_for_the_note_in_the_lock_file_refuses_no_start() {
-    let Some(disk) = Disk::of(32) else { return };
+    let test = "a_full_disk_without_room_for_the_note_in_the_lock_file_refuses_no_start";
+    let Some(disk) = Disk::of(32, test) else { return };
     let (store, _, hear) = open(&disk.0);
     store.append(batch(1..=9)).unwrap();
     up_to(&hear, 9);

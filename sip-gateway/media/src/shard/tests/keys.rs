@@ -230,7 +230,7 @@ fn the_echo_of_a_tone_we_send_is_no_key() {
     assert_eq!(world.events(), []);
 }
 
-/// What was pressed during a hold is told when the phone is back, and so is a press a moment later.
+/// A key pressed during a hold is told when the phone is back, and so is a press a moment later.
 #[test]
 fn a_second_press_soon_after_a_hold_is_a_second_key() {
     for other in [true, false] {

@@ -94,7 +94,7 @@ fn a_port_that_a_nat_changed_is_heard_and_spoken_to_both_ways() {
     });
     let (mapped, moved) = (at("192.0.2.1:31000"), at("192.0.2.1:31002"));
     let told = |world: &World| (world.shard.tally().received, world.shard.tally().foreign);
-    // Where each packet of so many milliseconds goes.
+    // The destination of each packet of that many milliseconds.
     let spoken = |world: &mut World, millis| -> Vec<SocketAddr> {
         of(&world.run(millis), 1).iter().map(|sent| sent.to).collect()
     };

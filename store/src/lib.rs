@@ -285,8 +285,8 @@ pub trait Store: Send + Sync {
     /// [`StoreError`]: the number must not be used.
     fn renew_epoch(&self, highest: u64) -> Result<u64, StoreError>;
 
-    /// The file that was opened; `None` if the store is in no file, or the disk did not say which one it is. Whoever opens the
-    /// store again later sees by it whether it is the same.
+    /// The file that was opened, to know it again when the store is opened later. `None` if the store is in no file, or the
+    /// disk did not say which one it is.
     fn file(&self) -> Option<StoreFile>;
 
     /// Waits until everything taken is durable, then takes no more. Closing twice is closing once.

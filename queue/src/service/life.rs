@@ -176,7 +176,7 @@ impl Life {
         loop {
             tokio::select! {
                 _ = &mut self.stop => return None,
-                ask = self.asks.recv() => if ask.is_none() { return None },
+                ask = self.asks.recv() => drop(ask?),
                 done = &mut wait => return Some(done),
             }
         }

@@ -186,7 +186,7 @@ fn full(path: &Path) -> StoreError {
 }
 
 #[tokio::test]
-async fn a_ledger_that_is_moved_away_while_it_is_let_go_is_not_made_anew() {
+async fn a_ledger_that_is_moved_away_while_it_is_let_go_is_not_followed_by_an_empty_one() {
     let ledger = OnDisk::new();
     let path = ledger.ledger();
     let away = path.clone();

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use pronto_engine::Fact;
-use pronto_engine::promises::{Book, Promises};
+use pronto_engine::promises::{PromiseStats, Promises};
 use pronto_queue::LedgerReader;
 use pronto_types::{QueueName, Wall};
 
@@ -59,7 +59,7 @@ pub struct PromisesArgs {
 }
 
 /// By queue and day.
-type Books = BTreeMap<(QueueName, String), Book>;
+type Books = BTreeMap<(QueueName, String), PromiseStats>;
 
 /// Reports on standard output.
 ///
@@ -136,7 +136,7 @@ fn read(store: &Path, wanted: &Span, zone: &TimeZone) -> Result<Books, CallsErro
 }
 
 /// Seconds with one decimal, or a dash.
-fn error(book: &Book) -> String {
+fn error(book: &PromiseStats) -> String {
     book.mean_error()
         .map_or("-".to_owned(), |error| format!("{:.1}", error.as_secs_f64()))
 }
@@ -165,8 +165,8 @@ fn table(books: &Books) -> String {
             book.broken
         );
     }
-    let sum = |of: fn(&Book) -> u64| books.values().map(of).sum::<u64>();
-    let (heard, known, late) = (sum(|it| it.heard), sum(Book::known), sum(|it| it.late));
+    let sum = |of: fn(&PromiseStats) -> u64| books.values().map(of).sum::<u64>();
+    let (heard, known, late) = (sum(|it| it.heard), sum(PromiseStats::known), sum(|it| it.late));
     let _ = writeln!(
         text,
         "{heard} announced waits heard and closed, of {known} it is known whether they held: {} no longer than was said, {} broken \

@@ -14,7 +14,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use pronto_engine::{Fact, Habits, State};
 use pronto_forecast::staffing::{Load, Target};
-use pronto_ivr::flow::parse_duration;
+use pronto_ivr::script::parse_duration;
 use pronto_queue::LedgerReader;
 use pronto_types::{QueueName, Time, Wall};
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use pronto_engine::{Cause, Recorded};
+use pronto_engine::{Cause, LedgerEntry};
 use pronto_proto::v1::{self, fact};
 use pronto_types::InvalidName;
 use prost::Message;
@@ -52,7 +52,7 @@ pub enum LedgerError {
 ///
 /// Every fact comes back from [`decode`] as it was, provided that its ids, its epochs and the number of its cause
 /// are not 0 (the link lets none in, a sequence begins at 1) and its durations are below 2⁶³ s (longer ones are cut).
-pub fn encode(recorded: &Recorded) -> Vec<u8> {
+pub fn encode(recorded: &LedgerEntry) -> Vec<u8> {
     v1::Fact {
         sequence: recorded.seq,
         at_micros: recorded.at.as_micros(),
@@ -70,7 +70,7 @@ pub fn encode(recorded: &Recorded) -> Vec<u8> {
 ///
 /// # Errors
 /// [`LedgerError`]; never panics, whatever the bytes.
-pub fn decode(version: u16, bytes: &[u8]) -> Result<Recorded, LedgerError> {
+pub fn decode(version: u16, bytes: &[u8]) -> Result<LedgerEntry, LedgerError> {
     if !(OLDEST..=VERSION).contains(&version) {
         return Err(LedgerError::Version(version));
     }
@@ -88,7 +88,7 @@ pub fn decode(version: u16, bytes: &[u8]) -> Result<Recorded, LedgerError> {
             number: Wire::from_wire(cause.number, "cause.number")?,
         })
     });
-    Ok(Recorded {
+    Ok(LedgerEntry {
         seq: Wire::from_wire(wire.sequence, "sequence")?,
         at: Wire::from_wire(wire.at_micros, "at")?,
         cause: cause.transpose()?,

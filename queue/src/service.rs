@@ -3,9 +3,9 @@
 
 mod caller_secret;
 mod callers;
-mod desk;
 mod diary;
 mod gateways;
+mod handle;
 mod life;
 mod links;
 mod log;
@@ -36,9 +36,9 @@ use tonic::service::Routes;
 
 use caller_secret::CallerSecret;
 use callers::CallersService;
-use desk::Desk;
 pub use gateways::Access;
 use gateways::GatewaysService;
+use handle::EngineHandle;
 use life::{Life, Open};
 pub use log::{LedgerReader, ReadError};
 use operators::OperatorsService;
@@ -106,7 +106,7 @@ pub struct QueueService {
     /// All but `Gateways`.
     routes: Routes,
     readiness: Readiness,
-    desk: Desk,
+    handle: EngineHandle,
     stop: oneshot::Sender<()>,
     /// How the owner ended.
     ended: watch::Receiver<Option<Result<(), StopError>>>,
@@ -172,8 +172,8 @@ impl QueueService {
     ) -> Result<QueueService, StartError> {
         configuration.validate()?;
         let owner = begin_owner(opened, &configuration)?;
-        let (desk, asks) = Desk::new();
-        let (readiness, routes) = routes(&desk).await;
+        let (handle, asks) = EngineHandle::new();
+        let (readiness, routes) = routes(&handle).await;
         let (stop, stopping) = oneshot::channel();
         let (end, ended) = watch::channel(None);
         let life = Life {
@@ -193,7 +193,7 @@ impl QueueService {
         Ok(QueueService {
             routes,
             readiness,
-            desk,
+            handle,
             stop,
             ended,
             owner,
@@ -202,7 +202,7 @@ impl QueueService {
 
     /// `Gateways`, `Operators`, `Queues`, `Callers`, health and reflection, for as many servers as there are.
     pub fn routes(&self, access: Access) -> Routes {
-        let gateways = GatewaysServer::new(GatewaysService::new(self.desk.clone(), access));
+        let gateways = GatewaysServer::new(GatewaysService::new(self.handle.clone(), access));
         self.routes
             .clone()
             .add_service(gateways.max_decoding_message_size(MESSAGE))
@@ -323,13 +323,13 @@ fn opened(store: Arc<dyn Store>, secret: CallerSecret) -> Result<Opened, StartEr
     }
 }
 
-async fn routes(desk: &Desk) -> (Readiness, Routes) {
+async fn routes(handle: &EngineHandle) -> (Readiness, Routes) {
     let (health, health_server) = tonic_health::server::health_reporter();
-    let operators = OperatorsServer::new(OperatorsService(desk.clone())).max_decoding_message_size(MESSAGE);
-    let queues = QueuesServer::new(QueuesService(desk.clone())).max_decoding_message_size(MESSAGE);
+    let operators = OperatorsServer::new(OperatorsService(handle.clone())).max_decoding_message_size(MESSAGE);
+    let queues = QueuesServer::new(QueuesService(handle.clone())).max_decoding_message_size(MESSAGE);
     let readiness = Readiness::new(health);
     readiness.set(Ready::Always).await;
-    let callers = CallersServer::new(CallersService(desk.clone())).max_decoding_message_size(MESSAGE);
+    let callers = CallersServer::new(CallersService(handle.clone())).max_decoding_message_size(MESSAGE);
     let mut routes = Routes::new(operators)
         .add_service(queues)
         .add_service(callers)

@@ -22,5 +22,5 @@ pub use library::{
 pub use loudness::{loudness, sounding};
 pub use master::{LOUDNESS, Mastered, SAMPLE_RATE, master};
 pub use parallel::in_parallel;
-pub use recorder::{Inlet, Kept, Recorder, Talk};
+pub use recorder::{FinishedRecording, Inlet, Recorder, Talk};
 pub use wav::{MOST_SECONDS, Unusable, read_at_any_rate, write};

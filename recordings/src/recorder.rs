@@ -49,7 +49,7 @@ pub struct Talk {
 
 /// The outcome of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct FinishedRecording {
     /// The call that was recorded.
     pub call: CallId,
     /// The ticket that was answered.
@@ -120,7 +120,10 @@ impl Recorder {
     ///
     /// # Errors
     /// The operating system gives no thread.
-    pub fn start(directory: PathBuf, on_kept: impl Fn(Kept) + Send + 'static) -> io::Result<Recorder> {
+    pub fn start(
+        directory: PathBuf,
+        on_kept: impl Fn(FinishedRecording) + Send + 'static,
+    ) -> io::Result<Recorder> {
         let (orders, inbox) = channel();
         let traffic = Arc::<Traffic>::default();
         let seen = Arc::clone(&traffic);
@@ -167,7 +170,11 @@ impl Drop for Recorder {
     }
 }
 
-fn run(mut writer: Writer<FileSystem, impl Fn(Kept)>, inbox: &Receiver<Order>, traffic: &Traffic) {
+fn run(
+    mut writer: Writer<FileSystem, impl Fn(FinishedRecording)>,
+    inbox: &Receiver<Order>,
+    traffic: &Traffic,
+) {
     writer.sweep();
     while let Ok(order) = inbox.recv() {
         match order {

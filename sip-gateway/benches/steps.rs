@@ -19,7 +19,7 @@ use house::House;
 use mimalloc::MiMalloc;
 use pronto_gateway::trace::Subject;
 use pronto_gateway::{Input, Settings};
-use pronto_ivr::Flow;
+use pronto_ivr::Script;
 use pronto_media::Clip;
 use pronto_sip as sip;
 use pronto_types::link::Directive;
@@ -45,7 +45,7 @@ fn queue() -> QueueName {
 fn settings(flow: &str) -> Settings {
     let mut settings = house::settings();
     let number = settings.numbers.get_mut("800").expect("the number");
-    number.flow = Arc::new(Flow::parse(flow).expect("a flow"));
+    number.flow = Arc::new(Script::parse(flow).expect("a flow"));
     settings.max_wait = BTreeMap::from([(queue(), Duration::from_secs(3_600))]);
     settings.queue_away = Duration::from_secs(600);
     settings

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pronto_ivr::Flow;
+use pronto_ivr::Script;
 use pronto_sip::Inside;
 use pronto_types::{Language, QueueName};
 
@@ -60,7 +60,7 @@ pub struct Number {
     /// As configured; names the number in records.
     pub dial: String,
     /// The IVR flow of this number.
-    pub flow: Arc<Flow>,
+    pub flow: Arc<Script>,
     /// In which language.
     pub language: Language,
     /// When the caller begins to pay.

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pronto_engine::{Cause, Fact, Recorded};
+use pronto_engine::{Cause, Fact, LedgerEntry};
 use pronto_queue::ledger;
 use pronto_store::{Batch, Person, Record, SqliteStore, Store};
 use pronto_types::link::{LeaveReason, Origin};
@@ -102,7 +102,7 @@ fn write(directory: &Path) {
 fn write_facts(directory: &Path, facts: Vec<(i64, Fact)>) {
     let records = facts.into_iter().zip(1..).map(|((at, fact), seq)| {
         let gateway = GatewayName::new("gw1").unwrap();
-        let recorded = Recorded {
+        let recorded = LedgerEntry {
             seq,
             at: Time::from_secs(EVENING + at),
             cause: Some(Cause {

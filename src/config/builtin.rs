@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
-use pronto_ivr::{BUILTIN_FLOW, Flow};
+use pronto_ivr::{BUILTIN_FLOW, Script};
 use pronto_recordings::Library;
 use pronto_types::{InvalidName, Language, OperatorId, QueueName};
 
@@ -38,7 +38,7 @@ fn operator(id: &str, queues: &[QueueName]) -> Result<Operator, InvalidName> {
 }
 
 fn build() -> Result<Config, Box<dyn std::error::Error>> {
-    let flow = Flow::parse(BUILTIN_FLOW)
+    let flow = Script::parse(BUILTIN_FLOW)
         .map(Arc::new)
         .map_err(|problems| format!("{problems:?}"))?;
     let numbers = NUMBERS.map(|(dial, language)| Number {

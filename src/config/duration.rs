@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub(super) use pronto_ivr::flow::parse_duration as parse;
+pub(super) use pronto_ivr::script::parse_duration as parse;
 
 /// The form of a duration, for error pages.
 pub(super) const FORM: &str = "a duration such as \"30s\", \"5m\", \"1h30m\" or \"500ms\"";

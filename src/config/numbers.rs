@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pronto_ivr::{Flow, speak};
+use pronto_ivr::{Script, speak};
 use pronto_recordings::Library;
 use pronto_types::Language;
 
@@ -83,18 +83,22 @@ struct Shelf<'a> {
 struct Shelved {
     name: String,
     source: String,
-    flow: Result<Arc<Flow>, Vec<pronto_ivr::Problem>>,
+    flow: Result<Arc<Script>, Vec<pronto_ivr::Problem>>,
     /// In which its numbers speak.
     languages: Vec<Language>,
 }
 
 impl Shelf<'_> {
     /// The flow at a path; no flow if the file is there but wrong, which its own page says.
-    fn take(&mut self, text: &str, language: Option<Language>) -> Result<(String, Option<Arc<Flow>>), Wrong> {
+    fn take(
+        &mut self,
+        text: &str,
+        language: Option<Language>,
+    ) -> Result<(String, Option<Arc<Script>>), Wrong> {
         let path = parse_path(text, self.folder)?;
         if !self.flows.contains_key(&path) {
             let source = read_flow(&path).map_err(|why| unreadable(text, &path, &why))?;
-            let flow = Flow::parse(&source).map(Arc::new);
+            let flow = Script::parse(&source).map(Arc::new);
             let shelved = Shelved {
                 name: text.to_owned(),
                 source,
@@ -128,7 +132,13 @@ impl Shelf<'_> {
 }
 
 /// Checks the names a flow uses against those there are.
-fn check(flow: &Flow, languages: &[Language], queues: &[Queue], library: &Library, problems: &mut Problems) {
+fn check(
+    flow: &Script,
+    languages: &[Language],
+    queues: &[Queue],
+    library: &Library,
+    problems: &mut Problems,
+) {
     flow.warnings().iter().for_each(|warning| {
         let warning = Problem {
             severity: super::problem::Severity::Warning,

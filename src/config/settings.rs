@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
-use pronto_ivr::Flow;
+use pronto_ivr::Script;
 use pronto_recordings::Library;
 use pronto_types::{GatewayName, Language, OperatorId, QueueName, Secret};
 
@@ -245,7 +245,7 @@ pub struct Number {
     /// `flow`: the file as it was written, `builtin` in the built-in centre.
     pub flow_name: String,
     /// The parsed flow that the number's callers go through. Numbers with one file share it.
-    pub flow: Arc<Flow>,
+    pub flow: Arc<Script>,
     /// `language`: the one its callers are spoken to in.
     pub language: Language,
     /// `answer`: when the caller is answered, and begins to pay. Default `at-once`.

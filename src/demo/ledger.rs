@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pronto_engine::records::{CallRecords, Written};
-use pronto_engine::{Fact, Recorded};
+use pronto_engine::{Fact, LedgerEntry};
 use pronto_queue::LedgerReader;
 use pronto_types::link::{Hearing, Promise};
 use pronto_types::{AnnouncementId, QueueName, TicketId, Time};
@@ -108,8 +108,8 @@ impl Waiting {
 }
 
 impl Waits {
-    fn apply(&mut self, recorded: &Recorded) {
-        let Recorded { seq, at, fact, .. } = recorded;
+    fn apply(&mut self, recorded: &LedgerEntry) {
+        let LedgerEntry { seq, at, fact, .. } = recorded;
         self.read_to = *at;
         match fact {
             Fact::CallBegan { .. } => self.calls += 1,
@@ -215,7 +215,7 @@ mod tests {
     fn fold(facts: Vec<(u64, Fact)>) -> Waits {
         let mut waits = Waits::default();
         for ((at, fact), seq) in facts.into_iter().zip(1..) {
-            waits.apply(&Recorded {
+            waits.apply(&LedgerEntry {
                 seq,
                 at: second(at),
                 cause: None,

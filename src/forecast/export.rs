@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use pronto_engine::records::TicketOutcome;
-use pronto_engine::{Configuration, Fact, Recorded};
+use pronto_engine::{Configuration, Fact, LedgerEntry};
 use pronto_types::{OfferId, OperatorId, QueueName, TicketId, Time};
 
 use super::history::{History, named};
@@ -56,7 +56,7 @@ struct Cast {
 }
 
 impl Cast {
-    fn take(&mut self, recorded: &Recorded) {
+    fn take(&mut self, recorded: &LedgerEntry) {
         let at = recorded.at.as_micros();
         self.midnight.get_or_insert(at - at.rem_euclid(DAY));
         self.last = recorded.seq;
@@ -137,7 +137,7 @@ struct Stage {
 
 impl Stage {
     /// The lines of a fact.
-    fn play(&mut self, recorded: &Recorded, cast: &Cast) -> String {
+    fn play(&mut self, recorded: &LedgerEntry, cast: &Cast) -> String {
         self.history.take(recorded);
         let mut lines = Lines {
             at: recorded.at,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pronto_engine::records::TicketOutcome;
-use pronto_engine::{Fact, Recorded, State, Wait};
+use pronto_engine::{Fact, LedgerEntry, State, Wait};
 use pronto_types::{QueueName, TicketId, Time, Wall};
 
 /// A caller who had to wait.
@@ -75,7 +75,7 @@ impl History {
     }
 
     /// Plays a fact, which come in order, from the first; returns the wait it ended.
-    pub(crate) fn take(&mut self, recorded: &Recorded) -> Option<Waited> {
+    pub(crate) fn take(&mut self, recorded: &LedgerEntry) -> Option<Waited> {
         self.state.apply(recorded);
         let (ticket, outcome, end) = match &recorded.fact {
             Fact::Joined {

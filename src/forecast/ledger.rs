@@ -17,7 +17,7 @@ use std::io::Write;
 use std::path::Path;
 
 use jiff::tz::TimeZone;
-use pronto_engine::Recorded;
+use pronto_engine::LedgerEntry;
 use pronto_queue::{LedgerReader, ReadError};
 use pronto_types::Wall;
 
@@ -37,7 +37,7 @@ impl Ledger {
             .ok_or_else(|| CallsError::Absent(store.to_owned()))
     }
 
-    pub(super) fn facts(&self) -> impl Iterator<Item = Result<Recorded, ReadError>> {
+    pub(super) fn facts(&self) -> impl Iterator<Item = Result<LedgerEntry, ReadError>> {
         self.0.facts()
     }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use pronto_engine::{Configuration, QueueSettings, Recorded};
+use pronto_engine::{Configuration, LedgerEntry, QueueSettings};
 use pronto_queue::ledger;
 use pronto_store::{Batch, Record, SqliteStore, Store};
 use pronto_types::link::{Hearing, LeaveReason, Promise};
@@ -90,7 +90,7 @@ fn what_callers_heard_is_held_against_what_came_per_queue_and_day_of_the_zone() 
     let record = |(seq, (at, fact)): (u64, (i64, Fact))| Record {
         seq,
         version: ledger::VERSION,
-        bytes: ledger::encode(&Recorded {
+        bytes: ledger::encode(&LedgerEntry {
             seq,
             at: Time::from_secs(EVENING + at),
             cause: None,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pronto_engine::{Fact, Recorded};
+use pronto_engine::{Fact, LedgerEntry};
 use pronto_queue::ledger;
 use pronto_store::{Batch, Record, SqliteStore, Store};
 use pronto_types::GatewayName;
@@ -240,7 +240,7 @@ fn spoil(centre: &Centre, epoch: u64) {
         .expect("the ledger has facts");
     let last = last.expect("a record");
     let last = ledger::decode(last.version, &last.bytes).expect("a fact");
-    let forged = Recorded {
+    let forged = LedgerEntry {
         seq: opened.last + 1,
         at: last.at,
         cause: None,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use pronto_engine::records::{CallRecords, TicketOutcome, TicketRecord, Written};
-use pronto_engine::{Fact, Recorded, Wait};
+use pronto_engine::{Fact, LedgerEntry, Wait};
 use pronto_queue::ledger;
 use pronto_store::{Batch, Record, SqliteStore, Store};
 use pronto_types::{TicketId, Time};
@@ -226,7 +226,7 @@ fn a_full_disk_is_an_error() {
     let store = folder();
     let (sqlite, _) = SqliteStore::open(&store.join("ledger.sqlite"), |_| ()).unwrap();
     // Less than is written at a time.
-    let started = Recorded {
+    let started = LedgerEntry {
         seq: 1,
         at: Time::ZERO,
         cause: None,

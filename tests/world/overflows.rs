@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pronto_engine::{Configuration, Fact, Recorded};
+use pronto_engine::{Configuration, Fact, LedgerEntry};
 use pronto_types::{QueueName, TicketId};
 
 /// Sooner by less is not worth a place.
 const GAIN: Duration = Duration::from_secs(30);
 
 /// How many went, and the first who should not have.
-pub(crate) fn judge(log: &[Recorded]) -> (u64, Option<String>) {
+pub(crate) fn judge(log: &[LedgerEntry]) -> (u64, Option<String>) {
     let mut configuration = Configuration::default();
     let mut queues: BTreeMap<TicketId, QueueName> = BTreeMap::new();
     let mut went: BTreeSet<TicketId> = BTreeSet::new();
     let mut wrong = None;
-    for Recorded { seq, fact, .. } in log {
+    for LedgerEntry { seq, fact, .. } in log {
         match fact {
             Fact::Configured(wanted) => configuration = wanted.clone(),
             Fact::Joined {

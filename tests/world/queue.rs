@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use pronto_engine::{Configuration, Engine, Fact, Gate, Input, Output, Recorded, Wait};
+use pronto_engine::{Configuration, Engine, Fact, Gate, Input, LedgerEntry, Output, Wait};
 use pronto_types::link::Directive;
 use pronto_types::{GatewayName, TicketId, Time};
 use rand_chacha::ChaCha12Rng;
@@ -33,7 +33,7 @@ pub(crate) struct QueueNode {
     pub(crate) engine: Option<Engine>,
     gate: Gate,
     /// Every fact written, in order; the first `durable` of them are on the disk.
-    pub(crate) log: Vec<Recorded>,
+    pub(crate) log: Vec<LedgerEntry>,
     pub(crate) durable: u64,
     commits: VecDeque<Commit>,
     /// The link session of each attached gateway: its epoch and session number.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use pronto_engine::{Fact, Recorded};
+use pronto_engine::{Fact, LedgerEntry};
 use pronto_types::link::{Event, Hearing, Promise};
 use pronto_types::{AnnouncementId, TicketId, Time};
 
@@ -43,12 +43,12 @@ pub(crate) fn judge(world: &World) -> (Said, Option<String>) {
 }
 
 /// "What we announce never rises silently: a longer wait comes with its reason." Judged is what is said.
-fn rises(log: &[Recorded]) -> (Said, Option<String>) {
+fn rises(log: &[LedgerEntry]) -> (Said, Option<String>) {
     let mut said = Said::default();
     let mut broken = None;
     let mut callers: BTreeMap<TicketId, Figures> = BTreeMap::new();
     let mut open: BTreeMap<AnnouncementId, TicketId> = BTreeMap::new();
-    for Recorded { seq, at, fact, .. } in log {
+    for LedgerEntry { seq, at, fact, .. } in log {
         match fact {
             Fact::Joined {
                 ticket,

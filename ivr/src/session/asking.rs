@@ -13,7 +13,7 @@ use std::time::Duration;
 use pronto_types::{Forecast, QueueName, Time};
 
 use super::{LookId, Output, Session, State, Step};
-use crate::flow::{Kind, Prompts, StateIndex};
+use crate::script::{Kind, Prompts, StateIndex};
 use crate::speak;
 
 /// How long an answer is waited for: a caller who hears nothing for longer takes the line for dead.

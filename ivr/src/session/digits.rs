@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use pronto_types::Digit;
 
-use crate::flow::{Keys, StateIndex};
+use crate::script::{Keys, StateIndex};
 
 /// How many digits may wait: more than any flow asks for, far less than a hostile phone can send.
 const MOST_WAITING: usize = 32;

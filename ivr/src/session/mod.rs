@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use pronto_types::{Digit, Language, Time};
 
-use crate::flow::{Flow, Kind, StateIndex, Then};
+use crate::script::{Kind, Script, StateIndex, Then};
 pub use contract::{Input, LookId, Outcome, Output, PlayId, WayOut, Wish, WishId};
 pub use digits::DigitCount;
 use digits::Digits;
@@ -104,7 +104,7 @@ enum Step {
 /// One caller's walk through a flow. Drain [`Session::poll_output`] after every `handle_*`.
 #[derive(Debug)]
 pub struct Session {
-    flow: Arc<Flow>,
+    flow: Arc<Script>,
     /// In which forecasts are said.
     language: Language,
     state: State,
@@ -121,7 +121,7 @@ pub struct Session {
 
 impl Session {
     /// A session that waits for [`Input::Start`].
-    pub fn new(flow: Arc<Flow>, language: Language) -> Self {
+    pub fn new(flow: Arc<Script>, language: Language) -> Self {
         let misses = vec![0; flow.len()].into_boxed_slice();
         let (digits, outputs) = (Digits::default(), VecDeque::new());
         Self {

@@ -1,4 +1,4 @@
-//! Tables of what is pressed and heard when. A line is `seconds input > outputs`; see [`Script`].
+//! Tables of what is pressed and heard when. A line is `seconds input > outputs`; see [`Table`].
 
 mod forecasts;
 
@@ -11,14 +11,14 @@ use crate::BUILTIN_FLOW;
 ///
 /// Inputs: `start`, `key K`, `found LOOK FORECASTS`, `heard PLAY`, `tick` (a deadline), `WISH OUTCOME`, `gone`. Outputs: `play PLAY NAMES`,
 /// `stop`, `look LOOK QUEUES`, `enqueue WISH QUEUE`, `leave`, `hangup`.
-struct Script {
+struct Table {
     session: Session,
     keys: u64,
 }
 
-impl Script {
+impl Table {
     fn new(flow: &str) -> Self {
-        let flow = Flow::parse(flow).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let flow = crate::Script::parse(flow).unwrap_or_else(|problems| panic!("{problems:#?}"));
         Self {
             session: Session::new(Arc::new(flow), Language::English),
             keys: 0,
@@ -123,7 +123,7 @@ keys = { 9 = "one", "*" = "two" }
 
 #[test]
 fn a_patient_caller_hears_everything_and_is_served() {
-    let session = Script::new(BUILTIN_FLOW).runs(
+    let session = Table::new(BUILTIN_FLOW).runs(
         "0 start       > play 1 welcome
          2 heard 1     > play 2 main-menu
          8 heard 2     >
@@ -144,13 +144,13 @@ fn a_patient_caller_hears_everything_and_is_served() {
 
 #[test]
 fn a_key_cuts_what_is_said_at_once_and_leads_on() {
-    Script::new(BUILTIN_FLOW).runs(
+    Table::new(BUILTIN_FLOW).runs(
         "0 start       > play 1 welcome
          2 heard 1     > play 2 main-menu
          3 key 2       > stop, enqueue 1 sales
          3.1 heard 2   >",
     );
-    Script::new(BUILTIN_FLOW).runs(
+    Table::new(BUILTIN_FLOW).runs(
         "0 start       > play 1 welcome
          0.5 key 2     > stop, enqueue 1 sales",
     );
@@ -158,7 +158,7 @@ fn a_key_cuts_what_is_said_at_once_and_leads_on() {
 
 #[test]
 fn digits_typed_ahead_are_taken_in_order_and_no_prompt_between_them_is_started() {
-    let session = Script::new(DEEP).runs(
+    let session = Table::new(DEEP).runs(
         "0 key 1       >
          0.1 key 2     >
          0.2 start     > play 1 three
@@ -166,13 +166,13 @@ fn digits_typed_ahead_are_taken_in_order_and_no_prompt_between_them_is_started()
     );
     assert_eq!(session.state_name(), "wait");
     assert_eq!(session.digits().matched, 3);
-    Script::new(DEEP).runs(
+    Table::new(DEEP).runs(
         "0 key 1       >
          0 key 2       >
          0 key 3       >
          1 start       > enqueue 1 support",
     );
-    Script::new(DEEP).runs(
+    Table::new(DEEP).runs(
         "0 start       > play 1 hello+news
          0.1 key 1     > stop, play 2 two
          0.2 key 2     > stop, play 3 three
@@ -183,7 +183,7 @@ fn digits_typed_ahead_are_taken_in_order_and_no_prompt_between_them_is_started()
 
 #[test]
 fn a_digit_typed_before_the_queue_is_the_queues_too() {
-    let session = Script::new(DEEP).runs(
+    let session = Table::new(DEEP).runs(
         "0 key 1       >
          0 key 2       >
          0 key 3       >
@@ -204,7 +204,7 @@ fn a_digit_typed_before_the_queue_is_the_queues_too() {
 
 #[test]
 fn the_timeout_counts_from_the_end_of_the_prompt() {
-    let session = Script::new(DEEP).runs(
+    let session = Table::new(DEEP).runs(
         "0 start       > play 1 hello+news
          5 heard 1     > play 2 one
          9 heard 2     >
@@ -221,7 +221,7 @@ fn the_timeout_counts_from_the_end_of_the_prompt() {
         Some(Time::from_secs(622)),
         "while it plays: only the watchdog"
     );
-    let mut session = Script::new(DEEP).runs("0 key 1 >\n 0 start > play 1 two\n 1 heard 1 >");
+    let mut session = Table::new(DEEP).runs("0 key 1 >\n 0 start > play 1 two\n 1 heard 1 >");
     assert_eq!(session.poll_timeout(), Some(Time::from_secs(3)));
     session.handle_timeout(Time::from_secs(3));
     assert!(session.poll_output().is_some());
@@ -229,7 +229,7 @@ fn the_timeout_counts_from_the_end_of_the_prompt() {
 
 #[test]
 fn a_digit_that_arrives_with_the_deadline_wins() {
-    Script::new(DEEP).runs(
+    Table::new(DEEP).runs(
         "0 start       > play 1 hello+news
          1 heard 1     > play 2 one
          2 heard 2     >
@@ -240,7 +240,7 @@ fn a_digit_that_arrives_with_the_deadline_wins() {
 
 #[test]
 fn a_menu_without_an_answer_is_said_four_times_and_no_more() {
-    let session = Script::new(DEEP).runs(
+    let session = Table::new(DEEP).runs(
         "0 start       > play 1 hello+news
          1 heard 1     > play 2 one
          2 heard 2     >
@@ -281,7 +281,7 @@ fn written_exits_are_taken_but_do_not_make_a_call_endless() {
         timeout = "1s"
         noinput = "a"
     "#;
-    Script::new(flow).runs(
+    Table::new(flow).runs(
         "0 start > play 1 a
          0 heard 1 >
          1 tick > play 2 b
@@ -299,7 +299,7 @@ fn written_exits_are_taken_but_do_not_make_a_call_endless() {
 
 #[test]
 fn a_matching_key_begins_the_count_anew() {
-    let session = Script::new(DEEP).runs(
+    let session = Table::new(DEEP).runs(
         "0 start       > play 1 hello+news
          0 key 5       > stop, play 2 one
          0 key 5       > stop, play 3 one
@@ -318,7 +318,7 @@ fn a_matching_key_begins_the_count_anew() {
 
 #[test]
 fn a_wrong_key_while_waiting_costs_nothing_but_a_count() {
-    let session = Script::new(BUILTIN_FLOW).runs(
+    let session = Table::new(BUILTIN_FLOW).runs(
         "0 start       > play 1 welcome
          1 key 1       > stop, enqueue 1 support
          2 key 5       >
@@ -330,7 +330,7 @@ fn a_wrong_key_while_waiting_costs_nothing_but_a_count() {
 
 #[test]
 fn a_key_leads_out_of_the_queue_and_a_late_outcome_changes_nothing() {
-    Script::new(BUILTIN_FLOW).runs(
+    Table::new(BUILTIN_FLOW).runs(
         "0 start       > play 1 welcome
          1 key 1       > stop, enqueue 1 support
          9 key 9       > leave, play 2 main-menu
@@ -359,14 +359,14 @@ fn an_omitted_exit_apologises_and_hangs_up_and_an_ended_talk_says_goodbye() {
              11 heard 1    > hangup"
         );
         let session =
-            Script::new("start = \"q\"\n[q]\nqueue = \"support\"\nkeys = { 9 = \"q\" }").runs(&table);
+            Table::new("start = \"q\"\n[q]\nqueue = \"support\"\nkeys = { 9 = \"q\" }").runs(&table);
         assert_eq!(session.digits().refused, 1, "{outcome}");
     }
 }
 
 #[test]
 fn last_words_are_heard_out() {
-    let session = Script::new(BUILTIN_FLOW).runs(
+    let session = Table::new(BUILTIN_FLOW).runs(
         "0 start       > play 1 welcome
          1 key 1       > stop, enqueue 1 support
          9 1 nobody    > play 2 all-busy
@@ -401,7 +401,7 @@ fn where_barge_in_is_off_digits_wait_for_the_end_of_the_prompt() {
         bargein = true
         hangup = true
     "#;
-    Script::new(flow).runs(
+    Table::new(flow).runs(
         "0 start       > play 1 recorded
          1 key 1       >
          1 key 2       >
@@ -410,7 +410,7 @@ fn where_barge_in_is_off_digits_wait_for_the_end_of_the_prompt() {
          4 heard 2     > play 3 terms
          5 heard 3     > hangup",
     );
-    Script::new(flow).runs(
+    Table::new(flow).runs(
         "0 start       > play 1 recorded
          1 heard 1     > play 2 terms
          2 heard 2     >
@@ -426,10 +426,13 @@ fn a_caller_who_hangs_up_hears_and_wishes_nothing_more() {
         "0 start > play 1 welcome\n 1 gone >\n 2 heard 1 >\n 900 tick >",
         "0 start > play 1 welcome\n 1 key 1 > stop, enqueue 1 support\n 2 gone >\n 3 1 ended >\n 4 key 9 >",
     ] {
-        let session = Script::new(BUILTIN_FLOW).runs(table);
+        let session = Table::new(BUILTIN_FLOW).runs(table);
         assert!(session.is_over() && session.poll_timeout().is_none());
     }
-    let mut session = Session::new(Arc::new(Flow::parse(BUILTIN_FLOW).unwrap()), Language::English);
+    let mut session = Session::new(
+        Arc::new(crate::Script::parse(BUILTIN_FLOW).unwrap()),
+        Language::English,
+    );
     session.handle_input(Time::ZERO, Input::Start);
     session.handle_input(Time::ZERO, Input::HungUp);
     assert_eq!(session.poll_output(), None, "what was not taken is dropped");
@@ -437,7 +440,7 @@ fn a_caller_who_hangs_up_hears_and_wishes_nothing_more() {
 
 #[test]
 fn a_lost_report_of_the_end_of_a_prompt_does_not_strand_the_caller() {
-    Script::new(BUILTIN_FLOW).runs(
+    Table::new(BUILTIN_FLOW).runs(
         "0 start       > play 1 welcome
          599 tick      >
          600 tick      > stop, play 2 main-menu
@@ -449,13 +452,13 @@ fn a_lost_report_of_the_end_of_a_prompt_does_not_strand_the_caller() {
 
 #[test]
 fn a_second_start_is_no_second_call() {
-    Script::new(BUILTIN_FLOW)
+    Table::new(BUILTIN_FLOW)
         .runs("0 start > play 1 welcome\n 1 start >\n 2 heard 1 > play 2 main-menu\n 3 start >");
 }
 
 #[test]
 fn thirty_two_digits_wait_and_the_next_is_counted() {
-    let mut script = Script::new(DEEP);
+    let mut script = Table::new(DEEP);
     for _ in 0..40 {
         script
             .session
@@ -484,7 +487,7 @@ fn thirty_two_digits_wait_and_the_next_is_counted() {
 #[test]
 fn a_queue_that_always_refuses_is_not_asked_for_ever() {
     let flow = "start = \"q\"\n[q]\nqueue = \"support\"\nfailed = \"s\"\n[s]\nsay = [\"x\"]\nnext = \"q\"";
-    let mut session = Session::new(Arc::new(Flow::parse(flow).unwrap()), Language::English);
+    let mut session = Session::new(Arc::new(crate::Script::parse(flow).unwrap()), Language::English);
     session.handle_input(Time::ZERO, Input::Start);
     let mut asked = 0;
     while let Some(output) = session.poll_output() {
@@ -510,17 +513,17 @@ fn a_queue_that_always_refuses_is_not_asked_for_ever() {
 fn who_waits_can_be_told_the_way_out() {
     let waiting = "0 start       > play 1 welcome
          1 key 1       > stop, enqueue 1 support";
-    let session = Script::new(BUILTIN_FLOW).runs(waiting);
+    let session = Table::new(BUILTIN_FLOW).runs(waiting);
     assert_eq!(session.way_out(), Digit::from_char('9').map(WayOut::Key));
-    let before = Script::new(BUILTIN_FLOW).runs("0 start > play 1 welcome");
+    let before = Table::new(BUILTIN_FLOW).runs("0 start > play 1 welcome");
     assert_eq!(before.way_out(), None, "they do not wait");
     let own = BUILTIN_FLOW.replacen("[support]", "[support]\nway_out = \"welcome\"", 1);
-    let session = Script::new(&own).runs(waiting);
+    let session = Table::new(&own).runs(waiting);
     assert_eq!(session.way_out(), Some(WayOut::Prompt("welcome".into())));
     let none = BUILTIN_FLOW.replace("keys = { 9 = \"main\" }", "keys = { A = \"main\" }");
     assert_ne!(none, BUILTIN_FLOW);
     assert_eq!(
-        Script::new(&none).runs(waiting).way_out(),
+        Table::new(&none).runs(waiting).way_out(),
         None,
         "no phone has that key"
     );

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// A random flow as text, so that reading is tried as well. Only those without endless loops come through.
-fn flows() -> impl Strategy<Value = Arc<Flow>> {
+fn flows() -> impl Strategy<Value = Arc<Script>> {
     let state = (
         0..5_u8,
         prop::collection::vec((0..16_u8, any::<prop::sample::Index>()), 1..5),
@@ -64,7 +64,7 @@ fn flows() -> impl Strategy<Value = Arc<Flow>> {
             };
             source.push_str(&format!("[s{at}]\n{body}"));
         }
-        match Flow::parse(&source) {
+        match Script::parse(&source) {
             Ok(flow) => Some(Arc::new(flow)),
             Err(problems) => {
                 assert!(
@@ -318,7 +318,7 @@ proptest! {
         for last in 0..3 {
             source.push_str(&format!("[m{}_{last}]\nqueue = \"q{last}\"\n", keys.len()));
         }
-        let mut session = Session::new(Arc::new(Flow::parse(&source).unwrap()), Language::English);
+        let mut session = Session::new(Arc::new(Script::parse(&source).unwrap()), Language::English);
         let mut world = World::default();
         for (at, (key, gap)) in keys.iter().zip(&gaps).enumerate() {
             if at == usize::from(gaps[11]) {

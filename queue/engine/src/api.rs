@@ -6,7 +6,7 @@ use std::time::Duration;
 use pronto_types::link::{Directive, Event};
 use pronto_types::{GatewayName, OperatorId, QueueName};
 
-use crate::fact::{CallerKey, Recorded};
+use crate::fact::{CallerKey, LedgerEntry};
 use crate::{Configuration, ConfigurationError};
 
 /// The number a shell gives a request to find it again in [`Output::Reply`].
@@ -16,7 +16,7 @@ pub struct RequestId(pub u64);
 /// An input to the engine: an event, a request or the passing of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The configuration to act on. Recorded if it differs from the last one; one that does not pass
+    /// The configuration to act on. LedgerEntry if it differs from the last one; one that does not pass
     /// [`Configuration::validate`] is answered by [`Output::ConfigurationRefused`].
     Configure(Configuration),
     /// This process took over the ledger (after [`crate::Engine::fold`]): every link is down, settling begins. On an empty ledger too.
@@ -24,7 +24,7 @@ pub enum Input {
     /// The wall clock stands `offset` microseconds ahead of [`pronto_types::Time`] from now on. Nothing is decided by it: it
     /// may be said before `Started`, so that what follows is dated truly.
     ClockSet {
-        /// Recorded if it differs.
+        /// LedgerEntry if it differs.
         offset: i64,
     },
     /// A gateway said hello. When a newer stream of the same gateway replaces an older one, say this again and
@@ -106,7 +106,7 @@ pub enum Wanted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// To be appended to the ledger. All facts of one drain are one transaction.
-    Fact(Recorded),
+    Fact(LedgerEntry),
     /// The link is accepted; the gateway sends the entries after `have`.
     Welcome {
         /// The gateway whose link is accepted.

@@ -19,7 +19,7 @@ use crate::Configuration;
 
 /// A fact with its place in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
+pub struct LedgerEntry {
     /// 1, 2, 3 … without a gap.
     pub seq: u64,
     /// When it was recorded; never decreasing.
@@ -31,7 +31,7 @@ pub struct Recorded {
     pub fact: Fact,
 }
 
-impl Recorded {
+impl LedgerEntry {
     /// For whoever reads a ledger and dates it: keeps how the wall clock stood.
     pub fn tell(&self, wall: &mut Wall) {
         if let Fact::ClockSet { offset } = self.fact {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::api::Output;
-use crate::fact::Recorded;
+use crate::fact::LedgerEntry;
 use crate::fault::{Fault, Switch};
 
 /// Holds outputs until the store reports the facts before them durable.
@@ -45,7 +45,7 @@ impl Gate {
     /// Takes an output of the engine, in the order it came. A fact is handed back, to be appended to the ledger;
     /// anything else is held until that ledger is durable up to the newest fact pushed before.
     #[must_use = "a fact must be appended to the ledger"]
-    pub fn push(&mut self, output: Output) -> Option<Recorded> {
+    pub fn push(&mut self, output: Output) -> Option<LedgerEntry> {
         match output {
             Output::Fact(recorded) => {
                 self.newest = recorded.seq;
@@ -98,7 +98,7 @@ mod tests {
 
     fn fact(seq: u64) -> Output {
         let fact = Fact::Settled;
-        Output::Fact(Recorded {
+        Output::Fact(LedgerEntry {
             seq,
             at: Time::ZERO,
             cause: None,

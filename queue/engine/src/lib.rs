@@ -41,7 +41,7 @@ pub use configuration::{
 };
 pub use engine::Engine;
 pub use fact::{
-    CallerKey, Cause, Fact, LostReason, NoteReason, PauseReason, Recorded, SignOutReason, SkipReason,
+    CallerKey, Cause, Fact, LedgerEntry, LostReason, NoteReason, PauseReason, SignOutReason, SkipReason,
     UnreachableReason, WithdrawReason,
 };
 #[cfg(feature = "faults")]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use pronto_types::link::{Hearing, Promise};
 use pronto_types::{AnnouncementId, QueueName, TicketId, Time, WaitRange};
 
-use crate::fact::{Fact, Recorded};
+use crate::fact::{Fact, LedgerEntry};
 use crate::limits;
 
 /// The margin after the longest wait that was heard; a promise is broken when the caller is answered later than that.
@@ -62,7 +62,7 @@ impl Closed {
 
 /// Promises of one queue and a day or more, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Book {
+pub struct PromiseStats {
     /// Heard whole, and closed.
     pub heard: u64,
     /// Closed by an operator's answer.
@@ -79,7 +79,7 @@ pub struct Book {
     pub error: Duration,
 }
 
-impl Book {
+impl PromiseStats {
     /// Enters a promise.
     pub fn enter(&mut self, closed: &Closed) {
         self.heard += 1;
@@ -145,8 +145,8 @@ impl Told {
 
 impl Promises {
     /// Takes a fact in; returns the promises closed by it. Facts come in the order of their sequence, from the first.
-    pub fn apply(&mut self, recorded: &Recorded) -> Vec<Closed> {
-        let Recorded { seq, at, fact, .. } = recorded;
+    pub fn apply(&mut self, recorded: &LedgerEntry) -> Vec<Closed> {
+        let LedgerEntry { seq, at, fact, .. } = recorded;
         match fact {
             Fact::Joined { ticket, queue, .. } => {
                 self.join(*seq, *ticket, queue);
@@ -294,8 +294,8 @@ mod tests {
         promises
     }
 
-    fn recorded(seq: u64, at: i64, fact: Fact) -> Recorded {
-        Recorded {
+    fn recorded(seq: u64, at: i64, fact: Fact) -> LedgerEntry {
+        LedgerEntry {
             seq,
             at: Time::from_secs(at),
             cause: None,
@@ -303,7 +303,7 @@ mod tests {
         }
     }
 
-    fn book(mut promises: Promises, at: i64, answered: bool) -> Book {
+    fn book(mut promises: Promises, at: i64, answered: bool) -> PromiseStats {
         let ticket = TicketId(7);
         let end = if answered {
             Fact::Answered {
@@ -318,7 +318,7 @@ mod tests {
                 reason: LeaveReason::Abandoned,
             }
         };
-        let mut book = Book::default();
+        let mut book = PromiseStats::default();
         for closed in promises.apply(&recorded(9, at, end)) {
             book.enter(&closed);
         }
@@ -337,14 +337,14 @@ mod tests {
             (195, 1, 1, 1, 126),
         ] {
             let book = book(told(Hearing::Whole), at, true);
-            let expected = Book {
+            let expected = PromiseStats {
                 heard: 1,
                 answered: 1,
                 over_p50,
                 late,
                 broken,
                 error: Duration::from_secs(off),
-                ..Book::default()
+                ..PromiseStats::default()
             };
             assert_eq!(book, expected, "answered at {at}");
         }
@@ -364,6 +364,6 @@ mod tests {
 
     #[test]
     fn what_was_cut_promised_nothing() {
-        assert_eq!(book(told(Hearing::Cut), 400, true), Book::default());
+        assert_eq!(book(told(Hearing::Cut), 400, true), PromiseStats::default());
     }
 }

@@ -4,7 +4,7 @@ use pronto_forecast::Wait;
 use pronto_types::{OfferId, OperatorId, QueueName, Time};
 
 use crate::fact::PauseReason;
-use crate::promises::Book;
+use crate::promises::PromiseStats;
 
 /// One queue, now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct DayView {
     /// The beginning of the day, UTC.
     pub begins: Time,
     /// Those that were heard on it and are closed.
-    pub book: Book,
+    pub book: PromiseStats,
 }
 
 /// Tickets that are over, by why (invariant 6).

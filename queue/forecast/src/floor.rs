@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pronto_routing::Rank;
 use pronto_types::{OperatorId, QueueName, TicketId, Time};
 
 use crate::calibration::Promise;
@@ -14,9 +15,6 @@ pub(crate) const TICKETS: usize = 60_000;
 pub(crate) fn seconds(time: Time) -> f64 {
     time.as_micros() as f64 / 1e6
 }
-
-/// The order of service in one queue: priority, seniority, then the order of joining.
-pub(crate) type Rank = (u8, Time, u64);
 
 /// Everything that stands.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -134,7 +132,7 @@ pub(crate) struct Ticket {
     pub(crate) rank: Rank,
     /// Since when they wait: not before the time of the rank.
     pub(crate) since: Time,
-    pub(crate) place: Place,
+    pub(crate) place: TicketState,
     /// Nobody was ready when they came: their wait says how long a wait is.
     pub(crate) delayed: bool,
     /// How many seconds of its waiting have been counted.
@@ -147,7 +145,7 @@ pub(crate) struct Ticket {
 
 /// Where a ticket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum TicketState {
     Waiting,
     Offered(usize),
     Talking(usize),
@@ -166,13 +164,17 @@ impl Floor {
             return;
         }
         self.order += 1;
-        let rank = (priority, joined_at, self.order);
+        let rank = Rank {
+            class: priority,
+            ranked_at: joined_at,
+            order: self.order,
+        };
         let line = &mut self.queues[queue];
         let ticket = Ticket {
             queue,
             rank,
             since,
-            place: Place::Waiting,
+            place: TicketState::Waiting,
             delayed: line.ready == 0,
             exposed: 0.0,
             promise: None,
@@ -187,7 +189,7 @@ impl Floor {
         let Some(ticket) = self.tickets.get_mut(&id) else {
             return;
         };
-        ticket.place = Place::Offered(operator);
+        ticket.place = TicketState::Offered(operator);
         let (queue, rank) = (ticket.queue, ticket.rank);
         self.queues[queue].waiting.remove(&rank);
         let cycle = Cycle {
@@ -204,9 +206,9 @@ impl Floor {
     /// The ticket waits again where it stood.
     pub(crate) fn put_back(&mut self, id: TicketId) {
         if let Some(ticket) = self.tickets.get_mut(&id)
-            && ticket.place != Place::Waiting
+            && ticket.place != TicketState::Waiting
         {
-            ticket.place = Place::Waiting;
+            ticket.place = TicketState::Waiting;
             let waiter = Waiter {
                 ticket: id,
                 since: ticket.since,
@@ -217,7 +219,7 @@ impl Floor {
 
     pub(crate) fn talk(&mut self, id: TicketId, operator: usize, at: f64) {
         if let Some(ticket) = self.tickets.get_mut(&id) {
-            ticket.place = Place::Talking(operator);
+            ticket.place = TicketState::Talking(operator);
         }
         if let Some(cycle) = &mut self.operators[operator].cycle {
             cycle.answered_at = Some(at);
@@ -272,10 +274,14 @@ impl Floor {
             ticket.queue = queue;
             let seat = |operator: usize| seats.get(operator).copied().flatten();
             ticket.place = match ticket.place {
-                Place::Waiting => Place::Waiting,
-                Place::Offered(operator) | Place::Talking(operator) if seat(operator).is_none() => continue,
-                Place::Offered(operator) => Place::Offered(seat(operator).unwrap_or_default()),
-                Place::Talking(operator) => Place::Talking(seat(operator).unwrap_or_default()),
+                TicketState::Waiting => TicketState::Waiting,
+                TicketState::Offered(operator) | TicketState::Talking(operator)
+                    if seat(operator).is_none() =>
+                {
+                    continue;
+                }
+                TicketState::Offered(operator) => TicketState::Offered(seat(operator).unwrap_or_default()),
+                TicketState::Talking(operator) => TicketState::Talking(seat(operator).unwrap_or_default()),
             };
             self.tickets.insert(id, ticket);
         }

@@ -6,7 +6,7 @@
 //!                │                                                             ▼
 //!                ├──────► Learned: laws of ring, talk, wrap-up, hang-ups ──► Twin, recursion
 //!                │                                                             │
-//!                └─ outcomes, of ghosts too ──► Calibration ◄── Promise ◄──────┘──► Wait
+//!                └─ outcomes, of censored too ──► Calibration ◄── Promise ◄──────┘──► Wait
 //! ```
 //!
 //! Two estimates of the wait until the offer: the *recursion* over the callers ahead (always), and the *twin*, which runs
@@ -19,10 +19,10 @@
 
 mod belief;
 mod calibration;
+mod censored;
 mod dice;
 mod event;
 mod floor;
-mod ghosts;
 mod hazard;
 mod law;
 mod learned;
@@ -43,11 +43,12 @@ use pronto_types::{QueueName, TicketId, Time};
 
 use belief::Belief;
 use calibration::{Calibration, Promise};
+use censored::CensoredSamples;
 pub use event::{AwayReason, Configuration, Event, QueueHints, Skills};
-use floor::{Floor, Place, Rank, seconds};
-use ghosts::Ghosts;
+use floor::{Floor, TicketState, seconds};
 pub use learned::Habits;
 use learned::{CLASSES, Learned, Pauses, class};
+use pronto_routing::Rank;
 use twin::Twin;
 pub use wait::Wait;
 use wait::{Moments, NORMAL};
@@ -59,7 +60,7 @@ pub struct Forecaster {
     floor: Floor,
     /// By queue, as in the floor.
     learned: Vec<Learned>,
-    ghosts: Vec<Ghosts>,
+    censored: Vec<CensoredSamples>,
     /// By queue, then class.
     calibrations: Vec<[Calibration; CLASSES]>,
     pauses: Pauses,
@@ -83,19 +84,19 @@ impl Forecaster {
     pub fn waiting(&self, now: Time, ticket: TicketId) -> Option<Wait> {
         let known = self.floor.tickets.get(&ticket)?;
         match known.place {
-            Place::Waiting => match known.promise {
+            TicketState::Waiting => match known.promise {
                 // Nothing has happened since it joined.
                 Some(promise) if known.promised == self.events && seconds(now) <= self.now => {
                     Some(Wait::of(promise.law, promise.scores))
                 }
                 _ => self.wait_of(seconds(now).max(self.now), known.queue, known.rank),
             },
-            Place::Offered(operator) => {
+            TicketState::Offered(operator) => {
                 let cycle = self.floor.operators.get(operator)?.cycle?;
                 let gone = (seconds(now) - cycle.offered_at).max(0.0);
                 Some(Wait::of(self.ring(known.queue, gone), NORMAL))
             }
-            Place::Talking(_) => None,
+            TicketState::Talking(_) => None,
         }
     }
 
@@ -109,7 +110,12 @@ impl Forecaster {
     /// As [`Forecaster::joining`], with a priority (0 is served first).
     pub fn joining_as(&self, now: Time, queue: &QueueName, priority: u8) -> Option<Wait> {
         let queue = *self.floor.names.get(queue)?;
-        self.wait_of(seconds(now).max(self.now), queue, (priority, now, u64::MAX))
+        let behind_all = Rank {
+            class: priority,
+            ranked_at: now,
+            order: u64::MAX,
+        };
+        self.wait_of(seconds(now).max(self.now), queue, behind_all)
     }
 
     /// Whether waits of this queue come out as they were forecast, as far as is known: false while far more than one in ten
@@ -196,7 +202,7 @@ impl Forecaster {
         let twin = (!self.without_twin).then(|| self.twin(now, queue).offer(queue, rank));
         let (twin, talk) = (twin.flatten(), self.talk(now, queue));
         let recursion = self.recursion(now, queue, rank, talk);
-        let calibration = &self.calibrations[queue][class(rank.0)];
+        let calibration = &self.calibrations[queue][class(rank.class)];
         calibration.promise(twin.map(|law| law.plus(ring)), recursion.plus(ring), talk.doubt)
     }
 
@@ -226,7 +232,7 @@ impl Forecaster {
             .ahead(queue, rank)
             .map(|(_, since)| (now - seconds(since)).max(0.0));
         let hazard = &self.learned[queue].hazard;
-        recursion::recursion(ages, self.rate(queue, class(rank.0), talk), hazard)
+        recursion::recursion(ages, self.rate(queue, class(rank.class), talk), hazard)
     }
 
     /// Callers of a class served a second, as things stand.

@@ -45,7 +45,7 @@ impl Forecaster {
         let mut found = Vec::with_capacity(line.waiting.len());
         let mut before: [Option<Wait>; CLASSES] = [None; CLASSES];
         for (place, (rank, waiter)) in line.waiting.iter().enumerate() {
-            let class = class(rank.0);
+            let class = class(rank.class);
             let recursion = passages[class].offer();
             let wait = if place < line.ready {
                 Wait::of(ring, NORMAL)

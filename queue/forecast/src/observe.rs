@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use pronto_types::{OperatorId, QueueName, TicketId, Time};
 
 use crate::event::{AwayReason, Configuration, Event};
-use crate::floor::{Floor, Line, Operator, Place, Post, Rank, seconds};
-use crate::ghosts::Ghost;
+use pronto_routing::Rank;
+
+use crate::censored::CensoredSample;
+use crate::floor::{Floor, Line, Operator, Post, TicketState, seconds};
 use crate::learned::class;
 use crate::{Forecaster, Learned};
 
@@ -60,7 +62,7 @@ impl Forecaster {
         }
     }
 
-    /// Whoever became ready and still is found nobody waiting: the ghosts of their queues would have been served.
+    /// Whoever became ready and still is found nobody waiting: the censored of their queues would have been served.
     fn settle_fresh(&mut self) {
         for operator in std::mem::take(&mut self.fresh) {
             let Some(known) = self.floor.operators.get(operator) else {
@@ -68,17 +70,17 @@ impl Forecaster {
             };
             if known.post == Post::Ready {
                 for queue in known.queues.clone() {
-                    self.lay_ghosts(queue, None, 0.0);
+                    self.add_censored(queue, None, 0.0);
                 }
             }
         }
     }
 
-    /// Answers the ghosts whose turn has come, after a ring of `ring` seconds: outcomes.
-    fn lay_ghosts(&mut self, queue: usize, before: Option<Rank>, ring: f64) {
-        for ghost in self.ghosts[queue].served(before, self.now) {
-            let wait = self.now + ring - ghost.since;
-            self.calibrations[queue][ghost.class].came(&ghost.promise, wait);
+    /// Answers the censored whose turn has come, after a ring of `ring` seconds: outcomes.
+    fn add_censored(&mut self, queue: usize, before: Option<Rank>, ring: f64) {
+        for sample in self.censored[queue].served(before, self.now) {
+            let wait = self.now + ring - sample.since;
+            self.calibrations[queue][sample.class].came(&sample.promise, wait);
         }
     }
 
@@ -138,7 +140,7 @@ impl Forecaster {
         let Some(known) = self.floor.tickets.get(&ticket) else {
             return;
         };
-        if known.place == Place::Waiting {
+        if known.place == TicketState::Waiting {
             // Who gave up waited as long as was forecast, as far as anybody knows.
             let (since, gone) = (seconds(known.since), self.now - seconds(known.since));
             let wait = known.promise.map_or(gone, |promise| promise.law.mean.max(gone));
@@ -146,14 +148,14 @@ impl Forecaster {
                 .week
                 .waited(since + self.floor.clock, wait, false);
         }
-        if let (Place::Waiting, Some(promise)) = (known.place, known.promise) {
-            let ghost = Ghost {
+        if let (TicketState::Waiting, Some(promise)) = (known.place, known.promise) {
+            let sample = CensoredSample {
                 promise,
-                class: class(known.rank.0),
+                class: class(known.rank.class),
                 since: seconds(known.since),
                 left: self.now,
             };
-            self.ghosts[known.queue].add(known.rank, ghost);
+            self.censored[known.queue].add(known.rank, sample);
         }
     }
 
@@ -162,7 +164,7 @@ impl Forecaster {
     fn configured(&mut self, configuration: &Configuration) {
         let old = std::mem::take(&mut self.floor);
         let learned = std::mem::take(&mut self.learned);
-        let mut ghosts = std::mem::take(&mut self.ghosts);
+        let mut censored = std::mem::take(&mut self.censored);
         let mut calibrations = std::mem::take(&mut self.calibrations);
         self.fresh.clear();
         let mut names: BTreeMap<QueueName, usize> = BTreeMap::new();
@@ -188,12 +190,12 @@ impl Forecaster {
             self.learned.push(kept.unwrap_or_else(|| Learned::from(hints)));
             let kept = known.map(|&known| {
                 (
-                    std::mem::take(&mut ghosts[known]),
+                    std::mem::take(&mut censored[known]),
                     std::mem::take(&mut calibrations[known]),
                 )
             });
-            let (ghosts, calibration) = kept.unwrap_or_default();
-            self.ghosts.push(ghosts);
+            let (censored, calibration) = kept.unwrap_or_default();
+            self.censored.push(censored);
             self.calibrations.push(calibration);
         }
         for skills in &configuration.operators {
@@ -236,7 +238,7 @@ impl Forecaster {
         self.take(ticket, operator);
     }
 
-    /// The operator takes the ticket out of its line; ghosts who ranked before it would have been taken first.
+    /// The operator takes the ticket out of its line; censored who ranked before it would have been taken first.
     fn take(&mut self, ticket: TicketId, operator: usize) {
         self.expose(ticket, false);
         self.part(operator);
@@ -246,12 +248,12 @@ impl Forecaster {
             .get(&ticket)
             .map(|it| (it.queue, it.rank, it.place, it.delayed));
         if let Some((queue, rank, place, delayed)) = known {
-            if delayed && place == Place::Waiting {
+            if delayed && place == TicketState::Waiting {
                 self.learned[queue].throughput.served();
             }
             for queue in self.floor.operators[operator].queues.clone() {
                 let ring = self.learned[queue].ring.mean();
-                self.lay_ghosts(queue, Some(rank), ring);
+                self.add_censored(queue, Some(rank), ring);
             }
         }
         self.post(operator, Post::Serving);
@@ -261,7 +263,7 @@ impl Forecaster {
     fn returned(&mut self, ticket: TicketId, operator: &OperatorId) {
         let operator = self.floor.ids.get(operator).copied();
         let place = self.floor.tickets.get(&ticket).map(|known| known.place);
-        if let (Some(operator), Some(Place::Offered(with))) = (operator, place)
+        if let (Some(operator), Some(TicketState::Offered(with))) = (operator, place)
             && operator == with
         {
             self.floor.put_back(ticket);
@@ -301,7 +303,7 @@ impl Forecaster {
             && let Some(promise) = known.promise.take()
         {
             let wait = self.now - seconds(known.since);
-            self.calibrations[known.queue][class(known.rank.0)].came(&promise, wait);
+            self.calibrations[known.queue][class(known.rank.class)].came(&promise, wait);
         }
         self.floor.talk(ticket, operator, self.now);
     }
@@ -311,7 +313,7 @@ impl Forecaster {
         let Some(gone) = self.floor.remove(ticket) else {
             return;
         };
-        let (Place::Offered(operator) | Place::Talking(operator)) = gone.place else {
+        let (TicketState::Offered(operator) | TicketState::Talking(operator)) = gone.place else {
             return;
         };
         let Some(known) = self.floor.operators.get_mut(operator) else {
@@ -321,7 +323,7 @@ impl Forecaster {
             && cycle.ticket == ticket
         {
             match gone.place {
-                Place::Talking(_) => cycle.ended_at = Some(self.now),
+                TicketState::Talking(_) => cycle.ended_at = Some(self.now),
                 _ => known.cycle = None,
             }
         }
@@ -383,10 +385,10 @@ impl Forecaster {
         }
         let place = self.floor.tickets.get(&cycle.ticket).map(|known| known.place);
         match place {
-            Some(Place::Talking(with)) if with == operator => {
+            Some(TicketState::Talking(with)) if with == operator => {
                 self.floor.remove(cycle.ticket);
             }
-            Some(Place::Offered(with)) if with == operator => self.floor.put_back(cycle.ticket),
+            Some(TicketState::Offered(with)) if with == operator => self.floor.put_back(cycle.ticket),
             _ => {}
         }
     }
@@ -396,7 +398,7 @@ impl Forecaster {
         let Some(known) = self.floor.tickets.get_mut(&ticket) else {
             return;
         };
-        if matches!(known.place, Place::Talking(_)) {
+        if matches!(known.place, TicketState::Talking(_)) {
             return;
         }
         let age = (self.now - seconds(known.since)).max(0.0);

@@ -357,12 +357,17 @@ impl Floor {
                 let ticket = &self.tickets[&waiter.ticket];
                 assert_eq!(
                     (ticket.queue, ticket.rank, ticket.place, ticket.since),
-                    (index, *rank, Place::Waiting, waiter.since)
+                    (index, *rank, TicketState::Waiting, waiter.since)
                 );
-                assert!(waiter.since >= rank.1, "nobody waits since before they joined");
+                assert!(
+                    waiter.since >= rank.ranked_at,
+                    "nobody waits since before they joined"
+                );
             }
             let waiting = self.tickets.values().filter(|ticket| ticket.queue == index);
-            let waiting = waiting.filter(|ticket| ticket.place == Place::Waiting).count();
+            let waiting = waiting
+                .filter(|ticket| ticket.place == TicketState::Waiting)
+                .count();
             assert_eq!(waiting, line.waiting.len());
             let serve = || self.operators.iter().filter(|it| it.queues.contains(&index));
             assert_eq!(
@@ -377,7 +382,7 @@ impl Floor {
         let busy = self
             .tickets
             .values()
-            .filter(|ticket| ticket.place != Place::Waiting)
+            .filter(|ticket| ticket.place != TicketState::Waiting)
             .count();
         assert!(
             busy <= self.operators.len(),

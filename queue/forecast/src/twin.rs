@@ -1,6 +1,6 @@
 //! The twin: the floor as it stands, run forward by the learned laws many times, and the wait of one caller read off.
 //!
-//! Routing is the engine's own: an operator who gets free takes the best rank over the queues they serve. Only what can
+//! Routing is the engine's own ([`pronto_routing`]). Only what can
 //! reach the caller is simulated: those ahead, arrivals of a better class, and the operators who serve them. Of future
 //! arrivals of the caller's own class or below none can, since they all rank behind.
 //!
@@ -11,8 +11,10 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::ops::Range;
 
+use pronto_routing::{Rank, first_served, longest_idle, serves};
+
 use crate::dice::{Dice, mix};
-use crate::floor::{Floor, Operator, Post, Rank, seconds};
+use crate::floor::{Floor, Operator, Post, seconds};
 use crate::law::Rest;
 use crate::learned::{CLASSES, Learned, Pauses, class};
 use crate::wait::Moments;
@@ -180,7 +182,7 @@ impl Twin<'_> {
     }
 
     fn stage(&self, queue: usize, rank: Rank) -> Option<Stage<'_>> {
-        let best = class(rank.0);
+        let best = class(rank.class);
         let family = self.floor.family(queue);
         let mut stage = Stage {
             queues: Vec::new(),
@@ -197,8 +199,8 @@ impl Twin<'_> {
             let mut lines = vec![Vec::new(); CLASSES];
             let mut ahead = 0;
             for (other, since) in self.floor.ahead(member, rank) {
-                lines[class(other.0)].push(Ahead {
-                    joined: seconds(other.1) - self.now,
+                lines[class(other.class)].push(Ahead {
+                    joined: seconds(other.ranked_at) - self.now,
                     since: seconds(since) - self.now,
                 });
                 ahead += 1;
@@ -460,19 +462,12 @@ impl<'a> Play<'a> {
             self.plan(back, who);
             return Free::Not;
         }
-        let mut best: Option<(usize, f64, usize)> = None;
-        for &queue in &actor.queues {
-            for class in 0..CLASSES {
-                let line = queue * CLASSES + class;
-                if let Some(joined) = self.head(line, at, dice) {
-                    if best.is_none_or(|best| (class, joined) < (best.0, best.1)) {
-                        best = Some((class, joined, line));
-                    }
-                    break;
-                }
-            }
-        }
-        let Some((_, joined, line)) = best else {
+        // The first of a queue is the first of its best class.
+        let heads = actor.queues.iter().filter_map(|&queue| {
+            let mut classes = (0..CLASSES).map(|class| (class, queue * CLASSES + class));
+            classes.find_map(|(class, line)| Some((line, (class, self.head(line, at, dice)?))))
+        });
+        let Some((line, (_, joined))) = first_served(heads) else {
             self.idle[who] = true;
             return Free::Idle;
         };
@@ -533,11 +528,9 @@ impl<'a> Play<'a> {
     fn arrive(&mut self, at: f64, stream: usize, dice: &mut Dice) {
         let (queue, class, rate) = self.stage.streams[stream];
         self.plan(at + dice.exponential() / rate, self.stage.actors.len() + stream);
-        let serves = |&who: &usize| self.idle[who] && self.stage.actors[who].queues.contains(&queue);
-        let idle = (0..self.idle.len())
-            .filter(serves)
-            .min_by(|&a, &b| self.free_since[a].total_cmp(&self.free_since[b]));
-        match idle {
+        let could = |&who: &usize| self.idle[who] && serves(&self.stage.actors[who].queues, &queue);
+        let ready = (0..self.idle.len()).filter(could);
+        match longest_idle(ready.map(|who| (who, self.free_since[who]))) {
             Some(who) => {
                 self.idle[who] = false;
                 self.serve(at, who, queue, dice);
@@ -557,3 +550,6 @@ fn even(seed: u64, actor: usize, run: usize, runs: usize, dice: &mut Dice) -> f6
     part = part.wrapping_mul((scramble >> 16) | 1) & mask;
     (part as f64 + dice.unit()) / runs as f64
 }
+
+#[cfg(test)]
+mod tests;

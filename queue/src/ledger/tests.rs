@@ -27,7 +27,7 @@ fn every_fact_comes_back_as_it_was() {
         assert_eq!(decode(VERSION, &bytes).as_ref(), Ok(recorded));
         assert_eq!(encode(&recorded.clone()), bytes);
     }
-    let name = |recorded: &Recorded| {
+    let name = |recorded: &LedgerEntry| {
         let text = format!("{:?}", recorded.fact);
         text.chars()
             .take_while(char::is_ascii_alphanumeric)
@@ -174,7 +174,7 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
     let mut written = Vec::new();
     for (seq, (cause, fact)) in (810..).zip(facts) {
         let at = time();
-        let recorded = Recorded { seq, at, cause, fact };
+        let recorded = LedgerEntry { seq, at, cause, fact };
         written.push(hex(&encode(&recorded)));
     }
     assert_eq!(written, golden.collect::<Vec<_>>(), "{written:#?}");
@@ -251,7 +251,7 @@ fn a_fact_cut_off_anywhere_is_refused() {
 
 /// The error of a fact whose message was changed on its way.
 fn changed(fact: Fact, change: impl FnOnce(&mut v1::Fact)) -> LedgerError {
-    let recorded = Recorded {
+    let recorded = LedgerEntry {
         seq: 1,
         at: Time::ZERO,
         cause: Some(Cause {

@@ -9,11 +9,11 @@ use pronto_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::desk::Desk;
+use super::handle::EngineHandle;
 use super::{names, status};
 
 /// The `Callers` service, answered by the owner.
-pub(super) struct CallersService(pub(super) Desk);
+pub(super) struct CallersService(pub(super) EngineHandle);
 
 #[tonic::async_trait]
 impl Callers for CallersService {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pronto_engine::{Fact, Recorded, SignOutReason};
+use pronto_engine::{Fact, LedgerEntry, SignOutReason};
 use pronto_types::RateLimit;
 
 /// Lines in a second.
@@ -18,7 +18,7 @@ impl Default for Diary {
 
 impl Diary {
     /// A fact was recorded.
-    pub(super) fn recorded(&mut self, recorded: &Recorded) {
+    pub(super) fn recorded(&mut self, recorded: &LedgerEntry) {
         if !matches!(recorded.fact, Fact::SignedIn { .. } | Fact::SignedOut { .. }) {
             return;
         }

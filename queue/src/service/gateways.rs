@@ -14,7 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::desk::{Ask, Desk};
+use super::handle::{EngineHandle, EngineRequest};
 use super::links::{Candidate, DOWN, Down};
 use super::status;
 
@@ -73,15 +73,15 @@ fn refused(why: &'static str) {
 
 /// The `Gateways` service of the gRPC interface.
 pub(super) struct GatewaysService {
-    desk: Desk,
+    handle: EngineHandle,
     access: Access,
     strangers: Arc<Semaphore>,
 }
 
 impl GatewaysService {
-    pub(super) fn new(desk: Desk, access: Access) -> Self {
+    pub(super) fn new(handle: EngineHandle, access: Access) -> Self {
         GatewaysService {
-            desk,
+            handle,
             access,
             strangers: Arc::new(Semaphore::new(STRANGERS)),
         }
@@ -106,7 +106,7 @@ impl Gateways for GatewaysService {
         let (down, stream) = mpsc::channel(DOWN);
         let (answer, answered) = oneshot::channel();
         // A task of its own: should this call be dropped meanwhile, the engine still hears of the end.
-        tokio::spawn(run(self.desk.clone(), hello, up, down, answer));
+        tokio::spawn(run(self.handle.clone(), hello, up, down, answer));
         answered.await.map_err(|_| status::unavailable())??;
         drop(place);
         Ok(Response::new(ReceiverStream::new(stream)))
@@ -126,7 +126,7 @@ fn understand(message: Option<GatewayMessage>) -> Result<Hello, Status> {
 
 /// The life of a stream, from its hello.
 async fn run(
-    desk: Desk,
+    handle: EngineHandle,
     hello: Hello,
     mut up: Streaming<GatewayMessage>,
     down: mpsc::Sender<Down>,
@@ -149,12 +149,12 @@ async fn run(
         end,
         verdict,
     };
-    let attach = Ask::Attach {
+    let attach = EngineRequest::Attach {
         candidate,
         last,
         forecasts,
     };
-    if !desk.tell(attach).await {
+    if !handle.tell(attach).await {
         let _ = answer.send(Err(status::unavailable()));
         return;
     }
@@ -178,12 +178,12 @@ async fn run(
         };
         match entry {
             Ok(entry) => {
-                let ask = Ask::Entry {
+                let ask = EngineRequest::Entry {
                     gateway: gateway.clone(),
                     epoch,
                     entry,
                 };
-                if !desk.tell(ask).await {
+                if !handle.tell(ask).await {
                     return;
                 }
             }
@@ -193,7 +193,7 @@ async fn run(
     if let Some(fault) = &fault {
         tracing::debug!(%gateway, problem = fault.message(), "a bad message");
     }
-    desk.tell(Ask::Ended { gateway, id, fault }).await;
+    handle.tell(EngineRequest::Ended { gateway, id, fault }).await;
 }
 
 fn entry(message: GatewayMessage) -> Result<wire::Entry, Status> {

@@ -23,7 +23,7 @@ use pronto_store::{Health, StoreError, StoreFile};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep};
 
-use super::desk::Ask;
+use super::handle::EngineRequest;
 use super::owner::{Disk, Owner, ready};
 use super::readiness::{Readiness, Ready};
 use super::{Opened, StartError, StopError};
@@ -41,7 +41,7 @@ pub(super) struct Life {
     pub(super) configuration: Configuration,
     /// How to open the ledger once more; `None` in memory.
     pub(super) open: Option<Open>,
-    pub(super) asks: mpsc::Receiver<Ask>,
+    pub(super) asks: mpsc::Receiver<EngineRequest>,
     pub(super) stop: oneshot::Receiver<()>,
     pub(super) readiness: Readiness,
 }

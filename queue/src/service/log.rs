@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pronto_engine::Recorded;
+use pronto_engine::LedgerEntry;
 use pronto_store::{Person, Record, SqliteReader, Store, StoreError};
 use pronto_types::CallId;
 
@@ -33,7 +33,7 @@ pub enum ReadError {
 }
 
 /// A fact as a record of the store.
-pub(super) fn record(recorded: &Recorded) -> Record {
+pub(super) fn record(recorded: &LedgerEntry) -> Record {
     Record {
         seq: recorded.seq,
         version: ledger::VERSION,
@@ -42,7 +42,7 @@ pub(super) fn record(recorded: &Recorded) -> Record {
 }
 
 /// All facts, in order. Ends after the first error.
-pub(super) fn facts(store: &dyn Store) -> impl Iterator<Item = Result<Recorded, ReadError>> {
+pub(super) fn facts(store: &dyn Store) -> impl Iterator<Item = Result<LedgerEntry, ReadError>> {
     pronto_store::records(store).map(|record| fact(&record?))
 }
 
@@ -60,12 +60,12 @@ impl LedgerReader {
     }
 
     /// All facts, in order, to the end at the time of reading. Ends after the first error.
-    pub fn facts(&self) -> impl Iterator<Item = Result<Recorded, ReadError>> {
+    pub fn facts(&self) -> impl Iterator<Item = Result<LedgerEntry, ReadError>> {
         self.0.records().map(|record| fact(&record?))
     }
 
     /// The same from a number on, for whoever follows a ledger that grows.
-    pub fn facts_from(&self, first: u64) -> impl Iterator<Item = Result<Recorded, ReadError>> {
+    pub fn facts_from(&self, first: u64) -> impl Iterator<Item = Result<LedgerEntry, ReadError>> {
         self.0.records_from(first).map(|record| fact(&record?))
     }
 
@@ -78,7 +78,7 @@ impl LedgerReader {
     }
 }
 
-pub(super) fn fact(record: &Record) -> Result<Recorded, ReadError> {
+pub(super) fn fact(record: &Record) -> Result<LedgerEntry, ReadError> {
     let seq = record.seq;
     let recorded =
         ledger::decode(record.version, &record.bytes).map_err(|source| ReadError::Fact { seq, source })?;
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_record_holds_the_fact_of_its_number() {
-        let recorded = Recorded {
+        let recorded = LedgerEntry {
             seq: 7,
             at: Time::ZERO,
             cause: None,

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use pronto_engine::promises::Book;
-use pronto_engine::{EndedCounts, Engine, Fact, OperatorStatus, Recorded};
+use pronto_engine::promises::PromiseStats;
+use pronto_engine::{EndedCounts, Engine, Fact, LedgerEntry, OperatorStatus};
 use pronto_types::QueueName;
 use pronto_types::link::{Hearing, RefuseReason};
 use tokio::time::Instant;
@@ -88,7 +88,7 @@ impl Meters {
     }
 
     /// A fact was recorded by this engine.
-    pub(super) fn recorded(&mut self, recorded: &Recorded, engine: &Engine) {
+    pub(super) fn recorded(&mut self, recorded: &LedgerEntry, engine: &Engine) {
         let fact = &recorded.fact;
         counter!("pronto_ledger_facts_total").increment(1);
         self.waits.recorded(recorded, engine);
@@ -173,7 +173,7 @@ impl Meters {
 /// Kept, late by less than a minute, broken by more, or closed by the caller's leaving.
 fn promises(queue: &QueueName, engine: &Engine) {
     let days = engine.promises(queue).unwrap_or_default();
-    let sum = |of: fn(&Book) -> u64| days.iter().map(|day| of(&day.book)).sum::<u64>();
+    let sum = |of: fn(&PromiseStats) -> u64| days.iter().map(|day| of(&day.book)).sum::<u64>();
     for (result, count) in [
         ("kept", sum(|book| book.known() - book.late)),
         ("late", sum(|book| book.late - book.broken)),

@@ -10,7 +10,7 @@ use pronto_types::Time;
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
-use super::desk::{Ask, Desk};
+use super::handle::{EngineHandle, EngineRequest};
 use super::names::{self, Page};
 use super::requests::{Answer, Wish};
 use super::status;
@@ -19,7 +19,7 @@ use super::status;
 const TEXT: usize = 64;
 
 /// The `Operators` service, answered by the owner.
-pub(super) struct OperatorsService(pub(super) Desk);
+pub(super) struct OperatorsService(pub(super) EngineHandle);
 
 #[tonic::async_trait]
 impl Operators for OperatorsService {
@@ -70,7 +70,7 @@ impl Operators for OperatorsService {
         let wish = Wish { operator, wanted };
         if !self
             .0
-            .tell(Ask::SetOperator {
+            .tell(EngineRequest::SetOperator {
                 wish,
                 id: request_id,
                 reply,

@@ -1,7 +1,7 @@
 //! The one task that owns the engine: the order in which it takes things is the order of truth.
 //!
 //! ```text
-//!   Desk ─Ask─► [ owner: engine ] ──facts──► store ──durable──┐
+//!   EngineHandle ─EngineRequest─► [ owner: engine ] ──facts──► store ──durable──┐
 //!                    │  gate ◄─────────────────────────────────┘
 //!                    └─► links, replies: when the facts behind them are durable
 //! ```
@@ -21,8 +21,8 @@ use tokio::time::MissedTickBehavior;
 
 use super::StopError;
 use super::caller_secret::CallerSecret;
-use super::desk::{Ask, Told};
 use super::diary::Diary;
+use super::handle::{EngineRequest, QueryAnswer};
 use super::links::Links;
 use super::meters::Meters;
 use super::readiness::{Readiness, Ready};
@@ -56,7 +56,7 @@ pub(super) struct Owner {
     links: Links,
     requests: Requests,
     /// Results of views that are not durable yet, each with the newest fact at that moment.
-    seen: VecDeque<(u64, Told)>,
+    seen: VecDeque<(u64, QueryAnswer)>,
     durable: u64,
     health: Health,
     meters: Meters,
@@ -119,7 +119,7 @@ impl Owner {
     /// Until told to stop (everything taken is then durable), or until the store fails or can write nothing for now.
     pub(super) async fn run(
         mut self,
-        asks: &mut mpsc::Receiver<Ask>,
+        asks: &mut mpsc::Receiver<EngineRequest>,
         disk: &mut watch::Receiver<Disk>,
         stop: &mut oneshot::Receiver<()>,
         readiness: &Readiness,
@@ -222,9 +222,9 @@ impl Owner {
         self.release()
     }
 
-    fn answer(&mut self, ask: Ask) -> Result<(), StopError> {
+    fn answer(&mut self, ask: EngineRequest) -> Result<(), StopError> {
         match ask {
-            Ask::Attach {
+            EngineRequest::Attach {
                 candidate,
                 last,
                 forecasts,
@@ -248,17 +248,17 @@ impl Owner {
                     queues,
                 })
             }
-            Ask::Entry {
+            EngineRequest::Entry {
                 gateway,
                 epoch,
                 entry,
             } => self.enter(gateway, epoch, entry),
-            Ask::Ended { gateway, id, fault } => match self.links.ended(&gateway, id, fault) {
+            EngineRequest::Ended { gateway, id, fault } => match self.links.ended(&gateway, id, fault) {
                 Some(epoch) => self.lost(gateway, epoch),
                 None => Ok(()),
             },
-            Ask::SetOperator { wish, id, reply } => self.set_operator(wish, id, reply),
-            Ask::Look(look) => {
+            EngineRequest::SetOperator { wish, id, reply } => self.set_operator(wish, id, reply),
+            EngineRequest::EngineQuery(look) => {
                 let told = look(&self.engine, self.clock.now());
                 self.seen.push_back((self.engine.last_seq(), told));
                 self.release()

@@ -10,12 +10,12 @@ use pronto_proto::v1::{
 use pronto_types::Time;
 use tonic::{Request, Response, Status};
 
-use super::desk::Desk;
+use super::handle::EngineHandle;
 use super::names::{self, Page};
 use super::status;
 
 /// The `Queues` service, answered by the owner.
-pub(super) struct QueuesService(pub(super) Desk);
+pub(super) struct QueuesService(pub(super) EngineHandle);
 
 #[tonic::async_trait]
 impl Queues for QueuesService {

@@ -12,16 +12,16 @@ const PART: &str = ".wav.part";
 
 /// The two places of a recording, below the recorder's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct RecordingPath {
     pub(super) call: CallId,
     pub(super) ticket: TicketId,
     /// The day the talk began, as `YYYY-MM-DD`.
     day: String,
 }
 
-impl Place {
+impl RecordingPath {
     pub(super) fn of(talk: &Talk) -> Self {
-        Place {
+        RecordingPath {
             call: talk.call,
             ticket: talk.ticket,
             day: day(talk.began),
@@ -42,7 +42,7 @@ impl Place {
         if day.split('-').count() != 3 || !day.split('-').all(digits) {
             return None;
         }
-        Some(Place {
+        Some(RecordingPath {
             call: CallId(id(call)?),
             ticket: TicketId(id(ticket)?),
             day: day.to_owned(),
@@ -50,7 +50,7 @@ impl Place {
     }
 
     pub(super) fn unfinished(&self) -> String {
-        let Place { call, ticket, day } = self;
+        let RecordingPath { call, ticket, day } = self;
         format!("{UNFINISHED}/{day}_{call}-{ticket}{PART}")
     }
 
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn an_unfinished_file_tells_whose_it_is_and_another_does_not() {
-        let place = Place::of(&Talk {
+        let place = RecordingPath::of(&Talk {
             call: CallId(0xca11),
             ticket: TicketId(u64::MAX),
             began: Time::from_secs(20_781 * 86_400),
@@ -125,7 +125,7 @@ mod tests {
         assert!(place.finished().len() <= 64, "as long as a journal entry takes");
         let name = place.unfinished();
         let name = name.strip_prefix("unfinished/").unwrap();
-        assert_eq!(Place::from_unfinished(name), Some(place));
+        assert_eq!(RecordingPath::from_unfinished(name), Some(place));
         for other in [
             "",
             ".wav.part",
@@ -137,7 +137,7 @@ mod tests {
             "2026-11-24_+00000000000ca11-ffffffffffffffff.wav.part",
             "2026-11_000000000000ca11-ffffffffffffffff.wav.part",
         ] {
-            assert_eq!(Place::from_unfinished(other), None, "{other}");
+            assert_eq!(RecordingPath::from_unfinished(other), None, "{other}");
         }
     }
 }

@@ -151,9 +151,9 @@ impl Disk for Breaking {
     }
 }
 
-type Said = Rc<RefCell<Vec<Kept>>>;
+type Said = Rc<RefCell<Vec<FinishedRecording>>>;
 
-fn breaking(directory: &Directory) -> (Writer<Breaking, impl Fn(Kept)>, Rc<Breakage>, Said) {
+fn breaking(directory: &Directory) -> (Writer<Breaking, impl Fn(FinishedRecording)>, Rc<Breakage>, Said) {
     let breakage = Rc::<Breakage>::default();
     let said = Said::default();
     let heard = Rc::clone(&said);
@@ -165,8 +165,8 @@ fn breaking(directory: &Directory) -> (Writer<Breaking, impl Fn(Kept)>, Rc<Break
     (writer, breakage, said)
 }
 
-fn kept(file: &str, millis: u64, flaw: Option<RecordingFlaw>) -> Vec<Kept> {
-    vec![Kept {
+fn kept(file: &str, millis: u64, flaw: Option<RecordingFlaw>) -> Vec<FinishedRecording> {
+    vec![FinishedRecording {
         call: CALL,
         ticket: TICKET,
         file: file.to_owned(),
@@ -180,7 +180,7 @@ fn block(n: i16) -> Vec<[i16; 2]> {
     vec![[n, -n]; 800]
 }
 
-fn blocks<D: Disk>(writer: &mut Writer<D, impl Fn(Kept)>, numbers: std::ops::Range<u64>) {
+fn blocks<D: Disk>(writer: &mut Writer<D, impl Fn(FinishedRecording)>, numbers: std::ops::Range<u64>) {
     for n in numbers {
         writer.frames(TICKET, n * 800, &block(n as i16 + 1));
     }
@@ -455,7 +455,7 @@ fn a_slow_disk_costs_frames_and_never_a_wait() {
     let directory = Directory::new("slow");
     let (told, hears) = channel();
     let (release, held) = channel::<()>();
-    let recorder = Recorder::start(directory.path().to_owned(), move |kept: Kept| {
+    let recorder = Recorder::start(directory.path().to_owned(), move |kept: FinishedRecording| {
         told.send(kept).unwrap();
         // The disk takes its time.
         let _ = held.recv();

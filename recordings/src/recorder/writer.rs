@@ -8,8 +8,8 @@ use pronto_types::TicketId;
 use pronto_types::link::RecordingFlaw;
 
 use super::disk::Disk;
-use super::place::{Place, UNFINISHED};
-use super::{Kept, Talk};
+use super::place::{RecordingPath, UNFINISHED};
+use super::{FinishedRecording, Talk};
 use crate::wav::stereo::{RATE, Stereo};
 
 /// Recordings end early while there is still this much room: what decides who is served next is written on the same disk.
@@ -27,7 +27,7 @@ pub(super) struct Writer<D: Disk, K> {
 
 /// A file being written.
 struct Open<F: io::Write + io::Seek> {
-    place: Place,
+    place: RecordingPath,
     file: Stereo<F>,
     frames: u64,
     /// How many of them the header tells of.
@@ -36,7 +36,7 @@ struct Open<F: io::Write + io::Seek> {
     overrun: bool,
 }
 
-impl<D: Disk, K: Fn(Kept)> Writer<D, K> {
+impl<D: Disk, K: Fn(FinishedRecording)> Writer<D, K> {
     pub(super) fn new(disk: D, on_kept: K) -> Self {
         Writer {
             disk,
@@ -52,7 +52,7 @@ impl<D: Disk, K: Fn(Kept)> Writer<D, K> {
             Vec::new()
         });
         for name in names {
-            let Some(place) = Place::from_unfinished(&name) else {
+            let Some(place) = RecordingPath::from_unfinished(&name) else {
                 tracing::warn!(name, "not a recording of ours, left where it is");
                 continue;
             };
@@ -71,7 +71,7 @@ impl<D: Disk, K: Fn(Kept)> Writer<D, K> {
 
     /// Opens the file of a talk.
     pub(super) fn begin(&mut self, talk: Talk) {
-        let place = Place::of(&talk);
+        let place = RecordingPath::of(&talk);
         let opened = has_room(&self.disk).and_then(|()| {
             let file = Stereo::new(self.disk.create(&place.unfinished())?)?;
             Ok(Open {
@@ -164,7 +164,7 @@ impl<D: Disk, K: Fn(Kept)> Writer<D, K> {
         self.keep_what_there_is(&place, flaw(error));
     }
 
-    fn keep_what_there_is(&self, place: &Place, flaw: RecordingFlaw) {
+    fn keep_what_there_is(&self, place: &RecordingPath, flaw: RecordingFlaw) {
         match self.rescue(place) {
             Ok(frames) => self.say(place, frames, Some(flaw)),
             // It stays for the next start.
@@ -173,7 +173,7 @@ impl<D: Disk, K: Fn(Kept)> Writer<D, K> {
     }
 
     /// Mends an interrupted file and puts it in its place; one without a frame is taken away.
-    fn rescue(&self, place: &Place) -> io::Result<u64> {
+    fn rescue(&self, place: &RecordingPath) -> io::Result<u64> {
         let (unfinished, finished) = (place.unfinished(), place.finished());
         let frames = match self.disk.mend(&unfinished) {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => 0,
@@ -187,9 +187,9 @@ impl<D: Disk, K: Fn(Kept)> Writer<D, K> {
         Ok(frames)
     }
 
-    fn say(&self, place: &Place, frames: u64, flaw: Option<RecordingFlaw>) {
+    fn say(&self, place: &RecordingPath, frames: u64, flaw: Option<RecordingFlaw>) {
         let micros = frames.saturating_mul(1_000_000) / u64::from(RATE);
-        (self.on_kept)(Kept {
+        (self.on_kept)(FinishedRecording {
             call: place.call,
             ticket: place.ticket,
             file: if frames == 0 {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use pronto_gateway::journal::Entry;
 use pronto_gateway::trace::{Limits, Ring};
 use pronto_gateway::{Answer, Gateway, Input, Number, Output, Prompts, Settings};
-use pronto_ivr::Flow;
+use pronto_ivr::Script;
 use pronto_media::{Clip, Command, Event, Stats};
 use pronto_sip as sip;
 use pronto_types::link::Event as Seen;
@@ -201,7 +201,7 @@ pub(crate) fn settings() -> Settings {
     let flow = "start = \"main\"\n[main]\nsay = [\"welcome\"]\nhangup = true\n";
     let number = Number {
         dial: "800".to_owned(),
-        flow: Arc::new(Flow::parse(flow).expect("a flow")),
+        flow: Arc::new(Script::parse(flow).expect("a flow")),
         language: Language::English,
         answer: Answer::AtOnce,
     };

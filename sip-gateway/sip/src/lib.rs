@@ -16,10 +16,10 @@ mod body;
 mod dialog;
 mod digest;
 mod endpoint;
-mod face;
 pub mod framing;
 #[cfg(test)]
 mod fuzz;
+mod identity;
 pub mod message;
 mod refusal;
 mod registrar;

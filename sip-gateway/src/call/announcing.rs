@@ -18,7 +18,7 @@ use pronto_types::link::{Event, Hearing, Promise, RiseReason};
 use pronto_types::{AnnouncementId, TicketId, Time};
 
 use super::Gateway;
-use super::state::{Call, Place, Playing, Speaking};
+use super::state::{Call, CallState, Playing, Speaking};
 
 /// Plays of announcements are told from those of the flow, which counts its own from 1.
 const ANNOUNCEMENT: u64 = 1 << 63;
@@ -63,7 +63,7 @@ impl Gateway {
         announcement: AnnouncementId,
         mut words: speak::Announcement,
     ) -> bool {
-        let Place::Waiting(place) = &call.place else {
+        let CallState::Waiting(place) = &call.place else {
             return false;
         };
         if matches!(call.caller.playing, Some(Playing::Announcement(_))) {

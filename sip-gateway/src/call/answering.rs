@@ -14,8 +14,8 @@ use pronto_types::{CallId, Digit, PhoneNumber, Time};
 use rand::Rng;
 
 use super::negotiate::Stream;
-use super::silence::{Due, Silence, Unanswered};
-use super::state::{Call, CallerLeg, LegState, Patience, Place, Playing};
+use super::silence::{Due, MediaTimeout, Unanswered};
+use super::state::{Call, CallState, CallerLeg, EarlyMediaTimer, LegState, Playing};
 use super::{AT_ONCE, Gateway, MAX_BACKLOG, Output, dialling};
 use crate::settings::{Answer, Number, dialled_number};
 use crate::trace::Peer;
@@ -102,7 +102,7 @@ impl Gateway {
                 self.engage(&operator);
                 dialling::called(operator)
             }
-            None => Place::None,
+            None => CallState::None,
         };
         self.open_call(now, (id, number, place), (identity, origin), &invite, offer);
     }
@@ -110,7 +110,7 @@ impl Gateway {
     fn open_call(
         &mut self,
         now: Time,
-        (id, number, place): (CallId, Number, Place),
+        (id, number, place): (CallId, Number, CallState),
         (identity, origin): (CallerIdentity, Origin),
         invite: &sip::Invite,
         offer: Option<sip::sdp::Offer>,
@@ -224,7 +224,7 @@ impl Gateway {
                 }
                 call.caller.stalled = true;
                 if call.can_send() {
-                    call.caller.silent = Some(Silence::begins(now, call.pace()));
+                    call.caller.silent = Some(MediaTimeout::begins(now, call.pace()));
                 }
             }
             media::Event::Resumed { .. } => {
@@ -243,7 +243,7 @@ impl Gateway {
         let leg = call.caller.sip;
         self.sip
             .reject(now, leg, sip::Status::SERVICE_UNAVAILABLE, Some(RETRY_AFTER));
-        self.bury(now, call, CallOutcome::Refused);
+        self.remove_call(now, call, CallOutcome::Refused);
     }
 
     /// The caller's port is open. Neither an answer nor music leaves before the disk has the call: what a crash leaves of it
@@ -325,9 +325,9 @@ impl Gateway {
         self.configure(call.caller.media, &call.caller.stream, call.caller.source);
         call.caller.state = LegState::Early {
             sdp: sdp.clone(),
-            patience: Patience::Runs(now + UNANSWERED),
+            patience: EarlyMediaTimer::Runs(now + UNANSWERED),
         };
-        if let Place::Calling(_) = call.place {
+        if let CallState::Calling(_) = call.place {
             self.call_operator(now, call);
         } else if early {
             self.sip.progress(now, call.caller.sip, sdp);
@@ -361,7 +361,7 @@ impl Gateway {
     }
 
     fn start_flow(&mut self, now: Time, call: &mut Call) {
-        if !call.started && !matches!(call.place, Place::Calling(_)) {
+        if !call.started && !matches!(call.place, CallState::Calling(_)) {
             call.started = true;
             call.flow.handle_input(now, ivr::Input::Start);
         }
@@ -378,7 +378,7 @@ impl Gateway {
         match event {
             sip::Event::Acknowledged { answer, .. } => self.acknowledged_by_caller(now, call, answer),
             // Answered 487 by the endpoint; there is nothing to hang up.
-            sip::Event::Cancelled { .. } => self.bury(now, call, CallOutcome::Cancelled),
+            sip::Event::Cancelled { .. } => self.remove_call(now, call, CallOutcome::Cancelled),
             sip::Event::Offer { sdp, proven, .. } => {
                 call.caller.unanswered.shows();
                 let answer = reoffered(&mut call.caller.stream, sdp, proven);
@@ -407,7 +407,7 @@ impl Gateway {
                     sip::EndedBy::Bye { .. } => CallOutcome::CallerHungUp,
                     _ => CallOutcome::PeerLost,
                 };
-                self.bury(now, call, outcome);
+                self.remove_call(now, call, outcome);
             }
             sip::Event::Probed { found, .. } => {
                 let early = matches!(call.caller.state, LegState::Early { .. });
@@ -419,7 +419,7 @@ impl Gateway {
                 if found == sip::Found::Gone {
                     return self.end_call(now, call, CallOutcome::PeerLost);
                 }
-                Silence::found(&mut call.caller.silent, now, found, pace);
+                MediaTimeout::found(&mut call.caller.silent, now, found, pace);
             }
             _ => {}
         }
@@ -477,23 +477,23 @@ impl Gateway {
         call.digits = call.digits.saturating_add(1);
         self.cut_announcement(now, call);
         match &mut call.place {
-            Place::Talking(_, talk) if talk.stream.is_held() => {
+            CallState::Talking(_, talk) if talk.stream.is_held() => {
                 if talk.keys.len() < KEPT_KEYS {
                     talk.keys.push(digit);
                 }
             }
-            Place::Talking(_, talk) if !in_media => {
+            CallState::Talking(_, talk) if !in_media => {
                 self.command(media::Command::Digits {
                     leg: talk.media,
                     digits: vec![digit],
                 });
             }
-            Place::Talking(..) => {}
-            Place::Calling(peer) if !in_media => {
+            CallState::Talking(..) => {}
+            CallState::Calling(peer) if !in_media => {
                 let leg = dialling::peer_leg(peer);
                 self.digit_to_peer(leg, digit);
             }
-            Place::Calling(_) => {}
+            CallState::Calling(_) => {}
             _ => call.flow.handle_input(now, ivr::Input::Digit(digit)),
         }
     }
@@ -548,13 +548,13 @@ impl Gateway {
             self.no_media(now, call);
             return;
         }
-        if matches!(call.caller.state, LegState::Early { patience: Patience::Runs(until), .. } if until <= now)
+        if matches!(call.caller.state, LegState::Early { patience: EarlyMediaTimer::Runs(until), .. } if until <= now)
         {
             let (leg, reason) = (call.caller.sip, sip::Reason::no_answer());
             self.sip.hangup(now, leg, Some(reason));
-            return self.bury(now, call, CallOutcome::Refused);
+            return self.remove_call(now, call, CallOutcome::Refused);
         }
-        match Silence::due(&mut call.caller.silent, now, None) {
+        match MediaTimeout::due(&mut call.caller.silent, now, None) {
             Due::Nothing => {}
             Due::Ask => self.sip.probe(now, call.caller.sip),
             Due::GiveUp => return self.end_call(now, call, CallOutcome::PeerLost),

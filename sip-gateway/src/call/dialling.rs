@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pronto_ivr::Flow;
+use pronto_ivr::Script;
 use pronto_media as media;
 use pronto_sip as sip;
 use pronto_types::link::{CallOutcome, Origin};
@@ -17,8 +17,8 @@ use super::answering::reoffered;
 use super::negotiate::Stream;
 use super::offering::refuse_reason;
 use super::parting::RungFor;
-use super::silence::{Due, Pace, Silence};
-use super::state::{Call, Forked, Place, Playing};
+use super::silence::{Due, MediaTimeout, Pace};
+use super::state::{Call, CallState, Forked, Playing};
 use crate::settings::{Answer, Number};
 
 /// How long an operator's phones ring for another operator.
@@ -52,7 +52,7 @@ pub(super) enum PeerState {
         media: media::LegId,
         stream: Stream,
         source: std::net::IpAddr,
-        silent: Option<Silence>,
+        silent: Option<MediaTimeout>,
         /// They are on hold, and hear music.
         music: bool,
     },
@@ -96,7 +96,7 @@ impl Gateway {
         if self.sip.bindings(&called).next().is_none() {
             return Err(sip::Status::TEMPORARILY_UNAVAILABLE);
         }
-        let flow = Flow::parse(NO_FLOW).map_err(|_| sip::Status::SERVER_INTERNAL_ERROR)?;
+        let flow = Script::parse(NO_FLOW).map_err(|_| sip::Status::SERVER_INTERNAL_ERROR)?;
         let number = Number {
             dial: format!("operators/{called}"),
             flow: Arc::new(flow),
@@ -111,14 +111,14 @@ impl Gateway {
         let mut calls = self.calls.values();
         calls.any(|call| {
             let caller = matches!(&call.origin, Origin::Operator(who) if who == operator);
-            caller && matches!(call.place, Place::Calling(_))
+            caller && matches!(call.place, CallState::Calling(_))
         })
     }
 
     /// The caller's port is open: the caller hears ringing, and the other's port is opened.
     pub(super) fn call_operator(&mut self, now: Time, call: &mut Call) {
         let id = call.id;
-        if let Place::Calling(peer) = &mut call.place {
+        if let CallState::Calling(peer) = &mut call.place {
             self.sip.ring(now, call.caller.sip);
             let media = self.open_media(id);
             let until = now + RING;
@@ -128,7 +128,7 @@ impl Gateway {
 
     /// The called operator's media leg says something.
     pub(super) fn peer_media(&mut self, now: Time, call: &mut Call, event: &media::Event) {
-        let Place::Calling(peer) = &mut call.place else {
+        let CallState::Calling(peer) = &mut call.place else {
             return;
         };
         match (event, &mut peer.state) {
@@ -158,13 +158,13 @@ impl Gateway {
                     until,
                     status: sip::Status::TEMPORARILY_UNAVAILABLE,
                 };
-                call.place = Place::Calling(Box::new(Peer { operator, state }));
+                call.place = CallState::Calling(Box::new(Peer { operator, state }));
             }
             (media::Event::OpenFailed { .. }, _) => {
                 self.nobody_answers(now, call, sip::Status::SERVICE_UNAVAILABLE);
             }
             (media::Event::Stalled { .. }, PeerState::Talking { silent, .. }) => {
-                *silent = Some(Silence::begins(now, Pace::TALKING));
+                *silent = Some(MediaTimeout::begins(now, Pace::TALKING));
             }
             (media::Event::Resumed { .. }, PeerState::Talking { sip, silent, .. }) => {
                 *silent = None;
@@ -176,7 +176,7 @@ impl Gateway {
 
     /// One of the called operator's phones says something.
     pub(super) fn peer_event(&mut self, now: Time, call: &mut Call, leg: sip::LegId, event: sip::Event) {
-        let Place::Calling(peer) = &mut call.place else {
+        let CallState::Calling(peer) = &mut call.place else {
             return;
         };
         match (event, &mut peer.state) {
@@ -225,7 +225,7 @@ impl Gateway {
             (sip::Event::Probed { found, .. }, PeerState::Talking { silent, .. })
                 if found != sip::Found::Gone =>
             {
-                Silence::found(silent, now, found, Pace::TALKING);
+                MediaTimeout::found(silent, now, found, Pace::TALKING);
             }
             (
                 sip::Event::Ended {
@@ -244,7 +244,7 @@ impl Gateway {
     }
 
     fn peer_answered(&mut self, now: Time, call: &mut Call, leg: sip::LegId) {
-        let Place::Calling(mut peer) = std::mem::replace(&mut call.place, Place::None) else {
+        let CallState::Calling(mut peer) = std::mem::replace(&mut call.place, CallState::None) else {
             return;
         };
         if let PeerState::Ringing { media, forked, .. } = peer.state {
@@ -270,17 +270,17 @@ impl Gateway {
                 music: false,
             };
         }
-        call.place = Place::Calling(peer);
+        call.place = CallState::Calling(peer);
         if call.caller.stalled {
             // The caller's phone learns only now where to send: it has the time in which the media threads miss a phone.
-            call.caller.silent = Some(Silence::begins(now + media::session::STALL, Pace::TALKING));
+            call.caller.silent = Some(MediaTimeout::begins(now + media::session::STALL, Pace::TALKING));
         }
         self.configure_peer(call);
         self.mind_peers_hold(now, call);
     }
 
     pub(super) fn configure_peer(&mut self, call: &Call) {
-        if let Place::Calling(peer) = &call.place
+        if let CallState::Calling(peer) = &call.place
             && let PeerState::Talking {
                 media,
                 stream,
@@ -296,7 +296,7 @@ impl Gateway {
     /// Either phone may hold the other, which hears music until it is taken back.
     pub(super) fn mind_peers_hold(&mut self, now: Time, call: &mut Call) {
         let held_by_caller = call.caller.stream.is_held();
-        let Place::Calling(peer) = &mut call.place else {
+        let CallState::Calling(peer) = &mut call.place else {
             return;
         };
         let PeerState::Talking {
@@ -330,7 +330,7 @@ impl Gateway {
         (said, local): (sip::Status, bool),
     ) {
         self.sip_legs.remove(&leg);
-        let Place::Calling(peer) = &mut call.place else {
+        let CallState::Calling(peer) = &mut call.place else {
             return;
         };
         let PeerState::Ringing { forked, status, .. } = &mut peer.state else {
@@ -354,19 +354,19 @@ impl Gateway {
 
     fn nobody_answers(&mut self, now: Time, call: &mut Call, status: sip::Status) {
         self.sip.reject(now, call.caller.sip, status, None);
-        self.bury(now, call, CallOutcome::Refused);
+        self.remove_call(now, call, CallOutcome::Refused);
     }
 
     /// The phones rang in vain, or it is time to ask a silent one again.
     pub(super) fn peer_deadline(&mut self, now: Time, call: &mut Call) {
-        let Place::Calling(peer) = &mut call.place else {
+        let CallState::Calling(peer) = &mut call.place else {
             return;
         };
         match &mut peer.state {
             PeerState::Opening { until, .. } | PeerState::Ringing { until, .. } if *until <= now => {
                 self.nobody_answers(now, call, sip::Status::TEMPORARILY_UNAVAILABLE);
             }
-            PeerState::Talking { sip, silent, .. } => match Silence::due(silent, now, None) {
+            PeerState::Talking { sip, silent, .. } => match MediaTimeout::due(silent, now, None) {
                 Due::Nothing => {}
                 Due::Ask => self.sip.probe(now, *sip),
                 Due::GiveUp => {
@@ -415,8 +415,8 @@ pub(super) fn peer_leg(peer: &Peer) -> Option<media::LegId> {
 }
 
 /// Before anything has been done about it.
-pub(super) fn called(operator: OperatorId) -> Place {
-    Place::Calling(Box::new(Peer {
+pub(super) fn called(operator: OperatorId) -> CallState {
+    CallState::Calling(Box::new(Peer {
         operator,
         state: PeerState::Called,
     }))

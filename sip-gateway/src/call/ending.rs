@@ -16,11 +16,11 @@ impl Gateway {
             return;
         }
         self.sip.hangup(now, call.caller.sip, None);
-        self.bury(now, call, outcome);
+        self.remove_call(now, call, outcome);
     }
 
     /// Ends a call whose caller is gone already.
-    pub(super) fn bury(&mut self, now: Time, call: &mut Call, outcome: CallOutcome) {
+    pub(super) fn remove_call(&mut self, now: Time, call: &mut Call, outcome: CallOutcome) {
         if call.over() {
             return;
         }

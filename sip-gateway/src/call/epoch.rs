@@ -8,7 +8,7 @@ use std::fmt;
 use pronto_types::link::Event;
 use pronto_types::{AnnouncementId, CallId, OfferId, Time};
 
-use super::state::{Call, LegState, Place, Playing};
+use super::state::{Call, CallState, LegState, Playing};
 use super::{Gateway, Log};
 use crate::journal::Entry;
 
@@ -159,18 +159,18 @@ impl Gateway {
             speaking.announcement = AnnouncementId(self.foreign());
         }
         let lost = match &mut call.place {
-            Place::Waiting(ticket) => ticket.id,
-            Place::Offered(ticket, ringing) => {
+            CallState::Waiting(ticket) => ticket.id,
+            CallState::Offered(ticket, ringing) => {
                 let lost = ticket.id;
                 ringing.offer = OfferId(self.foreign());
                 lost
             }
             // Its operator is busy here, and is not rung if the queue offers them a call.
-            Place::Talking(_, talk) => return talk.offer = OfferId(self.foreign()),
-            Place::Telling(_) | Place::Calling(_) | Place::None => return,
+            CallState::Talking(_, talk) => return talk.offer = OfferId(self.foreign()),
+            CallState::ConsentPrompt(_) | CallState::Calling(_) | CallState::None => return,
         };
         self.rejoin(now, call, lost);
-        if let Place::Waiting(ticket) = &mut call.place {
+        if let CallState::Waiting(ticket) = &mut call.place {
             ticket.unknown_until = Some(now + self.settings.queue_away);
         }
     }

@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pronto_media as media;
-use pronto_recordings::{Kept, Talk};
+use pronto_recordings::{FinishedRecording, Talk};
 use pronto_sip as sip;
 use pronto_types::link::{Directive, Event};
 use pronto_types::{CallId, Forecast, OfferId, OperatorId, QueueName, TicketId, Time};
@@ -50,7 +50,7 @@ use crate::trace::Peer;
 pub use epoch::Closed;
 use epoch::Link;
 use orphans::Orphans;
-use parting::{Parting, RungFor};
+use parting::{PendingCancel, RungFor};
 use state::Call;
 
 /// Journal entries the queue has not acknowledged, at which new calls are refused.
@@ -95,7 +95,7 @@ pub enum Input {
     /// Dialogs a crashed predecessor left standing, each under the name that its [`Output::Dialog`] had: they are ended.
     Orphans(Vec<(u64, sip::Orphan)>),
     /// The recorder has finished a file, or gave it up.
-    Recorded(Kept),
+    Recorded(FinishedRecording),
     /// A log has room for new calls, or has none: then they are refused with 503.
     Admission {
         /// The log concerned: the gateway's journal or the queue's ledger.
@@ -209,7 +209,7 @@ pub struct Gateway {
     /// Talks whose recordings are not finished; they may outlive the call.
     recordings: BTreeSet<TicketId>,
     /// Operators whose phones are being silenced; they outlive the call they were for.
-    parting: BTreeMap<RungFor, Parting>,
+    parting: BTreeMap<RungFor, PendingCancel>,
     /// The SIP legs of the phones being silenced.
     parting_legs: BTreeMap<sip::LegId, RungFor>,
     /// Dialogs of a crashed predecessor.

@@ -9,7 +9,7 @@ use pronto_sip as sip;
 
 use super::Gateway;
 use super::dialling::PeerState;
-use super::state::{Call, Forked, Place, RingPhase};
+use super::state::{Call, CallState, Forked, RingPhase};
 
 impl Gateway {
     /// The phone of this leg has another address now.
@@ -19,16 +19,16 @@ impl Gateway {
             return self.configure(call.caller.media, &call.caller.stream, ip);
         }
         match &mut call.place {
-            Place::Talking(_, talk) if talk.sip == leg => {
+            CallState::Talking(_, talk) if talk.sip == leg => {
                 talk.source = ip;
                 self.configure(talk.media, &talk.stream, ip);
             }
-            Place::Offered(_, ringing) => {
+            CallState::Offered(_, ringing) => {
                 if let RingPhase::Inviting(forked) = &mut ringing.phase {
                     forked.moved(leg, ip);
                 }
             }
-            Place::Calling(peer) => match &mut peer.state {
+            CallState::Calling(peer) => match &mut peer.state {
                 PeerState::Ringing { forked, .. } => forked.moved(leg, ip),
                 PeerState::Talking { sip, source, .. } if *sip == leg => {
                     *source = ip;
@@ -36,7 +36,10 @@ impl Gateway {
                 }
                 PeerState::Called | PeerState::Opening { .. } | PeerState::Talking { .. } => {}
             },
-            Place::Talking(..) | Place::Waiting(_) | Place::Telling(_) | Place::None => {}
+            CallState::Talking(..)
+            | CallState::Waiting(_)
+            | CallState::ConsentPrompt(_)
+            | CallState::None => {}
         }
     }
 }

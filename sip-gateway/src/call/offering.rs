@@ -11,7 +11,7 @@ use rand::Rng;
 
 use super::Gateway;
 use super::negotiate::Stream;
-use super::state::{Call, Forked, Phone, Place, RingPhase, Ringing, Talk, Ticket};
+use super::state::{Call, CallState, Forked, Phone, RingPhase, Ringing, Talk, Ticket};
 use crate::trace::Peer;
 
 /// A grant as it came down the link.
@@ -62,7 +62,7 @@ impl Gateway {
                 },
             );
         };
-        let Place::Waiting(ticket) = &call.place else {
+        let CallState::Waiting(ticket) = &call.place else {
             return refuse(self, RefuseReason::Withdrawn);
         };
         if self.engaged.contains_key(&grant.operator) {
@@ -87,13 +87,13 @@ impl Gateway {
             until: now + grant.ring,
             phase: RingPhase::Opening,
         };
-        call.place = Place::Offered(ticket, ringing);
+        call.place = CallState::Offered(ticket, ringing);
     }
 
     /// The operator's media leg says something.
     pub(super) fn operator_media(&mut self, now: Time, call: &mut Call, event: media::Event) {
         match (event, &mut call.place) {
-            (media::Event::Opened { local, .. }, Place::Offered(_, ringing)) => {
+            (media::Event::Opened { local, .. }, CallState::Offered(_, ringing)) => {
                 let mut stream = Stream::unopened(self.rng.next_u64() >> 2);
                 stream.opened(local.ip(), local.port());
                 let number = call.identity.number.as_ref();
@@ -114,11 +114,11 @@ impl Gateway {
                     told: false,
                 });
             }
-            (media::Event::OpenFailed { .. }, Place::Offered(..)) => {
+            (media::Event::OpenFailed { .. }, CallState::Offered(..)) => {
                 self.offer_failed(now, call, RefuseReason::Unreachable);
             }
-            (event, Place::Calling(_)) => self.peer_media(now, call, &event),
-            (event, Place::Talking(..)) => self.talk_media(now, call, &event),
+            (event, CallState::Calling(_)) => self.peer_media(now, call, &event),
+            (event, CallState::Talking(..)) => self.talk_media(now, call, &event),
             _ => {}
         }
     }
@@ -155,7 +155,7 @@ impl Gateway {
     /// One of the operator's phones says something.
     pub(super) fn operator_event(&mut self, now: Time, call: &mut Call, leg: sip::LegId, event: sip::Event) {
         match &mut call.place {
-            Place::Offered(_, ringing) => match event {
+            CallState::Offered(_, ringing) => match event {
                 sip::Event::Progress { status, .. } if status > 100 => {
                     if let RingPhase::Inviting(forked) = &mut ringing.phase {
                         for phone in forked.phones.iter_mut().filter(|phone| phone.sip == leg) {
@@ -178,15 +178,15 @@ impl Gateway {
                 }
                 _ => {}
             },
-            Place::Talking(..) => self.talk_event(now, call, event),
-            Place::Calling(_) => self.peer_event(now, call, leg, event),
-            Place::Waiting(_) | Place::Telling(_) | Place::None => {}
+            CallState::Talking(..) => self.talk_event(now, call, event),
+            CallState::Calling(_) => self.peer_event(now, call, leg, event),
+            CallState::Waiting(_) | CallState::ConsentPrompt(_) | CallState::None => {}
         }
     }
 
     /// The first to answer has the call: the caller's music stops and both hear each other.
     fn operator_answered(&mut self, now: Time, call: &mut Call, leg: sip::LegId, sdp: Option<Bytes>) {
-        let Place::Offered(_, ringing) = &mut call.place else {
+        let CallState::Offered(_, ringing) = &mut call.place else {
             return;
         };
         let RingPhase::Inviting(forked) = &mut ringing.phase else {
@@ -210,7 +210,7 @@ impl Gateway {
         let others = std::mem::take(&mut forked.phones);
         let stream = forked.stream.clone();
         self.silence_phones(now, &others, Some(sip::Reason::completed_elsewhere()));
-        let Place::Offered(ticket, ringing) = std::mem::replace(&mut call.place, Place::None) else {
+        let CallState::Offered(ticket, ringing) = std::mem::replace(&mut call.place, CallState::None) else {
             return;
         };
         self.answer_early(now, call);
@@ -230,7 +230,7 @@ impl Gateway {
             },
         );
         let (offer, operator, media) = (ringing.offer, ringing.operator, ringing.media);
-        call.place = Place::Talking(
+        call.place = CallState::Talking(
             ticket,
             Talk {
                 offer,
@@ -266,7 +266,7 @@ impl Gateway {
         for_all: bool,
     ) {
         self.sip_legs.remove(&leg);
-        let Place::Offered(_, ringing) = &mut call.place else {
+        let CallState::Offered(_, ringing) = &mut call.place else {
             return;
         };
         let RingPhase::Inviting(forked) = &mut ringing.phase else {
@@ -281,10 +281,10 @@ impl Gateway {
 
     /// No phone took the call: the caller keeps the place and the music.
     fn offer_failed(&mut self, now: Time, call: &mut Call, reason: RefuseReason) {
-        match std::mem::replace(&mut call.place, Place::None) {
-            Place::Offered(ticket, ringing) => {
+        match std::mem::replace(&mut call.place, CallState::None) {
+            CallState::Offered(ticket, ringing) => {
                 self.stop_ringing(now, ringing, reason);
-                call.place = Place::Waiting(ticket);
+                call.place = CallState::Waiting(ticket);
             }
             place => call.place = place,
         }
@@ -292,7 +292,7 @@ impl Gateway {
 
     /// Nobody answered within the ring time (RONA).
     pub(super) fn ring_timeout(&mut self, now: Time, call: &mut Call) {
-        let Place::Offered(_, ringing) = &call.place else {
+        let CallState::Offered(_, ringing) = &call.place else {
             return;
         };
         let reason = match &ringing.phase {
@@ -307,10 +307,10 @@ impl Gateway {
 
     /// The queue wants the grant back. If the phone answered first, the report of it is on its way.
     pub(super) fn withdraw(&mut self, now: Time, call: &mut Call, offer: OfferId) {
-        match std::mem::replace(&mut call.place, Place::None) {
-            Place::Offered(ticket, ringing) if ringing.offer == offer => {
+        match std::mem::replace(&mut call.place, CallState::None) {
+            CallState::Offered(ticket, ringing) if ringing.offer == offer => {
                 self.stop_ringing(now, ringing, RefuseReason::Withdrawn);
-                call.place = Place::Waiting(ticket);
+                call.place = CallState::Waiting(ticket);
             }
             place => call.place = place,
         }

@@ -23,7 +23,7 @@ pub(super) enum RungFor {
 }
 
 /// An operator whose phones rang for it.
-pub(super) struct Parting {
+pub(super) struct PendingCancel {
     operator: OperatorId,
     until: Time,
     /// The phones that rang.
@@ -55,7 +55,7 @@ impl Gateway {
         for phone in phones {
             self.parting_legs.insert(phone.sip, rung);
         }
-        let parting = Parting {
+        let parting = PendingCancel {
             operator,
             until: now + CONFIRM,
             phones: phones.iter().map(|phone| phone.sip).collect(),

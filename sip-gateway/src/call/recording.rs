@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use pronto_ivr as ivr;
 use pronto_media as media;
-use pronto_recordings::{Kept, Talk};
+use pronto_recordings::{FinishedRecording, Talk};
 use pronto_types::link::Event;
 use pronto_types::{QueueName, Time};
 
-use super::state::{Call, Place, Playing, Telling, Ticket};
+use super::state::{Call, CallState, ConsentPrompt, Playing, Ticket};
 use super::{Gateway, Output};
 
 /// Plays of consents, told from those of the flow, which count from 1, and from announcements, which have the highest bit.
@@ -31,7 +31,7 @@ impl Gateway {
         };
         let play = media::PlayId(OURS | wish.0);
         call.caller.playing = Some(Playing::Consent);
-        call.place = Place::Telling(Telling {
+        call.place = CallState::ConsentPrompt(ConsentPrompt {
             wish,
             queue,
             prompt,
@@ -44,7 +44,7 @@ impl Gateway {
 
     /// A play is over; whether it was the consent's.
     pub(super) fn consent_heard(&mut self, now: Time, call: &mut Call, play: media::PlayId) -> bool {
-        let Place::Telling(telling) = &call.place else {
+        let CallState::ConsentPrompt(telling) = &call.place else {
             return false;
         };
         if telling.play != play {
@@ -58,8 +58,8 @@ impl Gateway {
 
     /// The place is taken, told or not.
     pub(super) fn join_after_telling(&mut self, now: Time, call: &mut Call) {
-        match std::mem::replace(&mut call.place, Place::None) {
-            Place::Telling(Telling { wish, queue, .. }) => {
+        match std::mem::replace(&mut call.place, CallState::None) {
+            CallState::ConsentPrompt(ConsentPrompt { wish, queue, .. }) => {
                 call.caller.playing = None;
                 self.join(now, call, wish, queue);
             }
@@ -89,8 +89,8 @@ impl Gateway {
     }
 
     /// A recording is finished, of a talk of ours or of the process before.
-    pub(super) fn recorded(&mut self, now: Time, kept: Kept) {
-        let Kept {
+    pub(super) fn recorded(&mut self, now: Time, kept: FinishedRecording) {
+        let FinishedRecording {
             call,
             ticket,
             file,

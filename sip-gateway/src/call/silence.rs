@@ -43,7 +43,7 @@ impl Pace {
 
 /// How long a phone has sent nothing.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Silence {
+pub(super) enum MediaTimeout {
     /// It is to be asked then.
     Quiet { ask_at: Time },
     /// It has been asked. `again`: the question could not be sent and is tried again then.
@@ -59,10 +59,10 @@ pub(super) enum Due {
     GiveUp,
 }
 
-impl Silence {
+impl MediaTimeout {
     /// The media threads miss the phone.
-    pub(super) fn begins(now: Time, pace: Pace) -> Silence {
-        Silence::Quiet {
+    pub(super) fn begins(now: Time, pace: Pace) -> MediaTimeout {
+        MediaTimeout::Quiet {
             ask_at: now + pace.first,
         }
     }
@@ -70,8 +70,8 @@ impl Silence {
     /// The next time something is due. The phone is not given up before `earliest`.
     pub(super) fn deadline(self, earliest: Option<Time>) -> Time {
         match self {
-            Silence::Quiet { ask_at } => ask_at,
-            Silence::Asked { again, gone_at } => {
+            MediaTimeout::Quiet { ask_at } => ask_at,
+            MediaTimeout::Asked { again, gone_at } => {
                 let gone_at = earliest.map_or(gone_at, |at| at.max(gone_at));
                 again.map_or(gone_at, |at| at.min(gone_at))
             }
@@ -81,28 +81,28 @@ impl Silence {
     /// When the phone is given up, if it has been asked.
     pub(super) fn verdict(self) -> Option<Time> {
         match self {
-            Silence::Quiet { .. } => None,
-            Silence::Asked { gone_at, .. } => Some(gone_at),
+            MediaTimeout::Quiet { .. } => None,
+            MediaTimeout::Asked { gone_at, .. } => Some(gone_at),
         }
     }
 
     /// The step that is due now; `Ask` is taken as done.
-    pub(super) fn due(this: &mut Option<Silence>, now: Time, earliest: Option<Time>) -> Due {
+    pub(super) fn due(this: &mut Option<MediaTimeout>, now: Time, earliest: Option<Time>) -> Due {
         let Some(silence) = this.as_mut().filter(|it| it.deadline(earliest) <= now) else {
             return Due::Nothing;
         };
         match silence {
-            Silence::Quiet { .. } => {
-                *silence = Silence::Asked {
+            MediaTimeout::Quiet { .. } => {
+                *silence = MediaTimeout::Asked {
                     again: None,
                     gone_at: now + ANSWER,
                 };
                 Due::Ask
             }
-            Silence::Asked { gone_at, .. } if *gone_at <= now && earliest.is_none_or(|at| at <= now) => {
+            MediaTimeout::Asked { gone_at, .. } if *gone_at <= now && earliest.is_none_or(|at| at <= now) => {
                 Due::GiveUp
             }
-            Silence::Asked { again, .. } => {
+            MediaTimeout::Asked { again, .. } => {
                 *again = None;
                 Due::Ask
             }
@@ -110,15 +110,15 @@ impl Silence {
     }
 
     /// Takes the result of a question. If the dialog is gone, the calling function must handle that.
-    pub(super) fn found(this: &mut Option<Silence>, now: Time, found: Found, pace: Pace) {
+    pub(super) fn found(this: &mut Option<MediaTimeout>, now: Time, found: Found, pace: Pace) {
         match (this, found) {
             (Some(silence), Found::There | Found::Denied) => {
-                *silence = Silence::Quiet {
+                *silence = MediaTimeout::Quiet {
                     ask_at: now + pace.again,
                 };
             }
-            (Some(Silence::Asked { again, .. }), Found::NoWay) => *again = Some(now + RETRY),
-            (Some(Silence::Quiet { .. }), Found::NoWay) | (_, Found::Gone) | (None, _) => {}
+            (Some(MediaTimeout::Asked { again, .. }), Found::NoWay) => *again = Some(now + RETRY),
+            (Some(MediaTimeout::Quiet { .. }), Found::NoWay) | (_, Found::Gone) | (None, _) => {}
         }
     }
 }
@@ -177,48 +177,48 @@ mod tests {
 
     #[test]
     fn a_late_answer_counts_until_five_seconds_are_over() {
-        let mut silent = Some(Silence::begins(at(0), Pace::TALKING));
-        assert_eq!(Silence::due(&mut silent, at(0), None), Due::Ask);
-        assert_eq!(Silence::due(&mut silent, at(4_999), None), Due::Nothing);
-        Silence::found(&mut silent, at(4_999), Found::There, Pace::TALKING);
-        assert_eq!(Silence::due(&mut silent, at(5_000), None), Due::Nothing);
-        assert_eq!(Silence::due(&mut silent, at(6_999), None), Due::Ask);
-        assert_eq!(Silence::due(&mut silent, at(11_999), None), Due::GiveUp);
+        let mut silent = Some(MediaTimeout::begins(at(0), Pace::TALKING));
+        assert_eq!(MediaTimeout::due(&mut silent, at(0), None), Due::Ask);
+        assert_eq!(MediaTimeout::due(&mut silent, at(4_999), None), Due::Nothing);
+        MediaTimeout::found(&mut silent, at(4_999), Found::There, Pace::TALKING);
+        assert_eq!(MediaTimeout::due(&mut silent, at(5_000), None), Due::Nothing);
+        assert_eq!(MediaTimeout::due(&mut silent, at(6_999), None), Due::Ask);
+        assert_eq!(MediaTimeout::due(&mut silent, at(11_999), None), Due::GiveUp);
     }
 
     #[test]
     fn a_question_that_cannot_be_sent_is_tried_again_and_no_answer() {
-        let mut silent = Some(Silence::begins(at(0), Pace::TALKING));
-        assert_eq!(Silence::due(&mut silent, at(0), None), Due::Ask);
-        Silence::found(&mut silent, at(0), Found::NoWay, Pace::TALKING);
-        assert_eq!(Silence::due(&mut silent, at(999), None), Due::Nothing);
-        assert_eq!(Silence::due(&mut silent, at(1_000), None), Due::Ask);
-        assert_eq!(Silence::due(&mut silent, at(5_000), None), Due::GiveUp);
+        let mut silent = Some(MediaTimeout::begins(at(0), Pace::TALKING));
+        assert_eq!(MediaTimeout::due(&mut silent, at(0), None), Due::Ask);
+        MediaTimeout::found(&mut silent, at(0), Found::NoWay, Pace::TALKING);
+        assert_eq!(MediaTimeout::due(&mut silent, at(999), None), Due::Nothing);
+        assert_eq!(MediaTimeout::due(&mut silent, at(1_000), None), Due::Ask);
+        assert_eq!(MediaTimeout::due(&mut silent, at(5_000), None), Due::GiveUp);
     }
 
     #[test]
     fn a_verdict_waits_for_the_other_phone() {
-        let mut silent = Some(Silence::begins(at(0), Pace::TALKING));
-        assert_eq!(Silence::due(&mut silent, at(0), None), Due::Ask);
+        let mut silent = Some(MediaTimeout::begins(at(0), Pace::TALKING));
+        assert_eq!(MediaTimeout::due(&mut silent, at(0), None), Due::Ask);
         assert_eq!(
-            Silence::due(&mut silent, at(5_000), Some(at(6_000))),
+            MediaTimeout::due(&mut silent, at(5_000), Some(at(6_000))),
             Due::Nothing
         );
-        assert_eq!(Silence::due(&mut silent, at(5_100), None), Due::GiveUp);
+        assert_eq!(MediaTimeout::due(&mut silent, at(5_100), None), Due::GiveUp);
     }
 
     #[test]
     fn a_question_that_is_tried_again_is_no_verdict_while_the_other_phone_is_asked() {
-        let mut silent = Some(Silence::begins(at(0), Pace::TALKING));
-        assert_eq!(Silence::due(&mut silent, at(0), None), Due::Ask);
-        Silence::found(&mut silent, at(4_900), Found::NoWay, Pace::TALKING);
+        let mut silent = Some(MediaTimeout::begins(at(0), Pace::TALKING));
+        assert_eq!(MediaTimeout::due(&mut silent, at(0), None), Due::Ask);
+        MediaTimeout::found(&mut silent, at(4_900), Found::NoWay, Pace::TALKING);
         let other = Some(at(7_000));
         assert_eq!(
-            Silence::due(&mut silent, at(5_900), other),
+            MediaTimeout::due(&mut silent, at(5_900), other),
             Due::Ask,
             "the other phone has until 7 s"
         );
-        assert_eq!(Silence::due(&mut silent, at(6_999), other), Due::Nothing);
-        assert_eq!(Silence::due(&mut silent, at(7_000), other), Due::GiveUp);
+        assert_eq!(MediaTimeout::due(&mut silent, at(6_999), other), Due::Nothing);
+        assert_eq!(MediaTimeout::due(&mut silent, at(7_000), other), Due::GiveUp);
     }
 }

@@ -14,7 +14,7 @@ use pronto_types::{AnnouncementId, CallId, Digit, Language, OfferId, OperatorId,
 
 use super::dialling::{Peer, PeerState};
 use super::negotiate::Stream;
-use super::silence::{Pace, Silence, Unanswered};
+use super::silence::{MediaTimeout, Pace, Unanswered};
 use crate::settings::Answer;
 
 /// One call: the caller's leg, the flow, and where the caller stands with the queue.
@@ -29,7 +29,7 @@ pub(super) struct Call {
     pub(super) language: Language,
     pub(super) caller: CallerLeg,
     pub(super) flow: ivr::Session,
-    pub(super) place: Place,
+    pub(super) place: CallState,
     /// When the caller is answered.
     pub(super) answer: Answer,
     /// The flow runs.
@@ -59,7 +59,7 @@ pub(super) struct CallerLeg {
     pub(super) state: LegState,
     pub(super) stream: Stream,
     /// While the phone sends nothing, although it could.
-    pub(super) silent: Option<Silence>,
+    pub(super) silent: Option<MediaTimeout>,
     /// The media threads miss the phone.
     pub(super) stalled: bool,
     /// The clip set the flow is playing now.
@@ -112,7 +112,7 @@ pub(super) enum LegState {
         /// The SDP of the 183, repeated in the 200.
         sdp: bytes::Bytes,
         /// For how long yet.
-        patience: Patience,
+        patience: EarlyMediaTimer,
     },
     /// Our 200 is sent.
     Answering,
@@ -125,7 +125,7 @@ pub(super) enum LegState {
 /// How much longer a caller may listen without being answered. It runs outside of a queue: a place there has a limit of
 /// its own, and so has the ringing of another operator.
 #[derive(Clone, Copy)]
-pub(super) enum Patience {
+pub(super) enum EarlyMediaTimer {
     /// Running until this time.
     Runs(Time),
     /// Stopped, with this much time left.
@@ -133,11 +133,11 @@ pub(super) enum Patience {
 }
 
 /// Where the caller stands with the queue.
-pub(super) enum Place {
+pub(super) enum CallState {
     /// In no queue, and calling nobody.
     None,
     /// On the way into a queue, being told that the talk will be recorded.
-    Telling(Telling),
+    ConsentPrompt(ConsentPrompt),
     /// In a queue, hearing music.
     Waiting(Ticket),
     /// An operator's phone is being rung.
@@ -149,7 +149,7 @@ pub(super) enum Place {
 }
 
 /// The caller is being told.
-pub(super) struct Telling {
+pub(super) struct ConsentPrompt {
     /// The flow's wish that asked for the queue.
     pub(super) wish: ivr::WishId,
     pub(super) queue: QueueName,
@@ -233,7 +233,7 @@ pub(super) struct Talk {
     /// Where the signalling comes from.
     pub(super) source: IpAddr,
     /// While the phone sends nothing.
-    pub(super) silent: Option<Silence>,
+    pub(super) silent: Option<MediaTimeout>,
     /// The caller's codec, if the phone was asked to speak it too.
     pub(super) asked: Option<sip::sdp::Codec>,
     /// Keys that the caller pressed while on hold; the operator hears them afterwards.
@@ -271,14 +271,17 @@ impl Call {
     /// When it will be known whether the caller is gone, if the caller's phone has been asked: an operator's phone that is
     /// silent too is not given up before, or the next operator would be rung for nobody.
     pub(super) fn caller_verdict(&self) -> Option<Time> {
-        self.caller.silent.and_then(Silence::verdict)
+        self.caller.silent.and_then(MediaTimeout::verdict)
     }
 
     /// How soon the caller's phone is asked when it sends nothing.
     pub(super) fn pace(&self) -> Pace {
         match self.place {
-            Place::Talking(..) | Place::Calling(_) => Pace::TALKING,
-            Place::None | Place::Telling(_) | Place::Waiting(_) | Place::Offered(..) => Pace::LISTENING,
+            CallState::Talking(..) | CallState::Calling(_) => Pace::TALKING,
+            CallState::None
+            | CallState::ConsentPrompt(_)
+            | CallState::Waiting(_)
+            | CallState::Offered(..) => Pace::LISTENING,
         }
     }
 
@@ -286,7 +289,7 @@ impl Call {
     /// with an address.
     pub(super) fn can_send(&self) -> bool {
         match &self.place {
-            Place::Calling(peer) => matches!(peer.state, PeerState::Talking { .. }),
+            CallState::Calling(peer) => matches!(peer.state, PeerState::Talking { .. }),
             _ => true,
         }
     }
@@ -294,16 +297,16 @@ impl Call {
     /// The earliest deadline of the states it is in.
     pub(super) fn deadline(&self) -> Option<Time> {
         let place = match &self.place {
-            Place::None => None,
-            Place::Calling(peer) => peer.deadline(),
-            Place::Telling(telling) => Some(telling.until),
-            Place::Waiting(ticket) => Some(
+            CallState::None => None,
+            CallState::Calling(peer) => peer.deadline(),
+            CallState::ConsentPrompt(telling) => Some(telling.until),
+            CallState::Waiting(ticket) => Some(
                 ticket
                     .unknown_until
                     .map_or(ticket.until, |at| at.min(ticket.until)),
             ),
-            Place::Offered(_, ringing) => Some(ringing.until),
-            Place::Talking(_, talk) => talk.silent.map(|it| it.deadline(self.caller_verdict())),
+            CallState::Offered(_, ringing) => Some(ringing.until),
+            CallState::Talking(_, talk) => talk.silent.map(|it| it.deadline(self.caller_verdict())),
         };
         let silent = self.caller.silent.map(|it| it.deadline(None));
         let opening = match &self.caller.state {
@@ -325,22 +328,22 @@ impl Call {
 impl Call {
     /// Keeps the caller's patience in step with where the caller stands.
     pub(super) fn listens(&mut self, now: Time) {
-        let runs = matches!(self.place, Place::None | Place::Telling(_));
+        let runs = matches!(self.place, CallState::None | CallState::ConsentPrompt(_));
         if let LegState::Early { patience, .. } = &mut self.caller.state {
             *patience = match (*patience, runs) {
-                (Patience::Runs(until), false) => Patience::Rests(until.since(now)),
-                (Patience::Rests(left), true) => Patience::Runs(now + left),
+                (EarlyMediaTimer::Runs(until), false) => EarlyMediaTimer::Rests(until.since(now)),
+                (EarlyMediaTimer::Rests(left), true) => EarlyMediaTimer::Runs(now + left),
                 (same, _) => same,
             };
         }
     }
 }
 
-impl Patience {
+impl EarlyMediaTimer {
     pub(super) fn deadline(self) -> Option<Time> {
         match self {
-            Patience::Runs(until) => Some(until),
-            Patience::Rests(_) => None,
+            EarlyMediaTimer::Runs(until) => Some(until),
+            EarlyMediaTimer::Rests(_) => None,
         }
     }
 }

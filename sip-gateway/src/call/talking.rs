@@ -8,14 +8,14 @@ use pronto_types::link::Event;
 use pronto_types::{Digit, TicketId, Time};
 
 use super::answering::reoffered;
-use super::silence::{Due, Pace, Silence};
-use super::state::{Call, Place, Playing, Talk};
+use super::silence::{Due, MediaTimeout, Pace};
+use super::state::{Call, CallState, Playing, Talk};
 use super::{Gateway, Output};
 
 impl Gateway {
     /// The operator's phone says something during the talk.
     pub(super) fn talk_event(&mut self, now: Time, call: &mut Call, event: sip::Event) {
-        let Place::Talking(_, talk) = &mut call.place else {
+        let CallState::Talking(_, talk) = &mut call.place else {
             return;
         };
         match event {
@@ -23,7 +23,7 @@ impl Gateway {
                 let answer = reoffered(&mut talk.stream, sdp, proven);
                 let (sip, media, source) = (talk.sip, talk.media, talk.source);
                 self.reply_to_offer(now, (sip, source), answer);
-                let Place::Talking(_, talk) = &call.place else {
+                let CallState::Talking(_, talk) = &call.place else {
                     return;
                 };
                 self.configure(media, &talk.stream, source);
@@ -52,7 +52,9 @@ impl Gateway {
                 found: sip::Found::Gone,
                 ..
             } => self.operator_lost(now, call),
-            sip::Event::Probed { found, .. } => Silence::found(&mut talk.silent, now, found, Pace::TALKING),
+            sip::Event::Probed { found, .. } => {
+                MediaTimeout::found(&mut talk.silent, now, found, Pace::TALKING)
+            }
             sip::Event::Ended {
                 by: sip::EndedBy::Bye { .. },
                 ..
@@ -68,7 +70,7 @@ impl Gateway {
     /// While the operator's phone holds the caller, the caller hears music; it drowns the bridge, which stays, and so does its
     /// recording. When the phone is back, it is told what was pressed meanwhile.
     pub(super) fn mind_hold(&mut self, now: Time, call: &mut Call) {
-        let Place::Talking(_, talk) = &mut call.place else {
+        let CallState::Talking(_, talk) = &mut call.place else {
             return;
         };
         if talk.stream.is_held() {
@@ -95,7 +97,7 @@ impl Gateway {
     /// Caller and operator speak different codecs: the operator's phone is asked for the caller's, so that nothing is
     /// translated between them. Asked once for each codec; where it declines, translated it is.
     pub(super) fn align(&mut self, now: Time, call: &mut Call) {
-        let Place::Talking(_, talk) = &mut call.place else {
+        let CallState::Talking(_, talk) = &mut call.place else {
             return;
         };
         let (Some(wanted), Some(spoken)) = (call.caller.stream.codec(), talk.stream.codec()) else {
@@ -110,7 +112,7 @@ impl Gateway {
 
     /// Takes the phone's answer to the offer of the caller's codec.
     fn realigned(&mut self, call: &mut Call, answer: Option<Bytes>) {
-        let Place::Talking(_, talk) = &mut call.place else {
+        let CallState::Talking(_, talk) = &mut call.place else {
             return;
         };
         if answer.is_some_and(|answer| talk.stream.accept(&answer).is_ok()) {
@@ -120,12 +122,12 @@ impl Gateway {
 
     /// The operator's media leg says something during the talk.
     pub(super) fn talk_media(&mut self, now: Time, call: &mut Call, event: &media::Event) {
-        let Place::Talking(_, talk) = &mut call.place else {
+        let CallState::Talking(_, talk) = &mut call.place else {
             return;
         };
         match event {
             media::Event::Stalled { .. } => {
-                talk.silent = Some(Silence::begins(now, Pace::TALKING));
+                talk.silent = Some(MediaTimeout::begins(now, Pace::TALKING));
             }
             media::Event::Resumed { .. } => {
                 talk.silent = None;
@@ -138,10 +140,10 @@ impl Gateway {
     /// Time to ask a silent phone, or to give it up.
     pub(super) fn talk_deadline(&mut self, now: Time, call: &mut Call) {
         let earliest = call.caller_verdict();
-        let Place::Talking(_, talk) = &mut call.place else {
+        let CallState::Talking(_, talk) = &mut call.place else {
             return;
         };
-        match Silence::due(&mut talk.silent, now, earliest) {
+        match MediaTimeout::due(&mut talk.silent, now, earliest) {
             Due::Nothing => {}
             Due::Ask => self.sip.probe(now, talk.sip),
             Due::GiveUp => {
@@ -154,8 +156,8 @@ impl Gateway {
     /// The operator's phone is gone in mid-talk: the caller hears music, keeps the seniority of the first joining, and is
     /// offered to the next operator.
     fn operator_lost(&mut self, now: Time, call: &mut Call) {
-        match std::mem::replace(&mut call.place, Place::None) {
-            Place::Talking(ticket, talk) => {
+        match std::mem::replace(&mut call.place, CallState::None) {
+            CallState::Talking(ticket, talk) => {
                 let (offer, lost) = (talk.offer, ticket.id);
                 self.command(media::Command::Unbridge {
                     a: call.caller.media,
@@ -172,7 +174,7 @@ impl Gateway {
 
     /// The operator hung up: the flow goes on with the caller.
     fn operator_gone(&mut self, now: Time, call: &mut Call) {
-        if let Place::Talking(ticket, talk) = std::mem::replace(&mut call.place, Place::None) {
+        if let CallState::Talking(ticket, talk) = std::mem::replace(&mut call.place, CallState::None) {
             self.tickets.remove(&ticket.id);
             self.command(media::Command::Unbridge {
                 a: call.caller.media,

@@ -5,7 +5,7 @@ mod recording;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pronto_ivr::Flow;
+use pronto_ivr::Script;
 use pronto_media::Clip;
 use pronto_sip::sdp;
 use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, RefuseReason};
@@ -372,7 +372,7 @@ fn local() -> sdp::Local {
 }
 
 fn settings() -> Settings {
-    let flow = Arc::new(Flow::parse(FLOW).unwrap());
+    let flow = Arc::new(Script::parse(FLOW).unwrap());
     let number = Number {
         dial: "800".to_owned(),
         flow,

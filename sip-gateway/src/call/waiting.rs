@@ -8,7 +8,7 @@ use rand::Rng;
 use std::time::Duration;
 
 use super::Gateway;
-use super::state::{Call, Place, Playing, Ticket};
+use super::state::{Call, CallState, Playing, Ticket};
 
 /// The queue's clock decides when `max_wait` is over; ours follows this much later, should the queue be away.
 const AFTER_THE_QUEUE: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ impl Gateway {
     pub(super) fn join(&mut self, now: Time, call: &mut Call, wish: ivr::WishId, queue: QueueName) {
         let max_wait = self.settings.max_wait.get(&queue).copied().unwrap_or(MAX_WAIT);
         let id = self.take_ticket(call, now, &queue, None);
-        call.place = Place::Waiting(Ticket {
+        call.place = CallState::Waiting(Ticket {
             id,
             wish,
             queue,
@@ -64,14 +64,17 @@ impl Gateway {
     /// The queue ended our ticket as lost while we were away, and the caller is still here: join again, with the
     /// seniority of the first joining. A phone that still rings under the lost ticket rings for nobody.
     pub(super) fn rejoin(&mut self, now: Time, call: &mut Call, lost: TicketId) {
-        let ticket = match std::mem::replace(&mut call.place, Place::None) {
-            Place::Waiting(ticket) => ticket,
-            Place::Offered(ticket, ringing) => {
+        let ticket = match std::mem::replace(&mut call.place, CallState::None) {
+            CallState::Waiting(ticket) => ticket,
+            CallState::Offered(ticket, ringing) => {
                 self.stop_ringing(now, ringing, RefuseReason::Withdrawn);
                 ticket
             }
             // Who talks is no longer waiting: the report of the answer is on its way and says it all.
-            place @ (Place::Talking(..) | Place::Telling(_) | Place::Calling(_) | Place::None) => {
+            place @ (CallState::Talking(..)
+            | CallState::ConsentPrompt(_)
+            | CallState::Calling(_)
+            | CallState::None) => {
                 return call.place = place;
             }
         };
@@ -81,7 +84,7 @@ impl Gateway {
             speaking.ticket = id;
         }
         // The queue asked for it: it is no news there, and a caller already waiting keeps the music up to `max_wait`.
-        call.place = Place::Waiting(Ticket {
+        call.place = CallState::Waiting(Ticket {
             id,
             unknown_until: None,
             ..ticket
@@ -100,7 +103,7 @@ impl Gateway {
             .unwrap_or(MAX_WAIT);
         let id = self.take_ticket(call, talked.joined, &talked.queue, Some(talked.id));
         self.tickets.remove(&talked.id);
-        call.place = Place::Waiting(Ticket {
+        call.place = CallState::Waiting(Ticket {
             id,
             unknown_until: self.queue_stopped.then_some(now),
             until: now + max_wait + AFTER_THE_QUEUE,
@@ -131,15 +134,15 @@ impl Gateway {
     /// Gives up the place of our own accord, whatever it was.
     pub(super) fn leave(&mut self, now: Time, call: &mut Call, reason: LeaveReason) {
         self.silence_announcement(now, call);
-        match std::mem::replace(&mut call.place, Place::None) {
-            Place::None | Place::Telling(_) => {}
-            Place::Calling(peer) => self.leave_peer(now, call.id, *peer),
-            Place::Waiting(ticket) => self.left(now, &ticket, reason),
-            Place::Offered(ticket, ringing) => {
+        match std::mem::replace(&mut call.place, CallState::None) {
+            CallState::None | CallState::ConsentPrompt(_) => {}
+            CallState::Calling(peer) => self.leave_peer(now, call.id, *peer),
+            CallState::Waiting(ticket) => self.left(now, &ticket, reason),
+            CallState::Offered(ticket, ringing) => {
                 self.left(now, &ticket, reason);
                 self.stop_ringing(now, ringing, RefuseReason::Withdrawn);
             }
-            Place::Talking(ticket, talk) => {
+            CallState::Talking(ticket, talk) => {
                 self.tickets.remove(&ticket.id);
                 self.end_talk(now, ticket.id, talk, true);
             }
@@ -164,16 +167,17 @@ impl Gateway {
             ExitReason::Nobody => ivr::Outcome::Nobody,
             ExitReason::Failed => ivr::Outcome::Failed,
         };
-        match std::mem::replace(&mut call.place, Place::None) {
-            Place::Waiting(ticket) => self.exit_by(now, call, &ticket, outcome),
-            Place::Offered(ticket, ringing) => {
+        match std::mem::replace(&mut call.place, CallState::None) {
+            CallState::Waiting(ticket) => self.exit_by(now, call, &ticket, outcome),
+            CallState::Offered(ticket, ringing) => {
                 self.stop_ringing(now, ringing, RefuseReason::Withdrawn);
                 self.exit_by(now, call, &ticket, outcome);
             }
             // The phone answered first: the report of it is on its way, and the queue accepts.
-            place @ (Place::Talking(..) | Place::Telling(_) | Place::Calling(_) | Place::None) => {
-                call.place = place
-            }
+            place @ (CallState::Talking(..)
+            | CallState::ConsentPrompt(_)
+            | CallState::Calling(_)
+            | CallState::None) => call.place = place,
         }
     }
 
@@ -208,7 +212,7 @@ impl Gateway {
         let waiting: Vec<CallId> = self.tickets.values().copied().collect();
         for id in waiting {
             self.with_call(now, id, |_, call| {
-                if let Place::Waiting(ticket) | Place::Offered(ticket, _) = &mut call.place {
+                if let CallState::Waiting(ticket) | CallState::Offered(ticket, _) = &mut call.place {
                     ticket.unknown_until = Some(now);
                 }
             });
@@ -218,7 +222,7 @@ impl Gateway {
     /// A deadline of the place passed.
     pub(super) fn place_deadline(&mut self, now: Time, call: &mut Call) {
         match &mut call.place {
-            Place::Waiting(ticket) => {
+            CallState::Waiting(ticket) => {
                 let outcome = if ticket.until <= now {
                     (LeaveReason::TimedOut, ivr::Outcome::TimedOut)
                 } else if ticket.unknown_until.is_some_and(|at| at <= now) {
@@ -227,16 +231,16 @@ impl Gateway {
                     return;
                 };
                 let ticket = ticket.clone();
-                call.place = Place::None;
+                call.place = CallState::None;
                 self.silence_announcement(now, call);
                 self.left(now, &ticket, outcome.0);
                 self.exit_by(now, call, &ticket, outcome.1);
             }
-            Place::Telling(telling) if telling.until <= now => self.join_after_telling(now, call),
-            Place::Offered(_, ringing) if ringing.until <= now => self.ring_timeout(now, call),
-            Place::Talking(..) => self.talk_deadline(now, call),
-            Place::Calling(_) => self.peer_deadline(now, call),
-            Place::Offered(..) | Place::Telling(_) | Place::None => {}
+            CallState::ConsentPrompt(telling) if telling.until <= now => self.join_after_telling(now, call),
+            CallState::Offered(_, ringing) if ringing.until <= now => self.ring_timeout(now, call),
+            CallState::Talking(..) => self.talk_deadline(now, call),
+            CallState::Calling(_) => self.peer_deadline(now, call),
+            CallState::Offered(..) | CallState::ConsentPrompt(_) | CallState::None => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::Happened;
+use super::ShellEvent;
 
 /// Interfaces change their addresses: a laptop joins another network.
 const LOOK: Duration = Duration::from_secs(10);
@@ -23,7 +23,7 @@ pub(super) fn own() -> io::Result<Vec<IpAddr>> {
 }
 
 /// Tells the control plane each time the addresses change, until that is gone. A list that cannot be read changes nothing.
-pub(super) async fn watch(mut known: Vec<IpAddr>, happened: mpsc::Sender<Happened>) {
+pub(super) async fn watch(mut known: Vec<IpAddr>, happened: mpsc::Sender<ShellEvent>) {
     let mut looks = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
@@ -35,7 +35,7 @@ pub(super) async fn watch(mut known: Vec<IpAddr>, happened: mpsc::Sender<Happene
         };
         if now != known {
             known.clone_from(&now);
-            if happened.send(Happened::OwnAddresses(now)).await.is_err() {
+            if happened.send(ShellEvent::OwnAddresses(now)).await.is_err() {
                 return;
             }
         }
@@ -52,7 +52,7 @@ mod tests {
         let stale = vec![IpAddr::from([192, 0, 2, 77])];
         tokio::spawn(watch(stale, happened));
         let told = inbox.recv().await;
-        let Some(Happened::OwnAddresses(told)) = told else {
+        let Some(ShellEvent::OwnAddresses(told)) = told else {
             panic!("{told:?}")
         };
         assert_eq!(told, own().unwrap());

@@ -28,10 +28,10 @@ use super::notices::Notices;
 use super::steps::Steps;
 use super::store::{Condition, Journal};
 use super::streams::{Newcomer, Streams};
-use super::tcp::{self, Connection, Doors};
+use super::tcp::{self, Connection, ConnectionPolicy};
 use super::todo::Todo;
-use super::traces::{Ask, TraceInbox};
-use super::{Drain, Happened, Left, Stopped};
+use super::traces::{TraceInbox, TraceRequest};
+use super::{Drain, Left, ShellEvent, Stopped};
 use crate::call::{Closed, Gateway, Input, Log, Output};
 use crate::trace::Ring;
 
@@ -48,7 +48,7 @@ pub(super) struct Sockets {
     udp: BTreeMap<SocketAddr, Arc<UdpSocket>>,
     streams: Streams<Connection>,
     /// Requirements and settings for accepted connections.
-    pub(super) doors: Doors,
+    pub(super) policy: ConnectionPolicy,
 }
 
 impl Sockets {
@@ -72,7 +72,7 @@ enum Woken {
     End,
     Second,
     /// Somebody wants to see traces.
-    Question(Ask),
+    Question(TraceRequest),
     /// Something is there to be done.
     Arrived,
 }
@@ -94,7 +94,7 @@ pub(super) struct Control {
     /// Messages that leave once the dialogs they are about are written.
     held: HeldBack,
     notices: Notices,
-    pub(super) happened: mpsc::Sender<Happened>,
+    pub(super) happened: mpsc::Sender<ShellEvent>,
     pub(super) linking: Linking,
     /// The SIP messages of the newest calls.
     ring: Ring,
@@ -127,7 +127,7 @@ impl Control {
         (media, recorder): (Media, Recorder),
         sockets: Sockets,
         (journal, bindings, dialogs, held): (Journal, Bindings, Arc<Dialogs>, HeldBack),
-        happened: mpsc::Sender<Happened>,
+        happened: mpsc::Sender<ShellEvent>,
         (linking, ring): (Linking, Ring),
     ) -> Self {
         Control {
@@ -165,7 +165,7 @@ impl Control {
     /// Runs until drained or broken.
     pub(super) async fn run(
         mut self,
-        [mut inner, mut inbox]: [mpsc::Receiver<Happened>; 2],
+        [mut inner, mut inbox]: [mpsc::Receiver<ShellEvent>; 2],
         mut traces: TraceInbox,
         mut watched: Watched,
         left: Left,
@@ -376,15 +376,15 @@ impl Control {
     /// have files to finish.
     async fn finish(
         mut self,
-        inbox: mpsc::Receiver<Happened>,
-        mut inner: mpsc::Receiver<Happened>,
+        inbox: mpsc::Receiver<ShellEvent>,
+        mut inner: mpsc::Receiver<ShellEvent>,
     ) -> Stopped {
         drop(inbox);
         if let Some(recorder) = self.recorder.take() {
             let finished = tokio::task::spawn_blocking(move || drop(recorder));
             let kept = async {
                 while let Some(happened) = inner.recv().await {
-                    if matches!(happened, Happened::Recorded(_)) {
+                    if matches!(happened, ShellEvent::Recorded(_)) {
                         self.happened(happened);
                     }
                 }
@@ -395,7 +395,7 @@ impl Control {
             }
         }
         while let Ok(happened) = inner.try_recv() {
-            if matches!(happened, Happened::Recorded(_)) {
+            if matches!(happened, ShellEvent::Recorded(_)) {
                 self.happened(happened);
             }
         }
@@ -415,9 +415,9 @@ impl Control {
         }
     }
 
-    fn happened(&mut self, happened: Happened) {
+    fn happened(&mut self, happened: ShellEvent) {
         match happened {
-            Happened::Message { flow, bytes } => {
+            ShellEvent::Message { flow, bytes } => {
                 let now = self.clock.now();
                 self.ring.received(now, flow, &bytes);
                 if flow.transport.is_reliable() {
@@ -427,25 +427,25 @@ impl Control {
                 self.input(Input::Sip(pronto_sip::Input::Message { flow, bytes }));
                 self.taken = None;
             }
-            Happened::Accepted { flow, stream } => self.accepted(flow, stream),
-            Happened::FlowClosed { flow, connection } => {
+            ShellEvent::Accepted { flow, stream } => self.accepted(flow, stream),
+            ShellEvent::FlowClosed { flow, connection } => {
                 if self.is_gone(flow, connection) {
                     self.input(Input::Sip(pronto_sip::Input::FlowClosed { flow }));
                 }
             }
-            Happened::FlowFailed { flow, connection } => {
+            ShellEvent::FlowFailed { flow, connection } => {
                 if self.is_gone(flow, connection) {
                     self.input(Input::Sip(pronto_sip::Input::FlowFailed { flow }));
                 }
             }
-            Happened::Media(event) => self.input(Input::Media(event)),
-            Happened::Recorded(kept) => {
+            ShellEvent::Media(event) => self.input(Input::Media(event)),
+            ShellEvent::Recorded(kept) => {
                 meters::recorded(kept.flaw);
                 self.input(Input::Recorded(kept));
             }
-            Happened::Link(event) => self.link(event),
-            Happened::OwnAddresses(own) => self.input(Input::Sip(pronto_sip::Input::OwnAddresses(own))),
-            Happened::Renewed(epoch) => self.renewed(epoch),
+            ShellEvent::Link(event) => self.link(event),
+            ShellEvent::OwnAddresses(own) => self.input(Input::Sip(pronto_sip::Input::OwnAddresses(own))),
+            ShellEvent::Renewed(epoch) => self.renewed(epoch),
         }
     }
 
@@ -457,10 +457,10 @@ impl Control {
         } else {
             Newcomer::Stranger
         };
-        let mut doors = self.sockets.doors.clone();
+        let mut policy = self.sockets.policy.clone();
         if flow.transport.is_secure() {
-            doors.inside = self.handshakes.begin(self.clock.now(), flow.remote.ip());
-            if doors.inside.is_none() {
+            policy.inside = self.handshakes.begin(self.clock.now(), flow.remote.ip());
+            if policy.inside.is_none() {
                 return metrics::counter!("pronto_sip_handshakes_refused_total").increment(1);
             }
         }
@@ -468,7 +468,7 @@ impl Control {
             return metrics::counter!("pronto_sip_connections_refused_total").increment(1);
         }
         self.next_connection += 1;
-        let connection = tcp::adopt(self.next_connection, flow, stream, doors, self.happened.clone());
+        let connection = tcp::adopt(self.next_connection, flow, stream, policy, self.happened.clone());
         let now = self.clock.now();
         self.sockets.streams.insert(now, flow, newcomer, connection);
         self.drain_outputs();
@@ -595,7 +595,7 @@ impl Control {
                     let connection = tcp::connect(
                         self.next_connection,
                         flow,
-                        self.sockets.doors.dscp,
+                        self.sockets.policy.dscp,
                         self.happened.clone(),
                     );
                     let now = self.clock.now();

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::control::Control;
-use super::{Happened, Stopped};
+use super::{ShellEvent, Stopped};
 use crate::call::{Input, Log};
 use crate::journal::Entry;
 use crate::link::{LinkEvent, Position, Refused};
@@ -150,7 +150,7 @@ impl Control {
         let (store, happened) = (self.journal.store(), self.happened.clone());
         tokio::task::spawn_blocking(move || {
             let epoch = store.renew_epoch(highest).map_err(|error| error.to_string());
-            let _ = happened.blocking_send(Happened::Renewed(epoch));
+            let _ = happened.blocking_send(ShellEvent::Renewed(epoch));
         });
     }
 

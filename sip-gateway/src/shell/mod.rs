@@ -34,7 +34,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pronto_clock::Clock;
 use pronto_media::{Media, MediaSettings, Recorded};
-use pronto_recordings::{Kept, Recorder};
+use pronto_recordings::{FinishedRecording, Recorder};
 use pronto_sip::{Flow, Transport};
 use pronto_types::{CallId, GatewayName, QueueName, TicketId};
 use rand::{Rng, SeedableRng};
@@ -70,7 +70,7 @@ const RECORDINGS: &str = "recordings";
 
 /// Something the control plane must know.
 #[derive(Debug)]
-pub(crate) enum Happened {
+pub(crate) enum ShellEvent {
     /// A datagram, or a whole message of a stream.
     Message { flow: Flow, bytes: Bytes },
     /// A peer has connected to us.
@@ -86,7 +86,7 @@ pub(crate) enum Happened {
     /// A new epoch of the journal is durable, or why not.
     Renewed(Result<u64, String>),
     /// The recorder has finished a file, or gave it up.
-    Recorded(Kept),
+    Recorded(FinishedRecording),
     /// The addresses of this machine have changed.
     OwnAddresses(Vec<IpAddr>),
 }
@@ -342,7 +342,7 @@ fn start_link(
     (gateway, token, forecasts): (GatewayName, Option<link::TokenSource>, Vec<QueueName>),
     (epoch, earlier): (u64, Vec<Earlier>),
     clock: Clock,
-    to_control: mpsc::Sender<Happened>,
+    to_control: mpsc::Sender<ShellEvent>,
 ) -> Result<linking::Linking, StartError> {
     let position = Arc::new(link::Position::new(epoch));
     let identity = link::Identity {
@@ -355,7 +355,7 @@ fn start_link(
     };
     let report = move |event| {
         let to_control = to_control.clone();
-        async move { to_control.send(Happened::Link(event)).await.is_ok() }
+        async move { to_control.send(ShellEvent::Link(event)).await.is_ok() }
     };
     tokio::spawn(link::run(queue, identity, clock, dice()?, report));
     Ok(linking::Linking::new(gateway, position))
@@ -365,10 +365,10 @@ fn start_link(
 fn listen(
     settings: &ShellSettings,
     certificates: Option<Certificates>,
-    happened: &mpsc::Sender<Happened>,
+    happened: &mpsc::Sender<ShellEvent>,
 ) -> Result<(control::Sockets, Vec<(Transport, SocketAddr)>), StartError> {
     let mut sockets = control::Sockets::default();
-    sockets.doors = tcp::Doors {
+    sockets.policy = tcp::ConnectionPolicy {
         certificates,
         origins: settings.origins.clone().into(),
         dscp: settings.dscp.0,
@@ -393,11 +393,14 @@ fn listen(
 }
 
 /// The media threads, and the recorder that hears of recorded bridges.
-fn media(settings: &ShellSettings, inner: &mpsc::Sender<Happened>) -> Result<(Media, Recorder), StartError> {
+fn media(
+    settings: &ShellSettings,
+    inner: &mpsc::Sender<ShellEvent>,
+) -> Result<(Media, Recorder), StartError> {
     let to_control = inner.clone();
     // The journal is open: no other process keeps files here.
     let recorder = Recorder::start(settings.store.join(RECORDINGS), move |kept| {
-        let _ = to_control.blocking_send(Happened::Recorded(kept));
+        let _ = to_control.blocking_send(ShellEvent::Recorded(kept));
     })
     .map_err(StartError::Recorder)?;
     let inlet = recorder.inlet();
@@ -409,7 +412,7 @@ fn media(settings: &ShellSettings, inner: &mpsc::Sender<Happened>) -> Result<(Me
         threads: settings.media_threads,
         on_event: Box::new(move |event| {
             // The inbox holds thousands; where even that is full, the control plane is beyond saving this event.
-            if to_control.try_send(Happened::Media(event)).is_err() {
+            if to_control.try_send(ShellEvent::Media(event)).is_err() {
                 metrics::counter!("pronto_media_events_dropped_total").increment(1);
             }
         }),

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::Happened;
+use super::ShellEvent;
 use super::handshakes::Inside;
 use super::tls::Certificates;
 use super::udp::mark;
@@ -56,7 +56,7 @@ const BACKLOG: i32 = 1024;
 
 /// Requirements and settings for an accepted connection.
 #[derive(Clone, Default)]
-pub(super) struct Doors {
+pub(super) struct ConnectionPolicy {
     /// For TLS and WSS.
     pub(super) certificates: Option<Certificates>,
     /// Web pages whose scripts may connect over WS and WSS.
@@ -98,7 +98,7 @@ impl Drop for Connection {
 pub(super) fn listen(
     transport: Transport,
     address: SocketAddr,
-    happened: mpsc::Sender<Happened>,
+    happened: mpsc::Sender<ShellEvent>,
 ) -> std::io::Result<SocketAddr> {
     let listener = bind(address)?;
     let local = listener.local_addr()?;
@@ -112,7 +112,11 @@ pub(super) fn listen(
                         local,
                         remote,
                     };
-                    if happened.send(Happened::Accepted { flow, stream }).await.is_err() {
+                    if happened
+                        .send(ShellEvent::Accepted { flow, stream })
+                        .await
+                        .is_err()
+                    {
                         return;
                     }
                 }
@@ -160,13 +164,13 @@ pub(super) fn adopt(
     id: u64,
     flow: Flow,
     stream: TcpStream,
-    doors: Doors,
-    happened: mpsc::Sender<Happened>,
+    policy: ConnectionPolicy,
+    happened: mpsc::Sender<ShellEvent>,
 ) -> Connection {
     let (write, queue) = mpsc::channel(WRITE_QUEUE);
     let task = tokio::spawn(async move {
-        tune(&stream, doors.dscp);
-        enter((flow, id), stream, doors, queue, &happened).await;
+        tune(&stream, policy.dscp);
+        enter((flow, id), stream, policy, queue, &happened).await;
     });
     Connection {
         id,
@@ -176,7 +180,7 @@ pub(super) fn adopt(
 }
 
 /// Connects to a phone; what is queued meanwhile is sent then.
-pub(super) fn connect(id: u64, flow: Flow, dscp: u8, happened: mpsc::Sender<Happened>) -> Connection {
+pub(super) fn connect(id: u64, flow: Flow, dscp: u8, happened: mpsc::Sender<ShellEvent>) -> Connection {
     let (write, queue) = mpsc::channel(WRITE_QUEUE);
     let task = tokio::spawn(async move {
         match tokio::time::timeout(CONNECT, dial(flow)).await {
@@ -185,7 +189,7 @@ pub(super) fn connect(id: u64, flow: Flow, dscp: u8, happened: mpsc::Sender<Happ
                 serve((flow, id), stream.into_split(), queue, &happened, None).await;
             }
             _ => {
-                let failed = Happened::FlowFailed { flow, connection: id };
+                let failed = ShellEvent::FlowFailed { flow, connection: id };
                 let _ = happened.send(failed).await;
             }
         }
@@ -210,38 +214,38 @@ async fn dial(flow: Flow) -> std::io::Result<TcpStream> {
     socket.connect(flow.remote).await
 }
 
-/// Through the doors that the transport has, then to messages. The limit of the first message is counted from behind them.
+/// Through the policy that the transport has, then to messages. The limit of the first message is counted from behind them.
 async fn enter<S>(
     (flow, connection): (Flow, u64),
     stream: S,
-    doors: Doors,
+    policy: ConnectionPolicy,
     queue: mpsc::Receiver<Bytes>,
-    happened: &mpsc::Sender<Happened>,
+    happened: &mpsc::Sender<ShellEvent>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (of, first) = ((flow, connection), Some(FIRST_MESSAGE));
     let late = Instant::now() + DOOR;
-    let acceptor = doors.certificates.map(|certificates| certificates.acceptor());
+    let acceptor = policy.certificates.map(|certificates| certificates.acceptor());
     match (flow.transport, acceptor) {
         (Transport::Tls, Some(acceptor)) => {
             if let Ok(Ok(stream)) = tokio::time::timeout_at(late, acceptor.accept(stream)).await {
-                drop(doors.inside);
+                drop(policy.inside);
                 return serve(of, tokio::io::split(stream), queue, happened, first).await;
             }
         }
         (Transport::Ws, _) => {
-            if let Ok(Ok(socket)) = tokio::time::timeout_at(late, ws::accept(stream, &doors.origins)).await {
+            if let Ok(Ok(socket)) = tokio::time::timeout_at(late, ws::accept(stream, &policy.origins)).await {
                 return ws::serve(of, socket, queue, happened).await;
             }
         }
         (Transport::Wss, Some(acceptor)) => {
             let both = async {
                 let stream = acceptor.accept(stream).await.ok()?;
-                ws::accept(stream, &doors.origins).await.ok()
+                ws::accept(stream, &policy.origins).await.ok()
             };
             if let Ok(Some(socket)) = tokio::time::timeout_at(late, both).await {
-                drop(doors.inside);
+                drop(policy.inside);
                 return ws::serve(of, socket, queue, happened).await;
             }
         }
@@ -250,14 +254,14 @@ async fn enter<S>(
         (Transport::Tls | Transport::Wss | Transport::Udp, _) => {}
     }
     metrics::counter!("pronto_sip_doors_shut_total").increment(1);
-    let _ = happened.send(Happened::FlowClosed { flow, connection }).await;
+    let _ = happened.send(ShellEvent::FlowClosed { flow, connection }).await;
 }
 
 async fn serve<R, W>(
     (flow, connection): (Flow, u64),
     (mut reader, writer): (R, W),
     queue: mpsc::Receiver<Bytes>,
-    happened: &mpsc::Sender<Happened>,
+    happened: &mpsc::Sender<ShellEvent>,
     first: Option<Duration>,
 ) where
     R: AsyncRead + Unpin,
@@ -283,7 +287,7 @@ async fn serve<R, W>(
     }
     // Behind the last message in the same channel: when the control plane sees it, every answer is queued, and letting go
     // of its end of the queue ends the writing.
-    let closed = happened.send(Happened::FlowClosed { flow, connection }).await;
+    let closed = happened.send(ShellEvent::FlowClosed { flow, connection }).await;
     if more_to_say && closed.is_ok() {
         let last = async {
             writing.await;
@@ -321,7 +325,7 @@ enum Ended {
 async fn read(
     flow: Flow,
     reader: &mut (impl AsyncRead + Unpin),
-    happened: &mpsc::Sender<Happened>,
+    happened: &mpsc::Sender<ShellEvent>,
     first: Option<Duration>,
     pong: &mpsc::Sender<Bytes>,
 ) -> Ended {
@@ -337,7 +341,7 @@ async fn read(
             Err(Late) if pause.is_some_and(|at| deadline.is_none_or(|end| at < end)) => {
                 looked = true;
                 if let Some(bytes) = framer.refuse_early() {
-                    let _ = happened.send(Happened::Message { flow, bytes }).await;
+                    let _ = happened.send(ShellEvent::Message { flow, bytes }).await;
                     return Ended::Garbled;
                 }
                 continue;
@@ -351,7 +355,7 @@ async fn read(
             match framer.next() {
                 Ok(Some(bytes)) => {
                     deadline = None;
-                    if happened.send(Happened::Message { flow, bytes }).await.is_err() {
+                    if happened.send(ShellEvent::Message { flow, bytes }).await.is_err() {
                         return Ended::Closed;
                     }
                 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tokio::sync::mpsc::Receiver;
 
-use super::Happened;
+use super::ShellEvent;
 
 /// Happenings taken from an inbox at once.
 const BATCH: usize = 64;
@@ -13,9 +13,9 @@ const BATCH: usize = 64;
 #[derive(Default)]
 pub(super) struct Todo {
     /// From the media threads, the recorder and the link.
-    pub(super) urgent: VecDeque<Happened>,
+    pub(super) urgent: VecDeque<ShellEvent>,
     /// From the sockets.
-    pub(super) usual: VecDeque<Happened>,
+    pub(super) usual: VecDeque<ShellEvent>,
 }
 
 impl Todo {
@@ -24,7 +24,7 @@ impl Todo {
     }
 
     /// Takes what is there already, without waiting.
-    pub(super) fn fill(&mut self, inner: &mut Receiver<Happened>, inbox: &mut Receiver<Happened>) {
+    pub(super) fn fill(&mut self, inner: &mut Receiver<ShellEvent>, inbox: &mut Receiver<ShellEvent>) {
         for (queue, from) in [(&mut self.urgent, inner), (&mut self.usual, inbox)] {
             while queue.len() < BATCH
                 && let Ok(happened) = from.try_recv()
@@ -34,7 +34,7 @@ impl Todo {
         }
     }
 
-    pub(super) fn next(&mut self) -> Option<Happened> {
+    pub(super) fn next(&mut self) -> Option<ShellEvent> {
         self.urgent.pop_front().or_else(|| self.usual.pop_front())
     }
 }

@@ -31,12 +31,12 @@ const TOKEN: &str = "t";
 pub struct TraceDesk {
     gateway: GatewayName,
     kept: bool,
-    asks: mpsc::Sender<Ask>,
+    asks: mpsc::Sender<TraceRequest>,
 }
 
 /// Questions about traces, for the control plane to answer.
 #[derive(Debug)]
-pub struct TraceInbox(mpsc::Receiver<Ask>);
+pub struct TraceInbox(mpsc::Receiver<TraceRequest>);
 
 /// The desk of a gateway, and the inbox of its control plane. `kept`: any message is.
 pub fn trace_desk(gateway: &GatewayName, kept: bool) -> (TraceDesk, TraceInbox) {
@@ -50,7 +50,7 @@ pub fn trace_desk(gateway: &GatewayName, kept: bool) -> (TraceDesk, TraceInbox) 
 }
 
 impl TraceInbox {
-    pub(super) async fn next(&mut self) -> Option<Ask> {
+    pub(super) async fn next(&mut self) -> Option<TraceRequest> {
         self.0.recv().await
     }
 }
@@ -60,7 +60,7 @@ type Found = Option<(Summary, Vec<Traced>)>;
 
 /// A question about traces.
 #[derive(Debug)]
-pub(super) enum Ask {
+pub(super) enum TraceRequest {
     List {
         after: u64,
         size: usize,
@@ -72,18 +72,18 @@ pub(super) enum Ask {
     },
 }
 
-impl Ask {
+impl TraceRequest {
     /// Whoever asked may have gone.
     pub(super) fn answer(self, ring: &Ring, wall: &Wall) {
         match self {
-            Ask::List { after, size, reply } => {
+            TraceRequest::List { after, size, reply } => {
                 let (mut page, more) = ring.list(after, size);
                 for summary in &mut page {
                     date(summary, wall);
                 }
                 drop(reply.send((page, more)));
             }
-            Ask::Read { subject, reply } => {
+            TraceRequest::Read { subject, reply } => {
                 let found = ring.read(subject).map(|(mut summary, mut messages)| {
                     let offset = date(&mut summary, wall);
                     for message in &mut messages {
@@ -110,7 +110,7 @@ impl TraceDesk {
         CallsServer::new(self.clone()).max_decoding_message_size(LARGEST)
     }
 
-    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Status> {
+    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> TraceRequest) -> Result<T, Status> {
         if !self.kept {
             let sentence = "no SIP message is kept: `[trace] calls` is 0";
             return Err(failed(Code::FailedPrecondition, sentence, "TRACE_IS_OFF"));
@@ -175,7 +175,9 @@ impl Calls for TraceDesk {
             Some(Ok(order)) => order,
             _ => return Err(invalid("page_token", "expected a token of an earlier answer")),
         };
-        let (page, more) = self.ask(|reply| Ask::List { after, size, reply }).await?;
+        let (page, more) = self
+            .ask(|reply| TraceRequest::List { after, size, reply })
+            .await?;
         let next_page_token = match page.last() {
             Some(last) if more => format!("{TOKEN}{:x}", last.order),
             _ => String::new(),
@@ -200,7 +202,7 @@ impl Calls for TraceDesk {
             );
             return Err(invalid("name", &expected));
         };
-        let found = self.ask(|reply| Ask::Read { subject, reply }).await?;
+        let found = self.ask(|reply| TraceRequest::Read { subject, reply }).await?;
         let Some((_, messages)) = found else {
             return Err(missing(&name));
         };

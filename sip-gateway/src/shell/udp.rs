@@ -9,7 +9,7 @@ use pronto_sip::{Flow, Transport};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-use super::Happened;
+use super::ShellEvent;
 
 /// A datagram of RFC 3261 fits in 65,535 bytes.
 const MAX_DATAGRAM: usize = 65_535;
@@ -25,7 +25,7 @@ const KERNEL_BUFFER: usize = 4 << 20;
 pub(super) fn listen(
     address: SocketAddr,
     dscp: u8,
-    happened: mpsc::Sender<Happened>,
+    happened: mpsc::Sender<ShellEvent>,
 ) -> std::io::Result<Arc<UdpSocket>> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, Some(socket2::Protocol::UDP))?;
@@ -54,7 +54,7 @@ pub(super) fn mark(socket: &socket2::Socket, v6: bool, dscp: u8) {
     };
 }
 
-async fn read(socket: Arc<UdpSocket>, local: SocketAddr, happened: mpsc::Sender<Happened>) {
+async fn read(socket: Arc<UdpSocket>, local: SocketAddr, happened: mpsc::Sender<ShellEvent>) {
     let mut buffer = vec![0; MAX_DATAGRAM];
     // More than the inbox holds at all would be refused as if nobody read it any more.
     let burst = BURST.min(happened.max_capacity());
@@ -76,7 +76,7 @@ async fn read(socket: Arc<UdpSocket>, local: SocketAddr, happened: mpsc::Sender<
                         remote,
                     };
                     let bytes = Bytes::copy_from_slice(&buffer[..length]);
-                    permit.send(Happened::Message { flow, bytes });
+                    permit.send(ShellEvent::Message { flow, bytes });
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 // An ICMP error of an earlier datagram surfaces here; the socket goes on.
@@ -93,10 +93,10 @@ mod tests {
     use super::*;
 
     /// The sender and the contents of the next datagram.
-    async fn next(inbox: &mut mpsc::Receiver<Happened>) -> (SocketAddr, Bytes) {
+    async fn next(inbox: &mut mpsc::Receiver<ShellEvent>) -> (SocketAddr, Bytes) {
         let next = tokio::time::timeout(Duration::from_secs(10), inbox.recv());
         match next.await.expect("a datagram").expect("a reader") {
-            Happened::Message { flow, bytes } => (flow.remote, bytes),
+            ShellEvent::Message { flow, bytes } => (flow.remote, bytes),
             _ => panic!("nothing but messages comes from a socket"),
         }
     }

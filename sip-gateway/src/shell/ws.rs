@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::http::{Response as Answer, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use super::Happened;
+use super::ShellEvent;
 use super::tcp::{FIRST_MESSAGE, WRITE};
 
 /// The client offers it, and the answer names it (RFC 7118 §4.1).
@@ -90,7 +90,7 @@ pub(super) async fn serve<S>(
     (flow, connection): (Flow, u64),
     mut socket: WebSocketStream<S>,
     mut queue: mpsc::Receiver<Bytes>,
-    happened: &mpsc::Sender<Happened>,
+    happened: &mpsc::Sender<ShellEvent>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -120,7 +120,7 @@ pub(super) async fn serve<S>(
                 match received(came) {
                     Some(Received::Message(bytes)) => {
                         first = None;
-                        if happened.send(Happened::Message { flow, bytes }).await.is_err() {
+                        if happened.send(ShellEvent::Message { flow, bytes }).await.is_err() {
                             return;
                         }
                         continue;
@@ -145,7 +145,7 @@ pub(super) async fn serve<S>(
             break;
         }
     }
-    let closed = happened.send(Happened::FlowClosed { flow, connection }).await;
+    let closed = happened.send(ShellEvent::FlowClosed { flow, connection }).await;
     if closed.is_ok() {
         // What was queued for the last message is still said, unless nobody listens.
         let last = async {

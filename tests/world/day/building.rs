@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pronto_engine::{Configuration, OperatorSettings, Overflow, QueueSettings, SignIn};
 use pronto_gateway::{Answer, Number, Prompts, Settings};
-use pronto_ivr::Flow;
+use pronto_ivr::Script;
 use pronto_media::Clip;
 use pronto_sip as sip;
 use pronto_types::{Language, OperatorId, QueueName, Secret};
@@ -118,7 +118,7 @@ fn calls(plan: Plan) -> Settings {
     } else {
         pronto_ivr::BUILTIN_FLOW
     };
-    let flow = Arc::new(Flow::parse(source).expect("the flow is sound"));
+    let flow = Arc::new(Script::parse(source).expect("the flow is sound"));
     let mut prompts = Prompts::default();
     for (name, seconds) in [("welcome", 3), ("main-menu", 8), ("all-busy", 4), ("goodbye", 2)] {
         prompts.insert(

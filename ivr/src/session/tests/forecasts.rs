@@ -30,14 +30,14 @@ fn a_flow_goes_on_by_the_wait_of_a_queue() {
         ("", "look 2 sales+support"),
         ("sales=1-2-3", "look 2 sales+support"),
     ] {
-        Script::new(ASKING).runs(&format!(
+        Table::new(ASKING).runs(&format!(
             "0 start           > look 1 support
              0 found 1 {waits} > {goes_on}"
         ));
     }
     let by = |quantile: &str| ASKING.replacen("limit", &format!("quantile = \"{quantile}\"\nlimit"), 1);
     for (quantile, goes_on) in [("p50", "enqueue 1 support"), ("p90", "look 2 support")] {
-        Script::new(&by(quantile)).runs(&format!(
+        Table::new(&by(quantile)).runs(&format!(
             "0 start                   > look 1 support
              0 found 1 support=5-10-20 > {goes_on}"
         ));
@@ -56,7 +56,7 @@ fn each_choice_is_said_with_its_wait_and_what_is_not_known_is_left_out() {
         ("support=200-300-400", "play 1 for-support+for-sales"),
     ] {
         let menu = ASKING.replacen("\"how-long\"", "\"main\"", 1);
-        Script::new(&menu).runs(&format!(
+        Table::new(&menu).runs(&format!(
             "0 start           > look 1 sales+support
              0 found 1 {found} > {said}
              9 heard 1         >
@@ -67,14 +67,14 @@ fn each_choice_is_said_with_its_wait_and_what_is_not_known_is_left_out() {
 
 #[test]
 fn a_say_of_which_nothing_is_known_is_over_at_once() {
-    Script::new(ASKING).runs(
+    Table::new(ASKING).runs(
         "0 start                      > look 1 support
          0 found 1 support=11-11-11   > look 2 support
          0 found 2 support=11-11-11   > play 1 speak.wait.about+speak.cardinal.12+speak.minutes
          3 heard 1                    > look 3 sales+support
          3 found 3                    > play 2 for-support+for-sales",
     );
-    Script::new(ASKING).runs(
+    Table::new(ASKING).runs(
         "0 start                      > look 1 support
          0 found 1 support=11-11-11   > look 2 support
          0 found 2 sales=1-1-1        > look 3 sales+support",
@@ -83,7 +83,7 @@ fn a_say_of_which_nothing_is_known_is_over_at_once() {
 
 #[test]
 fn who_gets_no_answer_goes_on_after_half_a_second_and_no_key_is_lost() {
-    let session = Script::new(ASKING).runs(
+    let session = Table::new(ASKING).runs(
         "0 start        > look 1 support
          0.2 key 2      >
          0.3 tick       >
@@ -92,14 +92,14 @@ fn who_gets_no_answer_goes_on_after_half_a_second_and_no_key_is_lost() {
     );
     assert_eq!(session.state_name(), "sales");
     // A key that would cut the prompts does not wait for them.
-    Script::new(ASKING).runs(
+    Table::new(ASKING).runs(
         "0 start        > look 1 support
          0 found 1      > look 2 sales+support
          0.1 key 1      > enqueue 1 support
          0.2 found 2    >",
     );
     let heard_out = ASKING.replacen("keys =", "bargein = false\nkeys =", 1);
-    Script::new(&heard_out).runs(
+    Table::new(&heard_out).runs(
         "0 start        > look 1 support
          0 found 1      > look 2 sales+support
          0.1 key 1      >

@@ -21,7 +21,7 @@ use pronto_types::{AnnouncementId, GatewayName, QueueName, TicketId, Time, WaitR
 use super::{Engine, Fault};
 use crate::Announcing;
 use crate::fact::{Fact, NoteReason};
-use crate::state::{Place, Ticket};
+use crate::state::{Ticket, TicketState};
 
 /// When at least this number of callers is told at once, waits are forecast by whole lines.
 const CROWD: usize = 16;
@@ -133,7 +133,8 @@ impl Engine {
         };
         let first = ticket.told.at.is_none();
         let early = first && ticket.ranked_at + wanted.first > self.now;
-        if early || !matches!(ticket.place, Place::Waiting { .. }) || !self.may_be_told(&ticket.gateway) {
+        if early || !matches!(ticket.place, TicketState::Waiting { .. }) || !self.may_be_told(&ticket.gateway)
+        {
             return;
         }
         let gateway = ticket.gateway.clone();
@@ -272,7 +273,10 @@ impl Engine {
 
     fn next_time(&self, id: TicketId) -> Option<Time> {
         let ticket = self.state.tickets.get(&id)?;
-        if !matches!(ticket.place, Place::Waiting { .. } | Place::Offered { .. }) {
+        if !matches!(
+            ticket.place,
+            TicketState::Waiting { .. } | TicketState::Offered { .. }
+        ) {
             return None;
         }
         let wanted = self.announcing(&ticket.queue)?;

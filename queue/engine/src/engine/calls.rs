@@ -9,7 +9,7 @@ use super::Engine;
 use crate::api::Output;
 use crate::fact::{CallerKey, Fact, LostReason, NoteReason, WithdrawReason};
 use crate::limits;
-use crate::state::{Link, Place};
+use crate::state::{Link, TicketState};
 
 /// A `Joined` entry, with what the engine knows about it.
 struct Joining {
@@ -258,14 +258,14 @@ impl Engine {
     /// The call joins again without having left: its earlier ticket is over. (A closed one is dropped by `Joined`.)
     fn move_on(&mut self, ticket: TicketId, at: Time) {
         match self.state.tickets.get(&ticket).map(|it| it.place.clone()) {
-            Some(Place::Waiting { .. }) => {
+            Some(TicketState::Waiting { .. }) => {
                 self.record(Fact::Moved { ticket });
             }
-            Some(Place::Offered { offer }) => {
+            Some(TicketState::Offered { offer }) => {
                 self.record(Fact::Moved { ticket });
                 self.withdraw(offer, WithdrawReason::CallerLeft);
             }
-            Some(Place::Connected { offer }) => self.end_talk(offer, at),
+            Some(TicketState::Connected { offer }) => self.end_talk(offer, at),
             _ => {}
         }
     }
@@ -282,16 +282,16 @@ impl Engine {
             return;
         };
         match place {
-            Place::Waiting { .. } => {
+            TicketState::Waiting { .. } => {
                 self.record(Fact::Left { ticket, reason });
             }
             // The operator stays bound until the gateway says that the phone is quiet.
-            Place::Offered { offer } => {
+            TicketState::Offered { offer } => {
                 self.record(Fact::Left { ticket, reason });
                 self.withdraw(offer, WithdrawReason::CallerLeft);
             }
-            Place::Connected { offer } => self.end_talk(offer, at),
-            Place::Lost { .. } | Place::Exited { .. } | Place::TurnedAway { .. } => {
+            TicketState::Connected { offer } => self.end_talk(offer, at),
+            TicketState::Lost { .. } | TicketState::Exited { .. } | TicketState::TurnedAway { .. } => {
                 self.record(Fact::Forgotten { ticket });
             }
         }
@@ -317,7 +317,7 @@ impl Engine {
         let Some(known) = self.state.tickets.get(&ticket) else {
             return;
         };
-        if !matches!(known.place, Place::Waiting { .. }) {
+        if !matches!(known.place, TicketState::Waiting { .. }) {
             return;
         }
         let gateway = known.gateway.clone();
@@ -331,7 +331,7 @@ impl Engine {
         let Some(known) = self.state.tickets.get(&ticket) else {
             return;
         };
-        if !matches!(known.place, Place::Waiting { .. }) {
+        if !matches!(known.place, TicketState::Waiting { .. }) {
             return;
         }
         if self

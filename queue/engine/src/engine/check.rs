@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pronto_types::{GatewayName, QueueName};
 
 use super::Engine;
-use crate::state::{Index, Link, OperatorState, Phase, Place, Rank};
+use crate::state::{Index, Link, OperatorState, Phase, Ranked, TicketState};
 
 impl Engine {
     /// Whether the invariants of the house hold (ARCHITECTURE §6, numbers 3 to 7), once the output is drained.
@@ -40,8 +40,8 @@ impl Engine {
     fn check_tickets(&self) -> Result<(), String> {
         for (id, ticket) in &self.state.tickets {
             let bound = match ticket.place {
-                Place::Offered { offer } => Some((offer, true)),
-                Place::Connected { offer } => Some((offer, false)),
+                TicketState::Offered { offer } => Some((offer, true)),
+                TicketState::Connected { offer } => Some((offer, false)),
                 _ => None,
             };
             if let Some((offer, unresolved)) = bound {
@@ -60,7 +60,12 @@ impl Engine {
                 .gateways
                 .get(&ticket.gateway)
                 .is_none_or(|it| it.link == Link::Gone);
-            if gone && matches!(ticket.place, Place::Waiting { .. } | Place::Connected { .. }) {
+            if gone
+                && matches!(
+                    ticket.place,
+                    TicketState::Waiting { .. } | TicketState::Connected { .. }
+                )
+            {
                 return Err(format!(
                     "7: {id:?} is {:?} at a gateway that is gone",
                     ticket.place
@@ -116,12 +121,12 @@ impl Engine {
                         return Err(format!("3: {offer:?} is live at a gateway that is away"));
                     }
                     operator.is_some_and(|it| it.is_offered(*offer))
-                        && place == Some(&Place::Offered { offer: *offer })
+                        && place == Some(&TicketState::Offered { offer: *offer })
                 }
                 Phase::Withdrawing { .. } => operator.is_some_and(|it| it.offers.contains(offer)),
                 Phase::Talking { .. } => {
                     operator.is_some_and(|it| it.talks.contains(offer))
-                        && place == Some(&Place::Connected { offer: *offer })
+                        && place == Some(&TicketState::Connected { offer: *offer })
                 }
             };
             if !right {
@@ -140,7 +145,7 @@ impl Engine {
         }
         let mut waiting: BTreeSet<(&QueueName, &GatewayName)> = BTreeSet::new();
         for ticket in self.state.tickets.values() {
-            if matches!(ticket.place, Place::Waiting { .. }) && self.state.in_step(&ticket.gateway) {
+            if matches!(ticket.place, TicketState::Waiting { .. }) && self.state.in_step(&ticket.gateway) {
                 waiting.insert((&ticket.queue, &ticket.gateway));
             }
         }
@@ -165,9 +170,9 @@ impl Engine {
 
     /// 5: whoever waited when a younger ticket was offered has been told so in the ledger.
     fn check_order(&self) -> Result<(), String> {
-        let mut waiting: BTreeMap<&QueueName, BTreeMap<Rank, u64>> = BTreeMap::new();
+        let mut waiting: BTreeMap<&QueueName, BTreeMap<Ranked, u64>> = BTreeMap::new();
         for (id, ticket) in &self.state.tickets {
-            if let Place::Waiting {
+            if let TicketState::Waiting {
                 since,
                 overtaken: false,
                 ..
@@ -220,10 +225,12 @@ impl Engine {
             let (mut waiting, mut offered, mut connected) = (0, 0, 0);
             for place in places {
                 match place {
-                    Place::Waiting { .. } => waiting += 1,
-                    Place::Offered { .. } => offered += 1,
-                    Place::Connected { .. } => connected += 1,
-                    Place::Lost { .. } | Place::Exited { .. } | Place::TurnedAway { .. } => {}
+                    TicketState::Waiting { .. } => waiting += 1,
+                    TicketState::Offered { .. } => offered += 1,
+                    TicketState::Connected { .. } => connected += 1,
+                    TicketState::Lost { .. }
+                    | TicketState::Exited { .. }
+                    | TicketState::TurnedAway { .. } => {}
                 }
             }
             let sum = waiting + offered + connected + queue.ended.total();

@@ -19,7 +19,7 @@ use pronto_types::{GatewayName, OfferId, TicketId, Time};
 use super::operators::Release;
 use super::{Engine, Fault};
 use crate::fact::{Fact, NoteReason, PauseReason, WithdrawReason};
-use crate::state::{Parties, Phase, Place};
+use crate::state::{Parties, Phase, TicketState};
 
 impl Engine {
     /// Asks for the phone to stop ringing. If it was answered first, the gateway says so and the engine accepts.
@@ -69,9 +69,16 @@ impl Engine {
             Some(Phase::Live { .. } | Phase::Withdrawing { .. }) | None => {}
         }
         let other = match self.state.tickets.get(&ticket).map(|it| &it.place) {
-            Some(Place::Waiting { .. } | Place::Exited { .. } | Place::Lost { talk: None, .. }) => None,
-            Some(Place::Offered { offer: bound }) => Some(*bound).filter(|bound| *bound != offer),
-            Some(Place::Connected { .. } | Place::Lost { .. } | Place::TurnedAway { .. }) | None => {
+            Some(
+                TicketState::Waiting { .. }
+                | TicketState::Exited { .. }
+                | TicketState::Lost { talk: None, .. },
+            ) => None,
+            Some(TicketState::Offered { offer: bound }) => Some(*bound).filter(|bound| *bound != offer),
+            Some(
+                TicketState::Connected { .. } | TicketState::Lost { .. } | TicketState::TurnedAway { .. },
+            )
+            | None => {
                 if phase.is_some() {
                     self.end_grant(&parties, offer, RefuseReason::Withdrawn);
                 } else {
@@ -171,7 +178,7 @@ impl Engine {
                     .get(&ticket)
                     .filter(|it| it.gateway == *gateway);
                 let lost = known.is_some_and(
-                    |it| matches!(it.place, Place::Lost { talk: Some((talk, _)), .. } if talk == offer),
+                    |it| matches!(it.place, TicketState::Lost { talk: Some((talk, _)), .. } if talk == offer),
                 );
                 if lost {
                     self.record(Fact::Forgotten { ticket });

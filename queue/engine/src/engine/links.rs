@@ -19,7 +19,7 @@ use super::{Engine, Fault};
 use crate::api::{Output, Refusal};
 use crate::fact::{Fact, LostReason, UnreachableReason, WithdrawReason};
 use crate::limits;
-use crate::state::{Link, OperatorState, Phase, Place};
+use crate::state::{Link, OperatorState, Phase, TicketState};
 
 use super::operators::Release;
 
@@ -155,10 +155,10 @@ impl Engine {
     /// A waiting or connected ticket ends as lost, and its operator is free.
     fn lose(&mut self, ticket: TicketId, reason: LostReason) {
         match self.state.tickets.get(&ticket).map(|it| &it.place) {
-            Some(Place::Waiting { .. }) => {
+            Some(TicketState::Waiting { .. }) => {
                 self.record(Fact::Lost { ticket, reason });
             }
-            Some(Place::Connected { offer }) => {
+            Some(TicketState::Connected { offer }) => {
                 let parties = self.state.grants.get(offer).map(|it| it.parties.clone());
                 self.record(Fact::Lost { ticket, reason });
                 if let Some(parties) = parties {
@@ -231,13 +231,15 @@ impl Engine {
                 continue;
             };
             match place {
-                Place::Lost { talk: None, .. } => self.direct(gateway, Directive::Rejoin { ticket }),
-                Place::Lost {
+                TicketState::Lost { talk: None, .. } => self.direct(gateway, Directive::Rejoin { ticket }),
+                TicketState::Lost {
                     talk: Some((_, operator)),
                     ..
                 } => self.reconnect(ticket, &operator),
-                Place::Exited { reason, .. } => self.direct(gateway, Directive::Exit { ticket, reason }),
-                Place::TurnedAway { .. } => {
+                TicketState::Exited { reason, .. } => {
+                    self.direct(gateway, Directive::Exit { ticket, reason })
+                }
+                TicketState::TurnedAway { .. } => {
                     self.direct(
                         gateway,
                         Directive::Exit {
@@ -246,7 +248,8 @@ impl Engine {
                         },
                     );
                 }
-                Place::Waiting { .. } | Place::Offered { .. } | Place::Connected { .. } => {}
+                TicketState::Waiting { .. } | TicketState::Offered { .. } | TicketState::Connected { .. } => {
+                }
             }
         }
     }

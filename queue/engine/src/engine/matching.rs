@@ -1,22 +1,22 @@
-//! Matching callers with operators. A caller and an operator meet at a gateway (the one that holds the call and the
-//! registration), in a queue. Where both wait, the caller who has waited longest over all queues is served first, by
-//! the operator who has been idle longest among those who can.
+//! Matching callers with operators. [`pronto_routing`] has the rule. A caller and an operator meet at a gateway (the one
+//! that holds the call and the registration), in a queue.
 
 use std::time::Duration;
 
+use pronto_routing::{Pool, next_meeting};
 use pronto_types::link::Directive;
 use pronto_types::{GatewayName, OfferId, OperatorId, QueueName};
 
 use super::{Engine, Fault};
 use crate::fact::{Fact, SkipReason};
-use crate::state::Rank;
+use crate::state::Ranked;
 
 /// The shortest validity of a grant: without it, a configuration of zeros would offer for ever at one instant.
 const MIN_VALIDITY: Duration = Duration::from_secs(1);
 
 /// A caller and an operator who can meet now.
 struct Pair {
-    rank: Rank,
+    rank: Ranked,
     operator: OperatorId,
     queue: QueueName,
     gateway: GatewayName,
@@ -36,35 +36,29 @@ impl Engine {
 
     fn next_pair(&self) -> Option<Pair> {
         let index = &self.state.index;
-        let mut best: Option<Pair> = None;
-        for (gateway, queues) in &index.matchable {
-            if !self.state.in_step(gateway) && !self.fault().is(Fault::DetachedEligible) {
-                continue;
-            }
-            for queue in queues {
-                let Some(pool) = index.queues.get(queue).and_then(|it| it.pools.get(gateway)) else {
-                    continue;
-                };
-                let head = if self.fault().is(Fault::LastComeFirstServed) {
-                    pool.waiting.last()
-                } else {
-                    pool.waiting.first()
-                };
-                let (Some(rank), Some((_, operator))) = (head, pool.ready.first()) else {
-                    continue;
-                };
-                if best.as_ref().is_none_or(|best| *rank < best.rank) {
-                    let (queue, gateway) = (queue.clone(), gateway.clone());
-                    best = Some(Pair {
-                        rank: *rank,
-                        operator: operator.clone(),
-                        queue,
-                        gateway,
-                    });
-                }
-            }
-        }
-        best
+        let in_step =
+            |gateway: &GatewayName| self.state.in_step(gateway) || self.fault().is(Fault::DetachedEligible);
+        let matchable = index.matchable.iter().filter(|(gateway, _)| in_step(gateway));
+        let places = matchable.flat_map(|(gateway, queues)| queues.iter().map(move |queue| (queue, gateway)));
+        let pools = places.filter_map(|(queue, gateway)| {
+            let pool = index.queues.get(queue)?.pools.get(gateway)?;
+            let head = if self.fault().is(Fault::LastComeFirstServed) {
+                pool.waiting.last()
+            } else {
+                pool.waiting.first()
+            };
+            Some(Pool {
+                key: (queue, gateway),
+                head: head.copied(),
+                idle: pool.ready.first().map(|(_, operator)| operator),
+            })
+        });
+        next_meeting(pools).map(|((queue, gateway), rank, operator)| Pair {
+            rank,
+            operator: operator.clone(),
+            queue: queue.clone(),
+            gateway: gateway.clone(),
+        })
     }
 
     fn offer(&mut self, pair: Pair) {
@@ -107,7 +101,7 @@ impl Engine {
 
     /// "Skipping a detached head is a fact": each caller of the queue who is older than `rank` and has not been overtaken
     /// yet gets one that says why. They are at other gateways: in one pool the oldest is always served first.
-    fn skip_older(&mut self, queue: &QueueName, here: &GatewayName, rank: Rank) {
+    fn skip_older(&mut self, queue: &QueueName, here: &GatewayName, rank: Ranked) {
         if self.fault().is(Fault::SilentSkip) {
             return;
         }

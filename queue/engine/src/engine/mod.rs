@@ -21,7 +21,7 @@ use pronto_types::link::{Directive, ExitReason};
 use pronto_types::{GatewayName, OfferId, TicketId, Time};
 
 use crate::api::{Input, Output};
-use crate::fact::{Cause, Fact, NoteReason, Recorded};
+use crate::fact::{Cause, Fact, LedgerEntry, NoteReason};
 use crate::fault::{Fault, Switch};
 use crate::state::{Phase, State, Timer};
 use crate::{Configuration, ConfigurationError};
@@ -43,7 +43,7 @@ pub struct Engine {
     untold: Untold,
     outlook: Outlook,
     overflows: Overflows,
-    facts: VecDeque<Recorded>,
+    facts: VecDeque<LedgerEntry>,
     effects: VecDeque<Output>,
 }
 
@@ -54,13 +54,13 @@ impl Engine {
     }
 
     /// The engine that wrote these facts, as it was after the last of them. They come in order, from the first.
-    pub fn fold(facts: impl IntoIterator<Item = Recorded>) -> Self {
+    pub fn fold(facts: impl IntoIterator<Item = LedgerEntry>) -> Self {
         Engine::new().replay(facts)
     }
 
     /// Goes on folding: for a ledger read in pieces.
     #[must_use]
-    pub fn replay(mut self, facts: impl IntoIterator<Item = Recorded>) -> Self {
+    pub fn replay(mut self, facts: impl IntoIterator<Item = LedgerEntry>) -> Self {
         for mut recorded in facts {
             if self.fault().is(Fault::DroppedCursor) {
                 recorded.cause = None;
@@ -178,7 +178,7 @@ impl Engine {
     /// The only way a decision becomes true.
     fn record(&mut self, fact: Fact) -> u64 {
         let seq = self.state.last_seq + 1;
-        let recorded = Recorded {
+        let recorded = LedgerEntry {
             seq,
             at: self.now,
             cause: self.cause.clone(),

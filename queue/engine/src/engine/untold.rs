@@ -10,7 +10,7 @@ use pronto_types::{GatewayName, TicketId};
 
 use super::Engine;
 use crate::fact::Fact;
-use crate::state::{Place, Rank};
+use crate::state::{Ranked, TicketState};
 
 /// Changes since announcements were last made.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +64,7 @@ impl Engine {
         {
             self.untold.looked += changed.len();
         }
-        let mut found: Vec<(&GatewayName, Rank)> =
+        let mut found: Vec<(&GatewayName, Ranked)> =
             changed.into_iter().filter_map(|id| self.never_told(id)).collect();
         found.sort_unstable();
         found.into_iter().map(|(_, rank)| rank.ticket).collect()
@@ -84,9 +84,9 @@ impl Engine {
     }
 
     /// Where this ticket stands among those who should have been told, if it does.
-    fn never_told(&self, id: TicketId) -> Option<(&GatewayName, Rank)> {
+    fn never_told(&self, id: TicketId) -> Option<(&GatewayName, Ranked)> {
         let ticket = self.state.tickets.get(&id)?;
-        let waits = matches!(ticket.place, Place::Waiting { .. }) && ticket.told.at.is_none();
+        let waits = matches!(ticket.place, TicketState::Waiting { .. }) && ticket.told.at.is_none();
         if !waits || self.mute.contains(&id) || !self.may_be_told(&ticket.gateway) {
             return None;
         }

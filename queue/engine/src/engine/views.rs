@@ -3,8 +3,8 @@
 use pronto_types::{AnnouncementId, GatewayName, OperatorId, QueueName, TicketId, Time};
 
 use super::Engine;
-use crate::promises::{Book, DAY};
-use crate::state::{Operator, OperatorState, Place};
+use crate::promises::{DAY, PromiseStats};
+use crate::state::{Operator, OperatorState, TicketState};
 use crate::view::{DayView, ForecastView, OperatorStatus, OperatorView, QueueView};
 
 impl Engine {
@@ -100,7 +100,8 @@ impl Engine {
 
     /// The tickets that wait, offered or not: in which queue, and since when.
     pub fn waiting(&self) -> impl Iterator<Item = (TicketId, &QueueName, Time)> {
-        let waits = |place: &Place| matches!(place, Place::Waiting { .. } | Place::Offered { .. });
+        let waits =
+            |place: &TicketState| matches!(place, TicketState::Waiting { .. } | TicketState::Offered { .. });
         let tickets = self
             .state
             .tickets
@@ -113,7 +114,7 @@ impl Engine {
     pub fn promises(&self, name: &QueueName) -> Option<Vec<DayView>> {
         self.state.open_queue(name)?;
         let days = self.state.books.get(name).into_iter().flatten();
-        let view = |(day, book): (&i64, &Book)| DayView {
+        let view = |(day, book): (&i64, &PromiseStats)| DayView {
             begins: Time::from_micros(day.saturating_mul(DAY)),
             book: *book,
         };

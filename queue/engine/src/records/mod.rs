@@ -20,7 +20,7 @@ use std::time::Duration;
 use pronto_types::link::CallOutcome;
 use pronto_types::{CallId, GatewayName, OfferId, QueueName, TicketId, Time};
 
-use crate::fact::{Cause, Fact, Recorded};
+use crate::fact::{Cause, Fact, LedgerEntry};
 use crate::limits;
 
 pub use record::{AnnouncementRecord, CallRecord, RecordingRecord, TicketOutcome, TicketRecord};
@@ -49,7 +49,7 @@ pub struct CallRecords {
     tickets: BTreeMap<TicketId, CallId>,
     /// Tickets of open calls by their offers.
     offers: BTreeMap<OfferId, TicketId>,
-    /// Recorded as lost when their gateway's new process came, which will say so too.
+    /// LedgerEntry as lost when their gateway's new process came, which will say so too.
     superseded: BTreeMap<GatewayName, BTreeSet<CallId>>,
     /// The calls that ended last. A gateway that is killed may have told of an end that its own journal lost: its next process
     /// then takes the call for lost.
@@ -66,8 +66,8 @@ struct Open {
 
 impl CallRecords {
     /// Takes one fact in; returns what is over by it.
-    pub fn apply(&mut self, recorded: &Recorded) -> Vec<Written> {
-        let Recorded { seq, at, cause, fact } = recorded;
+    pub fn apply(&mut self, recorded: &LedgerEntry) -> Vec<Written> {
+        let LedgerEntry { seq, at, cause, fact } = recorded;
         let over = match fact {
             Fact::CallEnded { call, .. } => self.end(*call, *at, cause.as_ref(), fact).into_iter().collect(),
             Fact::GatewaySuperseded { gateway, epoch } => self.supersede(gateway, *epoch, *at),

@@ -47,7 +47,7 @@ impl Book {
             epoch: self.epoch,
             number: self.seq,
         };
-        let recorded = Recorded {
+        let recorded = LedgerEntry {
             seq: self.seq,
             at: second(self.seq),
             cause: Some(cause),

@@ -7,8 +7,8 @@ use pronto_types::link::{LeaveReason, Origin};
 use pronto_types::{AnnouncementId, GatewayName, Language, OperatorId, QueueName, TicketId, Time};
 
 use super::change::exit_count;
-use super::{Index, Link, Operator, OperatorState, Place, Queue, State, Ticket, Timer, Told};
-use crate::fact::{Fact, LostReason, Recorded, SignOutReason};
+use super::{AnnouncedState, Index, Link, Operator, OperatorState, Queue, State, Ticket, TicketState, Timer};
+use crate::fact::{Fact, LedgerEntry, LostReason, SignOutReason};
 use crate::fault::Fault;
 use crate::limits;
 use crate::promises::DAY;
@@ -17,7 +17,7 @@ use crate::{Configuration, Wanted};
 
 impl State {
     /// Takes one fact in. Facts come in the order of their sequence.
-    pub fn apply(&mut self, recorded: &Recorded) {
+    pub fn apply(&mut self, recorded: &LedgerEntry) {
         self.last_seq = recorded.seq;
         self.last_at = self.last_at.max(recorded.at);
         if let Some(cause) = &recorded.cause
@@ -56,7 +56,7 @@ impl State {
     }
 
     /// Promises closed by the fact are entered on the day on which they were heard.
-    fn keep_books(&mut self, recorded: &Recorded) {
+    fn keep_books(&mut self, recorded: &LedgerEntry) {
         for closed in self.promises.apply(recorded) {
             let days = self.books.entry(closed.queue.clone()).or_default();
             let day = self.wall.date(closed.at).as_micros().div_euclid(DAY);
@@ -315,12 +315,12 @@ impl State {
                         .filter(|home| home.queue != *queue),
                     deadline: *deadline,
                     caller_key: *caller_key,
-                    place: Place::Waiting {
+                    place: TicketState::Waiting {
                         since: seq,
                         skipped: false,
                         overtaken: false,
                     },
-                    told: old.map_or_else(Told::default, |old| old.told.clone()),
+                    told: old.map_or_else(AnnouncedState::default, |old| old.told.clone()),
                 };
                 Some((*ticket, new))
             }
@@ -343,8 +343,8 @@ impl State {
                     home: None,
                     deadline: Time::MAX,
                     caller_key: None,
-                    place: Place::TurnedAway { closed: seq },
-                    told: Told::default(),
+                    place: TicketState::TurnedAway { closed: seq },
+                    told: AnnouncedState::default(),
                 };
                 Some((*ticket, new))
             }
@@ -366,7 +366,7 @@ impl State {
             Fact::Exited { ticket, reason } => {
                 self.count_end(*ticket, |ended| exit_count(ended, *reason));
                 self.change_ticket(*ticket, |it| {
-                    it.place = Place::Exited {
+                    it.place = TicketState::Exited {
                         closed: seq,
                         reason: *reason,
                     }
@@ -381,7 +381,7 @@ impl State {
             Fact::Lost { ticket, reason } => self.apply_lost(seq, at, *ticket, *reason),
             Fact::Forgotten { ticket } => self.remove_ticket(*ticket),
             Fact::Skipped { ticket, .. } => self.change_ticket(*ticket, |it| {
-                if let Place::Waiting {
+                if let TicketState::Waiting {
                     skipped, overtaken, ..
                 } = &mut it.place
                 {
@@ -398,7 +398,7 @@ impl State {
             return;
         };
         let talk = match ticket.place {
-            Place::Connected { offer } => {
+            TicketState::Connected { offer } => {
                 let operator = self
                     .grants
                     .get(&offer)
@@ -414,7 +414,7 @@ impl State {
         self.count_end(id, |ended| &mut ended.lost);
         match reason {
             LostReason::Grace => {
-                self.change_ticket(id, |it| it.place = Place::Lost { closed: seq, talk });
+                self.change_ticket(id, |it| it.place = TicketState::Lost { closed: seq, talk });
             }
             // The process that could still say something about it is gone.
             LostReason::Superseded => self.remove_ticket(id),

@@ -3,7 +3,7 @@
 use pronto_types::link::ExitReason;
 use pronto_types::{CallId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
 
-use super::{Gateway, Grant, Link, Operator, OperatorState, Parties, Place, State, Ticket};
+use super::{Gateway, Grant, Link, Operator, OperatorState, Parties, State, Ticket, TicketState};
 use crate::limits;
 use crate::view::EndedCounts;
 
@@ -203,10 +203,10 @@ impl State {
             if self
                 .tickets
                 .get(&id)
-                .is_some_and(|it| matches!(it.place, Place::Waiting { skipped: true, .. }))
+                .is_some_and(|it| matches!(it.place, TicketState::Waiting { skipped: true, .. }))
             {
                 self.change_ticket(id, |it| {
-                    if let Place::Waiting { skipped, .. } = &mut it.place {
+                    if let TicketState::Waiting { skipped, .. } = &mut it.place {
                         *skipped = false;
                     }
                 });

@@ -3,7 +3,7 @@
 use pronto_types::{OfferId, OperatorId, TicketId, Time};
 
 use super::change::exit_count;
-use super::{Grant, Operator, OperatorState, Parties, Phase, Place, State, Told};
+use super::{AnnouncedState, Grant, Operator, OperatorState, Parties, Phase, State, TicketState};
 use crate::fact::Fact;
 use crate::fault::Fault;
 use crate::limits;
@@ -60,7 +60,7 @@ impl State {
                 };
                 self.part(&parties.operator, *offer, *ended_at);
                 let place = self.tickets.get(&parties.ticket).map(|it| &it.place);
-                if place == Some(&(Place::Connected { offer: *offer })) {
+                if place == Some(&(TicketState::Connected { offer: *offer })) {
                     self.count_end(parties.ticket, |ended| &mut ended.answered);
                     self.remove_ticket(parties.ticket);
                 }
@@ -93,9 +93,9 @@ impl State {
         }
         self.count_end(*ticket, |ended| &mut ended.lost);
         self.change_ticket(*ticket, |it| {
-            (it.told, it.deadline) = (Told::default(), *deadline);
+            (it.told, it.deadline) = (AnnouncedState::default(), *deadline);
             it.waits_since = *lost_at;
-            it.place = Place::Lost {
+            it.place = TicketState::Lost {
                 closed: seq,
                 talk: None,
             };
@@ -131,7 +131,7 @@ impl State {
             valid_until: *valid_until,
         };
         self.insert_grant(offer, Grant { parties, rank, phase });
-        self.change_ticket(*ticket, |it| it.place = Place::Offered { offer });
+        self.change_ticket(*ticket, |it| it.place = TicketState::Offered { offer });
         self.change_operator(operator, at, |it| {
             let idle_since = if let OperatorState::Ready { since } = it.state {
                 since
@@ -152,7 +152,7 @@ impl State {
         let Some(lost) = self.tickets.get(&ticket) else {
             return;
         };
-        let Place::Lost {
+        let TicketState::Lost {
             talk: Some((offer, operator)),
             ..
         } = lost.place.clone()
@@ -185,8 +185,8 @@ impl State {
         let (queue, place, rank) = (known.queue.clone(), known.place.clone(), known.rank(ticket));
         if let Some(queue) = self.queues.get_mut(&queue) {
             let ended = match place {
-                Place::Lost { .. } => Some(&mut queue.ended.lost),
-                Place::Exited { reason, .. } => Some(exit_count(&mut queue.ended, reason)),
+                TicketState::Lost { .. } => Some(&mut queue.ended.lost),
+                TicketState::Exited { reason, .. } => Some(exit_count(&mut queue.ended, reason)),
                 _ => None,
             };
             if let Some(ended) = ended {
@@ -202,7 +202,7 @@ impl State {
                 phase: Phase::Talking { since },
             },
         );
-        self.change_ticket(ticket, |it| it.place = Place::Connected { offer });
+        self.change_ticket(ticket, |it| it.place = TicketState::Connected { offer });
         self.change_operator(operator, at, |it| {
             it.offers.remove(&offer);
             it.talks.insert(offer);
@@ -230,10 +230,10 @@ impl State {
         if self
             .tickets
             .get(&parties.ticket)
-            .is_some_and(|it| it.place == (Place::Offered { offer }))
+            .is_some_and(|it| it.place == (TicketState::Offered { offer }))
         {
             self.change_ticket(parties.ticket, |it| {
-                it.place = Place::Waiting {
+                it.place = TicketState::Waiting {
                     since: seq,
                     skipped: false,
                     overtaken: false,

@@ -8,13 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use pronto_types::{CallId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
 
 use super::ranking::Ranking;
-use super::{Gateway, Grant, Link, Operator, OperatorState, Phase, Place, Queue, State, Ticket};
+use super::{Gateway, Grant, Link, Operator, OperatorState, Phase, Queue, State, Ticket, TicketState};
 
-/// Seniority in a queue: who joined it first is first; at the same moment, whose joining was recorded first.
+/// A ticket's place in the order of service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Rank {
-    pub(crate) ranked_at: Time,
-    pub(crate) order: u64,
+pub(crate) struct Ranked {
+    pub(crate) rank: pronto_routing::Rank,
     pub(crate) ticket: TicketId,
 }
 
@@ -41,9 +40,9 @@ pub(crate) enum Timer {
 /// meet there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pool {
-    pub(crate) waiting: BTreeSet<Rank>,
+    pub(crate) waiting: BTreeSet<Ranked>,
     /// Those of `waiting` who have not been overtaken yet.
-    pub(crate) fresh: BTreeSet<Rank>,
+    pub(crate) fresh: BTreeSet<Ranked>,
     /// Ready operators with a phone here, longest idle first.
     pub(crate) ready: BTreeSet<(Time, OperatorId)>,
 }
@@ -74,7 +73,7 @@ pub(crate) struct Index {
     /// Per gateway the queues where someone waits and someone is ready.
     pub(crate) matchable: BTreeMap<GatewayName, BTreeSet<QueueName>>,
     /// Per gateway and queue those who wait and have never been told how things stand.
-    pub(crate) untold: BTreeMap<GatewayName, BTreeMap<QueueName, BTreeSet<Rank>>>,
+    pub(crate) untold: BTreeMap<GatewayName, BTreeMap<QueueName, BTreeSet<Ranked>>>,
     pub(crate) by_gateway: BTreeMap<GatewayName, BTreeSet<TicketId>>,
     /// The ticket, live or closed, of each call.
     pub(crate) by_call: BTreeMap<(GatewayName, CallId), TicketId>,
@@ -144,7 +143,7 @@ impl Index {
         self.live += 1;
         let standing = self.queues.entry(ticket.queue.clone()).or_default();
         match &ticket.place {
-            Place::Waiting { skipped, .. } => {
+            TicketState::Waiting { skipped, .. } => {
                 standing.waiting += 1;
                 standing.ranking.insert(ticket.rank(id));
                 standing.since.insert((ticket.waits_since, id));
@@ -161,9 +160,9 @@ impl Index {
                 }
                 self.rematch(&ticket.queue, &ticket.gateway);
             }
-            Place::Offered { .. } => standing.offered += 1,
-            Place::Connected { .. } => standing.connected += 1,
-            Place::Lost { .. } | Place::Exited { .. } | Place::TurnedAway { .. } => {}
+            TicketState::Offered { .. } => standing.offered += 1,
+            TicketState::Connected { .. } => standing.connected += 1,
+            TicketState::Lost { .. } | TicketState::Exited { .. } | TicketState::TurnedAway { .. } => {}
         }
     }
 
@@ -178,7 +177,7 @@ impl Index {
             return;
         };
         match &ticket.place {
-            Place::Waiting { .. } => {
+            TicketState::Waiting { .. } => {
                 standing.waiting = standing.waiting.saturating_sub(1);
                 standing.ranking.remove(ticket.rank(id));
                 standing.since.remove(&(ticket.waits_since, id));
@@ -198,9 +197,9 @@ impl Index {
                 }
                 self.rematch(&ticket.queue, &ticket.gateway);
             }
-            Place::Offered { .. } => standing.offered = standing.offered.saturating_sub(1),
-            Place::Connected { .. } => standing.connected = standing.connected.saturating_sub(1),
-            Place::Lost { .. } | Place::Exited { .. } | Place::TurnedAway { .. } => {}
+            TicketState::Offered { .. } => standing.offered = standing.offered.saturating_sub(1),
+            TicketState::Connected { .. } => standing.connected = standing.connected.saturating_sub(1),
+            TicketState::Lost { .. } | TicketState::Exited { .. } | TicketState::TurnedAway { .. } => {}
         }
         self.prune(&ticket.queue);
     }

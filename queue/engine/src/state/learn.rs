@@ -5,7 +5,7 @@ use pronto_forecast::{AwayReason, Configuration as Hints, Event, QueueHints, Ski
 use pronto_types::Time;
 use pronto_types::link::LeaveReason;
 
-use super::{OperatorState, Place, State};
+use super::{OperatorState, State, TicketState};
 use crate::Configuration;
 use crate::fact::Fact;
 
@@ -27,7 +27,7 @@ impl State {
                 Event::Joined {
                     ticket: *ticket,
                     queue: queue.clone(),
-                    priority: 0,
+                    priority: super::PRIORITY,
                     joined_at: rank.map_or(*joined_at, |(ranked_at, _)| ranked_at),
                     waits_since: old.map_or(*joined_at, |old| old.waits_since),
                 }
@@ -84,7 +84,7 @@ impl State {
                 operator: operator.clone(),
             },
             Fact::Reconnected { ticket } => match &self.tickets.get(ticket)?.place {
-                Place::Lost {
+                TicketState::Lost {
                     talk: Some((_, operator)),
                     ..
                 } => Event::Answered {

@@ -18,12 +18,14 @@ use pronto_types::{
 
 use crate::fact::{CallerKey, PauseReason, WithdrawReason};
 use crate::fault::{Fault, Switch};
-use crate::promises::{Book, Promises};
+use crate::promises::{PromiseStats, Promises};
 use crate::view::EndedCounts;
 use crate::{Configuration, QueueSettings, Wanted};
 
-pub(crate) use index::{Index, Rank, Timer};
+pub(crate) use index::{Index, Ranked, Timer};
 
+/// The class of every ticket: there is one priority so far.
+pub(crate) const PRIORITY: u8 = 0;
 /// The fold of a ledger. Two are equal when nothing the engine could ever do tells them apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -48,7 +50,7 @@ pub struct State {
     /// Promises to callers who still wait.
     pub(crate) promises: Promises,
     /// Promises that are closed, by queue and by the day (UTC, since the epoch) on which they were heard.
-    pub(crate) books: BTreeMap<QueueName, BTreeMap<i64, Book>>,
+    pub(crate) books: BTreeMap<QueueName, BTreeMap<i64, PromiseStats>>,
     /// The newest fact folded.
     pub(crate) last_seq: u64,
     /// The time of the newest fact folded.
@@ -116,8 +118,8 @@ pub(crate) struct Ticket {
     pub(crate) home: Option<Home>,
     pub(crate) deadline: Time,
     pub(crate) caller_key: Option<CallerKey>,
-    pub(crate) place: Place,
-    pub(crate) told: Told,
+    pub(crate) place: TicketState,
+    pub(crate) told: AnnouncedState,
 }
 
 /// Where a ticket stood before it went to another queue.
@@ -131,7 +133,7 @@ pub(crate) struct Home {
 
 /// The announcements made to a caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct AnnouncedState {
     /// The time of the last announcement.
     pub(crate) at: Option<Time>,
     /// The last position that was spoken.
@@ -170,7 +172,7 @@ impl AsTold {
 /// Where a ticket stands. The last three are *closed*: ended by the engine, remembered because their gateway may
 /// not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum TicketState {
     /// In the queue; *detached* while the gateway is not in step.
     Waiting {
         /// The fact that put it there.
@@ -264,7 +266,7 @@ pub(crate) struct Parties {
 pub(crate) struct Grant {
     pub(crate) parties: Parties,
     /// The seniority of the ticket when it was made.
-    pub(crate) rank: Rank,
+    pub(crate) rank: Ranked,
     pub(crate) phase: Phase,
 }
 
@@ -363,7 +365,7 @@ impl State {
     /// The tickets of a gateway, closed ones too, in the order of their seniority.
     pub(crate) fn tickets_of(&self, gateway: &GatewayName) -> Vec<TicketId> {
         let ids = self.index.by_gateway.get(gateway).into_iter().flatten();
-        let mut ranks: Vec<Rank> = ids
+        let mut ranks: Vec<Ranked> = ids
             .filter_map(|id| self.tickets.get(id).map(|ticket| ticket.rank(*id)))
             .collect();
         ranks.sort_unstable();
@@ -382,36 +384,37 @@ impl State {
 }
 
 impl Ticket {
-    /// The seniority of the ticket.
-    pub(crate) fn rank(&self, id: TicketId) -> Rank {
-        Rank {
+    /// The place of the ticket in the order of service.
+    pub(crate) fn rank(&self, id: TicketId) -> Ranked {
+        let rank = pronto_routing::Rank {
+            class: PRIORITY,
             ranked_at: self.ranked_at,
             order: self.order,
-            ticket: id,
-        }
+        };
+        Ranked { rank, ticket: id }
     }
 }
 
-impl Place {
+impl TicketState {
     /// Whether this is a talk under that grant, be it one that was given up with its gateway.
     pub(crate) fn talks_under(&self, wanted: OfferId) -> bool {
         match self {
-            Place::Connected { offer } => *offer == wanted,
-            Place::Lost { talk, .. } => talk.as_ref().is_some_and(|(offer, _)| *offer == wanted),
-            Place::Waiting { .. }
-            | Place::Offered { .. }
-            | Place::Exited { .. }
-            | Place::TurnedAway { .. } => false,
+            TicketState::Connected { offer } => *offer == wanted,
+            TicketState::Lost { talk, .. } => talk.as_ref().is_some_and(|(offer, _)| *offer == wanted),
+            TicketState::Waiting { .. }
+            | TicketState::Offered { .. }
+            | TicketState::Exited { .. }
+            | TicketState::TurnedAway { .. } => false,
         }
     }
 
     /// When it was closed, if it is.
     pub(crate) fn closed(&self) -> Option<u64> {
         match self {
-            Place::Lost { closed, .. } | Place::Exited { closed, .. } | Place::TurnedAway { closed } => {
-                Some(*closed)
-            }
-            Place::Waiting { .. } | Place::Offered { .. } | Place::Connected { .. } => None,
+            TicketState::Lost { closed, .. }
+            | TicketState::Exited { closed, .. }
+            | TicketState::TurnedAway { closed } => Some(*closed),
+            TicketState::Waiting { .. } | TicketState::Offered { .. } | TicketState::Connected { .. } => None,
         }
     }
 }

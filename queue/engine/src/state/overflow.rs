@@ -3,8 +3,8 @@
 use pronto_forecast::Event;
 use pronto_types::{QueueName, TicketId, Time};
 
-use super::{Home, Place, State, Ticket};
-use crate::fact::{Fact, Recorded};
+use super::{Home, State, Ticket, TicketState};
+use crate::fact::{Fact, LedgerEntry};
 
 impl State {
     /// At the end of the other queue.
@@ -33,7 +33,7 @@ impl State {
     fn wait_on(&mut self, id: TicketId, seq: u64, to: &QueueName, rank: impl FnOnce(&mut Ticket)) {
         let known = self.tickets.get(&id);
         let Some(mut ticket) = known
-            .filter(|it| matches!(it.place, Place::Waiting { .. }))
+            .filter(|it| matches!(it.place, TicketState::Waiting { .. }))
             .cloned()
         else {
             return;
@@ -43,7 +43,7 @@ impl State {
         self.remove_ticket(id);
         rank(&mut ticket);
         ticket.queue = to.clone();
-        ticket.place = Place::Waiting {
+        ticket.place = TicketState::Waiting {
             since: seq,
             skipped: false,
             overtaken: false,
@@ -61,7 +61,7 @@ impl State {
     }
 
     /// Ends the wait here, without a conclusion about the caller's patience, and begins a wait in the other queue.
-    pub(super) fn learn_overflow(&mut self, recorded: &Recorded) {
+    pub(super) fn learn_overflow(&mut self, recorded: &LedgerEntry) {
         let (Fact::Overflowed { ticket, to, .. } | Fact::SentBack { ticket, to, .. }) = &recorded.fact else {
             return;
         };
@@ -73,7 +73,7 @@ impl State {
         let joined = Event::Joined {
             ticket: *ticket,
             queue: to.clone(),
-            priority: 0,
+            priority: super::PRIORITY,
             joined_at,
             waits_since,
         };

@@ -1,6 +1,6 @@
 //! The callers of a queue in their order, so that a position is found without counting them one by one.
 
-use super::Rank;
+use super::Ranked;
 
 /// Ranks to a block, at most: a block is moved in one go, blocks are counted one by one, and 10,000 callers are some
 /// eighty of them.
@@ -10,12 +10,12 @@ const BLOCK: usize = 256;
 /// came and went, and nothing depends on it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ranking {
-    blocks: Vec<Vec<Rank>>,
+    blocks: Vec<Vec<Ranked>>,
 }
 
 impl Ranking {
     /// Takes up a rank.
-    pub(crate) fn insert(&mut self, rank: Rank) {
+    pub(crate) fn insert(&mut self, rank: Ranked) {
         let at = self.block_of(rank);
         let Some(block) = self.blocks.get_mut(at) else {
             self.blocks.push(vec![rank]);
@@ -31,7 +31,7 @@ impl Ranking {
     }
 
     /// Drops a rank.
-    pub(crate) fn remove(&mut self, rank: Rank) {
+    pub(crate) fn remove(&mut self, rank: Ranked) {
         let at = self.block_of(rank);
         let Some(block) = self.blocks.get_mut(at) else {
             return;
@@ -45,7 +45,7 @@ impl Ranking {
     }
 
     /// How many come before.
-    pub(crate) fn before(&self, rank: Rank) -> usize {
+    pub(crate) fn before(&self, rank: Ranked) -> usize {
         let at = self.block_of(rank);
         let whole: usize = self.blocks.iter().take(at).map(Vec::len).sum();
         let part = self
@@ -56,7 +56,7 @@ impl Ranking {
     }
 
     /// The last block that does not begin after `rank`; the first, if all do.
-    fn block_of(&self, rank: Rank) -> usize {
+    fn block_of(&self, rank: Ranked) -> usize {
         let begun = self
             .blocks
             .partition_point(|block| block.first().is_some_and(|first| *first <= rank));
@@ -82,10 +82,14 @@ mod tests {
 
     use super::*;
 
-    fn rank(n: u64) -> Rank {
-        Rank {
+    fn rank(n: u64) -> Ranked {
+        let rank = pronto_routing::Rank {
+            class: 0,
             ranked_at: Time::from_micros((n / 7) as i64),
             order: n % 7,
+        };
+        Ranked {
+            rank,
             ticket: TicketId(n),
         }
     }

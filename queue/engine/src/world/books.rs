@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pronto_types::{CallId, QueueName};
 
 use crate::Engine;
-use crate::fact::{Fact, Recorded};
+use crate::fact::{Fact, LedgerEntry};
 use crate::records::{CallRecord, CallRecords, TicketOutcome, Written};
 use crate::view::EndedCounts;
 
@@ -18,7 +18,7 @@ pub(super) struct Books {
 }
 
 impl Books {
-    pub(super) fn keep(&mut self, recorded: &Recorded) -> Result<(), String> {
+    pub(super) fn keep(&mut self, recorded: &LedgerEntry) -> Result<(), String> {
         if let Fact::CallBegan { call, .. } = &recorded.fact {
             self.began.insert(*call);
         }

@@ -7,7 +7,7 @@ use pronto_types::TicketId;
 use super::gateway::{CallerState, Line};
 use super::{Happening, World};
 use crate::Engine;
-use crate::state::{OperatorState, Place};
+use crate::state::{OperatorState, TicketState};
 
 impl World {
     /// Whether nothing is on its way: then the engine's view is the truth.
@@ -51,7 +51,7 @@ impl World {
                 .iter()
                 .filter(|(_, it)| it.gateway == gateway.name && it.place.closed().is_none());
             let seen: BTreeMap<TicketId, bool> = live
-                .map(|(id, it)| (*id, matches!(it.place, Place::Connected { .. })))
+                .map(|(id, it)| (*id, matches!(it.place, TicketState::Connected { .. })))
                 .collect();
             if truth != seen {
                 return Err(format!(

@@ -20,7 +20,7 @@ use std::time::Duration;
 use pronto_types::link::{Directive, Event};
 use pronto_types::{AnnouncementId, OperatorId, QueueName, TicketId, Time};
 
-use crate::fact::Recorded;
+use crate::fact::LedgerEntry;
 use crate::{Configuration, Engine, Gate, OperatorSettings, Output, Overflow, QueueSettings, SignIn, State};
 use dice::Dice;
 use gateway::{Later, SimGateway};
@@ -88,7 +88,7 @@ struct World {
     count: u64,
     engine: Option<Engine>,
     gate: Gate,
-    ledger: Vec<Recorded>,
+    ledger: Vec<LedgerEntry>,
     durable: usize,
     shadow: State,
     oracle: Oracle,

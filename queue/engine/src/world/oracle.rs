@@ -7,7 +7,7 @@ use std::time::Duration;
 use pronto_types::link::{Origin, RefuseReason};
 use pronto_types::{AnnouncementId, CallId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
 
-use crate::fact::{Fact, Recorded};
+use crate::fact::{Fact, LedgerEntry};
 use crate::{Configuration, LostReason};
 
 mod overflow;
@@ -72,7 +72,7 @@ impl Oracle {
     /// Takes a fact in; `truth` tells when a ticket truly joined (first).
     pub(super) fn observe(
         &mut self,
-        recorded: &Recorded,
+        recorded: &LedgerEntry,
         truth: &BTreeMap<TicketId, Time>,
     ) -> Result<(), String> {
         let at = recorded.at;
@@ -140,7 +140,7 @@ impl Oracle {
         Ok(())
     }
 
-    fn observe_rest(&mut self, recorded: &Recorded) -> Result<(), String> {
+    fn observe_rest(&mut self, recorded: &LedgerEntry) -> Result<(), String> {
         let at = recorded.at;
         match &recorded.fact {
             Fact::GatewayAttached { gateway, .. } => {
@@ -234,7 +234,7 @@ impl Oracle {
         self.close(ticket);
     }
 
-    fn observe_grant(&mut self, recorded: &Recorded) -> Result<(), String> {
+    fn observe_grant(&mut self, recorded: &LedgerEntry) -> Result<(), String> {
         let at = recorded.at;
         match &recorded.fact {
             Fact::Offered {
@@ -298,7 +298,7 @@ impl Oracle {
         Ok(())
     }
 
-    fn observe_talk(&mut self, recorded: &Recorded) -> Result<(), String> {
+    fn observe_talk(&mut self, recorded: &LedgerEntry) -> Result<(), String> {
         match &recorded.fact {
             Fact::Answered {
                 offer,
@@ -393,7 +393,7 @@ impl Oracle {
     /// queue that has settled.
     fn judge_offer(
         &self,
-        recorded: &Recorded,
+        recorded: &LedgerEntry,
         ticket: TicketId,
         operator: &OperatorId,
         queue: &QueueName,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pronto_engine::{
-    Announcing, CallerKey, Cause, Configuration, Fact, LostReason, NoteReason, OperatorSettings, Overflow,
-    PauseReason, QueueSettings, Recorded, SignIn, SignOutReason, SkipReason, Strategy, UnreachableReason,
+    Announcing, CallerKey, Cause, Configuration, Fact, LedgerEntry, LostReason, NoteReason, OperatorSettings,
+    Overflow, PauseReason, QueueSettings, SignIn, SignOutReason, SkipReason, Strategy, UnreachableReason,
     Wanted, WithdrawReason,
 };
 use pronto_types::link::{
@@ -365,7 +365,7 @@ pub(super) fn announcements() -> Vec<Fact> {
 }
 
 /// Every variant, every reason, with and without what may be absent.
-pub(super) fn ledger() -> Vec<Recorded> {
+pub(super) fn ledger() -> Vec<LedgerEntry> {
     let facts = [
         house(),
         places(),
@@ -377,7 +377,7 @@ pub(super) fn ledger() -> Vec<Recorded> {
     .concat();
     (1..)
         .zip(facts)
-        .map(|(seq, fact)| Recorded {
+        .map(|(seq, fact)| LedgerEntry {
             seq,
             at: Time::from_micros(i64::try_from(seq).unwrap() - 2),
             cause: (seq % 2 == 0).then(|| Cause {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_histogram, histogram};
-use pronto_engine::{Engine, Fact, Recorded};
+use pronto_engine::{Engine, Fact, LedgerEntry};
 use pronto_types::link::LeaveReason;
 use pronto_types::{QueueName, TicketId, Time};
 
@@ -36,7 +36,7 @@ impl Waits {
     }
 
     /// A fact was recorded by this engine.
-    pub(super) fn recorded(&mut self, recorded: &Recorded, engine: &Engine) {
+    pub(super) fn recorded(&mut self, recorded: &LedgerEntry, engine: &Engine) {
         match &recorded.fact {
             Fact::Joined {
                 ticket,

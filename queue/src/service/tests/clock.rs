@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pronto_engine::{Fact, Recorded};
+use pronto_engine::{Fact, LedgerEntry};
 use pronto_store::{Batch, SqliteStore, Store};
 use pronto_types::{Time, Wall};
 
@@ -17,7 +17,7 @@ fn now() -> Time {
 }
 
 /// All facts, each with its date.
-fn dated(directory: &TestDirectory) -> Vec<(Recorded, Time)> {
+fn dated(directory: &TestDirectory) -> Vec<(LedgerEntry, Time)> {
     let ledger = LedgerReader::open(&directory.path().join("var")).unwrap();
     let mut wall = Wall::default();
     let mut facts = Vec::new();
@@ -31,7 +31,7 @@ fn dated(directory: &TestDirectory) -> Vec<(Recorded, Time)> {
 }
 
 fn written_by_a_clock_a_year_ahead(directory: &TestDirectory) {
-    let started = Recorded {
+    let started = LedgerEntry {
         seq: 1,
         at: now() + YEAR,
         cause: None,
@@ -70,8 +70,8 @@ async fn one_run_with_a_clock_a_year_ahead_does_not_date_the_runs_after_it() {
             "{recorded:?} is dated {date:?}"
         );
     }
-    // Told once: the runs after it find the clock where the ledger says.
-    let set = |(recorded, _): &&(Recorded, Time)| matches!(recorded.fact, Fact::ClockSet { .. });
+    // QueryAnswer once: the runs after it find the clock where the ledger says.
+    let set = |(recorded, _): &&(LedgerEntry, Time)| matches!(recorded.fact, Fact::ClockSet { .. });
     assert_eq!(facts.iter().filter(set).count(), 1);
 }
 

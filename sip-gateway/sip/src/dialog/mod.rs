@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 pub(crate) mod leg;
 
-use crate::face::Face;
+use crate::identity::LocalIdentity;
 use crate::message::{Draft, Essentials, HeaderName, Message, NameAddr, Uri, push_display};
 use crate::settings::Flow;
 use crate::tag::Tag;
@@ -52,7 +52,7 @@ pub(crate) enum Way {
 
 impl Dialog {
     /// "Requests within a dialog" (§12.2.1.1): a request of ours with the next CSeq, or `cseq` for an ACK.
-    pub(crate) fn request(&self, face: &Face, method: &str, cseq: u32, branch: Tag) -> Draft {
+    pub(crate) fn request(&self, identity: &LocalIdentity, method: &str, cseq: u32, branch: Tag) -> Draft {
         let strict = self.routes.first().filter(|route| !is_loose(route));
         let (uri, routes): (&[u8], &[Bytes]) = match strict {
             // "If the route set is not empty, and its first URI does not contain the lr parameter, the UAC MUST place
@@ -65,7 +65,7 @@ impl Dialog {
             None => (&self.target, &self.routes),
         };
         let mut head = Vec::with_capacity(512);
-        face.write_via(self.flow, branch, &mut head);
+        identity.write_via(self.flow, branch, &mut head);
         for route in routes {
             push_field(&mut head, "Route", route);
         }

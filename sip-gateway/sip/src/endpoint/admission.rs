@@ -117,7 +117,7 @@ impl Endpoint {
                 source: source.ip(),
                 method: &method,
                 uri: request.uri.raw,
-                is_ours: named.is_some_and(|uri| self.face.is_own_domain(uri.host, request.flow)),
+                is_ours: named.is_some_and(|uri| self.identity.is_own_domain(uri.host, request.flow)),
             };
             let operators = &self.settings.operators;
             match self.authority.verify(now, &credentials, asked, operators) {

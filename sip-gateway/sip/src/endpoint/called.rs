@@ -13,7 +13,7 @@ use super::reply::{bare, echo};
 use crate::body::session_said;
 use crate::dialog::leg::{Incoming, Leg, REMIND, Renewal, State, Unacked};
 use crate::dialog::{Dialog, contact_uri, push_field, record_routes};
-use crate::face::Face;
+use crate::identity::LocalIdentity;
 use crate::message::{Draft, Fault, HeaderName, Message, Status};
 use crate::refusal::Refusal;
 use crate::tag::Tag;
@@ -38,10 +38,12 @@ impl Endpoint {
             let draft = Draft::response(status, "")
                 .raw(&incoming.head)
                 .raw(&incoming.record_route);
-            let contact = self.face.contact_towards(taken.dialog.flow, &taken.dialog.target);
-            let draft = Face::allow(draft.header(HeaderName::Contact, format_args!("<{contact}>")));
+            let contact = self
+                .identity
+                .contact_towards(taken.dialog.flow, &taken.dialog.target);
+            let draft = LocalIdentity::allow(draft.header(HeaderName::Contact, format_args!("<{contact}>")));
             let kind = (!sdp.is_empty()).then_some("application/sdp");
-            let bytes = self.face.sign_response(draft).finish(kind, sdp);
+            let bytes = self.identity.sign_response(draft).finish(kind, sdp);
             self.table
                 .respond(now, incoming.invite, status, bytes.clone(), &mut self.out);
             incoming.ringing = Some((status, bytes, now + REMIND));
@@ -51,7 +53,7 @@ impl Endpoint {
                 incoming.expires = None;
             }
         }
-        self.keep(leg, taken);
+        self.store(leg, taken);
     }
 
     /// 200 OK with an answer, or with an offer where the INVITE had none; retransmitted until the ACK comes.
@@ -65,7 +67,7 @@ impl Endpoint {
             let unacked = Unacked::new(now, ok, flow, incoming.cseq, !incoming.had_offer);
             taken.state = State::Answered(unacked, None);
         }
-        self.keep(leg, taken);
+        self.store(leg, taken);
     }
 
     /// A final refusal: 300 to 699; anything else is sent as 500. The leg is over.
@@ -78,7 +80,7 @@ impl Endpoint {
 
     /// The same for an offer, or a body, that cannot be taken: with a reason phrase and a Warning.
     pub fn reject_offer(&mut self, now: Time, leg: LegId, refusal: &Refusal) {
-        let bytes = self.face.warning(refusal);
+        let bytes = self.identity.warning(refusal);
         self.refuse(now, leg, (refusal.status, &refusal.phrase), &|draft| {
             draft.raw(&bytes)
         });
@@ -94,7 +96,7 @@ impl Endpoint {
     ) {
         let Some(taken) = self.take(leg) else { return };
         let State::Incoming(incoming) = &taken.state else {
-            return self.keep(leg, taken);
+            return self.store(leg, taken);
         };
         let status = if status.code() < 300 {
             Status::SERVER_INTERNAL_ERROR
@@ -109,7 +111,7 @@ impl Endpoint {
             draft.finish(None, b""),
             &mut self.out,
         );
-        self.bury(now, leg, &taken);
+        self.remove(now, leg, &taken);
         self.tell(Event::Released { leg });
     }
 }
@@ -117,10 +119,10 @@ impl Endpoint {
 impl Endpoint {
     /// The 200 to an INVITE: "SHOULD contain an Allow … MUST contain a Contact" (§13.3.1.4, §12.1.1).
     pub(super) fn accepting(&self, head: &[u8], record_route: &[u8], dialog: &Dialog, sdp: &[u8]) -> Bytes {
-        let contact = self.face.contact_towards(dialog.flow, &dialog.target);
+        let contact = self.identity.contact_towards(dialog.flow, &dialog.target);
         let draft = Draft::response(Status::OK, "").raw(head).raw(record_route);
-        let draft = Face::allow(draft.header(HeaderName::Contact, format_args!("<{contact}>")));
-        self.face
+        let draft = LocalIdentity::allow(draft.header(HeaderName::Contact, format_args!("<{contact}>")));
+        self.identity
             .sign_response(draft)
             .finish(Some("application/sdp"), sdp)
     }
@@ -146,7 +148,7 @@ impl Endpoint {
         };
         // "If the Request-URI identifies an address the UAS is not willing to accept requests for, it SHOULD reject the request
         // with a 404" (§8.2.2.1). A telephone number has no host.
-        if request.uri.scheme.is_sip() && !self.face.is_own_domain(request.uri.host, request.flow) {
+        if request.uri.scheme.is_sip() && !self.identity.is_own_domain(request.uri.host, request.flow) {
             return self.reply_once(now, request, Status::NOT_FOUND, &bare);
         }
         if let Identity::Operator(operator) = &identity
@@ -208,7 +210,7 @@ impl Endpoint {
         if let Identity::Operator(operator) = &identity {
             leg.operator = Some(operator.clone());
         }
-        self.keep(id, leg);
+        self.store(id, leg);
         let proven = request.flow.transport.is_reliable() || matches!(identity, Identity::Operator(_));
         let invite = Invite {
             leg: id,
@@ -275,7 +277,7 @@ impl Endpoint {
             // "If the original request was an INVITE, the UAS SHOULD immediately respond to the INVITE with a 487."
             State::Incoming(incoming) if incoming.invite == tx => {
                 self.answer_terminated(now, tx, &incoming.head);
-                self.bury(now, id, &leg);
+                self.remove(now, id, &leg);
                 let reason = Reason::read(request.message);
                 return self.tell(Event::Cancelled { leg: id, reason });
             }
@@ -290,7 +292,7 @@ impl Endpoint {
             leg.renewal = Renewal::None;
             self.try_reoffer(now, id, &mut leg);
         }
-        self.keep(id, leg);
+        self.store(id, leg);
     }
 
     /// ACK: for a failure it ends the transaction, for a 200 it confirms the dialog. Never answered.
@@ -328,7 +330,7 @@ impl Endpoint {
             }
             _ => self.dropped.stray_acks += 1,
         }
-        self.keep(id, leg);
+        self.store(id, leg);
     }
 
     /// The leg a request inside a dialog belongs to: our tag, their tag and the Call-ID agree (§12.2.2), whatever address it
@@ -355,7 +357,7 @@ impl Endpoint {
             && incoming.expires.is_some_and(|at| at <= now)
         {
             self.answer_terminated(now, incoming.invite, &incoming.head);
-            self.bury(now, id, &leg);
+            self.remove(now, id, &leg);
             return self.tell(Event::Cancelled {
                 leg: id,
                 reason: None,

@@ -12,7 +12,7 @@ use crate::body::session_said;
 use crate::dialog::leg::{Calling, Leg, Parting, State, Stop};
 use crate::dialog::{Dialog, Way, contact_uri, has_odd_contact, record_routes};
 use crate::digest;
-use crate::face::quote_display;
+use crate::identity::quote_display;
 use crate::message::{Challenge, Essentials, HeaderName, Message, Method, Status};
 use crate::settings::Flow;
 use crate::tag::Tag;
@@ -53,7 +53,7 @@ impl Endpoint {
         let state = State::Calling(calling);
         let mut leg = Box::new(Leg::new(dialog, state, None));
         leg.operator = operator;
-        self.keep(id, leg);
+        self.store(id, leg);
         id
     }
 }
@@ -62,7 +62,7 @@ impl Endpoint {
     /// Builds the Call-ID, tag, From, To and route of a request outside any dialog (§8.1.1).
     pub(super) fn dialog_to(&mut self, to: &Destination, user: &str, display: Option<&str>) -> Dialog {
         let (tag, call) = (Tag::random(&mut self.rng), Tag::random(&mut self.rng));
-        let from = self.face.address_of(user);
+        let from = self.identity.address_of(user);
         let local = format!("{}<{from}>;tag={tag}", quote_display(display));
         let binding = self.registrar.binding_at(to).map(|(_, binding)| binding);
         let way = match binding {
@@ -94,13 +94,13 @@ impl Endpoint {
         authorization: Option<(HeaderName, String)>,
     ) -> TxId {
         let branch = Tag::random(&mut self.rng);
-        let contact = self.face.contact_towards(dialog.flow, &dialog.target);
-        let draft = dialog.request(&self.face, "INVITE", dialog.local_cseq, branch);
+        let contact = self.identity.contact_towards(dialog.flow, &dialog.target);
+        let draft = dialog.request(&self.identity, "INVITE", dialog.local_cseq, branch);
         let mut draft = draft.header(HeaderName::Contact, format_args!("<{contact}>"));
         if let Some((name, value)) = &authorization {
             draft = draft.field(*name, value.as_bytes());
         }
-        let bytes = with_abilities(&self.face, draft).finish(Some("application/sdp"), sdp);
+        let bytes = with_abilities(&self.identity, draft).finish(Some("application/sdp"), sdp);
         let of = (Purpose::Invite, Owner::Leg(id));
         self.send_request(now, (dialog.flow, branch), bytes, of)
     }
@@ -221,7 +221,7 @@ impl Endpoint {
                 });
             }
         }
-        self.keep(id, leg);
+        self.store(id, leg);
     }
 
     /// A 2xx: the first one makes the dialog; each is acknowledged; those of other forks are ended (§13.2.2.4).
@@ -243,7 +243,7 @@ impl Endpoint {
                     Stop::Wanted(parting) | Stop::Sent(parting, _) => self.say_bye(now, id, leg, &parting),
                     Stop::No if has_odd_contact(message) => self.refuse_answer(now, id, leg),
                     Stop::No => {
-                        self.keep(id, leg);
+                        self.store(id, leg);
                         self.tell(Event::Answered { leg: id, sdp });
                     }
                 };
@@ -252,7 +252,7 @@ impl Endpoint {
             if same {
                 self.ack_success(&leg.dialog, essentials.cseq);
             }
-            self.keep(id, leg);
+            self.store(id, leg);
             if same {
                 return;
             }
@@ -290,12 +290,12 @@ impl Endpoint {
         self.ack_success(&dialog, essentials.cseq);
         if is_new {
             let branch = Tag::random(&mut self.rng);
-            let draft = dialog.request(&self.face, "BYE", dialog.local_cseq, branch);
+            let draft = dialog.request(&self.identity, "BYE", dialog.local_cseq, branch);
             let parting = Parting {
                 reason: Some(Reason::completed_elsewhere()),
             };
             let bytes = self
-                .face
+                .identity
                 .sign_request(with_reason(draft, &parting))
                 .finish(None, b"");
             let (to, of) = ((dialog.flow, branch), (Purpose::Bye, Owner::Nobody));
@@ -342,7 +342,9 @@ impl Endpoint {
     /// "The UAC core MUST generate an ACK request for each 2xx received": outside any transaction.
     pub(super) fn ack_success(&mut self, dialog: &Dialog, cseq: u32) {
         let branch = Tag::random(&mut self.rng);
-        let bytes = dialog.request(&self.face, "ACK", cseq, branch).finish(None, b"");
+        let bytes = dialog
+            .request(&self.identity, "ACK", cseq, branch)
+            .finish(None, b"");
         self.transmit(dialog.flow, bytes);
     }
 
@@ -369,10 +371,10 @@ impl Endpoint {
     ) {
         let Some(leg) = self.take(id) else { return };
         let State::Calling(calling) = &leg.state else {
-            return self.keep(id, leg);
+            return self.store(id, leg);
         };
         if calling.stop == Stop::No {
-            self.bury(now, id, &leg);
+            self.remove(now, id, &leg);
             self.tell(Event::Refused {
                 leg: id,
                 status: status.code(),
@@ -397,7 +399,7 @@ impl Endpoint {
             _ => None,
         };
         let Some(authorization) = value else {
-            self.keep(id, leg);
+            self.store(id, leg);
             return false;
         };
         leg.dialog.local_cseq += 1;
@@ -413,7 +415,7 @@ impl Endpoint {
                 stop: Stop::No,
             };
         }
-        self.keep(id, leg);
+        self.store(id, leg);
         true
     }
 

@@ -8,7 +8,7 @@ use pronto_types::{Secret, Time};
 use super::Endpoint;
 use super::events::{Event, Registration, RegistrationId};
 use crate::dialog::{Dialog, Way};
-use crate::face::escape_user;
+use crate::identity::escape_user;
 use crate::message::{HeaderName, Message, NameAddr, Status, delta_seconds};
 use crate::settings::Flow;
 use crate::tag::Tag;
@@ -116,9 +116,9 @@ impl Endpoint {
         let branch = Tag::random(&mut self.rng);
         let draft = enrolled
             .dialog
-            .request(&self.face, "REGISTER", enrolled.dialog.local_cseq, branch);
+            .request(&self.identity, "REGISTER", enrolled.dialog.local_cseq, branch);
         let contact = self
-            .face
+            .identity
             .contact(enrolled.wanted.flow, &escape_user(&enrolled.wanted.user));
         let mut draft = draft
             .header(HeaderName::Contact, format_args!("<{contact}>"))
@@ -126,7 +126,7 @@ impl Endpoint {
         if let Some((name, value)) = &authorization {
             draft = draft.field(*name, value.as_bytes());
         }
-        let bytes = self.face.sign_request(draft).finish(None, b"");
+        let bytes = self.identity.sign_request(draft).finish(None, b"");
         let (to, of) = (
             (enrolled.wanted.flow, branch),
             (Purpose::Register, Owner::Registration(id)),
@@ -161,7 +161,7 @@ impl Endpoint {
         } else {
             self.credentials(flow, "REGISTER", &target, status, message)
         };
-        let contact = self.face.contact(flow, "");
+        let contact = self.identity.contact(flow, "");
         let Some(enrolled) = self.enrolled.get_mut(&id) else {
             return;
         };

@@ -38,7 +38,7 @@ use rand_chacha::ChaCha12Rng;
 
 use crate::dialog::leg::{Leg, Renewal, Reoffer, State};
 use crate::digest::Authority;
-use crate::face::Face;
+use crate::identity::LocalIdentity;
 use crate::registrar::{Binding, Registrar};
 use crate::settings::{Flow, Settings, Transport};
 use crate::tag::Tag;
@@ -61,7 +61,7 @@ const DUE_AT_ONCE: usize = 32;
 /// A SIP endpoint. After every `handle_*` and every command, drain [`Endpoint::poll_output`] to `None`, then wake it at
 /// [`Endpoint::poll_timeout`]. A message that nobody drained is still in order.
 pub struct Endpoint {
-    face: Face,
+    identity: LocalIdentity,
     settings: Settings,
     rng: ChaCha12Rng,
     authority: Authority,
@@ -111,7 +111,7 @@ impl Endpoint {
         let mut key = [0; 32];
         rng.fill_bytes(&mut key);
         Endpoint {
-            face: Face::new(&settings),
+            identity: LocalIdentity::new(&settings),
             authority: Authority::new(
                 key,
                 &settings.domain,
@@ -289,7 +289,7 @@ impl Endpoint {
     }
 
     /// Puts a leg (back) into the table, its indices true.
-    fn keep(&mut self, id: LegId, mut leg: Box<Leg>) {
+    fn store(&mut self, id: LegId, mut leg: Box<Leg>) {
         let deadline = leg.deadline();
         if leg.scheduled != deadline {
             if let Some(at) = leg.scheduled {
@@ -314,7 +314,7 @@ impl Endpoint {
     }
 
     /// A leg is over: nothing of it stays but what its transactions still have to absorb.
-    fn bury(&mut self, now: Time, id: LegId, leg: &Leg) {
+    fn remove(&mut self, now: Time, id: LegId, leg: &Leg) {
         self.note_over(id, leg);
         self.tags.remove(&leg.dialog.local_tag);
         self.lost_legs.remove(&id);
@@ -374,12 +374,12 @@ impl Endpoint {
             let Some(mut leg) = self.take(id) else { continue };
             if leg.dialog.flow != flow {
                 // It has been found again meanwhile.
-                self.keep(id, leg);
+                self.store(id, leg);
                 continue;
             }
             if let State::Incoming(incoming) = &leg.state {
                 self.table.abandon(incoming.invite);
-                self.bury(now, id, &leg);
+                self.remove(now, id, &leg);
                 self.tell(Event::Ended {
                     leg: id,
                     by: EndedBy::FlowClosed,
@@ -394,7 +394,7 @@ impl Endpoint {
             } else if !operators.is_empty() {
                 self.lost_legs.insert(id, operators);
             }
-            self.keep(id, leg);
+            self.store(id, leg);
         }
     }
 }

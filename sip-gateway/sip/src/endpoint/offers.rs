@@ -8,7 +8,7 @@ use super::Endpoint;
 use super::events::{EndedBy, Event, LegId};
 use super::receive::Request;
 use crate::dialog::leg::{Due, Leg, Renewal, Reoffer, State, Unacked};
-use crate::face::ACCEPT;
+use crate::identity::ACCEPT;
 use crate::message::{Draft, HeaderName, Method, Status};
 use crate::refusal::Refusal;
 use crate::transaction::table::Owner;
@@ -37,7 +37,7 @@ impl Endpoint {
             };
             self.overtaken(leg, &mut taken);
         }
-        self.keep(leg, taken);
+        self.store(leg, taken);
     }
 
     /// A refusal of a re-INVITE or UPDATE; the session stays as it was.
@@ -51,19 +51,19 @@ impl Endpoint {
                 refusal.status
             };
             let draft = Draft::response(status, &refusal.phrase).raw(head);
-            let bytes = self.face.warn(draft, &refusal).finish(None, b"");
+            let bytes = self.identity.warn(draft, &refusal).finish(None, b"");
             self.table.respond(now, *tx, status, bytes, &mut self.out);
             taken.renewal = Renewal::None;
             self.try_reoffer(now, leg, &mut taken);
         }
-        self.keep(leg, taken);
+        self.store(leg, taken);
     }
 }
 
 impl Endpoint {
     pub(super) fn reoffered(&mut self, now: Time, request: &Request<'_>, id: LegId, mut leg: Box<Leg>) {
         let Some(offer) = self.read_content(request) else {
-            return self.keep(id, leg);
+            return self.store(id, leg);
         };
         if request.method == Method::Invite {
             self.implied_ack(id, &mut leg);
@@ -71,7 +71,7 @@ impl Endpoint {
         let is_sdp = offer.is_some();
         let offers = is_sdp || request.method == Method::Invite;
         if let Some(status) = unready(&leg, offers) {
-            self.keep(id, leg);
+            self.store(id, leg);
             let seconds = self.rng.next_u32() % 11;
             // "…MUST return a 500 response to the second INVITE and MUST include a Retry-After header field with a randomly
             // chosen value of between 0 and 10 seconds."
@@ -87,8 +87,8 @@ impl Endpoint {
         let head = Self::head_of(request);
         if request.method == Method::Update && !is_sdp {
             // An UPDATE without an offer refreshes the target and nothing else.
-            let contact = self.face.contact_towards(leg.dialog.flow, &leg.dialog.target);
-            self.keep(id, leg);
+            let contact = self.identity.contact_towards(leg.dialog.flow, &leg.dialog.target);
+            self.store(id, leg);
             return self.reply_once(now, request, Status::OK, &|draft: Draft| {
                 draft
                     .header(HeaderName::Contact, format_args!("<{contact}>"))
@@ -114,7 +114,7 @@ impl Endpoint {
             cseq,
             had_offer: is_sdp,
         };
-        self.keep(id, leg);
+        self.store(id, leg);
         self.tell(Event::Offer {
             leg: id,
             sdp: offer,
@@ -163,11 +163,11 @@ impl Endpoint {
             _ => return self.stop_due(now, id, leg),
         };
         match unacked.due(now) {
-            Due::Nothing => self.keep(id, leg),
+            Due::Nothing => self.store(id, leg),
             Due::Resend => {
                 let (flow, bytes) = (unacked.flow, unacked.ok.clone());
                 self.transmit(flow, bytes);
-                self.keep(id, leg);
+                self.store(id, leg);
             }
             Due::GaveUp => {
                 // "…the session SHOULD be terminated. This is accomplished with a BYE" (§13.3.1.4).

@@ -194,7 +194,7 @@ impl Endpoint {
         };
         dialog.flow = flow;
         dialog.local_cseq = dialog.local_cseq.saturating_add(GAP);
-        self.keep(id, Box::new(Leg::new(dialog, state, None)));
+        self.store(id, Box::new(Leg::new(dialog, state, None)));
         self.hangup(now, id, Some(Reason::lost()));
     }
 
@@ -215,7 +215,7 @@ impl Endpoint {
         }
         let open = self.settings.listen.contains(&(flow.transport, flow.local));
         let local = Some(flow.local).filter(|_| open);
-        let local = local.or_else(|| self.face.socket(flow.transport, flow.remote))?;
+        let local = local.or_else(|| self.identity.socket(flow.transport, flow.remote))?;
         Some(Flow { local, ..flow })
     }
 

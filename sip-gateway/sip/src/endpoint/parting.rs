@@ -6,7 +6,7 @@ use super::Endpoint;
 use super::events::{EndedBy, Event, Found, LegId, Reason};
 use crate::dialog::leg::{Calling, Leg, Parting, Reoffer, State, Stop};
 use crate::dialog::{Way, push_field};
-use crate::face::Face;
+use crate::identity::LocalIdentity;
 use crate::message::{Draft, HeaderName, Message, Status, Via, push_display};
 use crate::tag::Tag;
 use crate::transaction::T1X64;
@@ -22,14 +22,14 @@ impl Endpoint {
         let parting = Parting { reason };
         match &mut taken.state {
             State::Incoming(_) => {
-                self.keep(leg, taken);
+                self.store(leg, taken);
                 // A Reason may stand in a final response too (RFC 6432).
                 let status = Status::TEMPORARILY_UNAVAILABLE;
                 self.refuse(now, leg, (status, ""), &|draft| with_reason(draft, &parting));
             }
             State::Answered(_, wanted) => {
                 wanted.get_or_insert(parting);
-                self.keep(leg, taken);
+                self.store(leg, taken);
             }
             State::Calling(calling) => {
                 if calling.stop == Stop::No {
@@ -38,10 +38,10 @@ impl Endpoint {
                         self.send_cancel(now, calling);
                     }
                 }
-                self.keep(leg, taken);
+                self.store(leg, taken);
             }
             State::Up => self.say_bye(now, leg, taken, &parting),
-            State::Ending => self.keep(leg, taken),
+            State::Ending => self.store(leg, taken),
         }
     }
 
@@ -60,12 +60,12 @@ impl Endpoint {
             let branch = Tag::random(&mut self.rng);
             let draft = taken
                 .dialog
-                .request(&self.face, "OPTIONS", taken.dialog.local_cseq, branch);
-            let bytes = self.face.sign_request(draft).finish(None, b"");
+                .request(&self.identity, "OPTIONS", taken.dialog.local_cseq, branch);
+            let bytes = self.identity.sign_request(draft).finish(None, b"");
             let (to, of) = ((taken.dialog.flow, branch), (Purpose::Probe, Owner::Leg(leg)));
             taken.probe = Some(self.send_request(now, to, bytes, of));
         }
-        self.keep(leg, taken);
+        self.store(leg, taken);
     }
 
     /// Forgets the question of [`Endpoint::probe`]: the peer has shown itself in another way. No [`Event::Probed`] follows, and
@@ -90,15 +90,15 @@ impl Endpoint {
         let branch = Tag::random(&mut self.rng);
         let draft = leg
             .dialog
-            .request(&self.face, "BYE", leg.dialog.local_cseq, branch);
+            .request(&self.identity, "BYE", leg.dialog.local_cseq, branch);
         let bytes = self
-            .face
+            .identity
             .sign_request(with_reason(draft, parting))
             .finish(None, b"");
         let of = (Purpose::Bye, Owner::Leg(id));
         self.send_request(now, (leg.dialog.flow, branch), bytes, of);
         leg.state = State::Ending;
-        self.keep(id, leg);
+        self.store(id, leg);
     }
 
     pub(super) fn send_cancel(&mut self, now: Time, calling: &mut Calling) {
@@ -123,7 +123,7 @@ impl Endpoint {
                 invite.first(HeaderName::To).unwrap_or_default(),
             );
             let bytes = self
-                .face
+                .identity
                 .sign_request(with_reason(draft, parting))
                 .finish(None, b"");
             self.table.send(
@@ -138,7 +138,7 @@ impl Endpoint {
 
     /// A leg's last step after its own hang-up. Consumes the leg.
     pub(super) fn release(&mut self, now: Time, id: LegId, leg: &Leg) {
-        self.bury(now, id, leg);
+        self.remove(now, id, leg);
         if !leg.told {
             self.tell(Event::Released { leg: id });
         }
@@ -155,7 +155,7 @@ impl Endpoint {
                 self.table.forget(*invite);
                 self.release(now, id, &leg);
             }
-            _ => self.keep(id, leg),
+            _ => self.store(id, leg),
         }
     }
 
@@ -204,7 +204,7 @@ impl Endpoint {
     pub(super) fn probed(&mut self, now: Time, id: LegId, tx: TxId, (status, local): (Status, bool)) {
         let Some(mut leg) = self.take(id) else { return };
         if leg.probe != Some(tx) {
-            return self.keep(id, leg);
+            return self.store(id, leg);
         }
         leg.probe = None;
         let found = match status {
@@ -216,7 +216,7 @@ impl Endpoint {
         };
         self.tell(Event::Probed { leg: id, found });
         if found != Found::Gone || !matches!(leg.state, State::Up) {
-            return self.keep(id, leg);
+            return self.store(id, leg);
         }
         leg.told = true;
         self.tell(Event::Ended {
@@ -265,6 +265,6 @@ pub(super) fn with_reason(draft: Draft, parting: &Parting) -> Draft {
 }
 
 /// Adds Allow and User-Agent to an INVITE of ours.
-pub(super) fn with_abilities(face: &Face, draft: Draft) -> Draft {
-    face.sign_request(Face::allow(draft))
+pub(super) fn with_abilities(identity: &LocalIdentity, draft: Draft) -> Draft {
+    identity.sign_request(LocalIdentity::allow(draft))
 }

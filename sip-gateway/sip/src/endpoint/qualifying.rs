@@ -96,11 +96,11 @@ impl Endpoint {
             self.qualifying.next += 1;
             let dialog = self.dialog_to(&to, "pronto", None);
             let branch = Tag::random(&mut self.rng);
-            let contact = self.face.contact_towards(to.flow, &to.uri);
+            let contact = self.identity.contact_towards(to.flow, &to.uri);
             let draft = dialog
-                .request(&self.face, "OPTIONS", dialog.local_cseq, branch)
+                .request(&self.identity, "OPTIONS", dialog.local_cseq, branch)
                 .header(HeaderName::Contact, format_args!("<{contact}>"));
-            let bytes = self.face.sign_request(draft).finish(None, b"");
+            let bytes = self.identity.sign_request(draft).finish(None, b"");
             let of = (Purpose::Qualify, Owner::Check(number));
             self.table.send(now, (to.flow, branch), bytes, of, &mut self.out);
             self.qualifying.asked.insert(number, (operator.clone(), to));

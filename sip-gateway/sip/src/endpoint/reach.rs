@@ -16,7 +16,7 @@ use super::receive::Request;
 use crate::dialog::leg::{Leg, State, Stop};
 use crate::dialog::{Dialog, Way};
 use crate::digest::Verdict;
-use crate::face::Face;
+use crate::identity::LocalIdentity;
 use crate::message::{Host, NameAddr, Scheme, Uri, Via};
 use crate::registrar::{Binding, Wanted};
 use crate::settings::{Flow, Transport};
@@ -99,7 +99,7 @@ impl Endpoint {
 
     /// A flow to the numeric address in a URI or name-addr; `None` for a name: nothing here asks the DNS.
     pub(super) fn flow_to(&self, hop: &[u8], transport: Transport) -> Option<Flow> {
-        flow_to(&self.face, hop, transport)
+        flow_to(&self.identity, hop, transport)
     }
 
     /// The dialog of an INVITE of ours stands: "the remote target" and the route set of the 2xx are known (§12.1.2).
@@ -198,7 +198,7 @@ impl Endpoint {
                 if leg.operator.as_ref() == Some(operator) && leg.dialog.way == Way::Flow {
                     self.move_to(id, &mut leg, to);
                 }
-                self.keep(id, leg);
+                self.store(id, leg);
             }
         }
     }
@@ -206,9 +206,9 @@ impl Endpoint {
     /// A connection has closed: the operators whose phones were at its other end. A phone that takes connections itself, and
     /// did not ask for this one to be kept, is asked where its Contact says.
     pub(super) fn unbind_flow(&mut self, now: Time, flow: Flow) -> Vec<OperatorId> {
-        let face = &self.face;
+        let identity = &self.identity;
         let operators = self.registrar.close_flow(flow, |binding| {
-            let there = flow_to(face, &binding.contact, Transport::Tcp)?;
+            let there = flow_to(identity, &binding.contact, Transport::Tcp)?;
             let same = there.remote.ip().to_canonical() == flow.remote.ip().to_canonical();
             let asked = binding.instance.is_some() || !binding.path.is_empty();
             let dialled = flow.transport == Transport::Tcp && same && there != flow && !asked;
@@ -226,7 +226,7 @@ impl Endpoint {
     }
 }
 
-fn flow_to(face: &Face, hop: &[u8], transport: Transport) -> Option<Flow> {
+fn flow_to(identity: &LocalIdentity, hop: &[u8], transport: Transport) -> Option<Flow> {
     let uri = uri_of(hop)?;
     let Host::Ip(ip) = uri.host else { return None };
     if ip.is_unspecified() || ip.is_multicast() || uri.port == Some(0) {
@@ -235,7 +235,7 @@ fn flow_to(face: &Face, hop: &[u8], transport: Transport) -> Option<Flow> {
     let remote = SocketAddr::new(ip, uri.port.unwrap_or(5060));
     Some(Flow {
         transport,
-        local: face.socket(transport, remote)?,
+        local: identity.socket(transport, remote)?,
         remote,
     })
 }

@@ -9,7 +9,7 @@ use super::events::{Event, Notice};
 use super::reply::{bare, echo, reply_flow};
 use crate::body;
 use crate::dialog::has_odd_contact;
-use crate::face::{ACCEPT, Face};
+use crate::identity::{ACCEPT, LocalIdentity};
 use crate::message::{
     Draft, Essentials, Fault, HeaderName, Message, Method, NameAddr, Scheme, Status, Unusable, Uri, Via,
 };
@@ -173,7 +173,7 @@ impl Endpoint {
             }
             _ => return self.check_required(request),
         };
-        self.reply(request, Fault::plain(status), &Face::allow);
+        self.reply(request, Fault::plain(status), &LocalIdentity::allow);
         false
     }
 
@@ -224,10 +224,10 @@ impl Endpoint {
             let encoded = body::is_about_encoding(&refusal);
             let unsupported = refusal.status == Status::UNSUPPORTED_MEDIA_TYPE;
             let more = |draft: Draft| {
-                let draft = self.face.warn(draft, &refusal);
+                let draft = self.identity.warn(draft, &refusal);
                 match (unsupported, encoded) {
                     (true, true) => draft.raw(b"Accept-Encoding: identity\r\n"),
-                    (true, false) => Face::accept(draft, ACCEPT),
+                    (true, false) => LocalIdentity::accept(draft, ACCEPT),
                     (false, _) => draft,
                 }
             };
@@ -258,8 +258,11 @@ impl Endpoint {
             .is_none()
             .then(|| self.stateless_tag(&request.key));
         let head = echo(request.message, request.flow.remote, tag);
-        let draft = Face::accept(Face::allow(Draft::response(Status::OK, "").raw(&head)), ACCEPT);
-        self.face.sign_response(draft).finish(None, b"")
+        let draft = LocalIdentity::accept(
+            LocalIdentity::allow(Draft::response(Status::OK, "").raw(&head)),
+            ACCEPT,
+        );
+        self.identity.sign_response(draft).finish(None, b"")
     }
 }
 

@@ -46,8 +46,8 @@ impl Endpoint {
             self.dropped.forbidden += 1;
             return self.reply_once(now, request, Status::FORBIDDEN, &bare);
         }
-        if !self.face.is_own_domain(to.uri.host, request.flow)
-            || !self.face.is_own_domain(request.uri.host, request.flow)
+        if !self.identity.is_own_domain(to.uri.host, request.flow)
+            || !self.identity.is_own_domain(request.uri.host, request.flow)
         {
             return self.reply_once(now, request, Status::NOT_FOUND, &bare);
         }
@@ -71,7 +71,7 @@ impl Endpoint {
                 continue;
             };
             let trunk = self.trunk_at(at);
-            if self.face.is_own_socket(at) || trunk.is_some() && trunk != self.trunk_at(request.flow) {
+            if self.identity.is_own_socket(at) || trunk.is_some() && trunk != self.trunk_at(request.flow) {
                 return Err(Fault {
                     status: Status::FORBIDDEN,
                     phrase: "Contact Is Not A Phone's Address",

@@ -32,7 +32,7 @@ impl Endpoint {
             taken.reoffer = Reoffer::Waiting { sdp, until };
             self.try_reoffer(now, leg, &mut taken);
         }
-        self.keep(leg, taken);
+        self.store(leg, taken);
     }
 }
 
@@ -49,12 +49,12 @@ impl Endpoint {
         let sdp = sdp.clone();
         leg.dialog.local_cseq += 1;
         let branch = Tag::random(&mut self.rng);
-        let contact = self.face.contact_towards(leg.dialog.flow, &leg.dialog.target);
+        let contact = self.identity.contact_towards(leg.dialog.flow, &leg.dialog.target);
         let draft = leg
             .dialog
-            .request(&self.face, "INVITE", leg.dialog.local_cseq, branch)
+            .request(&self.identity, "INVITE", leg.dialog.local_cseq, branch)
             .header(HeaderName::Contact, format_args!("<{contact}>"));
-        let bytes = with_abilities(&self.face, draft).finish(Some("application/sdp"), &sdp);
+        let bytes = with_abilities(&self.identity, draft).finish(Some("application/sdp"), &sdp);
         let (to, of) = ((leg.dialog.flow, branch), (Purpose::Reinvite, Owner::Leg(id)));
         let tx = self.table.send(now, to, bytes, of, &mut self.out);
         let cancelled = false;
@@ -126,7 +126,7 @@ impl Endpoint {
                 answer: sdp_of(message),
             });
         }
-        self.keep(id, leg);
+        self.store(id, leg);
     }
 
     /// Timer C: somebody has said that they are at it, and nothing since. That is not "no response at all … (that is, a timeout
@@ -142,7 +142,7 @@ impl Endpoint {
             *cancelled = true;
             self.cancel(now, tx, &Parting::default());
         }
-        self.keep(id, leg);
+        self.store(id, leg);
     }
 
     /// It came to nothing. "The session parameters MUST remain unchanged, as if no re-INVITE had been issued"; after a 481 or
@@ -155,17 +155,17 @@ impl Endpoint {
                 sdp,
                 cancelled,
             } if *sent == tx => (sdp.clone(), *cancelled),
-            _ => return self.keep(id, leg),
+            _ => return self.store(id, leg),
         };
         leg.reoffer = Reoffer::None;
         if leg.told || !matches!(leg.state, State::Up) {
-            return self.keep(id, leg);
+            return self.store(id, leg);
         }
         match status {
             Status::REQUEST_PENDING if !local => {
                 let until = Some(now + self.back_off(leg.dialog.is_ours));
                 leg.reoffer = Reoffer::Waiting { sdp, until };
-                self.keep(id, leg);
+                self.store(id, leg);
             }
             Status::NO_SUCH_DIALOG | Status::REQUEST_TIMEOUT if !(local && cancelled) => {
                 leg.told = true;
@@ -177,7 +177,7 @@ impl Endpoint {
                 self.say_bye(now, id, leg, &Parting::default());
             }
             _ => {
-                self.keep(id, leg);
+                self.store(id, leg);
                 self.tell(Event::Reoffered {
                     leg: id,
                     status: status.code(),

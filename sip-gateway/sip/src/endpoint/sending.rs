@@ -62,7 +62,7 @@ impl Endpoint {
     /// "If this causes a change in the transport protocol from the one indicated in the top Via, the value in the top Via
     /// MUST be changed."
     fn told_from(&self, request: &Bytes, flow: Flow, stream: Flow) -> Bytes {
-        let (before, after) = (self.face.sent_by(flow), self.face.sent_by(stream));
+        let (before, after) = (self.identity.sent_by(flow), self.identity.sent_by(stream));
         let at = request
             .windows(before.len())
             .position(|window| window == before.as_bytes());
@@ -101,7 +101,7 @@ impl Endpoint {
                 self.move_to(id, &mut leg, flow);
                 self.lost_legs.remove(&id);
             }
-            self.keep(id, leg);
+            self.store(id, leg);
         }
     }
 }

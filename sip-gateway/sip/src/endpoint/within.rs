@@ -11,7 +11,7 @@ use super::receive::Request;
 use super::reply::{bare, echo};
 use crate::body;
 use crate::dialog::leg::{Leg, State};
-use crate::face::{ACCEPT_INFO, Face};
+use crate::identity::{ACCEPT_INFO, LocalIdentity};
 use crate::message::{Draft, Fault, Method, Status};
 use crate::refusal::Refusal;
 use crate::tag::Tag;
@@ -27,17 +27,17 @@ impl Endpoint {
             return self.reply(request, Fault::plain(Status::NO_SUCH_DIALOG), &bare);
         };
         if matches!(leg.state, State::Calling(_)) {
-            self.keep(id, leg);
+            self.store(id, leg);
             return self.reply(request, Fault::plain(Status::NO_SUCH_DIALOG), &bare);
         }
         let is_bye = request.method == Method::Bye;
         if !is_bye && !leg.may_ask(now) {
-            self.keep(id, leg);
+            self.store(id, leg);
             self.notice(Notice::Limited(request.flow.remote.ip()));
             return self.reply_overload(request);
         }
         if !is_bye && self.is_full(2) {
-            self.keep(id, leg);
+            self.store(id, leg);
             return self.reply_overload(request);
         }
         // A BYE with the number of the last request is one that its sender forgot to count. It can only be meant once, and
@@ -45,7 +45,7 @@ impl Endpoint {
         let cseq = request.essentials.cseq;
         let ends = is_bye && leg.dialog.remote_cseq == Some(cseq);
         if !ends && !leg.dialog.take_cseq(cseq) {
-            self.keep(id, leg);
+            self.store(id, leg);
             return self.reply_once(now, request, Status::SERVER_INTERNAL_ERROR, &bare);
         }
         self.follow_source(now, (id, &mut leg), request);
@@ -53,11 +53,11 @@ impl Endpoint {
             Method::Bye => self.said_bye(now, request, id, leg),
             Method::Invite | Method::Update => self.reoffered(now, request, id, leg),
             Method::Info => {
-                self.keep(id, leg);
+                self.store(id, leg);
                 self.informed(now, request, id);
             }
             Method::Options => {
-                self.keep(id, leg);
+                self.store(id, leg);
                 let bytes = self.options_answer(request);
                 let tx = self.table.serve(&request.key, request.reply_to);
                 self.table.respond(now, tx, Status::OK, bytes, &mut self.out);
@@ -65,12 +65,12 @@ impl Endpoint {
             Method::Prack => {
                 // "If the PRACK does not match any unacknowledged reliable provisional response, the UAS MUST respond … with
                 // a 481" (RFC 3262 §3): we send none.
-                self.keep(id, leg);
+                self.store(id, leg);
                 self.reply_once(now, request, Status::NO_SUCH_DIALOG, &bare);
             }
             _ => {
-                self.keep(id, leg);
-                self.reply_once(now, request, Status::METHOD_NOT_ALLOWED, &Face::allow);
+                self.store(id, leg);
+                self.reply_once(now, request, Status::METHOD_NOT_ALLOWED, &LocalIdentity::allow);
             }
         }
     }
@@ -82,19 +82,19 @@ impl Endpoint {
             // A caller may end an early dialog with BYE as well as with CANCEL.
             State::Incoming(incoming) => {
                 self.answer_terminated(now, incoming.invite, &incoming.head);
-                self.bury(now, id, &leg);
+                self.remove(now, id, &leg);
                 let reason = Reason::read(request.message);
                 self.tell(Event::Cancelled { leg: id, reason });
             }
             // Ours crosses theirs: ours gets its answer too.
-            State::Ending => self.keep(id, leg),
+            State::Ending => self.store(id, leg),
             // We wanted to say BYE as soon as the ACK came.
             State::Answered(_, Some(_)) => {
-                self.bury(now, id, &leg);
+                self.remove(now, id, &leg);
                 self.tell(Event::Released { leg: id });
             }
             State::Answered(_, None) | State::Up | State::Calling(_) => {
-                self.bury(now, id, &leg);
+                self.remove(now, id, &leg);
                 let reason = Reason::read(request.message);
                 self.tell(Event::Ended {
                     leg: id,
@@ -133,12 +133,12 @@ impl Endpoint {
     }
 
     fn refuse_info(&mut self, now: Time, request: &Request<'_>, refusal: Refusal) {
-        let warning = self.face.warning(&refusal);
+        let warning = self.identity.warning(&refusal);
         let unsupported = refusal.status == Status::UNSUPPORTED_MEDIA_TYPE;
         self.reply_once(now, request, refusal.status, &|draft: Draft| {
             let draft = draft.raw(&warning);
             if unsupported {
-                Face::accept(draft, ACCEPT_INFO)
+                LocalIdentity::accept(draft, ACCEPT_INFO)
             } else {
                 draft
             }

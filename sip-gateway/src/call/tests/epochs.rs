@@ -67,7 +67,7 @@ fn a_flow_without_a_queue_needs_none() {
     let mut alone = settings();
     let flow = "start = \"a\"\n[a]\nsay = [\"goodbye\"]\nhangup = true\n";
     if let Some(number) = alone.numbers.get_mut("800") {
-        number.flow = Arc::new(Flow::parse(flow).unwrap());
+        number.flow = Arc::new(Script::parse(flow).unwrap());
     }
     let mut house = House::open_unattached(alone);
     house.dial();

@@ -21,7 +21,7 @@ impl House {
     fn asking() -> Self {
         let mut settings = settings();
         let number = settings.numbers.get_mut("800").unwrap();
-        number.flow = Arc::new(Flow::parse(ASKING).unwrap());
+        number.flow = Arc::new(Script::parse(ASKING).unwrap());
         House::open_with(settings)
     }
 

@@ -358,7 +358,7 @@ fn straight_and_unanswered() -> House {
     let mut settings = settings();
     let number = settings.numbers.get_mut("800").unwrap();
     number.answer = Answer::OnOperator;
-    number.flow = Arc::new(Flow::parse(&FLOW.replacen("main", "support", 1)).unwrap());
+    number.flow = Arc::new(Script::parse(&FLOW.replacen("main", "support", 1)).unwrap());
     House::open_with(settings)
 }
 

@@ -166,7 +166,7 @@ fn who_was_told_is_recorded_from_the_bridge_on_and_the_file_comes_on_the_books()
         "the file is not on the books yet"
     );
     let (file, duration, flaw) = ("f.wav".to_owned(), secs(9), Some(RecordingFlaw::Overrun));
-    house.say(Input::Recorded(Kept {
+    house.say(Input::Recorded(FinishedRecording {
         call,
         ticket,
         file: file.clone(),

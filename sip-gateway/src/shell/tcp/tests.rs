@@ -11,12 +11,12 @@ pub(in crate::shell) const PING: &[u8] = b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0
 pub(in crate::shell) struct World {
     pub(in crate::shell) peer: DuplexStream,
     pub(in crate::shell) write: mpsc::Sender<Bytes>,
-    pub(in crate::shell) happened: mpsc::Receiver<Happened>,
+    pub(in crate::shell) happened: mpsc::Receiver<ShellEvent>,
     since: Instant,
 }
 
 impl World {
-    pub(in crate::shell) fn new(transport: Transport, doors: Doors) -> Self {
+    pub(in crate::shell) fn new(transport: Transport, policy: ConnectionPolicy) -> Self {
         let (ours, peer) = tokio::io::duplex(4096);
         let (write, queue) = mpsc::channel(WRITE_QUEUE);
         let (to, happened) = mpsc::channel(64);
@@ -26,7 +26,7 @@ impl World {
             local: address,
             remote: address,
         };
-        tokio::spawn(async move { enter((flow, 1), ours, doors, queue, &to).await });
+        tokio::spawn(async move { enter((flow, 1), ours, policy, queue, &to).await });
         World {
             peer,
             write,
@@ -38,7 +38,7 @@ impl World {
     /// The next message.
     pub(in crate::shell) async fn message(&mut self) -> Bytes {
         match self.happened.recv().await {
-            Some(Happened::Message { bytes, .. }) => bytes,
+            Some(ShellEvent::Message { bytes, .. }) => bytes,
             other => panic!("a message, not {other:?}"),
         }
     }
@@ -46,30 +46,30 @@ impl World {
     /// Waits for the end of the connection; how long after its beginning it came.
     pub(in crate::shell) async fn closed_after(&mut self) -> Duration {
         match self.happened.recv().await {
-            Some(Happened::FlowClosed { connection: 1, .. }) => self.since.elapsed(),
+            Some(ShellEvent::FlowClosed { connection: 1, .. }) => self.since.elapsed(),
             other => panic!("the end of the connection, not {other:?}"),
         }
     }
 }
 
-fn tls(folder: &Folder) -> (Doors, tokio_rustls::TlsConnector) {
+fn tls(folder: &Folder) -> (ConnectionPolicy, tokio_rustls::TlsConnector) {
     let files = folder.certificate("ours");
-    let doors = Doors {
+    let policy = ConnectionPolicy {
         certificates: Some(Certificates::load(&files).unwrap()),
-        ..Doors::default()
+        ..ConnectionPolicy::default()
     };
-    (doors, client(&files, None))
+    (policy, client(&files, None))
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_says_nothing_is_closed_after_thirty_seconds() {
-    let mut world = World::new(Transport::Tcp, Doors::default());
+    let mut world = World::new(Transport::Tcp, ConnectionPolicy::default());
     assert_eq!(world.closed_after().await, Duration::from_secs(30));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_trickled_in_does_not_hold_the_connection() {
-    let mut world = World::new(Transport::Tcp, Doors::default());
+    let mut world = World::new(Transport::Tcp, ConnectionPolicy::default());
     world.peer.write_all(PING).await.unwrap();
     assert_eq!(world.message().await, PING);
     let began = Instant::now();
@@ -83,7 +83,7 @@ async fn a_message_trickled_in_does_not_hold_the_connection() {
         }
     });
     match world.happened.recv().await {
-        Some(Happened::FlowClosed { .. }) => {}
+        Some(ShellEvent::FlowClosed { .. }) => {}
         other => panic!("the end of the connection, not {other:?}"),
     }
     let held = began.elapsed();
@@ -92,7 +92,7 @@ async fn a_message_trickled_in_does_not_hold_the_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn keep_alives_are_answered_and_do_not_count_as_a_first_message() {
-    let mut world = World::new(Transport::Tcp, Doors::default());
+    let mut world = World::new(Transport::Tcp, ConnectionPolicy::default());
     world.peer.write_all(b"\r\n\r\n").await.unwrap();
     let mut pong = [0; 2];
     world.peer.read_exact(&mut pong).await.unwrap();
@@ -102,7 +102,7 @@ async fn keep_alives_are_answered_and_do_not_count_as_a_first_message() {
 
 #[tokio::test(start_paused = true)]
 async fn who_does_not_take_our_bytes_is_closed_after_thirty_seconds() {
-    let mut world = World::new(Transport::Tcp, Doors::default());
+    let mut world = World::new(Transport::Tcp, ConnectionPolicy::default());
     world.peer.write_all(PING).await.unwrap();
     world.message().await;
     world.write.try_send(Bytes::from(vec![b'a'; 8192])).unwrap();
@@ -115,10 +115,10 @@ const GARBAGE: &[u8] = b"/90000\r\n\r\n";
 #[tokio::test(start_paused = true)]
 async fn what_came_before_garbage_is_answered_before_the_end() {
     let folder = Folder::new();
-    let (doors, connector) = tls(&folder);
+    let (policy, connector) = tls(&folder);
     let all = [PING, GARBAGE].concat();
     let mut heard = vec![0; PING.len()];
-    let mut world = World::new(Transport::Tcp, Doors::default());
+    let mut world = World::new(Transport::Tcp, ConnectionPolicy::default());
     world.peer.write_all(&all).await.unwrap();
     assert_eq!(world.message().await, PING);
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -126,7 +126,7 @@ async fn what_came_before_garbage_is_answered_before_the_end() {
     world.peer.read_exact(&mut heard).await.unwrap();
     assert_eq!(heard, PING, "an answer that takes its time");
     assert_eq!(world.closed_after().await, ANSWERING);
-    let mut world = World::new(Transport::Tls, doors);
+    let mut world = World::new(Transport::Tls, policy);
     let (blank, _) = tokio::io::duplex(1);
     let mut phone = shake(&connector, std::mem::replace(&mut world.peer, blank))
         .await
@@ -141,9 +141,9 @@ async fn what_came_before_garbage_is_answered_before_the_end() {
 #[tokio::test(start_paused = true)]
 async fn a_handshake_that_does_not_end_is_closed_after_ten_seconds() {
     let folder = Folder::new();
-    let (doors, _) = tls(&folder);
+    let (policy, _) = tls(&folder);
     for transport in [Transport::Tls, Transport::Wss] {
-        let mut world = World::new(transport, doors.clone());
+        let mut world = World::new(transport, policy.clone());
         // The head of a TLS record that never comes.
         world.peer.write_all(&[22, 3, 1, 2, 0]).await.unwrap();
         assert_eq!(world.closed_after().await, DOOR);
@@ -161,8 +161,8 @@ async fn what_is_no_tls_is_closed_at_once() {
 #[tokio::test(start_paused = true)]
 async fn messages_pass_tls_both_ways_and_the_end_is_said() {
     let folder = Folder::new();
-    let (doors, connector) = tls(&folder);
-    let mut world = World::new(Transport::Tls, doors);
+    let (policy, connector) = tls(&folder);
+    let mut world = World::new(Transport::Tls, policy);
     let (blank, _) = tokio::io::duplex(1);
     let mut phone = shake(&connector, std::mem::replace(&mut world.peer, blank))
         .await

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use super::super::tcp::Doors;
+use super::super::tcp::ConnectionPolicy;
 use super::super::tcp::tests::{PING as OPTIONS, World};
 use super::*;
 
@@ -15,11 +15,11 @@ const PAGE: &str = "https://desk.example";
 async fn knock(
     fields: &[(&'static str, &'static str)],
 ) -> (World, Result<WebSocketStream<DuplexStream>, u16>) {
-    let doors = Doors {
+    let policy = ConnectionPolicy {
         origins: vec![PAGE.to_owned()].into(),
-        ..Doors::default()
+        ..ConnectionPolicy::default()
     };
-    let mut world = World::new(Transport::Ws, doors);
+    let mut world = World::new(Transport::Ws, policy);
     let (blank, _) = tokio::io::duplex(1);
     let peer = std::mem::replace(&mut world.peer, blank);
     let mut request = "ws://pronto.example/".into_client_request().unwrap();
@@ -65,7 +65,7 @@ async fn only_who_speaks_sip_from_a_listed_page_gets_in() {
         }
     }
     // A client cannot ask for less than a sub-protocol by asking for none.
-    let mut world = World::new(Transport::Ws, Doors::default());
+    let mut world = World::new(Transport::Ws, ConnectionPolicy::default());
     let bare = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
     world.peer.write_all(bare).await.unwrap();
@@ -123,7 +123,7 @@ async fn who_never_says_anything_or_never_finishes_the_upgrade_is_closed() {
     let closing = tokio::spawn(async move { while let Some(Ok(_)) = socket.next().await {} });
     assert_eq!(world.closed_after().await, Duration::from_secs(30));
     closing.await.unwrap();
-    let mut world = World::new(Transport::Ws, Doors::default());
+    let mut world = World::new(Transport::Ws, ConnectionPolicy::default());
     world.peer.write_all(b"GET / HTTP/1.1\r\nHost").await.unwrap();
     assert_eq!(world.closed_after().await, Duration::from_secs(10));
 }
@@ -143,7 +143,7 @@ async fn a_peer_that_vanished_is_found_by_its_silence() {
     let answered = tokio::time::Instant::now();
     assert!(matches!(
         world.happened.recv().await,
-        Some(Happened::FlowClosed { .. })
+        Some(ShellEvent::FlowClosed { .. })
     ));
     assert_eq!(answered.elapsed(), Duration::from_secs(30));
     drop(socket);

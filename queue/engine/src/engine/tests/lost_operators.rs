@@ -290,7 +290,7 @@ fn a_talk_before_a_lost_operator_does_not_count_after_a_restart_or_another_loss(
     house.says_late("gw1", joined(12, 1, Some(11)), secs(375));
     assert_eq!(house.engine.waits_since(TicketId(12)), Some(since));
     let mut records = CallRecords::default();
-    let began = Recorded {
+    let began = LedgerEntry {
         seq: 0,
         at: Time::ZERO,
         cause: Some(Cause {

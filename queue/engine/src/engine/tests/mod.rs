@@ -12,6 +12,7 @@ mod lost_operators;
 mod operators;
 mod outlook;
 mod overflow;
+mod routing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,8 +25,8 @@ use pronto_types::{
 };
 
 use crate::{
-    Configuration, Engine, Fact, Input, OperatorSettings, OperatorStatus, Output, QueueSettings, QueueView,
-    Recorded, RequestId, SetOperatorError, SignIn, State, Wanted,
+    Configuration, Engine, Fact, Input, LedgerEntry, OperatorSettings, OperatorStatus, Output, QueueSettings,
+    QueueView, RequestId, SetOperatorError, SignIn, State, Wanted,
 };
 
 fn secs(secs: u64) -> Duration {
@@ -63,7 +64,7 @@ struct House {
     now: Time,
     /// Per gateway its epoch and its newest entry.
     journals: BTreeMap<GatewayName, (u64, u64)>,
-    ledger: Vec<Recorded>,
+    ledger: Vec<LedgerEntry>,
     shadow: State,
     sent: Vec<(GatewayName, Directive)>,
     other: Vec<Output>,

@@ -48,7 +48,7 @@ impl House {
 
     /// Tickets that overflowed, in order, with both waits.
     fn overflowed(&self) -> Vec<(u64, Duration, Duration)> {
-        let overflowed = |recorded: &Recorded| match &recorded.fact {
+        let overflowed = |recorded: &LedgerEntry| match &recorded.fact {
             Fact::Overflowed {
                 ticket, here, there, ..
             } => Some((ticket.0, here.p80, there.p80)),

@@ -4,12 +4,12 @@ use pronto_types::Time;
 
 use super::Oracle;
 use crate::State;
-use crate::fact::{Fact, Recorded};
+use crate::fact::{Fact, LedgerEntry};
 
 impl Oracle {
     /// Whether nobody was passed over who came to that queue before, at the same gateway, and would have gone. `before`: the fold
     /// up to the fact. Forecasts of one moment differ a little by how they are made: who would have gone clearly counts.
-    pub(in crate::world) fn judge_turn(&self, recorded: &Recorded, before: &State) -> Result<(), String> {
+    pub(in crate::world) fn judge_turn(&self, recorded: &LedgerEntry, before: &State) -> Result<(), String> {
         let Fact::Overflowed {
             ticket, queue, there, ..
         } = &recorded.fact
@@ -36,7 +36,7 @@ impl Oracle {
 
     /// Whether a caller may go on waiting elsewhere, by what the fact says and the configuration wants: once, and only where
     /// it is sooner.
-    pub(super) fn overflow(&mut self, recorded: &Recorded) -> Result<(), String> {
+    pub(super) fn overflow(&mut self, recorded: &LedgerEntry) -> Result<(), String> {
         let Fact::Overflowed {
             ticket,
             queue,
@@ -68,7 +68,7 @@ impl Oracle {
     }
 
     /// Whether a caller may be sent back: to where they came from, and only if nobody is there any more.
-    pub(super) fn send_back(&mut self, recorded: &Recorded) -> Result<(), String> {
+    pub(super) fn send_back(&mut self, recorded: &LedgerEntry) -> Result<(), String> {
         let Fact::SentBack { ticket, queue, to } = &recorded.fact else {
             return Ok(());
         };

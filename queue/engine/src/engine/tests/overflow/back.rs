@@ -27,7 +27,7 @@ impl House {
     }
 
     fn cal_hangs_up(&mut self) {
-        let talk = |it: &Recorded| match &it.fact {
+        let talk = |it: &LedgerEntry| match &it.fact {
             Fact::Answered {
                 offer,
                 ticket,
@@ -41,7 +41,7 @@ impl House {
     }
 
     fn sent_back(&self) -> Vec<u64> {
-        let sent_back = |recorded: &Recorded| match &recorded.fact {
+        let sent_back = |recorded: &LedgerEntry| match &recorded.fact {
             Fact::SentBack { ticket, queue, to } => {
                 assert_eq!((queue, to), (&sales(), &support()));
                 Some(ticket.0)
@@ -59,7 +59,7 @@ impl House {
             .iter()
             .filter(|(_, it)| it.queue == *queue)
             .collect();
-        line.retain(|(_, it)| matches!(it.place, crate::state::Place::Waiting { .. }));
+        line.retain(|(_, it)| matches!(it.place, crate::state::TicketState::Waiting { .. }));
         line.sort_by_key(|(id, it)| it.rank(**id));
         let line: Vec<u64> = line.into_iter().map(|(id, _)| id.0).collect();
         let forecast = state.forecaster.line(self.now, queue);
@@ -151,7 +151,7 @@ fn where_nobody_is_at_home_either_they_are_sent_on() {
 
 impl House {
     fn talks(&self) -> Vec<(OfferId, u64)> {
-        let talk = |it: &Recorded| match &it.fact {
+        let talk = |it: &LedgerEntry| match &it.fact {
             Fact::Answered { offer, ticket, .. } => Some((*offer, ticket.0)),
             _ => None,
         };

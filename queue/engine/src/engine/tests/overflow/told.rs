@@ -62,7 +62,7 @@ impl House {
 
     /// Each offer made: grant, ticket, operator.
     fn offers_ever(&self) -> Vec<(OfferId, u64, String)> {
-        let offered = |recorded: &Recorded| match &recorded.fact {
+        let offered = |recorded: &LedgerEntry| match &recorded.fact {
             Fact::Offered { ticket, operator, .. } => {
                 Some((OfferId(recorded.seq), ticket.0, operator.to_string()))
             }

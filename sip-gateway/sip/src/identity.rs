@@ -15,7 +15,7 @@ pub(crate) const ACCEPT: &[u8] = b"application/sdp, multipart/mixed, multipart/a
 pub(crate) const ACCEPT_INFO: &[u8] = b"application/dtmf-relay, application/dtmf";
 
 /// Our names and addresses.
-pub(crate) struct Face {
+pub(crate) struct LocalIdentity {
     domain: String,
     product: String,
     advertise: Vec<IpAddr>,
@@ -25,9 +25,9 @@ pub(crate) struct Face {
     listen: Vec<(Transport, SocketAddr)>,
 }
 
-impl Face {
+impl LocalIdentity {
     pub(crate) fn new(settings: &Settings) -> Self {
-        Face {
+        LocalIdentity {
             domain: settings.domain.clone(),
             product: settings.product.chars().filter(|c| !c.is_control()).collect(),
             advertise: settings.advertise.clone(),

@@ -4,18 +4,18 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::calibration::Promise;
-use crate::floor::Rank;
+use pronto_routing::Rank;
 
-/// Ghosts of one queue; beyond it the oldest is dropped.
+/// CensoredSamples of one queue; beyond it the oldest is dropped.
 const KEPT: usize = 500;
 
-/// The time for which a ghost counts after the caller left, in seconds. A ghost not heard of for longer tells of a
+/// The time for which a sample counts after the caller left, in seconds. A sample not heard of for longer tells of a
 /// night, not of a queue.
 const STALE: f64 = 1800.0;
 
 /// One who left.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Ghost {
+pub(crate) struct CensoredSample {
     pub(crate) promise: Promise,
     pub(crate) class: usize,
     /// Since when they waited and when they left, in seconds.
@@ -23,16 +23,16 @@ pub(crate) struct Ghost {
     pub(crate) left: f64,
 }
 
-/// The ghosts of one queue, in the order in which they would be served.
+/// The censored of one queue, in the order in which they would be served.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Ghosts {
-    places: BTreeMap<Rank, Ghost>,
+pub(crate) struct CensoredSamples {
+    places: BTreeMap<Rank, CensoredSample>,
     order: VecDeque<Rank>,
 }
 
-impl Ghosts {
-    pub(crate) fn add(&mut self, rank: Rank, ghost: Ghost) {
-        self.places.insert(rank, ghost);
+impl CensoredSamples {
+    pub(crate) fn add(&mut self, rank: Rank, sample: CensoredSample) {
+        self.places.insert(rank, sample);
         self.order.push_back(rank);
         while self.order.len() > KEPT {
             if let Some(oldest) = self.order.pop_front() {
@@ -42,15 +42,15 @@ impl Ghosts {
     }
 
     /// Those who would have been served now: all ahead of this rank, or all.
-    pub(crate) fn served(&mut self, before: Option<Rank>, now: f64) -> Vec<Ghost> {
+    pub(crate) fn served(&mut self, before: Option<Rank>, now: f64) -> Vec<CensoredSample> {
         let mut served = Vec::new();
         while let Some(first) = self.places.first_entry() {
             if before.is_some_and(|rank| *first.key() >= rank) {
                 break;
             }
-            let ghost = first.remove();
-            if now - ghost.left < STALE {
-                served.push(ghost);
+            let sample = first.remove();
+            if now - sample.left < STALE {
+                served.push(sample);
             }
         }
         if self.places.is_empty() {
@@ -69,31 +69,35 @@ mod tests {
     use crate::wait::Moments;
 
     #[test]
-    fn a_ghost_is_served_before_who_ranks_behind_unless_it_is_stale() {
+    fn a_censored_sample_is_served_before_callers_behind_it_unless_it_is_stale() {
         let law = Moments {
             mean: 1.0,
             variance: 1.0,
         };
-        let ghost = |since: f64| Ghost {
+        let sample = |since: f64| CensoredSample {
             promise: Calibration::default().promise(None, law, 0.0),
             class: 0,
             since,
             left: since + 10.0,
         };
-        let rank = |joined: i64| (0, Time::from_secs(joined), 0);
-        let mut ghosts = Ghosts::default();
+        let rank = |joined: i64| Rank {
+            class: 0,
+            ranked_at: Time::from_secs(joined),
+            order: 0,
+        };
+        let mut censored = CensoredSamples::default();
         for joined in [100, 200, 3000] {
-            ghosts.add(rank(joined), ghost(joined as f64));
+            censored.add(rank(joined), sample(joined as f64));
         }
-        assert_eq!(ghosts.served(Some(rank(150)), 220.0), [ghost(100.0)]);
+        assert_eq!(censored.served(Some(rank(150)), 220.0), [sample(100.0)]);
         assert_eq!(
-            ghosts.served(None, 3020.0),
-            [ghost(3000.0)],
+            censored.served(None, 3020.0),
+            [sample(3000.0)],
             "the one of 200 is stale"
         );
         for joined in 0..2 * KEPT as i64 {
-            ghosts.add(rank(joined), ghost(joined as f64));
+            censored.add(rank(joined), sample(joined as f64));
         }
-        assert_eq!(ghosts.places.len(), KEPT);
+        assert_eq!(censored.places.len(), KEPT);
     }
 }

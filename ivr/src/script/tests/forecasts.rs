@@ -25,7 +25,7 @@ fn spoilt(from: &str, to: &str) -> Vec<String> {
 
 #[test]
 fn forecasts_are_named_apart_from_the_queues_that_callers_join() {
-    let flow = Flow::parse(ASKING).unwrap();
+    let flow = Script::parse(ASKING).unwrap();
     assert_eq!(flow.warnings(), []);
     let named: Vec<_> = flow
         .forecasts()
@@ -54,7 +54,7 @@ fn forecasts_are_named_apart_from_the_queues_that_callers_join() {
     assert_eq!(exits.unknown, exits.next, "omitted");
     for (text, quantile) in [("p50", Quantile::P50), ("p90", Quantile::P90)] {
         let source = ASKING.replacen("limit", &format!("quantile = \"{text}\"\nlimit"), 1);
-        let flow = Flow::parse(&source).unwrap();
+        let flow = Script::parse(&source).unwrap();
         assert!(
             matches!(&flow.state(StateIndex(0)).kind, Kind::Forecast { quantile: q, .. } if *q == quantile)
         );
@@ -122,7 +122,7 @@ fn what_is_said_is_a_prompt_or_a_forecast() {
     );
     let said = ASKING.replacen("longer = \"main\"", "longer = \"tell\"", 1)
         + "[tell]\nsay = [{ forecast = \"support\" }]\nnext = \"main\"\n";
-    assert!(Flow::parse(&said).is_ok(), "a say may say nothing");
+    assert!(Script::parse(&said).is_ok(), "a say may say nothing");
 }
 
 #[test]

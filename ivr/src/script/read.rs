@@ -12,8 +12,8 @@ use toml::de::{DeTable, DeValue};
 use super::problem::{Problems, one_of, quoted};
 use super::values::{NAME, is_name};
 use super::{
-    DEFAULT_TIMEOUT, Flow, ForecastExits, Keys, Kind, LIMITS, MOST_BYTES, MOST_STATES, Mentions, MenuExits,
-    Problem, QueueExits, State, StateIndex, TIMEOUTS, Then, check,
+    DEFAULT_TIMEOUT, ForecastExits, Keys, Kind, LIMITS, MOST_BYTES, MOST_STATES, Mentions, MenuExits,
+    Problem, QueueExits, Script, State, StateIndex, TIMEOUTS, Then, check,
 };
 
 /// The keys that say what a state is, each with all the keys of such a state.
@@ -43,8 +43,8 @@ const KINDS: [(&str, &[&str]); 4] = [
 
 pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
-/// Parses a flow, see [`Flow::parse`].
-pub(super) fn flow(source: &str) -> Result<Flow, Vec<Problem>> {
+/// Parses a flow, see [`Script::parse`].
+pub(super) fn flow(source: &str) -> Result<Script, Vec<Problem>> {
     if source.len() > MOST_BYTES {
         let found = format!("{} bytes", source.len());
         return Err(vec![
@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read(mut self, document: &'a DeTable<'a>) -> Result<Flow, Vec<Problem>> {
+    fn read(mut self, document: &'a DeTable<'a>) -> Result<Script, Vec<Problem>> {
         let mut start = None;
         let mut drafts = Vec::new();
         for (head, value) in document {
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
                 self.mentions.prompts.sort_by_key(|(_, span)| span.start);
                 self.mentions.queues.sort_by_key(|(_, span)| span.start);
                 self.mentions.forecasts.sort_by_key(|(_, span)| span.start);
-                Ok(Flow {
+                Ok(Script {
                     states,
                     start,
                     mentions: self.mentions,

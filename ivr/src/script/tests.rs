@@ -21,7 +21,7 @@ hangup = true
 
 /// Each problem of a flow as `found text | message | found | expected | nearest`, the text taken by its span.
 fn problems(source: &str) -> Vec<String> {
-    let Err(problems) = Flow::parse(source) else {
+    let Err(problems) = Script::parse(source) else {
         panic!("this flow is good:\n{source}")
     };
     problems.iter().map(|problem| shown(source, problem)).collect()
@@ -51,13 +51,13 @@ fn problem(from: &str, to: &str) -> String {
     problems[0].clone()
 }
 
-fn named<'a>(flow: &'a Flow, source: &'a str) -> Vec<(&'a str, &'a str)> {
+fn named<'a>(flow: &'a Script, source: &'a str) -> Vec<(&'a str, &'a str)> {
     flow.prompts().map(|(name, span)| (name, &source[span])).collect()
 }
 
 #[test]
 fn the_built_in_flow_is_whole_and_names_what_the_house_has() {
-    let flow = Flow::parse(BUILTIN_FLOW).unwrap();
+    let flow = Script::parse(BUILTIN_FLOW).unwrap();
     assert_eq!(flow.warnings(), []);
     assert_eq!(
         flow.states().collect::<Vec<_>>(),
@@ -96,7 +96,7 @@ fn every_key_of_the_keypad_can_be_written_and_tables_may_stand_apart() {
         bargein = true
         hangup = true
     "##;
-    let flow = Flow::parse(source).unwrap();
+    let flow = Script::parse(source).unwrap();
     let Kind::Menu {
         keys,
         timeout,
@@ -129,7 +129,7 @@ fn every_key_of_the_keypad_can_be_written_and_tables_may_stand_apart() {
 #[test]
 fn last_words_are_heard_out_and_other_prompts_can_be_cut_unless_written() {
     let flow =
-        Flow::parse("start = \"a\"\n[a]\nsay = [\"x\"]\nnext = \"b\"\n[b]\nsay = [\"y\"]\nhangup = true")
+        Script::parse("start = \"a\"\n[a]\nsay = [\"x\"]\nnext = \"b\"\n[b]\nsay = [\"y\"]\nhangup = true")
             .unwrap();
     let bargein: Vec<bool> = flow
         .states
@@ -309,14 +309,14 @@ fn loops_without_a_caller_in_them_are_refused() {
         "support | a loop without an end: these queues send a caller they refuse to one another, without a word | a \
          loop of `support`, `sales` | a menu, a caller's key or a hang-up on the way | -"
     );
-    assert!(Flow::parse(&GOOD.replace("[support]", "[support]\ntimed_out = \"support\"")).is_ok());
-    assert!(Flow::parse(&GOOD.replace("hangup = true", &format!("{talk} \"main\""))).is_ok());
+    assert!(Script::parse(&GOOD.replace("[support]", "[support]\ntimed_out = \"support\"")).is_ok());
+    assert!(Script::parse(&GOOD.replace("hangup = true", &format!("{talk} \"main\""))).is_ok());
 }
 
 #[test]
 fn a_state_nothing_leads_to_is_a_warning() {
     let source = format!("{GOOD}[attic]\nsay = [\"dust\"]\nnext = \"cellar\"\n[cellar]\nhangup = true\n");
-    let flow = Flow::parse(&source).unwrap();
+    let flow = Script::parse(&source).unwrap();
     let warnings: Vec<_> = flow
         .warnings()
         .iter()
@@ -379,13 +379,13 @@ fn what_is_not_toml_is_shown_alone_with_its_place() {
         !problems.is_empty() && problems.iter().all(|p| p.contains("| not TOML: ")),
         "{problems:#?}"
     );
-    let twice = Flow::parse("start = \"a\"\n[a]\nhangup = true\n[a]\nhangup = true").unwrap_err();
+    let twice = Script::parse("start = \"a\"\n[a]\nhangup = true\n[a]\nhangup = true").unwrap_err();
     assert_eq!(
         (&*twice[0].message, twice[0].span.clone()),
         ("not TOML: duplicate key", 31..32),
         "{twice:?}"
     );
-    let empty = Flow::parse("").unwrap_err();
+    let empty = Script::parse("").unwrap_err();
     assert_eq!(empty[0].message, "the flow does not say where it starts");
 }
 
@@ -396,21 +396,21 @@ fn a_flow_has_limits_and_so_have_its_problems() {
             .map(|i| format!("[s{i}]\nhangup = true\n"))
             .collect::<String>()
     };
-    assert!(Flow::parse(&format!("start = \"s0\"\n{}", states(MOST_STATES))).is_ok());
-    let many = Flow::parse(&format!("start = \"s0\"\n{}", states(MOST_STATES + 1))).unwrap_err();
+    assert!(Script::parse(&format!("start = \"s0\"\n{}", states(MOST_STATES))).is_ok());
+    let many = Script::parse(&format!("start = \"s0\"\n{}", states(MOST_STATES + 1))).unwrap_err();
     assert_eq!(many[0].message, "a flow has at most 500 states");
     let wrong = (0..MOST_STATES)
         .map(|i| format!("[s{i}]\nnonsense = 1\n"))
         .collect::<String>();
-    assert_eq!(Flow::parse(&wrong).unwrap_err().len(), 100);
+    assert_eq!(Script::parse(&wrong).unwrap_err().len(), 100);
     assert_eq!(
-        Flow::parse(&" ".repeat(MOST_BYTES + 1)).unwrap_err()[0].message,
+        Script::parse(&" ".repeat(MOST_BYTES + 1)).unwrap_err()[0].message,
         "this flow is too long"
     );
     // The longest chain of talk is looked through for loops in no time.
     let chain = (0..MOST_STATES - 1).map(|i| format!("[s{i}]\nsay = [\"x\"]\nnext = \"s{}\"\n", i + 1));
     let last = format!("[s{}]\nsay = [\"x\"]\nnext = \"s0\"\n", MOST_STATES - 1);
-    let ring = Flow::parse(&format!("start = \"s0\"\n{}{last}", chain.collect::<String>())).unwrap_err();
+    let ring = Script::parse(&format!("start = \"s0\"\n{}{last}", chain.collect::<String>())).unwrap_err();
     assert_eq!(ring.len(), 1);
 }
 
@@ -455,7 +455,7 @@ proptest! {
 
     #[test]
     fn no_text_panics_and_every_span_lies_within(source in prop_oneof!["\\PC{0,80}", nearly_toml()]) {
-        if let Err(problems) = Flow::parse(&source) {
+        if let Err(problems) = Script::parse(&source) {
             prop_assert!(!problems.is_empty());
             for problem in problems {
                 prop_assert!(source.get(problem.span.clone()).is_some(), "{:?}", problem);
@@ -467,7 +467,7 @@ proptest! {
     fn no_slip_in_a_good_flow_panics(at in 0..BUILTIN_FLOW.len(), with in "\\PC{0,3}", cut in 0..20_usize) {
         let (Some(head), Some(tail)) = (BUILTIN_FLOW.get(..at), BUILTIN_FLOW.get(at + cut..)) else { return Ok(()) };
         let source = format!("{head}{with}{tail}");
-        if let Err(problems) = Flow::parse(&source) {
+        if let Err(problems) = Script::parse(&source) {
             for problem in problems {
                 prop_assert!(source.get(problem.span.clone()).is_some(), "{:?}", problem);
             }
@@ -481,7 +481,7 @@ fn a_way_out_of_a_queue_is_a_prompt_and_needs_a_key() {
         "queue = \"support\"",
         "queue = \"support\"\nkeys = { 9 = \"bye\" }\nway_out = \"leave-a-message\"",
     );
-    let flow = Flow::parse(&source).unwrap();
+    let flow = Script::parse(&source).unwrap();
     assert!(named(&flow, &source).contains(&("leave-a-message", "\"leave-a-message\"")));
     assert_eq!(
         problem(

@@ -1,4 +1,4 @@
-//! The owner's desk: where the services put what they want of the engine, and wait.
+//! The owner's handle: where the services put what they want of the engine, and wait.
 
 use pronto_engine::Engine;
 use pronto_proto::link as wire;
@@ -13,7 +13,7 @@ use super::status;
 /// Asks that wait for the owner.
 const ASKS: usize = 1_024;
 /// A request of a service to the owner.
-pub(super) enum Ask {
+pub(super) enum EngineRequest {
     /// A stream said hello.
     Attach {
         candidate: Candidate,
@@ -37,25 +37,25 @@ pub(super) enum Ask {
     /// An operator is to change state.
     SetOperator { wish: Wish, id: String, reply: Reply },
     /// Somebody wants to see something.
-    Look(Look),
+    EngineQuery(EngineQuery),
 }
 
 /// Looks at the engine now; what it returns tells what was seen, once that is durable.
-pub(super) type Look = Box<dyn FnOnce(&Engine, Time) -> Told + Send>;
-pub(super) type Told = Box<dyn FnOnce() + Send>;
+pub(super) type EngineQuery = Box<dyn FnOnce(&Engine, Time) -> QueryAnswer + Send>;
+pub(super) type QueryAnswer = Box<dyn FnOnce() + Send>;
 
 /// Where the services ask.
 #[derive(Clone)]
-pub(super) struct Desk(mpsc::Sender<Ask>);
+pub(super) struct EngineHandle(mpsc::Sender<EngineRequest>);
 
-impl Desk {
-    pub(super) fn new() -> (Desk, mpsc::Receiver<Ask>) {
+impl EngineHandle {
+    pub(super) fn new() -> (EngineHandle, mpsc::Receiver<EngineRequest>) {
         let (asks, received) = mpsc::channel(ASKS);
-        (Desk(asks), received)
+        (EngineHandle(asks), received)
     }
 
     /// Waits until there is room. False if the owner is gone.
-    pub(super) async fn tell(&self, ask: Ask) -> bool {
+    pub(super) async fn tell(&self, ask: EngineRequest) -> bool {
         self.0.send(ask).await.is_ok()
     }
 
@@ -65,11 +65,11 @@ impl Desk {
         view: impl FnOnce(&Engine, Time) -> T + Send + 'static,
     ) -> Result<T, Status> {
         let (tell, told) = oneshot::channel();
-        let look: Look = Box::new(move |engine, now| {
+        let look: EngineQuery = Box::new(move |engine, now| {
             let seen = view(engine, now);
             Box::new(move || drop(tell.send(seen)))
         });
-        self.tell(Ask::Look(look)).await;
+        self.tell(EngineRequest::EngineQuery(look)).await;
         told.await.map_err(|_| status::unavailable())
     }
 }

@@ -41,7 +41,7 @@
 //! `noinput` and `nomatch` lead in between; then `goodbye` is said and the call ends.
 //!
 //! Reading a flow reports all that is wrong at once, each [`Problem`] with its place in the text. Whether the
-//! prompts and queues it names exist is for the configuration to check: [`Flow::prompts`], [`Flow::queues`].
+//! prompts and queues it names exist is for the configuration to check: [`Script::prompts`], [`Script::queues`].
 
 mod check;
 mod duration;
@@ -75,14 +75,14 @@ pub const TIMEOUTS: [Duration; 2] = [Duration::from_millis(100), Duration::from_
 
 /// A flow that was read and checked: every name leads to a state, every state leads somewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flow {
+pub struct Script {
     states: Vec<State>,
     start: StateIndex,
     mentions: Mentions,
     warnings: Vec<Problem>,
 }
 
-impl Flow {
+impl Script {
     /// Reads and checks a flow.
     ///
     /// # Errors
@@ -114,7 +114,7 @@ impl Flow {
             .map(|(name, span)| (name, span.clone()))
     }
 
-    /// Each queue whose forecast the flow asks for and where, as [`Flow::queues`].
+    /// Each queue whose forecast the flow asks for and where, as [`Script::queues`].
     pub fn forecasts(&self) -> impl Iterator<Item = (&QueueName, Range<usize>)> {
         self.mentions
             .forecasts

@@ -220,7 +220,9 @@ fn a_full_disk_cuts_nobody_off_and_new_callers_are_taken_when_there_is_room() {
     for figure in [JOURNAL, LEDGER] {
         becomes(&mut centre, figure, 0.0);
     }
-    assert!(centre.log().contains("the store has room again"));
+    centre.until("it says so", |centre| {
+        centre.log().contains("the store has room again")
+    });
     let last = Person::calls(&centre, TALKS + WAITING + 1, STRAIGHT);
     waiting.push(last);
     // A talk that begins now is recorded again, whole.

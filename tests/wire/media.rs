@@ -68,7 +68,7 @@ fn a_multipart_body_with_a_location_or_isup_beside_the_sdp_costs_no_call() {
 
 #[test]
 fn a_body_part_that_must_be_understood_and_is_not_is_415_with_accept_and_a_warning() {
-    let centre = Centre::open(&Plan::default());
+    let mut centre = Centre::open(&Plan::default());
     let mut phone = centre.caller(0);
     let rtp = RtpEndpoint::open(centre.ip(CALLER));
     let offer = sdp(rtp.local(), &[Law::A]);
@@ -91,8 +91,10 @@ fn a_body_part_that_must_be_understood_and_is_not_is_415_with_accept_and_a_warni
             .is_some_and(|it| it.contains("application/sdp"))
     );
     assert!(refusal.header("Warning").is_some_and(|it| it.starts_with("399 ")));
-    let log = centre.log();
-    assert!(log.contains("Unsupported Media Type application/isup"), "{log}");
+    // Lines of the log are written by a thread of their own.
+    centre.until("the refusal is logged", |centre| {
+        centre.log().contains("Unsupported Media Type application/isup")
+    });
     centre.close();
 }
 

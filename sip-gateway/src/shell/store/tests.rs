@@ -136,7 +136,7 @@ async fn the_entries_of_a_new_epoch_are_awaited_from_the_first() {
     opened.journal.append(&began(1, 11), 0);
     assert_eq!(opened.journal.wait_for(1), None, "the disk has three others");
     opened.journal.commit().unwrap();
-    opened.journal.written().reached().await;
+    reached(&opened.journal).await;
     assert_eq!(opened.journal.wait_for(1), Some(1));
     opened.journal.close().await.unwrap();
     let (opened, _) = place.open();
@@ -155,6 +155,13 @@ async fn a_stopped_store_is_said_and_not_passed_over() {
     opened.journal.store.close().unwrap();
     opened.journal.append(&began(1, 10), 0);
     assert_eq!(opened.journal.commit(), Err(AppendError::Stopped));
+}
+
+/// Waits for the commit that was asked for, 20 s at most.
+async fn reached(journal: &Journal) {
+    let written = journal.written();
+    let commit = tokio::time::timeout(Duration::from_secs(20), written.reached());
+    commit.await.expect("the commit is told");
 }
 
 /// Hands over entries, the first of them number 1, until the store takes no more. Returns how many there were; the store has
@@ -187,8 +194,7 @@ async fn a_batch_that_a_full_store_does_not_take_is_written_once_there_is_room()
     }
     assert_eq!(journal.wait_for(taken), None, "the writer stands still");
     drop(stopped);
-    let written = journal.written();
-    written.reached().await;
+    reached(journal).await;
     journal.commit().unwrap();
     assert_eq!(
         journal.wait_for(last),
@@ -197,7 +203,7 @@ async fn a_batch_that_a_full_store_does_not_take_is_written_once_there_is_room()
     );
     journal.retry();
     journal.commit().unwrap();
-    written.reached().await;
+    reached(journal).await;
     assert_eq!(journal.wait_for(last), Some(last));
     opened.journal.close().await.unwrap();
     let (opened, _) = place.open();
@@ -285,7 +291,7 @@ async fn what_is_kept_of_a_dialog_is_on_the_disk_when_its_commit_is_told() {
     opened.journal.append(&began(1, 10), 0);
     assert_eq!(opened.journal.wait_for(1), None);
     opened.journal.commit().unwrap();
-    opened.journal.written().reached().await;
+    reached(&opened.journal).await;
     // This process is killed now, and the next one looks what it left.
     assert_eq!(Dialogs::new(&place.0).open().len(), 1);
 }

@@ -72,6 +72,8 @@ pub enum LinkEvent {
 pub enum Refused {
     /// Our epoch is not above the highest that the queue knows of us, or too far above it.
     Epoch {
+        /// The epoch that was refused. Ours may be another one by now.
+        said: u64,
         /// The highest it knows.
         highest: u64,
     },
@@ -155,9 +157,9 @@ pub async fn run<F, R>(
 {
     let mut attempts = 0_u32;
     let mut said = Said::default();
-    let mut broken = earlier::Broken::default();
+    let mut progress = earlier::Progress::default();
     loop {
-        let ended = match earlier::hand_over(&channel, &mut identity, &clock, &mut broken).await {
+        let ended = match earlier::hand_over(&channel, &mut identity, &clock, &mut progress).await {
             Err(ended) => ended,
             Ok(()) => attach(&channel, &identity, &clock, &report).await,
         };
@@ -215,7 +217,7 @@ fn refusal(gateway: &GatewayName, refused: &Refused, why: &str) -> String {
             "the queue service refuses the link: {why}. New calls get 503. Give each gateway its own `[gateway] name`, or \
              stop the other `{gateway}`"
         ),
-        Refused::Epoch { highest } => format!(
+        Refused::Epoch { highest, .. } => format!(
             "the queue service does not take this journal: it knows epoch {highest} of `{gateway}`. A new epoch begins"
         ),
         Refused::Misunderstood => {
@@ -237,12 +239,13 @@ enum Ended {
     Refused(Refused, String),
 }
 
-impl From<Status> for Ended {
-    fn from(status: Status) -> Self {
+impl Ended {
+    /// An answer to a hello in this epoch.
+    fn of(status: Status, epoch: u64) -> Self {
         let highest = status.metadata().get(wire::HIGHEST_EPOCH);
         let highest = highest.and_then(|value| value.to_str().ok()?.parse().ok());
         let refused = match (status.code(), highest) {
-            (Code::FailedPrecondition, Some(highest)) => Refused::Epoch { highest },
+            (Code::FailedPrecondition, Some(highest)) => Refused::Epoch { said: epoch, highest },
             (Code::AlreadyExists, _) => Refused::Taken,
             (Code::Unauthenticated | Code::PermissionDenied, _) => Refused::Unproven,
             (Code::InvalidArgument | Code::Unimplemented | Code::FailedPrecondition, _) => {
@@ -301,13 +304,13 @@ where
     let mut client = GatewaysClient::new(channel.clone());
     let mut down = match client.attach(request).await {
         Ok(response) => response.into_inner(),
-        Err(status) => return status.into(),
+        Err(status) => return Ended::of(status, epoch),
     };
     let have = match tokio::time::timeout(WELCOME, down.next()).await {
         Ok(Some(Ok(QueueMessage {
             message: Some(queue_message::Message::Welcome(welcome)),
         }))) => welcome.have,
-        Ok(Some(Err(status))) => return status.into(),
+        Ok(Some(Err(status))) => return Ended::of(status, epoch),
         _ => return Ended::Unreachable,
     };
     let (entries, mut from_control) = mpsc::channel(QUEUE);

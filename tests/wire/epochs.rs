@@ -304,3 +304,19 @@ fn a_spoilt_gateway_is_reset_while_the_queue_is_stopped_and_begins_again() {
         centre.close();
     }
 }
+
+#[test]
+fn a_gateway_whose_own_count_is_far_ahead_begins_again_at_what_the_queue_knows() {
+    let mut centre = apart();
+    centre.signal("TERM");
+    assert!(centre.wait_for_exit(PATIENCE).is_some());
+    let journal = centre.ground.directory().join("var/journal.sqlite");
+    let (store, _) = SqliteStore::open(&journal, |_| {}).expect("the gateway has stopped");
+    assert_eq!(store.renew_epoch(1 << 40).unwrap(), (1 << 40) + 1);
+    store.close().expect("it is written");
+    centre.restart();
+    let mut operator = centre.operator("101", 0);
+    let (mut caller, _rtp, mut call, _desk, _ringing) = talk(&centre, &mut operator, 0);
+    assert!(caller.hang_up(&mut call));
+    centre.close();
+}

@@ -166,8 +166,11 @@ impl Life {
             return Ok(First::Succeeded(Box::new((owner, heard))));
         }
         // Meanwhile the deadlines of its first facts have passed, for which gateways have to be back.
-        owner.close().await?;
-        Ok(First::Late)
+        // The disk may be full once more for what came behind it, of which nobody was told.
+        match owner.close().await {
+            Err(StopError::Crashed) => Err(StopError::Crashed),
+            Ok(()) | Err(_) => Ok(First::Late),
+        }
     }
 
     /// Waits, and tells everybody who asks meanwhile that the service is unavailable. `None` if asked to stop.

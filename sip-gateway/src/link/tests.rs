@@ -219,7 +219,7 @@ async fn each_refusal_is_told_with_its_reason_and_tried_again() {
     ];
     let mut world = World::begin(answers).await;
     for expected in [
-        Refused::Epoch { highest: 41 },
+        Refused::Epoch { said: 9, highest: 41 },
         Refused::Taken,
         Refused::Unproven,
         Refused::Misunderstood,
@@ -263,9 +263,13 @@ fn the_log_of_a_link_that_stays_down_does_not_grow() {
     assert_eq!(said.0.len(), 8);
 }
 
+fn directory(name: &str) -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("pronto-link-{name}-{}", std::process::id()))
+}
+
 /// Entries 1 to 3 of a process in epoch 1.
 async fn left_behind(name: &str) -> Vec<Earlier> {
-    let directory = std::env::temp_dir().join(format!("pronto-link-{name}-{}", std::process::id()));
+    let directory = directory(name);
     let _ = std::fs::remove_dir_all(&directory);
     let event = Event::Ringing { offer: OfferId(1) };
     let entry = |number| Entry {
@@ -294,6 +298,9 @@ async fn a_hand_over_that_the_queue_breaks_off_goes_on_where_it_was() {
     let answers = [
         Answer::Say(vec![wire::welcome(0), wire::acknowledged(1)]),
         Answer::Refuse(Status::unavailable("starting")),
+        // What a process that was killed in between looks like.
+        Answer::Refuse(Status::unknown("h2 protocol error")),
+        Answer::Refuse(Status::cancelled("reset")),
         Answer::Take(2),
         Answer::Stay(vec![wire::welcome(0)]),
     ];
@@ -338,5 +345,13 @@ async fn an_epoch_that_is_over_for_the_queue_is_not_handed_over() {
         Answer::Stay(vec![wire::welcome(0)]),
     ];
     let mut world = World::after(left_behind("over").await, answers).await;
+    world.attached(0).await;
+}
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_read_any_more_does_not_hold_the_new_epoch_up() {
+    let earlier = left_behind("unreadable").await;
+    std::fs::remove_dir_all(directory("unreadable")).unwrap();
+    let mut world = World::after(earlier, [Answer::Take(0), Answer::Stay(vec![wire::welcome(0)])]).await;
     world.attached(0).await;
 }

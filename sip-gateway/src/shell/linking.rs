@@ -116,13 +116,13 @@ impl Control {
     fn refused(&mut self, refused: &Refused) -> Option<Stopped> {
         let name = &self.linking.name;
         let why = match refused {
-            Refused::Epoch { highest } if *highest >= SPOILT => format!(
+            // Ours is another one by now.
+            Refused::Epoch { said, .. } if *said != self.linking.position.epoch() => return None,
+            Refused::Epoch { highest, .. } if *highest >= SPOILT => format!(
                 "the queue service knows epoch {highest} of gateway `{name}`, and no process can come after it: stop the \
                  queue service and run `pronto gateway reset {name}` on its machine"
             ),
-            // Said of an epoch that is over: ours is above it by now.
-            Refused::Epoch { highest } if *highest < self.linking.position.epoch() => return None,
-            Refused::Epoch { highest } => {
+            Refused::Epoch { highest, .. } => {
                 let highest = *highest;
                 self.renew(highest);
                 return None;

@@ -146,6 +146,10 @@ impl Journal {
             let Some(line) = Line::read(&record) else { continue };
             unfinished.see(&line.entry.event);
             newest = (newest.0.max(line.entry.at), line.offset);
+            // The epoch was set back: its numbers come again, and what was before belongs to nobody.
+            if earlier.back().is_some_and(|it| it.epoch > line.epoch) {
+                earlier.clear();
+            }
             match earlier.back_mut() {
                 Some(newest) if newest.epoch == line.epoch => newest.last = line.entry.number,
                 _ => {

@@ -97,7 +97,9 @@ impl Engine {
         }
         // Two processes in one epoch: a backup was restored, and neither's journal is the other's.
         let other = known.is_some_and(|it| it.instance != 0 && instance != 0 && it.instance != instance);
-        let old = epoch < highest || (epoch == highest && other);
+        // After a reset the ledger has forgotten which epochs it knew: nothing of an earlier process is told once more.
+        let forgotten = known.is_some_and(|it| it.epoch == 0) && instance == 0;
+        let old = epoch < highest || (epoch == highest && other) || forgotten;
         (old && !self.fault().is(Fault::EpochNotFenced)).then_some(Refusal::OldEpoch { highest })
     }
 

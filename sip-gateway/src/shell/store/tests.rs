@@ -313,3 +313,29 @@ async fn what_several_starts_could_not_tell_the_queue_is_handed_over_in_their_or
     let expected = (3..=EARLIER as u64 + 2).map(|epoch| (epoch, 1, vec![began(1, epoch)]));
     assert_eq!(told, expected.collect::<Vec<_>>(), "the newest of them");
 }
+
+#[tokio::test]
+async fn entries_from_before_the_epoch_was_set_back_are_not_taken_for_those_of_the_new_one() {
+    let place = Place::new("set-back");
+    let (mut opened, _) = place.open();
+    let journal = &mut opened.journal;
+    for entry in [began(1, 10), ended(2, 10), began(3, 11)] {
+        journal.append(&entry, 0);
+    }
+    for (highest, call) in [(40, 12), (0, 13)] {
+        journal.commit().unwrap();
+        let epoch = journal.store().renew_epoch(highest).unwrap();
+        assert_eq!(epoch, highest + 1);
+        journal.begin_epoch(epoch);
+        journal.append(&began(1, call), 0);
+    }
+    opened.journal.close().await.unwrap();
+    let (opened, _) = place.open();
+    assert_eq!(opened.epoch, 2);
+    let told: Vec<_> = opened
+        .earlier
+        .iter()
+        .map(|it| (it.epoch, it.read(1, 9).unwrap()))
+        .collect();
+    assert_eq!(told, [(1, vec![began(1, 13)])]);
+}

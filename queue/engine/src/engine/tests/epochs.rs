@@ -100,6 +100,12 @@ fn a_reset_gateway_begins_at_its_own_epoch_and_what_it_held_is_lost() {
     assert_eq!(house.queue().waiting + house.queue().offered, 0);
     assert_eq!(house.queue().ended.lost, 3);
     assert_eq!(house.status("ann"), OperatorStatus::SignedOut);
+    let old = Some(Refusal::OldEpoch { highest: 0 });
+    assert_eq!(
+        hello(&mut house, 3, 0),
+        old,
+        "what an earlier process left may be known"
+    );
     assert_eq!(hello(&mut house, 4, 77), None, "the epoch its own store counts");
     // And the numbers of its journal begin again.
     house.journals.insert(name("gw1"), (4, 0));

@@ -314,6 +314,7 @@ fn a_gateway_whose_own_count_is_far_ahead_begins_again_at_what_the_queue_knows()
     let (store, _) = SqliteStore::open(&journal, |_| {}).expect("the gateway has stopped");
     assert_eq!(store.renew_epoch(1 << 40).unwrap(), (1 << 40) + 1);
     store.close().expect("it is written");
+    drop(store);
     centre.restart();
     let mut operator = centre.operator("101", 0);
     let (mut caller, _rtp, mut call, _desk, _ringing) = talk(&centre, &mut operator, 0);

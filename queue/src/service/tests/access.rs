@@ -161,10 +161,13 @@ async fn a_reset_gateway_begins_near_nothing_and_a_running_service_is_not_reset(
     let house = House::on_disk(&directory).await;
     let queue = house.queue("support").await;
     assert_eq!((queue.ended.unwrap().lost, queue.waiting), (1, 0));
-    let far = TestGateway::attach(&house.channel, "gw1", (1 << 20) + 1, 0).await;
+    let far = TestGateway::attach_as(&house.channel, "gw1", ((1 << 20) + 1, 9), 0).await;
     let refused = far.err().expect("too far above 0");
     let highest = refused.metadata().get(pronto_proto::link::HIGHEST_EPOCH);
     assert_eq!(highest.unwrap(), "0", "{refused}");
-    house.attach("gw1", 2).await;
+    let earlier = TestGateway::attach(&house.channel, "gw1", 1, 0).await;
+    assert!(earlier.is_err(), "what an earlier process left may be known");
+    let own = TestGateway::attach_as(&house.channel, "gw1", (2, 9), 0).await;
+    assert!(own.is_ok());
     house.service.shutdown().await.unwrap();
 }

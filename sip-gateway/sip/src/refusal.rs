@@ -81,12 +81,11 @@ impl From<Status> for Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phrase = if self.phrase.is_empty() {
-            self.status.reason()
+        if self.phrase.is_empty() {
+            self.status.fmt(f)?;
         } else {
-            &self.phrase
-        };
-        write!(f, "{} {phrase}", self.status.code())?;
+            write!(f, "{} {}", self.status.code(), self.phrase)?;
+        }
         match &self.warning {
             Some(warning) => write!(f, " ({}: {})", warning.code, warning.text),
             None => Ok(()),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 pub(crate) mod leg;
 
 use crate::identity::LocalIdentity;
-use crate::message::{Draft, Essentials, HeaderName, Message, NameAddr, Uri, push_display};
+use crate::message::{Draft, Essentials, HeaderName, Message, Method, NameAddr, Uri, push_display};
 use crate::settings::Flow;
 use crate::tag::Tag;
 
@@ -52,7 +52,7 @@ pub(crate) enum Way {
 
 impl Dialog {
     /// "Requests within a dialog" (§12.2.1.1): a request of ours with the next CSeq, or `cseq` for an ACK.
-    pub(crate) fn request(&self, identity: &LocalIdentity, method: &str, cseq: u32, branch: Tag) -> Draft {
+    pub(crate) fn request(&self, identity: &LocalIdentity, method: Method, cseq: u32, branch: Tag) -> Draft {
         let strict = self.routes.first().filter(|route| !is_loose(route));
         let (uri, routes): (&[u8], &[Bytes]) = match strict {
             // "If the route set is not empty, and its first URI does not contain the lr parameter, the UAC MUST place

@@ -140,7 +140,7 @@ impl Endpoint {
         self.dropped.challenged += 1;
         let number = self.rng.next_u64();
         let named = match request.method {
-            Method::Register => request.essentials.to,
+            Method::REGISTER => request.essentials.to,
             _ => request.essentials.from,
         };
         let user = named.uri.user_text().unwrap_or_default();

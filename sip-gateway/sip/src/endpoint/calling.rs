@@ -95,7 +95,7 @@ impl Endpoint {
     ) -> TxId {
         let branch = Tag::random(&mut self.rng);
         let contact = self.identity.contact_towards(dialog.flow, &dialog.target);
-        let draft = dialog.request(&self.identity, "INVITE", dialog.local_cseq, branch);
+        let draft = dialog.request(&self.identity, Method::INVITE, dialog.local_cseq, branch);
         let mut draft = draft.header(HeaderName::Contact, format_args!("<{contact}>"));
         if let Some((name, value)) = &authorization {
             draft = draft.field(*name, value.as_bytes());
@@ -122,13 +122,13 @@ impl Endpoint {
         let branch = own_branch(message)?;
         let matched = self
             .table
-            .response(now, branch, essentials.method == Method::Cancel, status)?;
+            .response(now, branch, essentials.method == Method::CANCEL, status)?;
         let expected = match matched.purpose {
-            Purpose::Invite | Purpose::Reinvite => Method::Invite,
-            Purpose::Cancel => Method::Cancel,
-            Purpose::Bye => Method::Bye,
-            Purpose::Probe | Purpose::Qualify => Method::Options,
-            Purpose::Register => Method::Register,
+            Purpose::Invite | Purpose::Reinvite => Method::INVITE,
+            Purpose::Cancel => Method::CANCEL,
+            Purpose::Bye => Method::BYE,
+            Purpose::Probe | Purpose::Qualify => Method::OPTIONS,
+            Purpose::Register => Method::REGISTER,
         };
         if essentials.method != expected {
             return None;
@@ -290,7 +290,7 @@ impl Endpoint {
         self.ack_success(&dialog, essentials.cseq);
         if is_new {
             let branch = Tag::random(&mut self.rng);
-            let draft = dialog.request(&self.identity, "BYE", dialog.local_cseq, branch);
+            let draft = dialog.request(&self.identity, Method::BYE, dialog.local_cseq, branch);
             let parting = Parting {
                 reason: Some(Reason::completed_elsewhere()),
             };
@@ -343,7 +343,7 @@ impl Endpoint {
     pub(super) fn ack_success(&mut self, dialog: &Dialog, cseq: u32) {
         let branch = Tag::random(&mut self.rng);
         let bytes = dialog
-            .request(&self.identity, "ACK", cseq, branch)
+            .request(&self.identity, Method::ACK, cseq, branch)
             .finish(None, b"");
         self.transmit(dialog.flow, bytes);
     }
@@ -357,7 +357,7 @@ impl Endpoint {
             return;
         };
         let to = message.first(HeaderName::To).unwrap_or_default();
-        self.transmit(flow, hop_by_hop("ACK", &invite, to).finish(None, b""));
+        self.transmit(flow, hop_by_hop(Method::ACK, &invite, to).finish(None, b""));
     }
 
     /// An INVITE of ours came to nothing.
@@ -393,9 +393,13 @@ impl Endpoint {
             return false;
         };
         let value = match &mut leg.state {
-            State::Calling(calling) if calling.stop == Stop::No && !calling.challenged => {
-                self.credentials(leg.dialog.flow, "INVITE", &leg.dialog.target, status, message)
-            }
+            State::Calling(calling) if calling.stop == Stop::No && !calling.challenged => self.credentials(
+                leg.dialog.flow,
+                Method::INVITE,
+                &leg.dialog.target,
+                status,
+                message,
+            ),
             _ => None,
         };
         let Some(authorization) = value else {
@@ -423,7 +427,7 @@ impl Endpoint {
     pub(super) fn credentials(
         &mut self,
         flow: Flow,
-        method: &str,
+        method: Method,
         uri: &[u8],
         status: Status,
         message: &Message,
@@ -439,8 +443,9 @@ impl Endpoint {
         let uri = std::str::from_utf8(uri).ok()?;
         let cnonce = Tag::random(&mut self.rng).to_string();
         let (user, password) = enrolled.credentials();
-        let answer =
-            |challenge: Challenge| digest::answer(&challenge, user, password, (method, uri), &cnonce);
+        let answer = |challenge: Challenge| {
+            digest::answer(&challenge, user, password, (method.as_str(), uri), &cnonce)
+        };
         // "the UAC uses the topmost header field that it supports" (RFC 8760 §2.4).
         let value = message
             .all(asks)

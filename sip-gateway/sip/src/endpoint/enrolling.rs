@@ -9,7 +9,7 @@ use super::Endpoint;
 use super::events::{Event, Registration, RegistrationId};
 use crate::dialog::{Dialog, Way};
 use crate::identity::escape_user;
-use crate::message::{HeaderName, Message, NameAddr, Status, delta_seconds};
+use crate::message::{HeaderName, Message, Method, NameAddr, Status, delta_seconds};
 use crate::settings::Flow;
 use crate::tag::Tag;
 use crate::transaction::table::{Owner, Purpose};
@@ -114,9 +114,12 @@ impl Endpoint {
         };
         enrolled.dialog.local_cseq += 1;
         let branch = Tag::random(&mut self.rng);
-        let draft = enrolled
-            .dialog
-            .request(&self.identity, "REGISTER", enrolled.dialog.local_cseq, branch);
+        let draft = enrolled.dialog.request(
+            &self.identity,
+            Method::REGISTER,
+            enrolled.dialog.local_cseq,
+            branch,
+        );
         let contact = self
             .identity
             .contact(enrolled.wanted.flow, &escape_user(&enrolled.wanted.user));
@@ -159,7 +162,7 @@ impl Endpoint {
         let authorization = if challenged {
             None
         } else {
-            self.credentials(flow, "REGISTER", &target, status, message)
+            self.credentials(flow, Method::REGISTER, &target, status, message)
         };
         let contact = self.identity.contact(flow, "");
         let Some(enrolled) = self.enrolled.get_mut(&id) else {

@@ -32,7 +32,7 @@ impl Endpoint {
             let flow = self.table.flow(tx).unwrap_or(taken.dialog.flow);
             self.table.respond(now, tx, Status::OK, ok.clone(), &mut self.out);
             taken.renewal = match method {
-                Method::Invite => Renewal::Unacked(Unacked::new(now, ok, flow, cseq, !had_offer)),
+                Method::INVITE => Renewal::Unacked(Unacked::new(now, ok, flow, cseq, !had_offer)),
                 _ => Renewal::None,
             };
             self.overtaken(leg, &mut taken);
@@ -65,11 +65,11 @@ impl Endpoint {
         let Some(offer) = self.read_content(request) else {
             return self.store(id, leg);
         };
-        if request.method == Method::Invite {
+        if request.method == Method::INVITE {
             self.implied_ack(id, &mut leg);
         }
         let is_sdp = offer.is_some();
-        let offers = is_sdp || request.method == Method::Invite;
+        let offers = is_sdp || request.method == Method::INVITE;
         if let Some(status) = unready(&leg, offers) {
             self.store(id, leg);
             let seconds = self.rng.next_u32() % 11;
@@ -85,7 +85,7 @@ impl Endpoint {
         leg.dialog.refresh_target(request.message);
         self.follow(&mut leg, request);
         let head = Self::head_of(request);
-        if request.method == Method::Update && !is_sdp {
+        if request.method == Method::UPDATE && !is_sdp {
             // An UPDATE without an offer refreshes the target and nothing else.
             let contact = self.identity.contact_towards(leg.dialog.flow, &leg.dialog.target);
             self.store(id, leg);
@@ -96,7 +96,7 @@ impl Endpoint {
             });
         }
         let tx = match request.method {
-            Method::Invite => {
+            Method::INVITE => {
                 let tx = self
                     .table
                     .serve_invite(&request.key, request.reply_to, Owner::Leg(id));
@@ -118,7 +118,7 @@ impl Endpoint {
         self.tell(Event::Offer {
             leg: id,
             sdp: offer,
-            proven: method != Method::Invite,
+            proven: method != Method::INVITE,
         });
     }
 
@@ -199,7 +199,7 @@ fn unready(leg: &Leg, offers: bool) -> Option<Status> {
         (
             _,
             Renewal::Pending {
-                method: Method::Update,
+                method: Method::UPDATE,
                 ..
             },
         ) => Some(Status::SERVER_INTERNAL_ERROR),

@@ -143,7 +143,7 @@ impl Endpoint {
         let refusal = Draft::response(status, "").raw(&called.head).finish(None, b"");
         let message = Message::parse(refusal.clone()).ok()?;
         let essentials = message.essentials().ok()?;
-        let (key, _) = transaction_key(&essentials, Method::Invite, called.reply_to.transport);
+        let (key, _) = transaction_key(&essentials, Method::INVITE, called.reply_to.transport);
         if let Some(reply_to) = self.standing(called.reply_to)
             && self.table.find_server(&key).is_none()
         {

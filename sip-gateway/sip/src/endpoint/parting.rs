@@ -7,7 +7,7 @@ use super::events::{EndedBy, Event, Found, LegId, Reason};
 use crate::dialog::leg::{Calling, Leg, Parting, Reoffer, State, Stop};
 use crate::dialog::{Way, push_field};
 use crate::identity::LocalIdentity;
-use crate::message::{Draft, HeaderName, Message, Status, Via, push_display};
+use crate::message::{Draft, HeaderName, Message, Method, Status, Via, push_display};
 use crate::tag::Tag;
 use crate::transaction::T1X64;
 use crate::transaction::table::{Failure, Owner, Purpose, TxId};
@@ -58,9 +58,10 @@ impl Endpoint {
         if is_dialog && !taken.told && taken.probe.is_none() {
             taken.dialog.local_cseq += 1;
             let branch = Tag::random(&mut self.rng);
-            let draft = taken
-                .dialog
-                .request(&self.identity, "OPTIONS", taken.dialog.local_cseq, branch);
+            let draft =
+                taken
+                    .dialog
+                    .request(&self.identity, Method::OPTIONS, taken.dialog.local_cseq, branch);
             let bytes = self.identity.sign_request(draft).finish(None, b"");
             let (to, of) = ((taken.dialog.flow, branch), (Purpose::Probe, Owner::Leg(leg)));
             taken.probe = Some(self.send_request(now, to, bytes, of));
@@ -90,7 +91,7 @@ impl Endpoint {
         let branch = Tag::random(&mut self.rng);
         let draft = leg
             .dialog
-            .request(&self.identity, "BYE", leg.dialog.local_cseq, branch);
+            .request(&self.identity, Method::BYE, leg.dialog.local_cseq, branch);
         let bytes = self
             .identity
             .sign_request(with_reason(draft, parting))
@@ -118,7 +119,7 @@ impl Endpoint {
             && let Some(branch) = own_branch(&invite)
         {
             let draft = hop_by_hop(
-                "CANCEL",
+                Method::CANCEL,
                 &invite,
                 invite.first(HeaderName::To).unwrap_or_default(),
             );
@@ -236,7 +237,7 @@ pub(super) fn own_branch(message: &Message) -> Option<Tag> {
 }
 
 /// A CANCEL, or the ACK of a failure: the INVITE's own head with another method and To (§9.1, §17.1.1.3).
-pub(super) fn hop_by_hop(method: &str, invite: &Message, to: &[u8]) -> Draft {
+pub(super) fn hop_by_hop(method: Method, invite: &Message, to: &[u8]) -> Draft {
     let mut head = Vec::with_capacity(512);
     for name in [HeaderName::Via, HeaderName::Route, HeaderName::From] {
         for value in invite.all(name) {

@@ -10,7 +10,7 @@ use rand::Rng;
 use super::Endpoint;
 use super::events::{Destination, LegId};
 use crate::dialog::leg::State;
-use crate::message::{HeaderName, Status};
+use crate::message::{HeaderName, Method, Status};
 use crate::tag::Tag;
 use crate::transaction::table::{Owner, Purpose};
 
@@ -98,7 +98,7 @@ impl Endpoint {
             let branch = Tag::random(&mut self.rng);
             let contact = self.identity.contact_towards(to.flow, &to.uri);
             let draft = dialog
-                .request(&self.identity, "OPTIONS", dialog.local_cseq, branch)
+                .request(&self.identity, Method::OPTIONS, dialog.local_cseq, branch)
                 .header(HeaderName::Contact, format_args!("<{contact}>"));
             let bytes = self.identity.sign_request(draft).finish(None, b"");
             let of = (Purpose::Qualify, Owner::Check(number));

@@ -43,8 +43,8 @@ pub(super) fn transaction_key(
     transport: Transport,
 ) -> (Vec<u8>, usize) {
     const LONG: usize = 192;
-    let method = if matches!(method, Method::Ack | Method::Cancel) {
-        Method::Invite
+    let method = if matches!(method, Method::ACK | Method::CANCEL) {
+        Method::INVITE
     } else {
         method
     };
@@ -112,10 +112,10 @@ impl Endpoint {
             Ok(request) => request,
             Err(fault) => return self.refuse_malformed(flow, message, fault),
         };
-        if request.method == Method::Ack {
+        if request.method == Method::ACK {
             return self.acknowledged(now, &request);
         }
-        if request.method == Method::Cancel {
+        if request.method == Method::CANCEL {
             return self.cancelled(now, &request);
         }
         if let Some(tx) = self.table.find_server(&request.key) {
@@ -126,9 +126,9 @@ impl Endpoint {
         }
         match (request.essentials.to.tag(), request.method) {
             (Some(tag), _) => self.within(now, &request, Tag::parse(tag)),
-            (None, Method::Invite) => self.invited(now, &request),
-            (None, Method::Register) => self.registering(now, &request),
-            (None, Method::Options) => self.asked(&request),
+            (None, Method::INVITE) => self.invited(now, &request),
+            (None, Method::REGISTER) => self.registering(now, &request),
+            (None, Method::OPTIONS) => self.asked(&request),
             // BYE, INFO, UPDATE, PRACK belong into a dialog, and name none.
             (None, _) => self.reply(&request, Fault::plain(Status::NO_SUCH_DIALOG), &bare),
         }
@@ -137,7 +137,7 @@ impl Endpoint {
     /// 400 and its like, if there is a Via to answer to. Nothing is remembered.
     fn refuse_malformed(&mut self, flow: Flow, message: &Message, fault: Fault) {
         // "The ACK … MUST NOT be answered" (§17); nor is what we cannot have been asked by a SIP element: every one adds a Via.
-        if message.method() == Some(Method::Ack) || message.first(HeaderName::Via).is_none() {
+        if message.method() == Some(Method::ACK) || message.first(HeaderName::Via).is_none() {
             self.dropped.unusable += 1;
             return;
         }
@@ -163,8 +163,8 @@ impl Endpoint {
     /// Method, scheme, extensions (§8.2.1 to §8.2.2); answers what fails.
     fn check_understanding(&mut self, request: &Request<'_>) -> bool {
         let status = match request.method {
-            Method::Other => Status::NOT_IMPLEMENTED,
-            Method::Message | Method::Notify | Method::Subscribe | Method::Publish | Method::Refer => {
+            Method::OTHER => Status::NOT_IMPLEMENTED,
+            Method::MESSAGE | Method::NOTIFY | Method::SUBSCRIBE | Method::PUBLISH | Method::REFER => {
                 Status::METHOD_NOT_ALLOWED
             }
             _ if request.uri.scheme == Scheme::Other => {
@@ -285,16 +285,16 @@ fn check_syntax(flow: Flow, message: &Message) -> Result<Request<'_>, Fault> {
         return Err(Fault::syntax("Missing Content-Length"));
     }
     let method = essentials.method;
-    if method != Method::Register {
+    if method != Method::REGISTER {
         for contact in message.list(HeaderName::Contact) {
             NameAddr::parse(contact?).ok_or(Fault::syntax("Malformed Contact"))?;
         }
         // It would be where the requests of the dialog go.
-        if matches!(method, Method::Invite | Method::Update) && has_odd_contact(message) {
+        if matches!(method, Method::INVITE | Method::UPDATE) && has_odd_contact(message) {
             return Err(ODD_CONTACT);
         }
     }
-    if method == Method::Invite {
+    if method == Method::INVITE {
         // The dialog's requests would go another way than the peer's, or nowhere (§12.1.1).
         for route in message.list(HeaderName::RecordRoute) {
             NameAddr::parse(route?).ok_or(Fault::syntax("Malformed Record-Route"))?;
@@ -321,7 +321,7 @@ fn check_syntax(flow: Flow, message: &Message) -> Result<Request<'_>, Fault> {
 /// The extensions of a registrar: Path (RFC 3327) and flows that the phone keeps open (RFC 5626).
 fn is_understood(method: Method, option: &[u8]) -> bool {
     let ours = [&b"path"[..], b"outbound"];
-    method == Method::Register && ours.iter().any(|o| o.eq_ignore_ascii_case(option))
+    method == Method::REGISTER && ours.iter().any(|o| o.eq_ignore_ascii_case(option))
 }
 
 /// Whether what Accept lists includes SDP. Without the field it does (§20.1).

@@ -12,7 +12,7 @@ use super::calling::sdp_of;
 use super::events::{EndedBy, Event, LegId};
 use super::parting::with_abilities;
 use crate::dialog::leg::{Leg, Parting, Renewal, Reoffer, State};
-use crate::message::{Essentials, HeaderName, Message, Status};
+use crate::message::{Essentials, HeaderName, Message, Method, Status};
 use crate::tag::Tag;
 use crate::transaction::client_invite::Act;
 use crate::transaction::table::{Matched, Owner, Purpose, TxId};
@@ -52,7 +52,7 @@ impl Endpoint {
         let contact = self.identity.contact_towards(leg.dialog.flow, &leg.dialog.target);
         let draft = leg
             .dialog
-            .request(&self.identity, "INVITE", leg.dialog.local_cseq, branch)
+            .request(&self.identity, Method::INVITE, leg.dialog.local_cseq, branch)
             .header(HeaderName::Contact, format_args!("<{contact}>"));
         let bytes = with_abilities(&self.identity, draft).finish(Some("application/sdp"), &sdp);
         let (to, of) = ((leg.dialog.flow, branch), (Purpose::Reinvite, Owner::Leg(id)));

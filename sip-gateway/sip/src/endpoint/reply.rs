@@ -133,7 +133,7 @@ impl Endpoint {
             return self.transmit(request.reply_to, bytes);
         }
         let tx = match request.method {
-            Method::Invite => self
+            Method::INVITE => self
                 .table
                 .serve_invite(&request.key, request.reply_to, Owner::Nobody),
             _ => self.table.serve(&request.key, request.reply_to),

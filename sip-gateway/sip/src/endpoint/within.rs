@@ -30,7 +30,7 @@ impl Endpoint {
             self.store(id, leg);
             return self.reply(request, Fault::plain(Status::NO_SUCH_DIALOG), &bare);
         }
-        let is_bye = request.method == Method::Bye;
+        let is_bye = request.method == Method::BYE;
         if !is_bye && !leg.may_ask(now) {
             self.store(id, leg);
             self.notice(Notice::Limited(request.flow.remote.ip()));
@@ -50,19 +50,19 @@ impl Endpoint {
         }
         self.follow_source(now, (id, &mut leg), request);
         match request.method {
-            Method::Bye => self.said_bye(now, request, id, leg),
-            Method::Invite | Method::Update => self.reoffered(now, request, id, leg),
-            Method::Info => {
+            Method::BYE => self.said_bye(now, request, id, leg),
+            Method::INVITE | Method::UPDATE => self.reoffered(now, request, id, leg),
+            Method::INFO => {
                 self.store(id, leg);
                 self.informed(now, request, id);
             }
-            Method::Options => {
+            Method::OPTIONS => {
                 self.store(id, leg);
                 let bytes = self.options_answer(request);
                 let tx = self.table.serve(&request.key, request.reply_to);
                 self.table.respond(now, tx, Status::OK, bytes, &mut self.out);
             }
-            Method::Prack => {
+            Method::PRACK => {
                 // "If the PRACK does not match any unacknowledged reliable provisional response, the UAS MUST respond … with
                 // a 481" (RFC 3262 §3): we send none.
                 self.store(id, leg);

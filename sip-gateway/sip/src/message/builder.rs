@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
 
-use super::{HeaderName, Status};
+use super::{HeaderName, Method, Status};
 
 /// A message being written. [`Draft::finish`] adds the body and its length.
 pub(crate) struct Draft(Vec<u8>);
@@ -24,10 +24,10 @@ pub(crate) fn push_display(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
 
 impl Draft {
     /// A request's start line.
-    pub(crate) fn request(method: &str, uri: &[u8]) -> Self {
+    pub(crate) fn request(method: Method, uri: &[u8]) -> Self {
         let mut draft = Draft(Vec::with_capacity(1024));
         draft
-            .push(method.as_bytes())
+            .push(method.as_str().as_bytes())
             .push(b" ")
             .push(uri)
             .push(b" SIP/2.0\r\n");
@@ -37,15 +37,12 @@ impl Draft {
     /// A response's start line; an empty phrase means the usual one.
     pub(crate) fn response(status: Status, phrase: &str) -> Self {
         let mut draft = Draft(Vec::with_capacity(768));
-        let phrase = if phrase.is_empty() {
-            status.reason()
+        if phrase.is_empty() {
+            push_display(&mut draft.0, format_args!("SIP/2.0 {status}\r\n"));
         } else {
-            phrase
-        };
-        push_display(
-            &mut draft.0,
-            format_args!("SIP/2.0 {} {phrase}\r\n", status.code()),
-        );
+            let code = status.code();
+            push_display(&mut draft.0, format_args!("SIP/2.0 {code} {phrase}\r\n"));
+        }
         draft
     }
 

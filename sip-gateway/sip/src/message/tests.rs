@@ -14,12 +14,12 @@ const TORTUOUS: &str = "\n\nINVITE sip:anna@chair.example.com;unknown SIP/2.0\nT
 fn a_message_with_every_freedom_of_the_grammar_is_read() {
     let message = parse(TORTUOUS);
     assert_eq!(message.fault(), None);
-    assert_eq!(message.method(), Some(Method::Invite));
+    assert_eq!(message.method(), Some(Method::INVITE));
     assert_eq!(message.body().as_ref(), b"body");
     let e = message.essentials().unwrap();
     assert_eq!(
         (e.cseq, e.method, e.call_id),
-        (9, Method::Invite, &b"w@192.0.2.1"[..])
+        (9, Method::INVITE, &b"w@192.0.2.1"[..])
     );
     assert_eq!(
         (e.to.tag(), e.from.tag()),
@@ -326,7 +326,7 @@ fn digests_are_read_however_they_are_spelt() {
 #[test]
 fn what_we_write_we_and_an_independent_parser_read() {
     let head = b"Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK1;rport\r\nFrom: \"A\" <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n";
-    let draft = Draft::request("INVITE", b"sip:c@d")
+    let draft = Draft::request(Method::INVITE, b"sip:c@d")
         .raw(head)
         .header(HeaderName::Contact, format_args!("<sip:a@h:{}>", 5060));
     let bytes = draft

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use crate::dialog::{Dialog, Way};
 use crate::endpoint::events::DialogChange;
 use crate::endpoint::parting::hop_by_hop;
-use crate::message::{HeaderName, Message, NameAddr};
+use crate::message::{HeaderName, Message, Method, NameAddr};
 use crate::settings::{Flow, Transport};
 use crate::tag::Tag;
 
@@ -56,7 +56,7 @@ pub(super) fn calling(flow: Flow, request: Bytes) -> Option<DialogChange> {
     let to = invite.first(HeaderName::To).unwrap_or_default();
     let mut out = Writer::new(CALLING);
     out.flow(flow)
-        .field(&hop_by_hop("INVITE", &invite, to).finish(None, b""));
+        .field(&hop_by_hop(Method::INVITE, &invite, to).finish(None, b""));
     Some(out.done())
 }
 

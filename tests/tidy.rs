@@ -335,18 +335,21 @@ fn every_core_denies_clocks_threads_locks_and_dice() {
     verdict("cores never read a clock, spawn, lock or roll dice", &faults);
 }
 
+/// A crate cannot allow what is forbidden, but it could leave the lints of the workspace out.
 #[test]
-fn unsafe_code_lives_in_the_media_shell_alone() {
+fn every_crate_forbids_unsafe_code() {
+    let forbidden = "\n[workspace.lints.rust]\nunsafe_code = \"forbid\"\n";
     let faults: Vec<String> = pages()
-        .iter()
+        .into_iter()
+        .filter(|page| page.path.ends_with("Cargo.toml"))
         .filter(|page| {
-            page.is_rust() && !page.path.starts_with("sip-gateway/media/src/") && page.path != "tests/tidy.rs"
+            let allows = page.path == "Cargo.toml" && !page.text.contains(forbidden);
+            allows || !page.text.contains("\n[lints]\nworkspace = true\n")
         })
-        .filter(|page| page.text.contains("(unsafe_code"))
-        .map(|page| page.path.clone())
+        .map(|page| page.path)
         .collect();
     verdict(
-        "unsafe is allowed in the module of the media sockets only",
+        "the workspace forbids unsafe code, and each crate takes its lints",
         &faults,
     );
 }

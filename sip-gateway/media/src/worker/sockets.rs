@@ -1,19 +1,17 @@
 //! Sockets and readiness: UDP port pairs, epoll, eventfd, and the one wait of a media thread.
 //!
-//! The only module of the crate with `unsafe`: a few system calls without a safe name in the standard library. Packets
-//! themselves go through `std::net::UdpSocket`: each leg has its own port, so at any moment a socket holds one packet to
-//! read and one to write, and `recvmmsg` and `sendmmsg`, which batch on one socket, would have nothing to batch.
-
-#![expect(
-    unsafe_code,
-    reason = "epoll, eventfd, ppoll and limits have no safe wrapper in std"
-)]
+//! System calls that the standard library has no name for go through rustix. Packets themselves go through
+//! `std::net::UdpSocket`: each leg has its own port, so at any moment a socket holds one packet to read and one to write,
+//! and `recvmmsg` and `sendmmsg`, which batch on one socket, would have nothing to batch.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Kernel memory one leg may fill: some 100 packets, so a flood on one port costs only that port.
@@ -87,79 +85,49 @@ pub(super) fn canonical(from: SocketAddr) -> SocketAddr {
     SocketAddr::new(from.ip().to_canonical(), from.port())
 }
 
-fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
-}
-
 /// Finds the sockets that have data to read (epoll, level-triggered: a socket left half read is reported again).
 #[derive(Debug)]
 pub(super) struct Poller(OwnedFd);
 
 /// Room for the answers of one [`Poller::ready`].
-pub(super) struct Ready([libc::epoll_event; 256]);
+pub(super) struct Ready([Event; 256]);
 
 impl Ready {
     pub(super) fn new() -> Self {
-        Ready([libc::epoll_event { events: 0, u64: 0 }; 256])
+        let nothing = Event {
+            flags: EventFlags::empty(),
+            data: EventData::new_u64(0),
+        };
+        Ready([nothing; 256])
     }
 
     /// The key of answer `n` of the last call.
     pub(super) fn key(&self, n: usize) -> u64 {
-        self.0[n].u64
+        self.0[n].data.u64()
     }
 }
 
 impl Poller {
     pub(super) fn new() -> io::Result<Self> {
-        // SAFETY: no pointers; the result is checked and is a descriptor nobody else owns.
-        let fd = checked(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        // SAFETY: `fd` was just made and is owned by nobody else.
-        Ok(Poller(unsafe { OwnedFd::from_raw_fd(fd) }))
+        Ok(Poller(epoll::create(CreateFlags::CLOEXEC)?))
     }
 
     /// Watches a socket until it is closed.
     pub(super) fn add(&self, socket: &UdpSocket, key: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event {
-            events: libc::EPOLLIN as u32,
-            u64: key,
-        };
-        // SAFETY: both descriptors are open, as their owners are borrowed, and `event` outlives the call.
-        checked(unsafe {
-            libc::epoll_ctl(
-                self.0.as_raw_fd(),
-                libc::EPOLL_CTL_ADD,
-                socket.as_raw_fd(),
-                &raw mut event,
-            )
-        })?;
-        Ok(())
+        let data = EventData::new_u64(key);
+        Ok(epoll::add(&self.0, socket, data, EventFlags::IN)?)
     }
 
     /// Watches a socket no longer, though it stays open.
     pub(super) fn remove(&self, socket: &UdpSocket) -> io::Result<()> {
-        // SAFETY: both descriptors are open, as their owners are borrowed; a removal reads no event.
-        checked(unsafe {
-            libc::epoll_ctl(
-                self.0.as_raw_fd(),
-                libc::EPOLL_CTL_DEL,
-                socket.as_raw_fd(),
-                std::ptr::null_mut(),
-            )
-        })?;
-        Ok(())
+        Ok(epoll::delete(&self.0, socket)?)
     }
 
     /// How many sockets can be read now, at most as many as `ready` holds. Does not wait.
     pub(super) fn ready(&self, ready: &mut Ready) -> usize {
-        let room = ready.0.len() as libc::c_int;
-        // SAFETY: the kernel writes at most `room` events, and the array has that many.
-        let count = unsafe { libc::epoll_wait(self.0.as_raw_fd(), ready.0.as_mut_ptr(), room, 0) };
+        let at_once = Timespec::default();
         // Interrupted is the only failure with valid descriptors: nothing now, more at the next call.
-        usize::try_from(count).unwrap_or(0)
+        epoll::wait(&self.0, &mut ready.0, Some(&at_once)).unwrap_or(0)
     }
 }
 
@@ -169,62 +137,47 @@ pub(super) struct Wake(OwnedFd);
 
 impl Wake {
     pub(super) fn new() -> io::Result<Self> {
-        // SAFETY: no pointers; the result is checked and is a descriptor nobody else owns.
-        let fd = checked(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
-        // SAFETY: `fd` was just made and is owned by nobody else.
-        Ok(Wake(unsafe { OwnedFd::from_raw_fd(fd) }))
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        Ok(Wake(eventfd(0, flags)?))
     }
 
     pub(super) fn wake(&self) {
-        let one = 1u64;
-        // SAFETY: eight octets of a local are read. A full counter fails with EAGAIN, and is awake already.
-        unsafe { libc::write(self.0.as_raw_fd(), (&raw const one).cast(), size_of::<u64>()) };
+        // A full counter fails with EAGAIN, and is awake already.
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
     fn clear(&self) {
-        let mut count = 0u64;
-        // SAFETY: eight octets of a local are written. EAGAIN means there was nothing to clear.
-        unsafe { libc::read(self.0.as_raw_fd(), (&raw mut count).cast(), size_of::<u64>()) };
+        // EAGAIN means there was nothing to clear.
+        let _ = rustix::io::read(&self.0, &mut [0; size_of::<u64>()]);
     }
 }
 
 /// Waits until roused, until a socket of `poller` can be read if one is given, or until `timeout` has passed.
 pub(super) fn wait(wake: &Wake, poller: Option<&Poller>, timeout: Option<Duration>) {
-    let entry = |fd: &OwnedFd| libc::pollfd {
-        fd: fd.as_raw_fd(),
-        events: libc::POLLIN,
-        revents: 0,
-    };
     // A repeated entry stands in for the absent one; only `count` are looked at.
-    let mut entries = [entry(&wake.0), entry(poller.map_or(&wake.0, |poller| &poller.0))];
-    let count = 1 + libc::nfds_t::from(poller.is_some());
-    let timeout = timeout.map(|timeout| libc::timespec {
-        tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: timeout.subsec_nanos().into(),
-    });
-    let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: `count` is at most the length of `entries`, which, like the time, outlives the call; a null time waits for
-    // ever and a null mask changes no signals.
-    unsafe { libc::ppoll(entries.as_mut_ptr(), count, timeout, std::ptr::null()) };
-    if entries[0].revents != 0 {
+    let second = poller.map_or(&wake.0, |poller| &poller.0);
+    let mut entries = [&wake.0, second].map(|fd| PollFd::new(fd, PollFlags::IN));
+    let count = 1 + usize::from(poller.is_some());
+    // A time too long for the system's type is as good as none.
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    // Interrupted by a signal, it reports nothing: the caller looks at its clock and waits again.
+    let _ = poll(&mut entries[..count], timeout.as_ref());
+    if !entries[0].revents().is_empty() {
         wake.clear();
     }
 }
 
 /// Lets the process have `wanted` file descriptors, or as many as it may: two per leg are more than the usual 1,024.
 pub(super) fn raise_descriptor_limit(wanted: u64) {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: the kernel writes one `rlimit` into a local.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
-        return;
-    }
-    let wanted = wanted.min(limit.rlim_max);
-    if wanted > limit.rlim_cur {
-        limit.rlim_cur = wanted;
-        // SAFETY: the kernel reads one `rlimit` from a local. Failing leaves the old limit, which opening respects.
-        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    let limit = getrlimit(Resource::Nofile);
+    // No figure is no limit.
+    let wanted = wanted.min(limit.maximum.unwrap_or(u64::MAX));
+    if limit.current.is_some_and(|current| wanted > current) {
+        let raised = Rlimit {
+            current: Some(wanted),
+            ..limit
+        };
+        // Failing leaves the old limit, which opening respects.
+        let _ = setrlimit(Resource::Nofile, raised);
     }
 }

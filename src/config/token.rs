@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Once;
 
+use data_encoding::HEXLOWER;
 use pronto_types::Secret;
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -94,7 +95,7 @@ fn make(path: &Path) -> io::Result<()> {
 fn hex<const OCTETS: usize>() -> io::Result<String> {
     let mut dice = [0_u8; OCTETS];
     SysRng.try_fill_bytes(&mut dice).map_err(io::Error::other)?;
-    Ok(dice.iter().map(|octet| format!("{octet:02x}")).collect())
+    Ok(HEXLOWER.encode(&dice))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use pronto_engine::{
     CallerKey, Fact, LostReason, NoteReason, SignIn, SignOutReason, SkipReason, Strategy, UnreachableReason,
     WithdrawReason,
@@ -68,10 +69,6 @@ fn every_number_of_the_contract_is_a_reason_and_nothing_else_is() {
     numbered::<RecordingFlaw>(4);
     numbered::<Strategy>(1);
     numbered::<SignIn>(1);
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn there_and_back() -> [Fact; 2] {
@@ -175,7 +172,7 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
     for (seq, (cause, fact)) in (810..).zip(facts) {
         let at = time();
         let recorded = LedgerEntry { seq, at, cause, fact };
-        written.push(hex(&encode(&recorded)));
+        written.push(HEXLOWER.encode(&encode(&recorded)));
     }
     assert_eq!(written, golden.collect::<Vec<_>>(), "{written:#?}");
 }
@@ -183,12 +180,7 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
 /// A ledger of version 1 knows no announcements: its queues make none until they are configured again.
 #[test]
 fn a_ledger_of_version_1_is_read_as_it_was() {
-    let bytes = |line: &str| -> Vec<u8> {
-        let (pairs, rest) = line.as_bytes().as_chunks::<2>();
-        assert_eq!(rest, b"");
-        let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-        pairs.iter().map(byte).collect()
-    };
+    let bytes = |line: &str| HEXLOWER.decode(line.as_bytes()).unwrap();
     let golden: Vec<Vec<u8>> = include_str!("golden-1.hex").lines().map(bytes).collect();
     let facts: Vec<Fact> = golden.iter().map(|fact| decode(1, fact).unwrap().fact).collect();
     let mut silent = configuration();

@@ -106,6 +106,8 @@ fn normal(number: &str) -> Option<String> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use data_encoding::HEXLOWER;
+
     use super::*;
     use crate::service::tests::TestDirectory;
 
@@ -132,13 +134,7 @@ mod tests {
         // RFC 4231 test case 2 has a shorter key; this value is from `openssl dgst -sha256 -mac HMAC`.
         let secret = CallerSecret([0x0b; LENGTH]);
         let expected = "eaf287a2424f54d6ccafe57e09250bb9";
-        let hex: String = key(&secret, "800")
-            .unwrap()
-            .0
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        assert_eq!(hex, expected);
+        assert_eq!(HEXLOWER.encode(&key(&secret, "800").unwrap().0), expected);
     }
 
     #[test]

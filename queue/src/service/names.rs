@@ -1,5 +1,6 @@
 //! Resource names (AIP-122) and pages (AIP-158).
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use pronto_types::{OperatorId, QueueName};
 use tonic::Status;
 
@@ -79,28 +80,15 @@ impl Page {
 
 /// Hexadecimal, so that nobody is tempted to write one: "page tokens … must be opaque" (AIP-158).
 fn encode(name: &str) -> String {
-    TOKEN
-        .bytes()
-        .chain(name.bytes())
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    HEXLOWER.encode(&[TOKEN, name].concat().into_bytes())
 }
 
 fn decode(token: &str) -> Option<String> {
-    let (pairs, rest) = token.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() || pairs.len() > TOKEN.len() + 64 {
+    if token.len() > 2 * (TOKEN.len() + 64) {
         return None;
     }
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
-    let bytes: Option<Vec<u8>> = pairs
-        .iter()
-        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
-        .collect();
-    let text = String::from_utf8(bytes?).ok()?;
+    let bytes = HEXLOWER_PERMISSIVE.decode(token.as_bytes()).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
     let name = text.strip_prefix(TOKEN)?;
     (!name.is_empty()).then(|| name.to_owned())
 }

@@ -10,13 +10,14 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use pronto_types::{OperatorId, Secret, Time};
 use sha2::{Sha256, Sha512_256};
 use subtle::ConstantTimeEq;
 
-use crate::message::{Challenge, Credentials, Uri, hex, push_display};
+use crate::message::{Challenge, Credentials, Uri};
 use crate::settings::source_of;
 
 #[cfg(test)]
@@ -66,7 +67,7 @@ impl Algorithm {
                 }
                 digest.update(part);
             }
-            to_hex(&digest.finalize())
+            HEXLOWER.encode(&digest.finalize())
         }
         match self {
             Algorithm::Md5 => run::<Md5>(parts),
@@ -74,14 +75,6 @@ impl Algorithm {
             Algorithm::Sha512_256 => run::<Sha512_256>(parts),
         }
     }
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    let mut text = Vec::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        push_display(&mut text, format_args!("{byte:02x}"));
-    }
-    String::from_utf8(text).unwrap_or_default()
 }
 
 /// `H(username:realm:password)`, per algorithm known. Never prints itself.
@@ -105,7 +98,7 @@ impl Ha1 {
 
     /// From 32 (MD5) or 64 (SHA-256) hexadecimal digits; `None` for anything else.
     pub fn from_hex(text: &str) -> Option<Self> {
-        if !text.bytes().all(|b| hex(b).is_some()) {
+        if !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return None;
         }
         let text = text.to_ascii_lowercase();
@@ -261,7 +254,7 @@ impl Authority {
         own: BTreeMap<OperatorId, Vec<Algorithm>>,
         limit: usize,
     ) -> Self {
-        let nobody = Ha1::from_password("", realm, &Secret::new(to_hex(&key)));
+        let nobody = Ha1::from_password("", realm, &Secret::new(HEXLOWER.encode(&key)));
         let algorithms = if algorithms.is_empty() {
             vec![Algorithm::Md5]
         } else {
@@ -333,7 +326,7 @@ impl Authority {
     /// subscriber changes addresses within it.
     fn seal(&self, plain: &str, source: IpAddr) -> String {
         let text = format!("nonce {plain} {} {}", source_of(source), self.realm);
-        to_hex(&self.sign(text.as_bytes())[..16])
+        HEXLOWER.encode(&self.sign(text.as_bytes())[..16])
     }
 
     /// HMAC-SHA-256 under this endpoint's own key.
@@ -408,7 +401,7 @@ impl Authority {
 
 /// Whether a text could be a nonce of ours, in this life of the process or another.
 fn is_ours_in_form(nonce: &str) -> bool {
-    nonce.len() == 64 && nonce.bytes().all(|b| hex(b).is_some())
+    nonce.len() == 64 && nonce.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The uri parameter against the Request-URI: the same text, or at least the same scheme, user and host. Both may differ, since

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
-
-use crate::message::hex;
 
 /// 80 random bits, as 20 hexadecimal digits: "tag values MUST be globally unique and cryptographically random with at
 /// least 32 bits of randomness" (RFC 3261 §19.3).
@@ -28,20 +27,16 @@ impl Tag {
 
     /// One of ours, written by [`fmt::Display`]; `None` for anything else.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        if text.len() != 20 {
-            return None;
-        }
+        let text: &[u8; 20] = text.try_into().ok()?;
         let mut bytes = [0; 10];
-        for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-            *byte = hex(pair[0])? << 4 | hex(pair[1])?;
-        }
+        HEXLOWER_PERMISSIVE.decode_mut(text, &mut bytes).ok()?;
         Some(Tag(bytes))
     }
 }
 
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(HEXLOWER.encode_mut_str(&self.0, &mut [0; 20]))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The answer to a digest challenge (RFC 7616) with qop=auth: MD5, which every phone can, SHA-256 and SHA-512-256.
 
+use data_encoding::HEXLOWER;
 use md5::{Digest, Md5};
 use sha2::{Sha256, Sha512_256};
 
@@ -72,5 +73,5 @@ fn hex(algorithm: &str, text: &str) -> String {
         "SHA-512-256" => Sha512_256::digest(text).to_vec(),
         other => panic!("no phone knows {other}"),
     };
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&hash)
 }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use pronto_types::Time;
 
 use super::outgoing::Outgoing;
@@ -36,9 +37,7 @@ impl Reports {
     pub(super) fn new(mut dice: u64, now: Time) -> Self {
         let name = u128::from(roll(&mut dice)) << 64 | u128::from(roll(&mut dice));
         let mut cname = [0; 24];
-        for (n, digit) in cname.iter_mut().enumerate() {
-            *digit = b"0123456789abcdef"[(name >> (4 * n)) as usize & 15];
-        }
+        HEXLOWER.encode_mut(&name.to_be_bytes()[..12], &mut cname);
         // "The delay … before the first compound RTCP packet … half the minimum interval" (§6.2).
         Reports {
             dice,

@@ -10,6 +10,7 @@ pub mod diagnose;
 pub mod forecast;
 mod health;
 mod in_memory;
+mod json;
 mod linked;
 pub mod log;
 mod machine;

@@ -16,10 +16,12 @@ use pronto_engine::Fact;
 use pronto_engine::promises::{PromiseStats, Promises};
 use pronto_queue::LedgerReader;
 use pronto_types::{QueueName, Wall};
+use serde_json::json;
 
 use crate::calls::read::{present, unknown};
 use crate::calls::{CallsError, Span, SpanArgs, place, when};
 use crate::config::Look;
+use crate::json::number;
 
 /// The reports that can be made.
 #[derive(Debug, Clone, Subcommand, PartialEq, Eq)]
@@ -178,22 +180,22 @@ fn table(books: &Books) -> String {
 }
 
 fn lines(books: &Books) -> String {
+    let number = |value: Option<f64>| value.map(|value| number(&format!("{value:.3}")));
     let mut text = String::new();
     for ((queue, day), book) in books {
-        let number = |value: Option<f64>| value.map_or("null".to_owned(), |value| format!("{value:.3}"));
-        let _ = writeln!(
-            text,
-            "{{\"queue\":\"{queue}\",\"day\":\"{day}\",\"heard\":{},\"answered\":{},\"left\":{},\"over_p50\":{},\"late\":{},\
-             \"broken\":{},\"mean_error\":{},\"coverage\":{}}}",
-            book.heard,
-            book.answered,
-            book.left,
-            book.over_p50,
-            book.late,
-            book.broken,
-            number(book.mean_error().map(|error| error.as_secs_f64())),
-            number(book.coverage())
-        );
+        let line = json!({
+            "queue": queue.as_str(),
+            "day": day,
+            "heard": book.heard,
+            "answered": book.answered,
+            "left": book.left,
+            "over_p50": book.over_p50,
+            "late": book.late,
+            "broken": book.broken,
+            "mean_error": number(book.mean_error().map(|error| error.as_secs_f64())),
+            "coverage": number(book.coverage()),
+        });
+        let _ = writeln!(text, "{line}");
     }
     text
 }

@@ -21,157 +21,111 @@
 //! ```
 //! Durations are seconds with three decimals.
 
-use std::fmt::Write;
+use std::fmt::Display;
 use std::time::Duration;
 
 use pronto_engine::records::{AnnouncementRecord, RecordingRecord, TicketRecord};
-use pronto_types::Time;
 use pronto_types::link::{Hearing, Origin, RecordingFlaw};
+use pronto_types::{Language, Time};
+use serde_json::{Value, json};
 
 use super::{Line, Show, name, when};
+use crate::json::number;
 
 /// The line, without its end.
 pub(super) fn object(line: &Line, show: &Show) -> String {
     let record = &line.record;
     let time = |time: Option<Time>| time.map(|time| when::rfc3339(time, &show.zone));
-    let mut object = Object::new();
-    object.text("call", Some(record.call));
-    object.text("gateway", record.gateway.as_ref());
-    object.text("began", time(record.began));
-    object.text("ended", time(record.ended));
-    object.text("dialled", record.dialled.as_ref());
-    object.raw("origin", record.origin.as_ref().map(origin));
-    let caller = line.caller.as_ref();
-    object.text(
-        "caller",
-        caller.map(|number| {
-            if show.numbers {
-                number.reveal().to_owned()
-            } else {
-                number.to_string()
-            }
-        }),
-    );
-    object.text("language", record.language.map(pronto_types::Language::code));
-    object.text("outcome", record.outcome.map(name));
-    object.raw("duration", record.duration.map(seconds));
-    object.raw("digits", record.digits);
-    let tickets: Vec<String> = record.tickets.iter().map(|record| ticket(record, show)).collect();
-    object.raw("tickets", Some(format!("[{}]", tickets.join(","))));
-    object.raw("tickets_left_out", Some(record.left_out));
-    object.end()
+    let caller = line.caller.as_ref().map(|number| {
+        if show.numbers {
+            number.reveal().to_owned()
+        } else {
+            number.to_string()
+        }
+    });
+    let tickets: Vec<Value> = record.tickets.iter().map(|record| ticket(record, show)).collect();
+    json!({
+        "call": record.call.to_string(),
+        "gateway": text(record.gateway.as_ref()),
+        "began": time(record.began),
+        "ended": time(record.ended),
+        "dialled": text(record.dialled.as_ref()),
+        "origin": record.origin.as_ref().map(origin),
+        "caller": caller,
+        "language": record.language.map(Language::code),
+        "outcome": text(record.outcome.map(name)),
+        "duration": record.duration.map(seconds),
+        "digits": record.digits,
+        "tickets": tickets,
+        "tickets_left_out": record.left_out,
+    })
+    .to_string()
 }
 
-fn ticket(record: &TicketRecord, show: &Show) -> String {
+fn ticket(record: &TicketRecord, show: &Show) -> Value {
     let time = |time: Time| when::rfc3339(time, &show.zone);
-    let mut object = Object::new();
-    object.text("ticket", Some(record.ticket));
-    object.text("queue", Some(&record.queue));
-    object.text("joined", Some(time(record.joined)));
-    object.raw("waited", record.waited.map(seconds));
-    object.text("outcome", record.outcome);
-    object.text("ended", record.ended.map(time));
-    object.text("operator", record.operator.as_ref());
-    object.text("answered", record.answered.map(time));
-    object.raw("talked", record.talked.map(seconds));
-    object.raw("offered", Some(record.offered));
-    object.raw("rang", Some(record.rang));
-    object.raw("refused", Some(record.refused));
-    object.text("regained", record.regained);
-    object.text("overflowed", record.overflowed.as_ref());
-    let made: Vec<String> = record
+    let made: Vec<Value> = record
         .announcements
         .iter()
         .map(|made| announcement(made, show))
         .collect();
-    object.raw("announcements", Some(format!("[{}]", made.join(","))));
-    object.raw("recording", record.recording.as_ref().map(recording));
-    object.end()
+    json!({
+        "ticket": record.ticket.to_string(),
+        "queue": record.queue.as_str(),
+        "joined": time(record.joined),
+        "waited": record.waited.map(seconds),
+        "outcome": text(record.outcome),
+        "ended": record.ended.map(time),
+        "operator": text(record.operator.as_ref()),
+        "answered": record.answered.map(time),
+        "talked": record.talked.map(seconds),
+        "offered": record.offered,
+        "rang": record.rang,
+        "refused": record.refused,
+        "regained": text(record.regained),
+        "overflowed": text(record.overflowed.as_ref()),
+        "announcements": made,
+        "recording": record.recording.as_ref().map(recording),
+    })
 }
 
-fn announcement(made: &AnnouncementRecord, show: &Show) -> String {
-    let mut object = Object::new();
-    object.text("at", Some(when::rfc3339(made.at, &show.zone)));
-    object.raw("position", made.position);
-    object.raw("p50", made.wait.map(|wait| seconds(wait.p50)));
-    object.raw("p90", made.wait.map(|wait| seconds(wait.p90)));
-    object.text(
-        "heard",
-        made.heard
-            .map(|how| if how == Hearing::Whole { "whole" } else { "cut" }),
-    );
-    object.raw("came", made.came.map(seconds));
-    object.end()
+fn announcement(made: &AnnouncementRecord, show: &Show) -> Value {
+    let heard = |how| if how == Hearing::Whole { "whole" } else { "cut" };
+    json!({
+        "at": when::rfc3339(made.at, &show.zone),
+        "position": made.position,
+        "p50": made.wait.map(|wait| seconds(wait.p50)),
+        "p90": made.wait.map(|wait| seconds(wait.p90)),
+        "heard": made.heard.map(heard),
+        "came": made.came.map(seconds),
+    })
 }
 
-fn recording(kept: &RecordingRecord) -> String {
-    let mut object = Object::new();
-    object.text("file", Some(&kept.file).filter(|file| !file.is_empty()));
-    object.raw("duration", Some(seconds(kept.duration)));
-    object.text(
-        "flaw",
-        kept.flaw.map(|flaw| match flaw {
-            RecordingFlaw::DiskFull => "disk-full",
-            RecordingFlaw::DiskFailed => "disk-failed",
-            RecordingFlaw::Overrun => "overrun",
-            RecordingFlaw::Killed => "killed",
-        }),
-    );
-    object.end()
+fn recording(kept: &RecordingRecord) -> Value {
+    let flaw = |flaw| match flaw {
+        RecordingFlaw::DiskFull => "disk-full",
+        RecordingFlaw::DiskFailed => "disk-failed",
+        RecordingFlaw::Overrun => "overrun",
+        RecordingFlaw::Killed => "killed",
+    };
+    json!({
+        "file": text(Some(&kept.file).filter(|file| !file.is_empty())),
+        "duration": seconds(kept.duration),
+        "flaw": kept.flaw.map(flaw),
+    })
 }
 
-fn origin(origin: &Origin) -> String {
-    let mut object = Object::new();
+fn origin(origin: &Origin) -> Value {
     match origin {
-        Origin::Trunk(name) => object.text("trunk", Some(name)),
-        Origin::Operator(id) => object.text("operator", Some(id)),
-    }
-    object.end()
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{}.{:03}", duration.as_secs(), duration.subsec_millis())
-}
-
-/// A JSON object being written (RFC 8259).
-struct Object(String);
-
-impl Object {
-    fn new() -> Self {
-        Object("{".to_owned())
-    }
-
-    fn raw(&mut self, key: &str, value: Option<impl std::fmt::Display>) {
-        let comma = if self.0.len() > 1 { "," } else { "" };
-        let _ = match value {
-            Some(value) => write!(self.0, "{comma}\"{key}\":{value}"),
-            None => write!(self.0, "{comma}\"{key}\":null"),
-        };
-    }
-
-    fn text(&mut self, key: &str, value: Option<impl std::fmt::Display>) {
-        self.raw(key, value.map(|value| string(&value.to_string())));
-    }
-
-    fn end(self) -> String {
-        self.0 + "}"
+        Origin::Trunk(name) => json!({ "trunk": name.to_string() }),
+        Origin::Operator(id) => json!({ "operator": id.to_string() }),
     }
 }
 
-/// "All Unicode characters may be placed within the quotation marks, except for the characters that MUST be escaped:
-/// quotation mark, reverse solidus, and the control characters (U+0000 through U+001F)" (RFC 8259 §7).
-pub(super) fn string(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            control if control < ' ' => {
-                let _ = write!(quoted, "\\u{:04x}", u32::from(control));
-            }
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
+fn text(value: Option<impl Display>) -> Option<String> {
+    value.map(|value| value.to_string())
+}
+
+fn seconds(duration: Duration) -> Value {
+    number(&format!("{}.{:03}", duration.as_secs(), duration.subsec_millis()))
 }

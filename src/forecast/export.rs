@@ -14,10 +14,12 @@ use std::io::Write;
 use pronto_engine::records::TicketOutcome;
 use pronto_engine::{Configuration, Fact, LedgerEntry};
 use pronto_types::{OfferId, OperatorId, QueueName, TicketId, Time};
+use serde_json::{Value, json};
 
 use super::history::{History, named};
 use super::ledger::Ledger;
 use crate::calls::CallsError;
+use crate::json::number;
 
 const DAY: i64 = 86_400_000_000;
 
@@ -47,7 +49,7 @@ pub(super) fn events(ledger: &Ledger, out: &mut impl Write) -> Result<(), CallsE
 /// The queues and operators of a ledger, and the offers that were answered: known from a first reading.
 #[derive(Default)]
 struct Cast {
-    queues: Vec<(QueueName, String)>,
+    queues: Vec<(QueueName, Value)>,
     operators: Vec<(OperatorId, Vec<QueueName>)>,
     answered: BTreeSet<OfferId>,
     midnight: Option<i64>,
@@ -71,12 +73,11 @@ impl Cast {
 
     fn configured(&mut self, configuration: &Configuration) {
         for queue in &configuration.queues {
-            let hints = format!(
-                "{{\"name\":\"{}\",\"talk_s\":{},\"wrap_up_s\":{}}}",
-                queue.name,
-                queue.talk.as_secs_f64(),
-                queue.wrap_up.as_secs_f64()
-            );
+            let hints = json!({
+                "name": queue.name.as_str(),
+                "talk_s": number(&queue.talk.as_secs_f64().to_string()),
+                "wrap_up_s": number(&queue.wrap_up.as_secs_f64().to_string()),
+            });
             match self.queues.iter_mut().find(|known| known.0 == queue.name) {
                 Some(known) => known.1 = hints,
                 None => self.queues.push((queue.name.clone(), hints)),
@@ -102,19 +103,17 @@ impl Cast {
     fn meta(&self) -> String {
         let agents = self.operators.iter().enumerate().map(|(number, (_, skills))| {
             let skills = skills.iter().filter_map(|name| self.queue(name));
-            let skills: Vec<String> = skills.map(|queue| queue.to_string()).collect();
-            format!("{{\"agent\":{number},\"skills\":[{}]}}", skills.join(","))
+            json!({ "agent": number, "skills": skills.collect::<Vec<usize>>() })
         });
-        let (agents, queues): (Vec<String>, Vec<&str>) = (
-            agents.collect(),
-            self.queues.iter().map(|it| it.1.as_str()).collect(),
-        );
-        format!(
-            "{{\"ev\":\"meta\",\"nq\":{},\"np\":1,\"agents\":[{}],\"queues\":[{}]}}\n",
-            self.queues.len(),
-            agents.join(","),
-            queues.join(",")
-        )
+        let queues = self.queues.iter().map(|known| &known.1);
+        let meta = json!({
+            "ev": "meta",
+            "nq": self.queues.len(),
+            "np": 1,
+            "agents": agents.collect::<Vec<Value>>(),
+            "queues": queues.collect::<Vec<&Value>>(),
+        });
+        format!("{meta}\n")
     }
 }
 
@@ -168,13 +167,15 @@ impl Stage {
                     self.over(&mut lines, ticket);
                 }
             }
-            Fact::Ready { operator, .. } => agent(&mut lines, "agent_available", cast.operator(operator), ""),
+            Fact::Ready { operator, .. } => {
+                agent(&mut lines, "agent_available", cast.operator(operator), None)
+            }
             Fact::Paused { operator, .. } => {
-                let reason = ",\"reason\":\"break\"";
+                let reason = Some("break");
                 agent(&mut lines, "agent_unavailable", cast.operator(operator), reason);
             }
             Fact::SignedOut { operator, .. } => {
-                let reason = ",\"reason\":\"logout\"";
+                let reason = Some("logout");
                 agent(&mut lines, "agent_unavailable", cast.operator(operator), reason);
             }
             Fact::Overflowed { ticket, to, .. } | Fact::SentBack { ticket, to, .. } => {
@@ -198,7 +199,7 @@ impl Stage {
             name: named(ticket, self.history.turn(ticket)),
             with: None,
         };
-        lines.call("entered", &call, format_args!(",\"prio\":0,\"queued\":{queued}"));
+        lines.call("entered", &call, &[("prio", json!(0)), ("queued", json!(queued))]);
         self.calls.insert(ticket, call);
     }
 
@@ -209,7 +210,7 @@ impl Stage {
         };
         if call.with.is_none() {
             call.with = Some((operator, false));
-            lines.call("offered", call, format_args!(",\"agent\":{operator}"));
+            lines.call("offered", call, &[("agent", json!(operator))]);
         }
     }
 
@@ -218,7 +219,7 @@ impl Stage {
             && let Some((operator, false)) = call.with
         {
             call.with = Some((operator, true));
-            lines.call("answered", call, format_args!(",\"agent\":{operator}"));
+            lines.call("answered", call, &[("agent", json!(operator))]);
         }
     }
 
@@ -227,8 +228,8 @@ impl Stage {
             return;
         };
         match call.with {
-            Some((operator, true)) => lines.call("completed", &call, format_args!(",\"agent\":{operator}")),
-            _ => lines.call("abandoned", &call, format_args!("")),
+            Some((operator, true)) => lines.call("completed", &call, &[("agent", json!(operator))]),
+            _ => lines.call("abandoned", &call, &[]),
         }
     }
 }
@@ -241,25 +242,26 @@ struct Lines {
 }
 
 impl Lines {
-    fn seconds(&self) -> f64 {
-        (self.at.as_micros() - self.midnight) as f64 / 1e6
+    fn seconds(&self) -> Value {
+        let at = (self.at.as_micros() - self.midnight) as f64 / 1e6;
+        number(&format!("{at:.6}"))
     }
 
-    fn call(&mut self, event: &str, call: &Known, rest: std::fmt::Arguments<'_>) {
-        let (at, name, queue) = (self.seconds(), &call.name, call.queue);
+    fn call(&mut self, event: &str, call: &Known, more: &[(&str, Value)]) {
+        let mut line = json!({ "t": self.seconds(), "ev": event, "call": call.name, "q": call.queue });
+        for (name, value) in more {
+            line[*name] = value.clone();
+        }
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            self.text,
-            "{{\"t\":{at:.6},\"ev\":\"{event}\",\"call\":\"{name}\",\"q\":{queue}{rest}}}"
-        );
+        let _ = writeln!(self.text, "{line}");
     }
 }
 
-fn agent(lines: &mut Lines, event: &str, operator: Option<usize>, rest: &str) {
+fn agent(lines: &mut Lines, event: &str, operator: Option<usize>, reason: Option<&str>) {
     let Some(operator) = operator else { return };
-    let at = lines.seconds();
-    let _ = writeln!(
-        lines.text,
-        "{{\"t\":{at:.6},\"ev\":\"{event}\",\"agent\":{operator}{rest}}}"
-    );
+    let mut line = json!({ "t": lines.seconds(), "ev": event, "agent": operator });
+    if let Some(reason) = reason {
+        line["reason"] = json!(reason);
+    }
+    let _ = writeln!(lines.text, "{line}");
 }

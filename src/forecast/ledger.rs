@@ -20,9 +20,10 @@ use jiff::tz::TimeZone;
 use pronto_engine::LedgerEntry;
 use pronto_queue::{LedgerReader, ReadError};
 use pronto_types::Wall;
+use serde_json::json;
 
 use super::history::{Delayed, History, Waited};
-use super::{answer, export};
+use super::{answer, export, seconds};
 use crate::calls::read::present;
 use crate::calls::{CallsError, when};
 
@@ -72,15 +73,14 @@ fn forecasts(ledger: &Ledger, out: &mut impl Write) -> Result<(), CallsError> {
 }
 
 fn line(caller: &Delayed, end: Option<&Waited>, wall: &Wall) -> String {
-    let id = format!("\"{}\"", caller.name());
+    let id = json!(caller.name());
     let mut line = answer(&id, caller.forecast);
-    let scored = end.is_some_and(Waited::tells) && caller.forecast.is_some();
-    let wait = end.map_or("null".to_owned(), |end| format!("{:.3}", end.wait.as_secs_f64()));
-    let outcome = end.map_or("null".to_owned(), |end| format!("\"{}\"", end.outcome));
     let joined = when::rfc3339(wall.date(caller.joined), &TimeZone::UTC);
-    line.truncate(line.len() - "}\n".len());
-    line + &format!(
-        ",\"call\":{id},\"wait\":{wait},\"scored\":{scored},\"queue\":\"{}\",\"joined\":\"{joined}\",\"outcome\":{outcome}}}\n",
-        caller.queue
-    )
+    line["call"] = id;
+    line["wait"] = json!(end.map(|end| seconds(end.wait)));
+    line["scored"] = json!(end.is_some_and(Waited::tells) && caller.forecast.is_some());
+    line["queue"] = json!(caller.queue.as_str());
+    line["joined"] = json!(joined);
+    line["outcome"] = json!(end.map(|end| end.outcome.to_string()));
+    format!("{line}\n")
 }

@@ -20,18 +20,16 @@
 
 mod export;
 pub(crate) mod history;
-mod json;
 mod ledger;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{self, BufRead, Write};
 use std::time::Duration;
 
-use json::Json;
 pub use ledger::replay;
 use pronto_forecast::{AwayReason, Configuration, Event, Forecaster, QueueHints, Skills, Wait};
 use pronto_types::{OperatorId, QueueName, TicketId, Time};
+use serde_json::{Value, json};
 
 /// Longer than any event: a meta line with 10,000 operators of several skills has a fifth of it.
 const LINE: u64 = 4 * 1024 * 1024;
@@ -55,8 +53,8 @@ pub fn run(mut events: impl BufRead, mut answers: impl Write, mut faults: impl W
         if text.trim().is_empty() {
             continue;
         }
-        let step = Json::read(&text)
-            .map_err(|fault| fault.to_string())
+        let step = serde_json::from_str::<Value>(text.trim_end())
+            .map_err(|fault| syntax(&fault))
             .and_then(|event| reader.take(&event));
         match step {
             Ok(Step::Quiet) => {}
@@ -97,9 +95,9 @@ struct Reading {
 }
 
 impl Reading {
-    fn take(&mut self, event: &Json) -> Result<Step, String> {
-        let kind = match event.member("ev") {
-            Some(Json::Text(kind)) => kind.as_str(),
+    fn take(&mut self, event: &Value) -> Result<Step, String> {
+        let kind = match event.get("ev") {
+            Some(Value::String(kind)) => kind.as_str(),
             other => return Err(format!("\"ev\": found {}, expected an event's name", told(other))),
         };
         match kind {
@@ -116,7 +114,7 @@ impl Reading {
         }
         let told = self.event(kind, event)?;
         let over = match &told {
-            Event::Left { .. } | Event::TalkEnded { .. } => event.member("call").map(Json::to_string),
+            Event::Left { .. } | Event::TalkEnded { .. } => event.get("call").map(Value::to_string),
             _ => None,
         };
         self.forecaster.observe(at, told);
@@ -126,13 +124,13 @@ impl Reading {
         Ok(Step::Quiet)
     }
 
-    fn meta(&mut self, meta: &Json) -> Result<(), String> {
-        let (count, _) = number(meta, "nq")?;
+    fn meta(&mut self, meta: &Value) -> Result<(), String> {
+        let count = number(meta, "nq")?;
         if !(1.0..=1000.0).contains(&count) {
             return Err(format!("\"nq\": found {count}, expected 1 to 1000 queues"));
         }
-        let Some(Json::List(agents)) = meta.member("agents") else {
-            let found = told(meta.member("agents"));
+        let Some(Value::Array(agents)) = meta.get("agents") else {
+            let found = told(meta.get("agents"));
             return Err(format!("\"agents\": found {found}, expected a list"));
         };
         let mut configuration = Configuration::default();
@@ -141,16 +139,16 @@ impl Reading {
         for index in 0..count as u32 {
             let name = QueueName::new(&format!("q{index}")).map_err(|fault| fault.to_string())?;
             self.queues.insert(index.to_string(), name.clone());
-            let told = match meta.member("queues") {
-                Some(Json::List(queues)) => queues.get(index as usize),
+            let told = match meta.get("queues") {
+                Some(Value::Array(queues)) => queues.get(index as usize),
                 _ => None,
             };
             configuration.queues.push(hints(name, told)?);
         }
         for (index, agent) in agents.iter().enumerate() {
             let operator = OperatorId::new(&format!("a{index}")).map_err(|fault| fault.to_string())?;
-            let Some(Json::List(skills)) = agent.member("skills") else {
-                let found = told(agent.member("skills"));
+            let Some(Value::Array(skills)) = agent.get("skills") else {
+                let found = told(agent.get("skills"));
                 return Err(format!(
                     "\"skills\" of agent {index}: found {found}, expected a list"
                 ));
@@ -169,9 +167,9 @@ impl Reading {
         Ok(())
     }
 
-    fn entered(&mut self, at: Time, event: &Json) -> Result<Step, String> {
+    fn entered(&mut self, at: Time, event: &Value) -> Result<Step, String> {
         let call = id(event, "call")?;
-        let waits = event.member("queued") == Some(&Json::Bool(true));
+        let waits = event.get("queued") == Some(&Value::Bool(true));
         let joined = self.joined(at, &call, event);
         if !waits {
             return joined.map(|_| Step::Quiet);
@@ -182,14 +180,14 @@ impl Reading {
             Err(fault) => (None, Some(fault)),
         };
         let wait = ticket.and_then(|ticket| self.forecaster.waiting(at, ticket));
-        Ok(Step::Answer(answer(&call, wait), fault))
+        Ok(Step::Answer(format!("{}\n", answer(&event["call"], wait)), fault))
     }
 
-    fn joined(&mut self, at: Time, call: &str, event: &Json) -> Result<TicketId, String> {
-        let queue = self.known_queue(event.member("q"))?;
-        let priority = match event.member("prio") {
+    fn joined(&mut self, at: Time, call: &str, event: &Value) -> Result<TicketId, String> {
+        let queue = self.known_queue(event.get("q"))?;
+        let priority = match event.get("prio") {
             None => 0.0,
-            Some(_) => number(event, "prio")?.0,
+            Some(_) => number(event, "prio")?,
         };
         self.tickets += 1;
         let ticket = TicketId(self.tickets);
@@ -205,7 +203,7 @@ impl Reading {
         Ok(ticket)
     }
 
-    fn event(&self, kind: &str, event: &Json) -> Result<Event, String> {
+    fn event(&self, kind: &str, event: &Value) -> Result<Event, String> {
         Ok(match kind {
             "offered" => Event::Offered {
                 ticket: self.ticket(event)?,
@@ -226,8 +224,8 @@ impl Reading {
             },
             "agent_unavailable" => Event::Away {
                 operator: self.operator(event)?,
-                reason: match event.member("reason") {
-                    Some(Json::Text(reason)) if reason == "logout" => AwayReason::SignedOut,
+                reason: match event.get("reason") {
+                    Some(Value::String(reason)) if reason == "logout" => AwayReason::SignedOut,
                     _ => AwayReason::Paused,
                 },
             },
@@ -241,8 +239,8 @@ impl Reading {
         })
     }
 
-    fn known_queue(&self, queue: Option<&Json>) -> Result<QueueName, String> {
-        let key = queue.map(Json::to_string).unwrap_or_default();
+    fn known_queue(&self, queue: Option<&Value>) -> Result<QueueName, String> {
+        let key = queue.map(Value::to_string).unwrap_or_default();
         let known = self.queues.get(&key).cloned();
         known.ok_or_else(|| {
             format!(
@@ -253,13 +251,13 @@ impl Reading {
         })
     }
 
-    fn ticket(&self, event: &Json) -> Result<TicketId, String> {
+    fn ticket(&self, event: &Value) -> Result<TicketId, String> {
         let call = id(event, "call")?;
         let known = self.calls.get(&call).copied();
         known.ok_or_else(|| format!("call {call}: not entered, or over already"))
     }
 
-    fn operator(&self, event: &Json) -> Result<OperatorId, String> {
+    fn operator(&self, event: &Value) -> Result<OperatorId, String> {
         let agent = id(event, "agent")?;
         let known = self.operators.get(&agent).cloned();
         known.ok_or_else(|| format!("agent {agent}: not in the meta line"))
@@ -267,7 +265,7 @@ impl Reading {
 }
 
 /// Reads the hints for a queue before its first event; a hint that is not given is the one of an unknown queue.
-fn hints(name: QueueName, told: Option<&Json>) -> Result<QueueHints, String> {
+fn hints(name: QueueName, told: Option<&Value>) -> Result<QueueHints, String> {
     let mut hints = QueueHints::new(name);
     let Some(told) = told else {
         return Ok(hints);
@@ -277,8 +275,8 @@ fn hints(name: QueueName, told: Option<&Json>) -> Result<QueueHints, String> {
         ("ring_s", &mut hints.ring),
         ("wrap_up_s", &mut hints.wrap_up),
     ] {
-        if told.member(member).is_some() {
-            let (seconds, _) = number(told, member)?;
+        if told.get(member).is_some() {
+            let seconds = number(told, member)?;
             if !(0.0..=86_400.0).contains(&seconds) {
                 return Err(format!(
                     "\"{member}\": found {seconds}, expected 0 to 86400 seconds"
@@ -290,21 +288,33 @@ fn hints(name: QueueName, told: Option<&Json>) -> Result<QueueHints, String> {
     Ok(hints)
 }
 
-fn told(value: Option<&Json>) -> String {
-    value.map_or_else(|| "nothing".to_owned(), Json::to_string)
+/// The fault of a line that is not JSON, and its column (from 1).
+fn syntax(fault: &serde_json::Error) -> String {
+    let text = fault.to_string();
+    // The line is the protocol's, not the text's first.
+    let found = text.split(" at line ").next().unwrap_or(&text);
+    format!("column {}: {found}", fault.column())
 }
 
-fn number(event: &Json, name: &str) -> Result<(f64, String), String> {
-    match event.member(name) {
-        Some(Json::Number(value, text)) => Ok((*value, text.clone())),
-        other => Err(format!("\"{name}\": found {}, expected a number", told(other))),
+fn told(value: Option<&Value>) -> String {
+    match value {
+        None => "nothing".to_owned(),
+        Some(Value::Array(_)) => "a list".to_owned(),
+        Some(Value::Object(_)) => "an object".to_owned(),
+        Some(value) => value.to_string(),
     }
 }
 
+fn number(event: &Value, name: &str) -> Result<f64, String> {
+    let found = event.get(name);
+    let number = found.and_then(Value::as_f64);
+    number.ok_or_else(|| format!("\"{name}\": found {}, expected a number", told(found)))
+}
+
 /// An id is a number or a text; its JSON is its name here.
-fn id(event: &Json, name: &str) -> Result<String, String> {
-    match event.member(name) {
-        Some(value @ (Json::Number(..) | Json::Text(_))) => Ok(value.to_string()),
+fn id(event: &Value, name: &str) -> Result<String, String> {
+    match event.get(name) {
+        Some(value @ (Value::Number(_) | Value::String(_))) => Ok(value.to_string()),
         other => Err(format!(
             "\"{name}\": found {}, expected a number or a text",
             told(other)
@@ -312,28 +322,23 @@ fn id(event: &Json, name: &str) -> Result<String, String> {
     }
 }
 
-fn time(event: &Json) -> Result<Time, String> {
-    let (seconds, _) = number(event, "t")?;
+fn time(event: &Value) -> Result<Time, String> {
+    let seconds = number(event, "t")?;
     Ok(Time::from_micros((seconds * 1e6).round() as i64))
 }
 
-fn answer(call: &str, wait: Option<Wait>) -> String {
-    let mut line = format!("{{\"call_id\":{call}");
-    let values = [
-        ("mean_s", wait.map(|it| it.mean)),
-        ("p50_s", wait.map(|it| it.p50)),
-        ("p80_s", wait.map(|it| it.p80)),
-        ("p90_s", wait.map(|it| it.p90)),
-    ];
-    for (name, value) in values {
-        // Writing to a string cannot fail.
-        let _ = match value {
-            Some(value) => write!(line, ",\"{name}\":{:.3}", value.as_secs_f64()),
-            None => write!(line, ",\"{name}\":null"),
-        };
-    }
-    line.push_str("}\n");
-    line
+fn answer(call: &Value, wait: Option<Wait>) -> Value {
+    json!({
+        "call_id": call,
+        "mean_s": wait.map(|it| seconds(it.mean)),
+        "p50_s": wait.map(|it| seconds(it.p50)),
+        "p80_s": wait.map(|it| seconds(it.p80)),
+        "p90_s": wait.map(|it| seconds(it.p90)),
+    })
+}
+
+fn seconds(duration: Duration) -> Value {
+    crate::json::number(&format!("{:.3}", duration.as_secs_f64()))
 }
 
 #[cfg(test)]
@@ -359,12 +364,9 @@ mod tests {
             {\"ev\":\"end\"}\n";
         let (answers, faults, bad) = read(&format!("{META}{events}"));
         assert_eq!((faults.as_str(), bad), ("", 0));
-        let answer = Json::read(answers.trim()).unwrap();
-        assert_eq!(answer.member("call_id").unwrap().to_string(), "2");
-        let value = |name| match answer.member(name) {
-            Some(Json::Number(value, _)) => *value,
-            other => panic!("{name}: {other:?}"),
-        };
+        let answer: Value = serde_json::from_str(&answers).unwrap();
+        assert_eq!(answer["call_id"], 2);
+        let value = |name| number(&answer, name).unwrap();
         assert!((100.0..400.0).contains(&value("mean_s")), "{answers}");
         assert!(value("p50_s") <= value("p80_s") && value("p80_s") <= value("p90_s"));
     }
@@ -380,9 +382,8 @@ mod tests {
             read(&format!("{meta}{events}"))
         };
         let mean = |(answers, faults, _): (String, String, Faults)| {
-            let answer = Json::read(answers.trim()).unwrap();
             assert_eq!(faults, "");
-            number(&answer, "mean_s").unwrap().0
+            number(&serde_json::from_str(&answers).unwrap(), "mean_s").unwrap()
         };
         let short = mean(told("[{\"talk_s\":60,\"wrap_up_s\":0}]"));
         let long = mean(told("[{\"talk_s\":1200}]"));
@@ -407,6 +408,17 @@ mod tests {
     }
 
     #[test]
+    fn an_id_is_written_back_as_it_came() {
+        for id in ["18446744073709551616123", "1.50", r#""a\"bü/2""#] {
+            let (answers, _, _) = read(&format!(
+                "{META}{{\"t\":1,\"ev\":\"entered\",\"call\":{id},\"q\":0,\"queued\":true}}\n"
+            ));
+            let begin = format!("{{\"call_id\":{id},\"mean_s\":");
+            assert!(answers.starts_with(&begin), "{id}: {answers}");
+        }
+    }
+
+    #[test]
     fn a_bad_line_is_told_with_its_number_and_passed_over() {
         let (answers, faults, bad) = read(&format!(
             "{{\"t\":1,\"ev\":\"agent_available\",\"agent\":7}}\n{META}{{\"t\":1,\"ev\":\"agent_available\",\"agent\":8}}\n\
@@ -420,7 +432,7 @@ mod tests {
         );
         assert_eq!(told[1], "line 3: agent 8: not in the meta line");
         assert_eq!(told[2], "line 4: \"t\": found \"one\", expected a number");
-        assert_eq!(told[3], "line 5: column 1: found `n`, expected a value");
+        assert_eq!(told[3], "line 5: column 2: expected ident");
         assert!(told[4].starts_with("line 6: found event `vanished`, expected entered, "));
         assert_eq!(told[5], "line 7: queue: found 3, expected 0 to 0");
         assert_eq!(bad, 6);

@@ -6,10 +6,12 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 use pronto_engine::{HourAhead, State};
 use pronto_types::QueueName;
+use serde_json::json;
 
 use super::BestTimeArgs;
 use crate::calls::read::unknown;
 use crate::calls::{CallsError, when};
+use crate::json::number;
 
 /// How many hours are shown.
 const SHOWN: usize = 10;
@@ -58,12 +60,12 @@ fn table(hours: &[HourAhead], zone: &TimeZone) -> String {
 
 fn lines(hours: &[HourAhead], zone: &TimeZone) -> String {
     let line = |hour: &HourAhead| {
-        format!(
-            "{{\"begins\":\"{}\",\"wait\":{:.1},\"callers\":{:.2}}}\n",
-            when::rfc3339(hour.begins, zone),
-            hour.wait.as_secs_f64(),
-            hour.callers
-        )
+        let line = json!({
+            "begins": when::rfc3339(hour.begins, zone),
+            "wait": number(&format!("{:.1}", hour.wait.as_secs_f64())),
+            "callers": number(&format!("{:.2}", hour.callers)),
+        });
+        format!("{line}\n")
     };
     hours.iter().map(line).collect()
 }

@@ -12,10 +12,12 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use pronto_engine::{Fact, Wait};
 use pronto_types::{QueueName, Wall};
+use serde_json::json;
 
 use crate::calls::read::unknown;
 use crate::calls::{CallsError, Span, when};
 use crate::forecast::history::{Delayed, History};
+use crate::json::number;
 
 /// Forecasts of one queue and day, scored.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -168,21 +170,23 @@ pub(super) fn table(scores: &Scores) -> String {
 }
 
 pub(super) fn lines(scores: &Scores) -> String {
-    let number = |value: Option<f64>| value.map_or("null".to_owned(), |value| format!("{value:.4}"));
-    let line = |((queue, day), score): (&(QueueName, String), &Score)| {
-        format!(
-            "{{\"queue\":\"{queue}\",\"day\":\"{day}\",\"delayed\":{},\"answered\":{},\"unknown\":{},\"rrase\":{},\"bias\":{},\
-             \"over_p50\":{},\"over_p90\":{}}}\n",
-            score.delayed,
-            score.answered,
-            score.unknown,
-            number(score.rrase()),
-            number(score.bias()),
-            number(score.exceeded(0)),
-            number(score.exceeded(1)),
-        )
-    };
-    scores.iter().map(line).collect()
+    let number = |value: Option<f64>| value.map(|value| number(&format!("{value:.4}")));
+    let mut text = String::new();
+    for ((queue, day), score) in scores {
+        let line = json!({
+            "queue": queue.as_str(),
+            "day": day,
+            "delayed": score.delayed,
+            "answered": score.answered,
+            "unknown": score.unknown,
+            "rrase": number(score.rrase()),
+            "bias": number(score.bias()),
+            "over_p50": number(score.exceeded(0)),
+            "over_p90": number(score.exceeded(1)),
+        });
+        let _ = writeln!(text, "{line}");
+    }
+    text
 }
 
 #[cfg(test)]

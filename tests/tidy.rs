@@ -314,20 +314,16 @@ fn every_core_denies_clocks_threads_locks_and_dice() {
             faults.push(format!("{core} does not say {denied}"));
         }
     }
+    // The shell inside a crate that is a core; and one line elsewhere, which says why.
+    let allowed = ["recordings/src/shell/mod.rs", "src/calls/when.rs", "tests/"];
     for page in pages().iter().filter(|page| page.is_rust()) {
-        let core = [
-            "ivr/src",
-            "recordings/src",
-            "queue/routing/src",
-            "queue/engine/src",
-            "queue/forecast/src",
-            "sip-gateway/sip/src",
-            "sip-gateway/src/call",
-        ];
+        if allowed.iter().any(|allowed| page.path.starts_with(allowed)) {
+            continue;
+        }
         for (line, text) in page.lines() {
-            let allows =
-                text.contains("allow(clippy::disallowed") || text.contains("expect(clippy::disallowed");
-            if allows && core.iter().any(|core| page.path.starts_with(core)) && !page.is_test(line) {
+            let lints = ["clippy::disallowed_", "allow(clippy::all", "allow(clippy::style"];
+            let names = text != denied && lints.iter().any(|lint| text.contains(lint));
+            if names && !page.is_test(line) {
                 faults.push(format!("{}:{line}: allows what a core may not do", page.path));
             }
         }

@@ -1,14 +1,13 @@
 //! Prompts by name and language, and the music.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use pronto_types::Language;
 use sha2::{Digest, Sha256};
 
-use crate::{builtin, directory};
+use crate::builtin;
 
 /// The name of the music callers wait with; it has no language.
 pub const MUSIC: &str = "music";
@@ -40,41 +39,6 @@ impl std::fmt::Debug for Recording {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Recording({} Hz, {:?})", self.sample_rate, self.duration())
     }
-}
-
-/// Why a directory of clips was refused; each names the place and, where there is something to expect, what.
-#[derive(Debug, thiserror::Error)]
-pub enum LibraryError {
-    /// The file system said no.
-    #[error("{}: {source}", .path.display())]
-    Unreadable {
-        /// The file or directory that cannot be read.
-        path: PathBuf,
-        /// The error of the file system.
-        source: std::io::Error,
-    },
-    /// Something else is where a clip or a language was expected.
-    #[error("{}: found {found}, expected {expected}", .path.display())]
-    Unexpected {
-        /// The file or directory.
-        path: PathBuf,
-        /// The kind of thing found there.
-        found: String,
-        /// The kind of thing expected there.
-        expected: &'static str,
-    },
-    /// There is more in it than a library holds.
-    #[error("{}: more than {MOST_CLIPS} clips", .path.display())]
-    TooMany {
-        /// The directory with too many clips.
-        path: PathBuf,
-    },
-    /// All clips together are too long.
-    #[error("{}: more than {} hours of sound in all clips together", .path.display(), MOST_SECONDS_TOGETHER / 3_600)]
-    TooLong {
-        /// The directory whose clips are too long.
-        path: PathBuf,
-    },
 }
 
 /// Prompts by name and language. Cheap to clone: the samples are shared.
@@ -178,29 +142,18 @@ impl Library {
         Self { clips, music }
     }
 
-    /// Lays the clips of a directory over these, clip by clip: `LANGUAGE/NAME.wav` for one language, `NAME.wav` for
-    /// every language that has none of its own there, `music.wav` for the music. Files that are not called `.wav`,
-    /// and hidden ones, are left alone.
-    ///
-    /// A clip is a WAV file of at most [`MOST_SECONDS`](crate::MOST_SECONDS), and is kept at [`TELEPHONE`] samples per
-    /// second, one channel. Its name is one a flow can write: 1 to 64 of `a-z A-Z 0-9 . _ -`. All clips together last
-    /// at most [`MOST_SECONDS_TOGETHER`].
-    ///
-    /// # Errors
-    /// The first thing wrong, in the order of the names: see [`LibraryError`].
-    pub fn with_directory(mut self, path: impl AsRef<Path>) -> Result<Self, LibraryError> {
-        let clips = directory::read(path.as_ref())?;
+    /// Lays clips over these. A recorded voice wins over the built-in one even where it says the same in every language.
+    pub(crate) fn with_clips(mut self, clips: Clips) -> Self {
         if let Some(music) = clips.get(&None).and_then(|common| common.get(MUSIC)) {
             self.music = music.clone();
         }
-        // A recorded voice wins over the built-in one even where it says the same in every language.
         for name in clips.get(&None).into_iter().flat_map(BTreeMap::keys) {
             self.clips.values_mut().for_each(|names| drop(names.remove(name)));
         }
         for (language, names) in clips {
             self.clips.entry(language).or_default().extend(names);
         }
-        Ok(self)
+        self
     }
 
     /// The clip of that name in that language, or the one for every language.

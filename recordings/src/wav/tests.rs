@@ -1,7 +1,7 @@
 //! Files as programs write them, made here octet by octet.
 
 use std::f64::consts::TAU;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use proptest::prelude::*;
 
@@ -72,14 +72,14 @@ impl Made {
 }
 
 /// A clip of 100 ms whose every sample is `value`, for the tests of directories.
-pub(crate) fn write_test_clip(path: &std::path::Path, channels: u16, rate: u32, value: i16) {
+pub(crate) fn short_clip(channels: u16, rate: u32, value: i16) -> Vec<u8> {
     let made = Made {
         channels,
         rate,
         ..PLAIN
     };
     let samples = (rate / 10) as usize * usize::from(channels);
-    std::fs::write(path, made.file(&value.to_le_bytes().repeat(samples))).unwrap();
+    made.file(&value.to_le_bytes().repeat(samples))
 }
 
 /// Chunks in a RIFF file, those of an odd size padded.
@@ -385,7 +385,7 @@ fn the_files_of_a_real_program_are_heard() {
         ("32000", &["-b", "8", "-e", "unsigned-integer"]),
         ("8000", &["-b", "64", "-e", "floating-point"]),
     ] {
-        let mut sox = Command::new("sox");
+        let mut sox = std::process::Command::new("sox");
         sox.args(["-n", "-r", rate]).args(format);
         sox.args(["-t", "wav", "-", "synth", "2", "sine", "1000", "vol", "0.25"]);
         let made = sox.stderr(Stdio::null()).output().expect("sox is installed");

@@ -1,5 +1,8 @@
 //! A directory of clips: `NAME.wav`, `it/NAME.wav`, `en/NAME.wav`.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -8,14 +11,65 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pronto_types::{Language, QueueName};
 
+use super::parallel::in_parallel;
 use crate::library::{
-    Clips, LibraryError, MOST_CLIPS, MOST_SECONDS_TOGETHER, MUSIC, Recording, Source, TELEPHONE,
+    Clips, Library, MOST_CLIPS, MOST_SECONDS_TOGETHER, MUSIC, Recording, Source, TELEPHONE,
 };
-use crate::parallel::in_parallel;
 use crate::wav::{self, Unusable};
 
 /// All samples of the directory.
 const MOST_SAMPLES: usize = MOST_SECONDS_TOGETHER * TELEPHONE as usize;
+
+/// Why a directory of clips was refused; each names the place and, where there is something to expect, what.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// The file system said no.
+    #[error("{}: {source}", .path.display())]
+    Unreadable {
+        /// The file or directory that cannot be read.
+        path: PathBuf,
+        /// The error of the file system.
+        source: std::io::Error,
+    },
+    /// Something else is where a clip or a language was expected.
+    #[error("{}: found {found}, expected {expected}", .path.display())]
+    Unexpected {
+        /// The file or directory.
+        path: PathBuf,
+        /// The kind of thing found there.
+        found: String,
+        /// The kind of thing expected there.
+        expected: &'static str,
+    },
+    /// There is more in it than a library holds.
+    #[error("{}: more than {MOST_CLIPS} clips", .path.display())]
+    TooMany {
+        /// The directory with too many clips.
+        path: PathBuf,
+    },
+    /// All clips together are too long.
+    #[error("{}: more than {} hours of sound in all clips together", .path.display(), MOST_SECONDS_TOGETHER / 3_600)]
+    TooLong {
+        /// The directory whose clips are too long.
+        path: PathBuf,
+    },
+}
+
+impl Library {
+    /// Lays the clips of a directory over these, clip by clip: `LANGUAGE/NAME.wav` for one language, `NAME.wav` for
+    /// every language that has none of its own there, `music.wav` for the music. Files that are not called `.wav`,
+    /// and hidden ones, are left alone.
+    ///
+    /// A clip is a WAV file of at most [`MOST_SECONDS`](crate::MOST_SECONDS), and is kept at [`TELEPHONE`] samples per
+    /// second, one channel. Its name is one a flow can write: 1 to 64 of `a-z A-Z 0-9 . _ -`. All clips together last
+    /// at most [`MOST_SECONDS_TOGETHER`].
+    ///
+    /// # Errors
+    /// The first thing wrong, in the order of the names: see [`LibraryError`].
+    pub fn with_directory(self, path: impl AsRef<Path>) -> Result<Self, LibraryError> {
+        Ok(self.with_clips(read(path.as_ref())?))
+    }
+}
 
 /// A file that is to be a clip.
 struct Found {
@@ -25,7 +79,7 @@ struct Found {
 }
 
 /// Reads everything in the directory: first the names, then, on several threads, the sound.
-pub(crate) fn read(path: &Path) -> Result<Clips, LibraryError> {
+fn read(path: &Path) -> Result<Clips, LibraryError> {
     let files = files(path)?;
     let together = AtomicUsize::new(0);
     let sources = in_parallel(&files, |file| {

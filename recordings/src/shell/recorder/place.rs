@@ -3,7 +3,7 @@
 
 use pronto_types::{CallId, TicketId, Time};
 
-use super::Talk;
+use crate::talk::Talk;
 
 /// The directory of what is being written.
 pub(super) const UNFINISHED: &str = "unfinished";

@@ -6,6 +6,10 @@ use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
+
+use pronto_types::link::RecordingFlaw;
+use pronto_types::{CallId, Time};
 
 use super::disk::Disk;
 use super::writer::RESERVE;

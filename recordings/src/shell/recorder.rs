@@ -25,42 +25,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use pronto_types::link::RecordingFlaw;
-use pronto_types::{CallId, TicketId, Time};
+use pronto_types::TicketId;
 
 use self::disk::FileSystem;
 use self::writer::Writer;
+use crate::talk::{FinishedRecording, Talk};
 
 /// Blocks that may wait for the disk: 100 ms of stereo each, 26 MB in all; some seconds of hundreds of talks.
 const WAITING: usize = 8_192;
-
-/// A talk that is to be recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Talk {
-    /// The call that is recorded.
-    pub call: CallId,
-    /// The ticket that was answered.
-    pub ticket: TicketId,
-    /// When it began: the day it is filed under, in UTC.
-    pub began: Time,
-}
-
-/// The outcome of a recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FinishedRecording {
-    /// The call that was recorded.
-    pub call: CallId,
-    /// The ticket that was answered.
-    pub ticket: TicketId,
-    /// Below the recorder's directory, with `/`; empty: nothing was kept.
-    pub file: String,
-    /// How much there is to hear.
-    pub duration: Duration,
-    /// Why it does not hold all of the talk; `None`: it does.
-    pub flaw: Option<RecordingFlaw>,
-}
 
 /// An order to the recorder's thread.
 enum Order {

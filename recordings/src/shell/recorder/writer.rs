@@ -9,7 +9,7 @@ use pronto_types::link::RecordingFlaw;
 
 use super::disk::Disk;
 use super::place::{RecordingPath, UNFINISHED};
-use super::{FinishedRecording, Talk};
+use crate::talk::{FinishedRecording, Talk};
 use crate::wav::stereo::{RATE, Stereo};
 
 /// Recordings end early while there is still this much room: what decides who is served next is written on the same disk.

@@ -6,6 +6,8 @@
     reason = "a test fails by panicking; helpers of tests are tests"
 )]
 
+#[path = "tidy/fence.rs"]
+mod fence;
 #[path = "tidy/prose.rs"]
 mod prose;
 

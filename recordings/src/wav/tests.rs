@@ -376,6 +376,7 @@ fn what_is_written_is_read_again() {
 
 /// Reads files that SoX writes, into a file and into a pipe.
 #[test]
+#[expect(clippy::disallowed_types, reason = "SoX is a process")]
 fn the_files_of_a_real_program_are_heard() {
     for (rate, format) in [
         ("44100", &["-b", "24", "-c", "2"][..]),

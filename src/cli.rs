@@ -9,14 +9,11 @@ use clap::{Args, Parser, Subcommand};
 use pronto_types::GatewayName;
 
 use crate::calls::CallsArgs;
-use crate::config::{Config, Look, Report};
+use crate::config::{Config, DEFAULT_CONFIG, Look, Report};
 use crate::demo::DemoArgs;
 use crate::report::ReportCommand;
 use crate::staffing::StaffingArgs;
 use crate::trace::TraceArgs;
-
-/// Where `serve` and `config check` look when no file is named.
-pub const DEFAULT_CONFIG: &str = "pronto.toml";
 
 /// Answers calls, plays prompts, lets callers wait and connects them with operators.
 #[derive(Debug, Clone, Parser, PartialEq)]

@@ -9,7 +9,7 @@ use pronto_gateway::shell::{ShellSettings, TlsFiles};
 use pronto_sip as sip;
 use pronto_types::{OperatorId, Secret};
 
-use crate::config::{Answer, Config, Credential, Digest, Operator, SignIn, Strategy, Tls, Transport};
+use crate::config::{Answer, Config, Credential, Digest, Operator, SignIn, Strategy, Transport};
 
 /// Media threads: one for every two processors, as the rest is signalling, gRPC and the store.
 const PROCESSORS_PER_MEDIA_THREAD: usize = 2;
@@ -80,7 +80,7 @@ pub(crate) fn gateway(
         name: config.gateway.name.clone(),
         listen: listen.collect(),
         dscp: (config.sip.dscp, config.media.dscp),
-        tls: config.sip.tls.clone().map(tls_files),
+        tls: config.sip.tls.clone().map(TlsFiles::from),
         origins: config.sip.origins.clone(),
         sip: sip::Settings {
             advertise: config.sip.advertise.clone(),
@@ -165,15 +165,6 @@ fn transport(transport: Transport) -> sip::Transport {
         Transport::Tls => sip::Transport::Tls,
         Transport::Ws => sip::Transport::Ws,
         Transport::Wss => sip::Transport::Wss,
-    }
-}
-
-/// A certificate's files as the gateway knows them.
-pub(crate) fn tls_files(tls: Tls) -> TlsFiles {
-    TlsFiles {
-        certificate: tls.certificate,
-        key: tls.key,
-        client_ca: tls.client_ca,
     }
 }
 

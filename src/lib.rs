@@ -8,6 +8,7 @@ mod connections;
 pub mod demo;
 pub mod diagnose;
 pub mod forecast;
+mod halves;
 mod health;
 mod in_memory;
 mod json;

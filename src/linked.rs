@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pronto_gateway::link::TokenSource;
+use pronto_gateway::shell::link::TokenSource;
 use pronto_queue::Access;
 use tokio::sync::watch;
 
 use crate::config::{Config, gateway_token};
-use crate::serve::{Halves, ServeError};
+use crate::halves::{Halves, ServeError};
 
 /// How long a start waits for the gateway to attach within the process. It takes a few milliseconds.
 const ATTACHING: Duration = Duration::from_secs(10);

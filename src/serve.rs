@@ -22,6 +22,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::config::{Config, Credential, Report, generated_passwords};
 use crate::connections::grpc;
+pub use crate::halves::{Halves, ServeError};
 use crate::health::Health;
 use crate::reload::{Loader, Reload};
 use crate::signals::{Asked, HangUp, Stop};
@@ -40,20 +41,6 @@ const STREAMS: u32 = 128;
 const LARGEST_HEAD: u32 = 16 * 1024;
 /// Until a call is answered, or a stream opened: half a request is not waited for.
 const ANSWER: Duration = Duration::from_secs(30);
-
-/// The halves that run in this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Halves {
-    /// The whole centre.
-    Both,
-    /// The half that touches phones.
-    Gateway,
-    /// The half that decides who is next.
-    Queue,
-}
-
-/// Why the process ended badly.
-pub type ServeError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A server that has begun: its signals are taken, and nothing else is done.
 pub struct Process {

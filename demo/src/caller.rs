@@ -3,40 +3,13 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use pronto_types::{Digit, Time};
 
 use crate::ear::Listening;
-use crate::person::{Deed, Happened, Note, Person, Phase};
+use crate::person::{Deed, Happened, Note, Outcome, Person, Phase};
 use crate::script::{CallerScript, Planned};
 use crate::voice::Speaker;
-
-/// How a call ended, as its caller saw it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// It was refused with this status; 408 for no answer at all.
-    Refused(u16),
-    /// The caller's patience ended.
-    Abandoned {
-        /// From the last key to the hang-up.
-        waited: Duration,
-    },
-    /// An operator was heard.
-    Talked {
-        /// From the last key to the first word.
-        waited: Duration,
-        /// The operator's number.
-        operator: usize,
-        /// The caller ended the talk.
-        by_caller: bool,
-    },
-    /// The centre ended the call before any operator was heard.
-    SentAway {
-        /// From the last key to the end.
-        waited: Duration,
-    },
-}
 
 /// A simulated caller, driven by its script.
 #[derive(Debug)]

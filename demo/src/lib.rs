@@ -18,9 +18,9 @@ mod phone;
 pub mod script;
 mod voice;
 
-pub use caller::{Caller, Outcome};
+pub use caller::Caller;
 pub use ear::Listening;
-pub use operator::{Offer, Operator};
-pub use person::{Note, Phase, Wish};
+pub use operator::Operator;
+pub use person::{Note, Offer, Outcome, Phase, Wish};
 pub use phone::{Account, Centre, Clock, Phone, PhoneError};
 pub use voice::{MOST_CALLERS, MOST_OPERATORS, Speaker};

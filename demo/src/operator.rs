@@ -8,27 +8,9 @@ use std::time::Duration;
 use pronto_types::Time;
 
 use crate::ear::Listening;
-use crate::person::{Deed, Happened, Note, Person, Wish};
+use crate::person::{Deed, Happened, Note, Offer, Person, Wish};
 use crate::script::{OperatorScript, Reply};
 use crate::voice::Speaker;
-
-/// The outcome of an offered call, as its operator saw it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Offer {
-    /// The operator answered, and the call was connected.
-    Talked {
-        /// Duration of the talk.
-        talked: Duration,
-        /// The caller whose voice was heard, if one was.
-        caller: Option<usize>,
-        /// The operator ended the talk.
-        by_operator: bool,
-    },
-    /// It stopped ringing before anybody answered.
-    Missed,
-    /// The operator declined the call.
-    Declined,
-}
 
 /// A simulated operator, driven by its script.
 #[derive(Debug)]

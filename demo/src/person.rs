@@ -3,10 +3,9 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use pronto_types::{Digit, Time};
+use std::time::Duration;
 
-use crate::caller::Outcome;
 use crate::ear::Listening;
-use crate::operator::Offer;
 use crate::voice::Speaker;
 
 /// An event that the phone reports to its person.
@@ -75,6 +74,50 @@ pub enum Phase {
     Waiting,
     /// Hears an operator.
     Talking,
+}
+
+/// How a call ended, as its caller saw it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It was refused with this status; 408 for no answer at all.
+    Refused(u16),
+    /// The caller's patience ended.
+    Abandoned {
+        /// From the last key to the hang-up.
+        waited: Duration,
+    },
+    /// An operator was heard.
+    Talked {
+        /// From the last key to the first word.
+        waited: Duration,
+        /// The operator's number.
+        operator: usize,
+        /// The caller ended the talk.
+        by_caller: bool,
+    },
+    /// The centre ended the call before any operator was heard.
+    SentAway {
+        /// From the last key to the end.
+        waited: Duration,
+    },
+}
+
+/// The outcome of an offered call, as its operator saw it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Offer {
+    /// The operator answered, and the call was connected.
+    Talked {
+        /// Duration of the talk.
+        talked: Duration,
+        /// The caller whose voice was heard, if one was.
+        caller: Option<usize>,
+        /// The operator ended the talk.
+        by_operator: bool,
+    },
+    /// It stopped ringing before anybody answered.
+    Missed,
+    /// The operator declined the call.
+    Declined,
 }
 
 /// A note about a person, for the books.

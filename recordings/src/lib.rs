@@ -12,15 +12,17 @@ mod library;
 mod loudness;
 mod master;
 mod rate;
+mod recording;
 mod shell;
 mod talk;
 #[cfg(test)]
 mod tests;
 mod wav;
 
-pub use library::{Content, Library, MOST_CLIPS, MOST_SECONDS_TOGETHER, MUSIC, Recording, Source, TELEPHONE};
+pub use library::{Content, Library, MOST_CLIPS, MOST_SECONDS_TOGETHER, MUSIC, Source, TELEPHONE};
 pub use loudness::{loudness, sounding};
 pub use master::{LOUDNESS, Mastered, SAMPLE_RATE, master};
+pub use recording::Recording;
 pub use shell::directory::LibraryError;
 pub use shell::parallel::in_parallel;
 pub use shell::recorder::{Inlet, Recorder};

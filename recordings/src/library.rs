@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use pronto_types::Language;
 use sha2::{Digest, Sha256};
 
 use crate::builtin;
+use crate::recording::Recording;
 
 /// The name of the music callers wait with; it has no language.
 pub const MUSIC: &str = "music";
@@ -17,29 +17,6 @@ pub const MOST_CLIPS: usize = 2_000;
 pub const MOST_SECONDS_TOGETHER: usize = 7_200;
 /// Samples per second of every clip of a directory: what a telephone hears.
 pub const TELEPHONE: u32 = 8_000;
-
-/// A clip: linear PCM, one channel.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Recording {
-    /// Samples per second.
-    pub sample_rate: u32,
-    /// The samples, shared by all who play them; never empty.
-    pub samples: Arc<[i16]>,
-}
-
-impl Recording {
-    /// How long it plays.
-    pub fn duration(&self) -> Duration {
-        let samples = u64::try_from(self.samples.len()).unwrap_or(u64::MAX);
-        Duration::from_micros(samples.saturating_mul(1_000_000) / u64::from(self.sample_rate.max(1)))
-    }
-}
-
-impl std::fmt::Debug for Recording {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Recording({} Hz, {:?})", self.sample_rate, self.duration())
-    }
-}
 
 /// Prompts by name and language. Cheap to clone: the samples are shared.
 #[derive(Debug, Clone, PartialEq, Eq)]

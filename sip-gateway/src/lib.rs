@@ -1,11 +1,10 @@
 //! Everything that touches a phone.
 //!
 //! [`call`] is the pure core: it owns the SIP endpoint, the calls and the [`journal`], and is told what happened.
-//! [`shell`] owns the sockets, the clock and the tasks; [`link`] replicates the journal to the queue over gRPC.
+//! [`shell`] owns the sockets, the clock and the tasks; [`shell::link`] replicates the journal to the queue over gRPC.
 
 pub mod call;
 pub mod journal;
-pub mod link;
 pub mod prompts;
 pub mod settings;
 pub mod shell;

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use pronto_types::{QueueName, Time};
 
 use super::{CallsError, when};
-use crate::cli::DEFAULT_CONFIG;
+use crate::config::DEFAULT_CONFIG;
 use crate::config::{Config, Look};
 
 /// The arguments of both.

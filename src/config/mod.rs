@@ -46,6 +46,9 @@ pub use settings::{
 };
 pub use token::gateway_token;
 
+/// Where `serve` and `config check` look when no file is named.
+pub const DEFAULT_CONFIG: &str = "pronto.toml";
+
 /// How `password_env` is looked up; `None` leaves it to the half that meets phones.
 type Environment<'a> = Option<&'a dyn Fn(&str) -> Option<String>>;
 

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use pronto_gateway::shell::TlsFiles;
+
 use super::nearest::quoted;
 use super::problem::{Problem, Problems};
 use super::section::{Section, Table, Text, Wrong};
@@ -39,7 +41,7 @@ pub(super) fn read(
     };
     if open
         && whole
-        && let Err(error) = crate::compose::tls_files(tls.clone()).check()
+        && let Err(error) = TlsFiles::from(tls.clone()).check()
     {
         let problem = Problem::error(table.span(), "this certificate cannot be used", error.to_string());
         problems.push(problem.expected("a certificate and its private key, both in PEM"));
@@ -50,6 +52,16 @@ pub(super) fn read(
         problems.push(problem.expected("`tls:ADDRESS:5061` in `listen` of [sip]"));
     }
     Some(tls)
+}
+
+impl From<Tls> for TlsFiles {
+    fn from(tls: Tls) -> TlsFiles {
+        TlsFiles {
+            certificate: tls.certificate,
+            key: tls.key,
+            client_ca: tls.client_ca,
+        }
+    }
 }
 
 fn file(text: &str, folder: &Path) -> Result<PathBuf, Wrong> {

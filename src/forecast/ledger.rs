@@ -23,7 +23,7 @@ use pronto_types::Wall;
 use serde_json::json;
 
 use super::history::{Delayed, History, Waited};
-use super::{answer, export, seconds};
+use super::{answer, seconds};
 use crate::calls::read::present;
 use crate::calls::{CallsError, when};
 
@@ -31,7 +31,7 @@ use crate::calls::{CallsError, when};
 pub(super) struct Ledger(LedgerReader);
 
 impl Ledger {
-    fn open(store: &Path) -> Result<Self, CallsError> {
+    pub(super) fn open(store: &Path) -> Result<Self, CallsError> {
         let ledger = present(LedgerReader::open(store)).map_err(CallsError::OpenLedger)?;
         ledger
             .map(Ledger)
@@ -43,21 +43,7 @@ impl Ledger {
     }
 }
 
-/// Writes the forecasts of a ledger, or its events.
-///
-/// # Errors
-/// [`CallsError`]: there is no ledger, it cannot be read, or the lines cannot be written.
-pub fn replay(store: &Path, print_events: bool, mut out: impl Write) -> Result<(), CallsError> {
-    let ledger = Ledger::open(store)?;
-    if print_events {
-        export::events(&ledger, &mut out)?;
-    } else {
-        forecasts(&ledger, &mut out)?;
-    }
-    out.flush().map_err(CallsError::Output)
-}
-
-fn forecasts(ledger: &Ledger, out: &mut impl Write) -> Result<(), CallsError> {
+pub(super) fn forecasts(ledger: &Ledger, out: &mut impl Write) -> Result<(), CallsError> {
     let mut history = History::default();
     for fact in ledger.facts() {
         if let Some(waited) = history.take(&fact?) {

@@ -24,12 +24,14 @@ mod ledger;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
+use std::path::Path;
 use std::time::Duration;
 
-pub use ledger::replay;
 use pronto_forecast::{AwayReason, Configuration, Event, Forecaster, QueueHints, Skills, Wait};
 use pronto_types::{OperatorId, QueueName, TicketId, Time};
 use serde_json::{Value, json};
+
+use crate::calls::CallsError;
 
 /// Longer than any event: a meta line with 10,000 operators of several skills has a fifth of it.
 const LINE: u64 = 4 * 1024 * 1024;
@@ -339,6 +341,20 @@ fn answer(call: &Value, wait: Option<Wait>) -> Value {
 
 fn seconds(duration: Duration) -> Value {
     crate::json::number(&format!("{:.3}", duration.as_secs_f64()))
+}
+
+/// Writes the forecasts of a ledger, or its events.
+///
+/// # Errors
+/// [`CallsError`]: there is no ledger, it cannot be read, or the lines cannot be written.
+pub fn replay(store: &Path, print_events: bool, mut out: impl Write) -> Result<(), CallsError> {
+    let ledger = ledger::Ledger::open(store)?;
+    if print_events {
+        export::events(&ledger, &mut out)?;
+    } else {
+        ledger::forecasts(&ledger, &mut out)?;
+    }
+    out.flush().map_err(CallsError::Output)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use pronto_types::Time;
 
 use crate::calls::when;
-use crate::cli::DEFAULT_CONFIG;
+use crate::config::DEFAULT_CONFIG;
 use crate::config::{Config, Look};
 
 /// Hexadecimal digits at the beginning or the end of a call's name that are enough to ask for it, if they name one call. All

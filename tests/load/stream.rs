@@ -66,7 +66,10 @@ impl Stream {
     }
 
     /// Forgets what was received so far.
-    #[expect(clippy::iter_over_hash_type, reason = "each gets the same value, in any order")]
+    #[expect(
+        clippy::iter_over_hash_type,
+        reason = "each gets the same value, in any order"
+    )]
     pub(crate) fn begin(&self) {
         for source in self.shared.heard.lock().unwrap().values_mut() {
             source.cadence = Cadence::default();

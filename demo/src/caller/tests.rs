@@ -1,5 +1,7 @@
 //! Callers on a phone of cardboard: told what happens, watched for what they do.
 
+use std::time::Duration;
+
 use super::*;
 
 fn second(n: u64) -> Time {

@@ -1,10 +1,16 @@
 //! Checks across states: loops without an end, and states without an entrance.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::problem::{Problem, Problems, quoted};
-use super::read::Draft;
-use super::{Kind, QueueExits, StateIndex, Then};
+use super::{Kind, QueueExits, State, StateIndex, Then};
+
+/// A state as far as it could be read: `state` is `None` where one of its problems left it without sense.
+pub(super) struct Draft {
+    pub(super) head: Range<usize>,
+    pub(super) state: Option<State>,
+}
 
 /// Loops in which no caller has a say: states that only talk or compare, and queues that refuse to one another. A loop with
 /// a menu in it ends by the session's own limits.

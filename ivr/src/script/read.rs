@@ -1,7 +1,6 @@
 //! From TOML to states; what stands behind their keys is read in [`super::values`]. The document is walked by
 //! hand, not by serde, so that all problems are reported at once, each with its place and the nearest valid name.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,10 +9,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Problems, one_of, quoted};
-use super::values::{NAME, is_name};
+use super::values::{NAME, Reader, Value, is_name};
 use super::{
     DEFAULT_TIMEOUT, ForecastExits, Keys, Kind, LIMITS, MOST_BYTES, MOST_STATES, Mentions, MenuExits,
-    Problem, QueueExits, Script, State, StateIndex, TIMEOUTS, Then, check,
+    Problem, QueueExits, Script, State, StateIndex, TIMEOUTS, Then,
+    check::{self, Draft},
 };
 
 /// The keys that say what a state is, each with all the keys of such a state.
@@ -40,8 +40,6 @@ const KINDS: [(&str, &[&str]); 4] = [
         &["forecast", "limit", "quantile", "longer", "unknown", "next"],
     ),
 ];
-
-pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
 /// Parses a flow, see [`Script::parse`].
 pub(super) fn flow(source: &str) -> Result<Script, Vec<Problem>> {
@@ -70,18 +68,6 @@ fn syntax(source: &str, error: &toml::de::Error) -> Problem {
         Some(text) => quoted(text),
     };
     Problem::new(span, format!("not TOML: {}", error.message()), found)
-}
-
-/// A state as far as it could be read: `state` is `None` where one of its problems left it without sense.
-pub(super) struct Draft {
-    pub(super) head: Range<usize>,
-    pub(super) state: Option<State>,
-}
-
-pub(super) struct Reader<'a> {
-    pub(super) names: BTreeMap<&'a str, StateIndex>,
-    pub(super) problems: Problems,
-    pub(super) mentions: Mentions,
 }
 
 /// One `[state]` of the text.

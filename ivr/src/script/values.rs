@@ -1,16 +1,17 @@
 //! From TOML values to what they mean: names of states, keys, prompts, durations. Each gives `None` where it is
 //! wrong, and has said why.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pronto_types::{Digit, Quantile, QueueName};
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::duration::show_duration;
-use super::problem::{one_of, quoted};
-use super::read::{Reader, Value};
-use super::{Keys, MOST_PROMPTS, Problem, Prompts, StateIndex, parse_duration};
+use super::problem::{Problems, one_of, quoted};
+use super::{Keys, MOST_PROMPTS, Mentions, Problem, Prompts, StateIndex, parse_duration};
 
 const QUANTILES: [(&str, Quantile); 3] = [
     ("p50", Quantile::P50),
@@ -21,6 +22,15 @@ const QUANTILES: [(&str, Quantile); 3] = [
 const KEYPAD: &str = "one key of the keypad: 0 to 9, \"*\", \"#\", A to D";
 /// The form of a name, as shown in error messages.
 pub(super) const NAME: &str = "1 to 64 of a-z A-Z 0-9 . _ -";
+
+pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+
+/// The reader of one flow: the names of its states, and what it has found so far.
+pub(super) struct Reader<'a> {
+    pub(super) names: BTreeMap<&'a str, StateIndex>,
+    pub(super) problems: Problems,
+    pub(super) mentions: Mentions,
+}
 
 impl<'a> Reader<'a> {
     pub(super) fn target(&mut self, value: &'a Value<'a>) -> Option<StateIndex> {

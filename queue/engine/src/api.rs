@@ -6,7 +6,7 @@ use std::time::Duration;
 use pronto_types::link::{Directive, Event};
 use pronto_types::{GatewayName, OperatorId, QueueName};
 
-use crate::fact::{CallerKey, LedgerEntry};
+use crate::fact::{CallerKey, LedgerEntry, Wanted};
 use crate::{Configuration, ConfigurationError};
 
 /// The number a shell gives a request to find it again in [`Output::Reply`].
@@ -86,20 +86,6 @@ pub enum Input {
         /// The state that is wanted.
         wanted: Wanted,
     },
-}
-
-/// The state wanted of an operator. While they are offered a call or talk, it comes after it (an offer is withdrawn for it).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Wanted {
-    /// To be offered calls; ends a pause or a wrap-up, signs in.
-    Ready,
-    /// To be offered none.
-    Paused {
-        /// Why; cut to 64 characters.
-        reason: String,
-    },
-    /// To be gone.
-    SignedOut,
 }
 
 /// Something to do. Facts come out before what depends on them.

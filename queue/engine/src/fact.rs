@@ -61,6 +61,20 @@ impl fmt::Debug for CallerKey {
     }
 }
 
+/// The state wanted of an operator. While they are offered a call or talk, it comes after it (an offer is withdrawn for it).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wanted {
+    /// To be offered calls; ends a pause or a wrap-up, signs in.
+    Ready,
+    /// To be offered none.
+    Paused {
+        /// Why; cut to 64 characters.
+        reason: String,
+    },
+    /// To be gone.
+    SignedOut,
+}
+
 /// A decision of the queue or an event reported to it. The offer of an [`Fact::Offered`] and the announcement of an
 /// [`Fact::Announced`] are the sequence of that very fact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -372,7 +386,7 @@ pub enum Fact {
         /// The operator who asked.
         operator: OperatorId,
         /// The state asked for.
-        wanted: crate::Wanted,
+        wanted: Wanted,
     },
 
     /// The recording of a talk is finished; its gateway, the one of the cause, has the file.

@@ -34,7 +34,7 @@ mod view;
 #[cfg(test)]
 mod world;
 
-pub use api::{Input, Output, Refusal, RequestId, SetOperatorError, Wanted};
+pub use api::{Input, Output, Refusal, RequestId, SetOperatorError};
 pub use configuration::{
     Announcing, Configuration, ConfigurationError, OperatorSettings, Overflow, QueueSettings, SignIn,
     Strategy, limits,
@@ -42,7 +42,7 @@ pub use configuration::{
 pub use engine::Engine;
 pub use fact::{
     CallerKey, Cause, Fact, LedgerEntry, LostReason, NoteReason, PauseReason, SignOutReason, SkipReason,
-    UnreachableReason, WithdrawReason,
+    UnreachableReason, Wanted, WithdrawReason,
 };
 #[cfg(feature = "faults")]
 pub use fault::Fault;

@@ -9,11 +9,8 @@
 //! the curvature there says (Laplace's approximation).
 
 use crate::floor::Floor;
-use crate::law::{KEPT, Law};
+use crate::law::{KEPT, Law, PRIOR};
 use crate::learned::Learned;
-
-/// One over the variance of the logarithm of the configured mean: it weighs as much as this many talks.
-pub(crate) const PRIOR: f64 = 3.0;
 
 /// The number of ended talks up to which talks that go on count in full. Beyond it they count ever less, since talks
 /// that ended before the oldest one kept are not counted either.

@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use crate::dice::Dice;
 
+/// One over the variance of the logarithm of the configured mean: it weighs as much as this many talks.
+pub(crate) const PRIOR: f64 = 3.0;
+
 /// How many durations are kept.
 pub(crate) const KEPT: usize = 1500;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::belief::PRIOR;
 use crate::event::QueueHints;
 use crate::hazard::Hazard;
 use crate::law::Law;
+use crate::law::PRIOR;
 use crate::week::Week;
 
 /// Priorities told apart; a lower one counts as the lowest of these.

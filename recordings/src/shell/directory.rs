@@ -12,9 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pronto_types::{Language, QueueName};
 
 use super::parallel::in_parallel;
-use crate::library::{
-    Clips, Library, MOST_CLIPS, MOST_SECONDS_TOGETHER, MUSIC, Recording, Source, TELEPHONE,
-};
+use crate::library::{Clips, Library, MOST_CLIPS, MOST_SECONDS_TOGETHER, MUSIC, Source, TELEPHONE};
+use crate::recording::Recording;
 use crate::wav::{self, Unusable};
 
 /// All samples of the directory.

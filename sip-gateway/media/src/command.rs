@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pronto_types::Digit;
 
-use crate::Clip;
+use crate::{Clip, Codec};
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
@@ -36,20 +36,6 @@ number! {
 number! {
     /// One recording of a bridge. Chosen by the control plane, never used twice in a process.
     RecordingId
-}
-
-/// An audio codec (RFC 3551 §4.5.14). Both are 8 kHz, one octet per sample.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Codec {
-    /// G.711 µ-law, `PCMU` in SDP.
-    Pcmu,
-    /// G.711 A-law, `PCMA` in SDP.
-    Pcma,
-}
-
-impl Codec {
-    /// Every one that clips are encoded for.
-    pub const ALL: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
 }
 
 /// Where media may come from when it does not come from where the SDP said.

@@ -3,7 +3,19 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use crate::Codec;
+/// An audio codec (RFC 3551 §4.5.14). Both are 8 kHz, one octet per sample.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Codec {
+    /// G.711 µ-law, `PCMU` in SDP.
+    Pcmu,
+    /// G.711 A-law, `PCMA` in SDP.
+    Pcma,
+}
+
+impl Codec {
+    /// Every one that clips are encoded for.
+    pub const ALL: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+}
 
 /// µ-law of zero.
 pub const PCMU_SILENCE: u8 = 0xff;

@@ -31,7 +31,8 @@ pub mod telephone_event;
 pub mod worker;
 
 pub use clip::Clip;
-pub use command::{Codec, Command, Event, Learn, LegId, OpenError, PlayId, Proof, RecordingId, Stats};
+pub use command::{Command, Event, Learn, LegId, OpenError, PlayId, Proof, RecordingId, Stats};
+pub use g711::Codec;
 pub use presses::{Presses, Way};
 pub use recording::Recorded;
 pub use session::Session;

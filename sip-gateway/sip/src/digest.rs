@@ -17,8 +17,8 @@ use pronto_types::{OperatorId, Secret, Time};
 use sha2::{Sha256, Sha512_256};
 use subtle::ConstantTimeEq;
 
-use crate::message::{Challenge, Credentials, Uri};
-use crate::settings::source_of;
+use crate::message::{Challenge, Credentials, Uri, push_display};
+use crate::source::source_of;
 
 #[cfg(test)]
 mod tests;

@@ -13,9 +13,11 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod body;
+mod bucket;
 mod dialog;
 mod digest;
 mod endpoint;
+mod events;
 pub mod framing;
 #[cfg(test)]
 mod fuzz;
@@ -25,12 +27,13 @@ mod refusal;
 mod registrar;
 pub mod sdp;
 mod settings;
+mod source;
 mod stun;
 mod tag;
 mod transaction;
 
 pub use endpoint::Endpoint;
-pub use endpoint::events::{
+pub use events::{
     Caller, Counts, Destination, DialogChange, Dropped, EndedBy, Event, Found, Identity, Input, Invite,
     InviteOptions, LegId, Notice, Orphan, Output, Reason, Registration, RegistrationId,
 };

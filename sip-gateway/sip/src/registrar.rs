@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pronto_types::{OperatorId, Time};
 
-use crate::endpoint::events::Destination;
+use crate::events::Destination;
 use crate::message::Uri;
 use crate::settings::{ExpiresLimits, Flow};
 

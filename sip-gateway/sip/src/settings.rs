@@ -1,7 +1,7 @@
 //! Settings that an endpoint receives at its start.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -157,14 +157,6 @@ impl Default for StrangerLimits {
             ban: Duration::from_secs(60),
             sources: 4096,
         }
-    }
-}
-
-/// The address that stands for one source: an IPv4 address, or the /64 network that one IPv6 subscriber has to itself.
-pub(crate) fn source_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from(u128::from(six) >> 64 << 64)),
-        four @ IpAddr::V4(_) => four,
     }
 }
 

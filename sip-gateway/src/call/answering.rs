@@ -13,10 +13,10 @@ use pronto_types::link::{CallOutcome, Caller as CallerIdentity, Event, Origin};
 use pronto_types::{CallId, Digit, PhoneNumber, Time};
 use rand::Rng;
 
-use super::negotiate::Stream;
+use super::negotiate::{Stream, reoffered};
 use super::silence::{Due, MediaTimeout, Unanswered};
-use super::state::{Call, CallState, CallerLeg, EarlyMediaTimer, LegState, Playing};
-use super::{AT_ONCE, Gateway, MAX_BACKLOG, Output, dialling};
+use super::state::{Call, CallState, CallerLeg, EarlyMediaTimer, LegState, Playing, peer_leg};
+use super::{AT_ONCE, Gateway, MAX_BACKLOG, Output};
 use crate::settings::{Answer, Number, dialled_number};
 use crate::trace::Peer;
 
@@ -100,7 +100,7 @@ impl Gateway {
         let place = match called {
             Some(operator) => {
                 self.engage(&operator);
-                dialling::called(operator)
+                super::state::called(operator)
             }
             None => CallState::None,
         };
@@ -490,7 +490,7 @@ impl Gateway {
             }
             CallState::Talking(..) => {}
             CallState::Calling(peer) if !in_media => {
-                let leg = dialling::peer_leg(peer);
+                let leg = peer_leg(peer);
                 self.digit_to_peer(leg, digit);
             }
             CallState::Calling(_) => {}
@@ -561,27 +561,6 @@ impl Gateway {
         }
         self.announcement_deadline(now, call);
         self.place_deadline(now, call);
-    }
-}
-
-/// The answer to a re-INVITE or UPDATE: to its offer, or a full offer where it carried none.
-/// `proven`: no ACK will tell that the peer has our answer, and none is needed.
-pub(super) fn reoffered(
-    stream: &mut Stream,
-    sdp: Option<Bytes>,
-    proven: bool,
-) -> Result<Bytes, sip::Refusal> {
-    let proof = if proven {
-        media::Proof::Given
-    } else {
-        media::Proof::Awaited
-    };
-    match sdp {
-        Some(offer) => match sip::sdp::Offer::read(&offer, stream.reach()) {
-            Ok(offer) => Ok(stream.answer(&offer, proof)),
-            Err(error) => Err(error.refusal()),
-        },
-        None => Ok(stream.offer()),
     }
 }
 

@@ -13,69 +13,17 @@ use pronto_types::{CallId, Digit, Language, OperatorId, Time};
 use rand::Rng;
 
 use super::Gateway;
-use super::answering::reoffered;
-use super::negotiate::Stream;
+use super::negotiate::{Stream, reoffered};
 use super::offering::refuse_reason;
 use super::parting::RungFor;
 use super::silence::{Due, MediaTimeout, Pace};
-use super::state::{Call, CallState, Forked, Playing};
+use super::state::{Call, CallState, Forked, Peer, PeerState, Playing};
 use crate::settings::{Answer, Number};
 
 /// How long an operator's phones ring for another operator.
 const RING: Duration = Duration::from_secs(60);
 /// Such a call runs no flow: this one is never started.
 const NO_FLOW: &str = "start = \"end\"\n[end]\nhangup = true\n";
-
-/// The operator who is called.
-pub(super) struct Peer {
-    pub(super) operator: OperatorId,
-    pub(super) state: PeerState,
-}
-
-/// How far that is.
-pub(super) enum PeerState {
-    /// The caller's port is being opened.
-    Called,
-    /// The called operator's port is being opened.
-    Opening { media: media::LegId, until: Time },
-    /// Their phones ring.
-    Ringing {
-        media: media::LegId,
-        forked: Forked,
-        until: Time,
-        /// The final status for the caller if no phone answers.
-        status: sip::Status,
-    },
-    /// Both hear each other.
-    Talking {
-        sip: sip::LegId,
-        media: media::LegId,
-        stream: Stream,
-        source: std::net::IpAddr,
-        silent: Option<MediaTimeout>,
-        /// They are on hold, and hear music.
-        music: bool,
-    },
-}
-
-impl Peer {
-    pub(super) fn deadline(&self) -> Option<Time> {
-        match &self.state {
-            PeerState::Called => None,
-            PeerState::Opening { until, .. } | PeerState::Ringing { until, .. } => Some(*until),
-            PeerState::Talking { silent, .. } => silent.map(|it| it.deadline(None)),
-        }
-    }
-
-    fn media(&self) -> Option<media::LegId> {
-        match &self.state {
-            PeerState::Called => None,
-            PeerState::Opening { media, .. }
-            | PeerState::Ringing { media, .. }
-            | PeerState::Talking { media, .. } => Some(*media),
-        }
-    }
-}
 
 impl Gateway {
     /// Finds the operator whose id another operator has dialled. A caller from a trunk gets 404.
@@ -404,20 +352,4 @@ impl Gateway {
         }
         self.disengage(&peer.operator);
     }
-}
-
-/// The other's media leg, while both talk.
-pub(super) fn peer_leg(peer: &Peer) -> Option<media::LegId> {
-    match &peer.state {
-        PeerState::Talking { media, .. } => Some(*media),
-        _ => None,
-    }
-}
-
-/// Before anything has been done about it.
-pub(super) fn called(operator: OperatorId) -> CallState {
-    CallState::Calling(Box::new(Peer {
-        operator,
-        state: PeerState::Called,
-    }))
 }

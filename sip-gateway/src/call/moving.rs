@@ -8,8 +8,7 @@ use std::net::IpAddr;
 use pronto_sip as sip;
 
 use super::Gateway;
-use super::dialling::PeerState;
-use super::state::{Call, CallState, Forked, RingPhase};
+use super::state::{Call, CallState, Forked, PeerState, RingPhase};
 
 impl Gateway {
     /// The phone of this leg has another address now.

@@ -184,3 +184,24 @@ impl Stream {
         })
     }
 }
+
+/// The answer to a re-INVITE or UPDATE: to its offer, or a full offer where it carried none.
+/// `proven`: no ACK will tell that the peer has our answer, and none is needed.
+pub(super) fn reoffered(
+    stream: &mut Stream,
+    sdp: Option<Bytes>,
+    proven: bool,
+) -> Result<Bytes, pronto_sip::Refusal> {
+    let proof = if proven {
+        media::Proof::Given
+    } else {
+        media::Proof::Awaited
+    };
+    match sdp {
+        Some(offer) => match sdp::Offer::read(&offer, stream.reach()) {
+            Ok(offer) => Ok(stream.answer(&offer, proof)),
+            Err(error) => Err(error.refusal()),
+        },
+        None => Ok(stream.offer()),
+    }
+}

@@ -12,7 +12,6 @@ use pronto_sip as sip;
 use pronto_types::link::{Caller as CallerIdentity, Origin, RefuseReason};
 use pronto_types::{AnnouncementId, CallId, Digit, Language, OfferId, OperatorId, QueueName, TicketId, Time};
 
-use super::dialling::{Peer, PeerState};
 use super::negotiate::Stream;
 use super::silence::{MediaTimeout, Pace, Unanswered};
 use crate::settings::Answer;
@@ -346,4 +345,71 @@ impl EarlyMediaTimer {
             EarlyMediaTimer::Rests(_) => None,
         }
     }
+}
+
+/// The operator who is called.
+pub(super) struct Peer {
+    pub(super) operator: OperatorId,
+    pub(super) state: PeerState,
+}
+
+/// How far that is.
+pub(super) enum PeerState {
+    /// The caller's port is being opened.
+    Called,
+    /// The called operator's port is being opened.
+    Opening { media: media::LegId, until: Time },
+    /// Their phones ring.
+    Ringing {
+        media: media::LegId,
+        forked: Forked,
+        until: Time,
+        /// The final status for the caller if no phone answers.
+        status: sip::Status,
+    },
+    /// Both hear each other.
+    Talking {
+        sip: sip::LegId,
+        media: media::LegId,
+        stream: Stream,
+        source: std::net::IpAddr,
+        silent: Option<MediaTimeout>,
+        /// They are on hold, and hear music.
+        music: bool,
+    },
+}
+
+impl Peer {
+    pub(super) fn deadline(&self) -> Option<Time> {
+        match &self.state {
+            PeerState::Called => None,
+            PeerState::Opening { until, .. } | PeerState::Ringing { until, .. } => Some(*until),
+            PeerState::Talking { silent, .. } => silent.map(|it| it.deadline(None)),
+        }
+    }
+
+    pub(super) fn media(&self) -> Option<media::LegId> {
+        match &self.state {
+            PeerState::Called => None,
+            PeerState::Opening { media, .. }
+            | PeerState::Ringing { media, .. }
+            | PeerState::Talking { media, .. } => Some(*media),
+        }
+    }
+}
+
+/// The other's media leg, while both talk.
+pub(super) fn peer_leg(peer: &Peer) -> Option<media::LegId> {
+    match &peer.state {
+        PeerState::Talking { media, .. } => Some(*media),
+        _ => None,
+    }
+}
+
+/// Before anything has been done about it.
+pub(super) fn called(operator: OperatorId) -> CallState {
+    CallState::Calling(Box::new(Peer {
+        operator,
+        state: PeerState::Called,
+    }))
 }

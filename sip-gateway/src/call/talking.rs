@@ -7,7 +7,7 @@ use pronto_sip as sip;
 use pronto_types::link::Event;
 use pronto_types::{Digit, TicketId, Time};
 
-use super::answering::reoffered;
+use super::negotiate::reoffered;
 use super::silence::{Due, MediaTimeout, Pace};
 use super::state::{Call, CallState, Playing, Talk};
 use super::{Gateway, Output};

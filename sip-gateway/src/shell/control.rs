@@ -16,12 +16,12 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::attachment::Linking;
 use super::bindings::Bindings;
 use super::dialogs::Dialogs;
 use super::diary::Diary;
 use super::handshakes::Handshakes;
 use super::held::{Held, HeldBack, Way};
-use super::linking::Linking;
 use super::meters;
 use super::notes::Notes;
 use super::notices::Notices;

@@ -6,66 +6,23 @@
 //!     └──────────────────────────────────────────────────────────────┘
 //! ```
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use pronto_store::Store;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::control::Control;
+use super::link::{LinkEvent, Refused};
 use super::{ShellEvent, Stopped};
 use crate::call::{Input, Log};
 use crate::journal::Entry;
-use crate::link::{LinkEvent, Position, Refused};
 
 /// How long a process that was never attached waits for another one of its name to go: one that was killed is found to be
 /// gone after 4 s.
 const TAKEN: Duration = Duration::from_secs(10);
 /// An epoch from here on is no count of starts: somebody spoilt it.
 const SPOILT: u64 = 1 << 62;
-
-/// The link's state in the control plane.
-pub(super) struct Linking {
-    pub(super) name: pronto_types::GatewayName,
-    pub(super) position: Arc<Position>,
-    /// Whether the queue service is there.
-    pub(super) attached: watch::Sender<bool>,
-    /// The process has to stop.
-    pub(super) stop: Option<Stopped>,
-    /// Where entries go, while attached.
-    entries: Option<mpsc::Sender<Entry>>,
-    was_attached: bool,
-    /// Since when another process has our name.
-    taken: Option<Instant>,
-    /// A new epoch is being written.
-    renewing: bool,
-}
-
-impl Linking {
-    pub(super) fn new(name: pronto_types::GatewayName, position: Arc<Position>) -> Self {
-        Linking {
-            name,
-            position,
-            attached: watch::Sender::new(false),
-            stop: None,
-            entries: None,
-            was_attached: false,
-            taken: None,
-            renewing: false,
-        }
-    }
-
-    pub(super) fn send(&mut self, entry: Entry) {
-        if let Some(entries) = &self.entries
-            && entries.try_send(entry).is_err()
-        {
-            // The window is smaller than the channel: full means the link is ending. Dropping our side ends it now,
-            // and the journal sends again after the next welcome.
-            self.entries = None;
-        }
-    }
-}
 
 impl Control {
     /// The link says something; the process may have to stop for it.

@@ -4,12 +4,14 @@
 //! one bounded channel; it answers by writing to sockets, commanding the media threads and sending entries.
 
 mod addresses;
+mod attachment;
 mod bindings;
 mod control;
 mod dialogs;
 mod diary;
 mod handshakes;
 mod held;
+pub mod link;
 mod linking;
 mod meters;
 mod notes;
@@ -19,6 +21,7 @@ mod steps;
 mod store;
 mod streams;
 mod tcp;
+mod timeouts;
 mod tls;
 mod todo;
 mod traces;
@@ -44,16 +47,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
+use self::link::LinkEvent;
 use crate::call::{Closed, Gateway};
-use crate::link::{self, LinkEvent};
 use crate::trace::Ring;
 use dialogs::Dialogs;
 use held::HeldBack;
 pub use reader::{JournalError, JournalReader};
-pub(crate) use store::Earlier;
 pub use store::JournalEvent;
-#[cfg(test)]
-pub(crate) use store::left_behind;
 pub use tls::{Certificates, TlsError, TlsFiles};
 pub use traces::{TraceDesk, TraceInbox, trace_desk};
 
@@ -136,7 +136,7 @@ pub struct ShellSettings {
     pub trace: crate::trace::Limits,
     /// The token that proves to the queue service that we may attach; `None` if the queue service runs in our own
     /// process.
-    pub token: Option<crate::link::TokenSource>,
+    pub token: Option<link::TokenSource>,
 }
 
 /// Why the gateway did not start.
@@ -340,10 +340,10 @@ impl GatewayShell {
 fn start_link(
     queue: Channel,
     (gateway, token, forecasts): (GatewayName, Option<link::TokenSource>, Vec<QueueName>),
-    (epoch, earlier): (u64, Vec<Earlier>),
+    (epoch, earlier): (u64, Vec<store::Earlier>),
     clock: Clock,
     to_control: mpsc::Sender<ShellEvent>,
-) -> Result<linking::Linking, StartError> {
+) -> Result<attachment::Linking, StartError> {
     let position = Arc::new(link::Position::new(epoch));
     let identity = link::Identity {
         gateway: gateway.clone(),
@@ -358,7 +358,7 @@ fn start_link(
         async move { to_control.send(ShellEvent::Link(event)).await.is_ok() }
     };
     tokio::spawn(link::run(queue, identity, clock, dice()?, report));
-    Ok(linking::Linking::new(gateway, position))
+    Ok(attachment::Linking::new(gateway, position))
 }
 
 /// Binds what signalling is sent from and received on.

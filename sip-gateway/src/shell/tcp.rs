@@ -18,24 +18,17 @@ use tokio::time::Instant;
 
 use super::ShellEvent;
 use super::handshakes::Inside;
+use super::timeouts::{ANSWERING, FIRST_MESSAGE, LINGER, WRITE};
 use super::tls::Certificates;
 use super::udp::mark;
 use super::ws;
 
 /// Messages waiting to be written to one connection; at the limit the connection is closed.
 const WRITE_QUEUE: usize = 64;
-/// A connection that says nothing complete for this long before its first message is closed.
-pub(super) const FIRST_MESSAGE: Duration = Duration::from_secs(30);
 /// A message that has begun must be whole within this.
 const WHOLE_MESSAGE: Duration = Duration::from_secs(30);
-/// A peer that does not take our bytes for this long is gone.
-pub(super) const WRITE: Duration = Duration::from_secs(30);
 /// A peer that pauses this long within a message head is refused early, if what has arrived is already wrong.
 const PAUSE: Duration = Duration::from_millis(250);
-/// After the last message: the answers to it are still written.
-pub(super) const LINGER: Duration = Duration::from_secs(2);
-/// After what is no SIP message: how long the messages before it are still answered.
-pub(super) const ANSWERING: Duration = Duration::from_secs(1);
 /// Octets still read from a connection that is being closed, so that its peer can read our last answer: closing with
 /// octets unread resets the connection.
 const DISCARD: usize = 256 * 1024;

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::ShellEvent;
-use super::tcp::{FIRST_MESSAGE, WRITE};
+use super::timeouts::{ANSWERING, FIRST_MESSAGE, LINGER, WRITE};
 
 /// The client offers it, and the answer names it (RFC 7118 §4.1).
 const SUB_PROTOCOL: &str = "sip";
@@ -111,7 +111,7 @@ pub(super) async fn serve<S>(
                     // What came before is still answered, as far as frames can be written.
                     Some(Err(_)) => {
                         let answering = say_what_is_left(&mut socket, &mut queue);
-                        let _ = tokio::time::timeout(super::tcp::ANSWERING, answering).await;
+                        let _ = tokio::time::timeout(ANSWERING, answering).await;
                         break;
                     }
                     None => break,
@@ -152,7 +152,7 @@ pub(super) async fn serve<S>(
             say_what_is_left(&mut socket, &mut queue).await?;
             socket.close(None).await
         };
-        let _ = tokio::time::timeout(super::tcp::LINGER, last).await;
+        let _ = tokio::time::timeout(LINGER, last).await;
     }
 }
 

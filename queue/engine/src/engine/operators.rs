@@ -17,7 +17,8 @@ use std::time::Duration;
 use pronto_types::{GatewayName, OperatorId, QueueName, Time};
 
 use super::{Engine, Fault};
-use crate::api::{SetOperatorError, Wanted};
+use crate::Wanted;
+use crate::api::SetOperatorError;
 use crate::fact::{Fact, NoteReason, PauseReason, SignOutReason, UnreachableReason, WithdrawReason};
 use crate::limits;
 use crate::state::{Operator, OperatorState};

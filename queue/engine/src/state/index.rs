@@ -7,15 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pronto_types::{CallId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
 
-use super::ranking::Ranking;
+use super::ranking::{Ranked, Ranking};
 use super::{Gateway, Grant, Link, Operator, OperatorState, Phase, Queue, State, Ticket, TicketState};
-
-/// A ticket's place in the order of service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ranked {
-    pub(crate) rank: pronto_routing::Rank,
-    pub(crate) ticket: TicketId,
-}
 
 /// A deadline's owner.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -22,7 +22,8 @@ use crate::promises::{PromiseStats, Promises};
 use crate::view::EndedCounts;
 use crate::{Configuration, QueueSettings, Wanted};
 
-pub(crate) use index::{Index, Ranked, Timer};
+pub(crate) use index::{Index, Timer};
+pub(crate) use ranking::Ranked;
 
 /// The class of every ticket: there is one priority so far.
 pub(crate) const PRIORITY: u8 = 0;

@@ -1,10 +1,17 @@
 //! The callers of a queue in their order, so that a position is found without counting them one by one.
 
-use super::Ranked;
+use pronto_types::TicketId;
 
 /// Ranks to a block, at most: a block is moved in one go, blocks are counted one by one, and 10,000 callers are some
 /// eighty of them.
 const BLOCK: usize = 256;
+
+/// A ticket's place in the order of service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ranked {
+    pub(crate) rank: pronto_routing::Rank,
+    pub(crate) ticket: TicketId,
+}
 
 /// A sorted set of ranks, in blocks none of which is empty. Where one block ends and the next begins depends on what
 /// came and went, and nothing depends on it.

@@ -6,9 +6,8 @@ use bytes::Bytes;
 use pronto_types::{OperatorId, Time};
 
 use super::Dialog;
-use crate::endpoint::events::Reason;
-use crate::endpoint::orphans::Noted;
-use crate::endpoint::sources::Bucket;
+use crate::bucket::Bucket;
+use crate::events::Reason;
 use crate::message::{Method, Status};
 use crate::settings::Flow;
 use crate::transaction::table::TxId;
@@ -44,6 +43,21 @@ pub(crate) struct Leg {
     requests: Option<Bucket>,
     /// The deadline that the timer index holds for this leg.
     pub(crate) scheduled: Option<Time>,
+}
+
+/// The state of a leg as last reported.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Noted {
+    pub(crate) phase: Phase,
+    pub(crate) target: Bytes,
+    pub(crate) flow: Flow,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    Called,
+    Calling(TxId),
+    Up,
 }
 
 /// Where a leg stands.

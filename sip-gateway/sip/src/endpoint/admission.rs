@@ -7,9 +7,9 @@ use pronto_types::{OperatorId, Time};
 use rand::Rng;
 
 use super::Endpoint;
-use super::events::{Caller, Identity, LegId, Notice};
-use super::receive::Request;
+use super::request::Request;
 use crate::digest::{Asked, Verdict};
+use crate::events::{Caller, Identity, LegId, Notice};
 use crate::message::{Credentials, Draft, Fault, HeaderName, Method, NameAddr, Status, Uri, decode};
 use crate::settings::{Flow, Transport, Trunk};
 

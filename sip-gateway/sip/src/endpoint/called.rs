@@ -7,12 +7,12 @@ use pronto_types::Time;
 
 use super::Endpoint;
 use super::admission::{Admission, caller};
-use super::events::{Event, Identity, Invite, LegId, Reason};
-use super::receive::Request;
 use super::reply::{bare, echo};
+use super::request::Request;
 use crate::body::session_said;
 use crate::dialog::leg::{Incoming, Leg, REMIND, Renewal, State, Unacked};
 use crate::dialog::{Dialog, contact_uri, push_field, record_routes};
+use crate::events::{Event, Identity, Invite, LegId, Reason};
 use crate::identity::LocalIdentity;
 use crate::message::{Draft, Fault, HeaderName, Message, Status};
 use crate::refusal::Refusal;

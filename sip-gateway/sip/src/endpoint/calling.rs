@@ -6,12 +6,12 @@ use bytes::Bytes;
 use pronto_types::Time;
 
 use super::Endpoint;
-use super::events::{Destination, Event, InviteOptions, LegId, Reason};
 use super::parting::{hop_by_hop, own_branch, with_abilities, with_reason};
 use crate::body::session_said;
 use crate::dialog::leg::{Calling, Leg, Parting, State, Stop};
 use crate::dialog::{Dialog, Way, contact_uri, has_odd_contact, record_routes};
 use crate::digest;
+use crate::events::{Destination, Event, InviteOptions, LegId, Reason};
 use crate::identity::quote_display;
 use crate::message::{Challenge, Essentials, HeaderName, Message, Method, Status};
 use crate::settings::Flow;

@@ -11,9 +11,8 @@ mod admission;
 mod called;
 mod calling;
 mod enrolling;
-pub(crate) mod events;
 mod offers;
-pub(crate) mod orphans;
+mod orphans;
 mod parting;
 mod qualifying;
 mod reach;
@@ -21,8 +20,9 @@ mod receive;
 mod registering;
 mod reoffering;
 mod reply;
+mod request;
 mod sending;
-pub(crate) mod sources;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod within;
@@ -38,13 +38,15 @@ use rand_chacha::ChaCha12Rng;
 
 use crate::dialog::leg::{Leg, Renewal, Reoffer, State};
 use crate::digest::Authority;
+use crate::events::{
+    Counts, DialogChange, Dropped, EndedBy, Event, Input, LegId, Notice, Output, RegistrationId,
+};
 use crate::identity::LocalIdentity;
 use crate::registrar::{Binding, Registrar};
 use crate::settings::{Flow, Settings, Transport};
 use crate::tag::Tag;
 use crate::transaction::table::Table;
 use enrolling::Enrolled;
-use events::{Counts, DialogChange, Dropped, EndedBy, Event, Input, LegId, Notice, Output, RegistrationId};
 use orphans::Stranded;
 use qualifying::Qualifying;
 use sources::{Budgets, Sources};

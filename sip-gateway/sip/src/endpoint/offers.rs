@@ -5,9 +5,9 @@ use pronto_types::Time;
 use rand::Rng;
 
 use super::Endpoint;
-use super::events::{EndedBy, Event, LegId};
-use super::receive::Request;
+use super::request::Request;
 use crate::dialog::leg::{Due, Leg, Renewal, Reoffer, State, Unacked};
+use crate::events::{EndedBy, Event, LegId};
 use crate::identity::ACCEPT;
 use crate::message::{Draft, HeaderName, Method, Status};
 use crate::refusal::Refusal;

@@ -13,16 +13,16 @@ use bytes::Bytes;
 use pronto_types::{OperatorId, Time};
 
 use super::Endpoint;
-use super::events::{DialogChange, LegId, Orphan, Reason};
 use super::parting::own_branch;
 use super::receive::transaction_key;
 use super::sending::is_same_phone;
-use crate::dialog::leg::{Calling, Leg, State, Stop};
+use crate::dialog::leg::{Calling, Leg, Noted, Phase, State, Stop};
 use crate::dialog::{Dialog, Way};
+use crate::events::{DialogChange, LegId, Orphan, Reason};
 use crate::message::{Draft, HeaderName, Message, Method, Status};
 use crate::settings::{Flow, Transport};
 use crate::tag::Tag;
-use crate::transaction::table::{Owner, TxId};
+use crate::transaction::table::Owner;
 use form::{Called, Kept};
 
 /// "…the sequence number MUST be strictly monotonically increasing" (RFC 3261 §12.2.1.1). The process that is gone may have
@@ -32,21 +32,6 @@ const GAP: u32 = 1 << 16;
 const RETURN: Duration = Duration::from_secs(90);
 /// How many dialogs wait so.
 const STRANDED: usize = 4096;
-
-/// The state of a leg as last reported.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Noted {
-    phase: Phase,
-    target: Bytes,
-    flow: Flow,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Phase {
-    Called,
-    Calling(TxId),
-    Up,
-}
 
 /// A dialog of a lost process, still to be ended.
 enum Rest {

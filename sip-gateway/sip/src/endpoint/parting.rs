@@ -3,9 +3,9 @@
 use pronto_types::Time;
 
 use super::Endpoint;
-use super::events::{EndedBy, Event, Found, LegId, Reason};
 use crate::dialog::leg::{Calling, Leg, Parting, Reoffer, State, Stop};
 use crate::dialog::{Way, push_field};
+use crate::events::{EndedBy, Event, Found, LegId, Reason};
 use crate::identity::LocalIdentity;
 use crate::message::{Draft, HeaderName, Message, Method, Status, Via, push_display};
 use crate::tag::Tag;

@@ -8,8 +8,8 @@ use pronto_types::{OperatorId, Time};
 use rand::Rng;
 
 use super::Endpoint;
-use super::events::{Destination, LegId};
 use crate::dialog::leg::State;
+use crate::events::{Destination, LegId};
 use crate::message::{HeaderName, Method, Status};
 use crate::tag::Tag;
 use crate::transaction::table::{Owner, Purpose};

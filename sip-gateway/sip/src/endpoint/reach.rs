@@ -11,11 +11,11 @@ use std::net::{IpAddr, SocketAddr};
 use pronto_types::{OperatorId, Time};
 
 use super::Endpoint;
-use super::events::{Event, LegId};
-use super::receive::Request;
+use super::request::Request;
 use crate::dialog::leg::{Leg, State, Stop};
 use crate::dialog::{Dialog, Way};
 use crate::digest::Verdict;
+use crate::events::{Event, LegId};
 use crate::identity::LocalIdentity;
 use crate::message::{Host, NameAddr, Scheme, Uri, Via};
 use crate::registrar::{Binding, Wanted};

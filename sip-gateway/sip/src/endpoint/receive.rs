@@ -5,10 +5,11 @@ use pronto_types::Time;
 use sha2::{Digest, Sha256};
 
 use super::Endpoint;
-use super::events::{Event, Notice};
 use super::reply::{bare, echo, reply_flow};
+use super::request::Request;
 use crate::body;
 use crate::dialog::has_odd_contact;
+use crate::events::{Event, Notice};
 use crate::identity::{ACCEPT, LocalIdentity};
 use crate::message::{
     Draft, Essentials, Fault, HeaderName, Message, Method, NameAddr, Scheme, Status, Unusable, Uri, Via,
@@ -17,22 +18,6 @@ use crate::refusal::Refusal;
 use crate::settings::{Flow, Transport};
 use crate::stun;
 use crate::tag::Tag;
-
-/// A request whose syntax stands.
-pub(super) struct Request<'a> {
-    /// Where it came from.
-    pub(super) flow: Flow,
-    /// Where its answers go.
-    pub(super) reply_to: Flow,
-    pub(super) message: &'a Message,
-    pub(super) essentials: Essentials<'a>,
-    pub(super) method: Method,
-    pub(super) uri: Uri<'a>,
-    /// Its server transaction.
-    pub(super) key: Vec<u8>,
-    /// How much of the key is the same for a merged request (§8.2.2.2).
-    pub(super) merge: usize,
-}
 
 /// The key of a server transaction (§17.2.3), stricter than the branch alone: Call-ID, CSeq and From tag must agree as
 /// well, so that two senders with one branch are two, and requests of RFC 2543, without a usable branch, match too. The

@@ -5,8 +5,9 @@ use pronto_types::{OperatorId, Time};
 
 use super::Endpoint;
 use super::admission::names;
-use super::receive::{ODD_CONTACT, Request};
+use super::receive::ODD_CONTACT;
 use super::reply::bare;
+use super::request::Request;
 use crate::dialog::push_field;
 use crate::digest::Verdict;
 use crate::message::{

@@ -9,9 +9,9 @@ use rand::Rng;
 
 use super::Endpoint;
 use super::calling::sdp_of;
-use super::events::{EndedBy, Event, LegId};
 use super::parting::with_abilities;
 use crate::dialog::leg::{Leg, Parting, Renewal, Reoffer, State};
+use crate::events::{EndedBy, Event, LegId};
 use crate::message::{Essentials, HeaderName, Message, Method, Status};
 use crate::tag::Tag;
 use crate::transaction::client_invite::Act;

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use pronto_types::{OperatorId, Time};
 
-use super::events::{Notice, Output};
-use super::receive::Request;
+use super::request::Request;
 use super::{Endpoint, RETRY_AFTER};
 use crate::dialog::push_field;
+use crate::events::{Notice, Output};
 use crate::message::{Draft, Fault, HeaderName, Message, Method, Status, Via, push_display};
 use crate::settings::Flow;
 use crate::tag::Tag;

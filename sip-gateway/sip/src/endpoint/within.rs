@@ -6,11 +6,11 @@ use bytes::Bytes;
 use pronto_types::{Digit, Time};
 
 use super::Endpoint;
-use super::events::{EndedBy, Event, LegId, Notice, Reason};
-use super::receive::Request;
 use super::reply::{bare, echo};
+use super::request::Request;
 use crate::body;
 use crate::dialog::leg::{Leg, State};
+use crate::events::{EndedBy, Event, LegId, Notice, Reason};
 use crate::identity::{ACCEPT_INFO, LocalIdentity};
 use crate::message::{Draft, Fault, Method, Status};
 use crate::refusal::Refusal;

@@ -10,7 +10,7 @@ use super::client::Client;
 use super::client_invite::{Act, ClientInvite};
 use super::server::Server;
 use super::server_invite::ServerInvite;
-use crate::endpoint::events::{LegId, Output, RegistrationId};
+use crate::events::{LegId, Output, RegistrationId};
 use crate::message::Status;
 use crate::settings::Flow;
 use crate::tag::Tag;

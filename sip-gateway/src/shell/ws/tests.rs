@@ -111,7 +111,7 @@ async fn what_is_longer_than_a_message_ends_the_connection() {
     let mut socket = socket.unwrap();
     let _ = socket.send(Message::text("a".repeat(MAX_MESSAGE + 1))).await;
     // Its sender is still read from for a moment, for a last answer.
-    let most = super::super::tcp::ANSWERING + super::super::tcp::LINGER;
+    let most = ANSWERING + LINGER;
     assert!(world.closed_after().await <= most);
 }
 

@@ -12,8 +12,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use bytes::Bytes;
 
 use crate::dialog::{Dialog, Way};
-use crate::endpoint::events::DialogChange;
 use crate::endpoint::parting::hop_by_hop;
+use crate::events::DialogChange;
 use crate::message::{HeaderName, Message, Method, NameAddr};
 use crate::settings::{Flow, Transport};
 use crate::tag::Tag;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::world::*;
-use crate::endpoint::events::*;
+use crate::events::*;
 use crate::settings::Transport;
 
 const BOTH: [Transport; 2] = [Transport::Udp, Transport::Tcp];

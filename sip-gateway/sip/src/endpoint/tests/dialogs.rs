@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::raw::*;
 use super::world::{ANSWER, OFFER};
 use crate::Status;
-use crate::endpoint::events::*;
+use crate::events::*;
 
 fn sdp() -> String {
     String::from_utf8_lossy(OFFER).replace("\r\n", "\n")

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::raw::*;
-use crate::endpoint::events::*;
+use crate::events::*;
 
 fn methods(sent: &[(std::net::SocketAddr, String)]) -> Vec<&str> {
     sent.iter()

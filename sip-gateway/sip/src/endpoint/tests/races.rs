@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use super::world::*;
-use crate::endpoint::events::*;
+use crate::events::*;
 use crate::settings::Transport;
 
 fn roughly(world: &mut World, millis: u32) -> u64 {

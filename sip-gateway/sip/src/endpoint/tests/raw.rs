@@ -10,7 +10,7 @@ use rand_chacha::ChaCha12Rng;
 
 use super::world::gateway_settings;
 use crate::digest;
-use crate::endpoint::events::*;
+use crate::events::*;
 use crate::message::{Challenge, HeaderName, Message};
 use crate::settings::{Flow, Settings, Transport};
 use crate::{Endpoint, framing};

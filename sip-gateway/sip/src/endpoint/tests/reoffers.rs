@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::raw::{Raw, TRUNK};
 use super::world::*;
 use crate::Status;
-use crate::endpoint::events::*;
+use crate::events::*;
 use crate::settings::Transport;
 
 /// The status of each outcome told of a leg.

@@ -20,8 +20,8 @@ use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
+use super::store::Earlier;
 use crate::journal::Entry;
-use crate::shell::Earlier;
 use pronto_clock::Clock;
 
 mod earlier;

@@ -14,8 +14,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 use tonic::transport::Channel;
 
+use super::super::store::Earlier;
 use super::{Ended, Identity, WELCOME};
-use crate::shell::Earlier;
 use pronto_clock::Clock;
 
 /// Entries read at once.

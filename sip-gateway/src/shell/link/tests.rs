@@ -277,7 +277,7 @@ async fn left_behind(name: &str) -> Vec<Earlier> {
         at: Time::from_secs(7),
         event: event.clone(),
     };
-    crate::shell::left_behind(&directory, &[1, 2, 3].map(entry)).await
+    super::super::store::left_behind(&directory, &[1, 2, 3].map(entry)).await
 }
 
 #[tokio::test]

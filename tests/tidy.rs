@@ -12,6 +12,8 @@ mod circles;
 mod fence;
 #[path = "tidy/prose.rs"]
 mod prose;
+#[path = "tidy/values.rs"]
+mod values;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use pronto_ivr::{WayOut, speak};
 use pronto_media as media;
-use pronto_types::link::{Event, Hearing, Promise, RiseReason};
+use pronto_types::link::{Event, Hearing};
 use pronto_types::{AnnouncementId, TicketId, Time};
 
 use super::Gateway;
@@ -32,16 +32,10 @@ impl Gateway {
         now: Time,
         announcement: AnnouncementId,
         ticket: TicketId,
-        (position, wait, rise): (Option<u32>, Option<Promise>, Option<RiseReason>),
+        words: speak::Announcement,
     ) {
         let begun = match self.tickets.get(&ticket).copied() {
             Some(id) => {
-                let words = speak::Announcement {
-                    position,
-                    rise,
-                    wait: wait.and_then(|wait| wait.said()),
-                    way_out: None,
-                };
                 let mut begun = false;
                 self.with_call(now, id, |gateway, call| {
                     begun = gateway.speak(now, call, announcement, words);

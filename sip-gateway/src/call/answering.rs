@@ -37,6 +37,15 @@ const UNANSWERED: Duration = Duration::from_secs(3 * 60);
 /// Keys of a caller on hold that are kept for the operator: what the media threads take at once.
 const KEPT_KEYS: usize = 64;
 
+/// A call that is about to be opened: what its INVITE meant.
+struct NewCall {
+    id: CallId,
+    number: Number,
+    place: CallState,
+    identity: CallerIdentity,
+    origin: Origin,
+}
+
 impl Gateway {
     /// A new INVITE, its sender known (ARCHITECTURE: "who is calling").
     pub(super) fn invited(&mut self, now: Time, invite: sip::Invite) {
@@ -97,24 +106,31 @@ impl Gateway {
                 return;
             }
         };
-        let place = match called {
-            Some(operator) => {
-                self.engage(&operator);
-                super::state::called(operator)
-            }
-            None => CallState::None,
+        let place = called.map_or(CallState::None, |operator| self.peer_called(operator));
+        let new = NewCall {
+            id,
+            number,
+            place,
+            identity,
+            origin,
         };
-        self.open_call(now, (id, number, place), (identity, origin), &invite, offer);
+        self.open_call(now, new, &invite, offer);
     }
 
-    fn open_call(
-        &mut self,
-        now: Time,
-        (id, number, place): (CallId, Number, CallState),
-        (identity, origin): (CallerIdentity, Origin),
-        invite: &sip::Invite,
-        offer: Option<sip::sdp::Offer>,
-    ) {
+    /// The state of a call to another operator, who is engaged from now on.
+    fn peer_called(&mut self, operator: pronto_types::OperatorId) -> CallState {
+        self.engage(&operator);
+        super::state::called(operator)
+    }
+
+    fn open_call(&mut self, now: Time, new: NewCall, invite: &sip::Invite, offer: Option<sip::sdp::Offer>) {
+        let NewCall {
+            id,
+            number,
+            place,
+            identity,
+            origin,
+        } = new;
         if let Origin::Operator(operator) = &origin {
             self.engage(operator);
         }

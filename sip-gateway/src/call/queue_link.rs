@@ -31,7 +31,15 @@ impl Gateway {
                 position,
                 wait,
                 rise,
-            } => self.announce(now, announcement, ticket, (position, wait, rise)),
+            } => {
+                let words = pronto_ivr::speak::Announcement {
+                    position,
+                    rise,
+                    wait: wait.and_then(|wait| wait.said()),
+                    way_out: None,
+                };
+                self.announce(now, announcement, ticket, words);
+            }
             Directive::Offer {
                 offer,
                 ticket,

@@ -121,15 +121,38 @@ pub(super) struct Watched {
     pub(super) limit: Duration,
 }
 
+/// Everything that the control plane takes over when it starts.
+pub(super) struct Parts {
+    pub(super) core: Gateway,
+    pub(super) clock: Clock,
+    pub(super) media: Media,
+    pub(super) recorder: Recorder,
+    pub(super) sockets: Sockets,
+    pub(super) journal: Journal,
+    pub(super) bindings: Bindings,
+    pub(super) dialogs: Arc<Dialogs>,
+    pub(super) held: HeldBack,
+    pub(super) happened: mpsc::Sender<ShellEvent>,
+    pub(super) linking: Linking,
+    pub(super) ring: Ring,
+}
+
 impl Control {
-    pub(super) fn new(
-        (core, clock): (Gateway, Clock),
-        (media, recorder): (Media, Recorder),
-        sockets: Sockets,
-        (journal, bindings, dialogs, held): (Journal, Bindings, Arc<Dialogs>, HeldBack),
-        happened: mpsc::Sender<ShellEvent>,
-        (linking, ring): (Linking, Ring),
-    ) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts {
+            core,
+            clock,
+            media,
+            recorder,
+            sockets,
+            journal,
+            bindings,
+            dialogs,
+            held,
+            happened,
+            linking,
+            ring,
+        } = parts;
         Control {
             core,
             handshakes: Handshakes::new(clock.now()),

@@ -249,30 +249,35 @@ impl GatewayShell {
             keep_dialogs: true,
             ..settings.sip
         };
-        let this_machine = sip.this_machine.is_some();
-        let mut endpoint = pronto_sip::Endpoint::new(sip, dice()?);
-        if this_machine {
-            let own = addresses::own().map_err(StartError::Interfaces)?;
-            endpoint.handle_input(clock.now(), pronto_sip::Input::OwnAddresses(own.clone()));
-            tokio::spawn(addresses::watch(own, happened.clone()));
-        }
+        let mut endpoint = endpoint(sip, &clock, &happened)?;
         let (bindings, saved) = bindings::Bindings::open(&settings.store, endpoint.bindings_version());
         endpoint.restore_bindings(clock.now(), &saved);
-        let forecasts = settings.calls.forecasts().into_iter().collect();
         let left = Left::new(opened.unfinished, dialogs.open());
+        let standing = Standing {
+            gateway: settings.name,
+            token: settings.token,
+            forecasts: settings.calls.forecasts().into_iter().collect(),
+            epoch: opened.epoch,
+            earlier: opened.earlier,
+        };
         let core = Gateway::new(Arc::new(settings.calls), endpoint, dice()?);
-        let who = (settings.name, settings.token, forecasts);
-        let linking = start_link(queue, who, (opened.epoch, opened.earlier), clock, inner)?;
+        let linking = start_link(queue, standing, clock, inner)?;
         let held = HeldBack::start(Arc::clone(&dialogs)).map_err(StartError::Thread)?;
         let (drain, drained) = watch::channel(Drain::No);
-        let control = control::Control::new(
-            (core, clock),
-            (media, recorder),
+        let control = control::Control::new(control::Parts {
+            core,
+            clock,
+            media,
+            recorder,
             sockets,
-            (opened.journal, bindings, dialogs, held),
+            journal: opened.journal,
+            bindings,
+            dialogs,
+            held,
             happened,
-            (linking, Ring::new(settings.trace)),
-        );
+            linking,
+            ring: Ring::new(settings.trace),
+        });
         let attached = control.attached();
         let (closed, told_closed) = watch::channel(Some(Closed::NoQueue));
         let watched = control::Watched {
@@ -336,14 +341,47 @@ impl GatewayShell {
     }
 }
 
-/// Starts the link to the queue service, as whom: the name, the proof, and the queues whose forecasts are wanted.
+/// The SIP endpoint, which knows the addresses of this machine where it has to.
+fn endpoint(
+    sip: pronto_sip::Settings,
+    clock: &Clock,
+    happened: &mpsc::Sender<ShellEvent>,
+) -> Result<pronto_sip::Endpoint, StartError> {
+    let this_machine = sip.this_machine.is_some();
+    let mut endpoint = pronto_sip::Endpoint::new(sip, dice()?);
+    if this_machine {
+        let own = addresses::own().map_err(StartError::Interfaces)?;
+        endpoint.handle_input(clock.now(), pronto_sip::Input::OwnAddresses(own.clone()));
+        tokio::spawn(addresses::watch(own, happened.clone()));
+    }
+    Ok(endpoint)
+}
+
+/// The gateway as it presents itself to the queue service.
+struct Standing {
+    gateway: GatewayName,
+    token: Option<link::TokenSource>,
+    /// The queues whose forecasts are wanted.
+    forecasts: Vec<QueueName>,
+    epoch: u64,
+    /// Entries of earlier epochs.
+    earlier: Vec<store::Earlier>,
+}
+
+/// Starts the link to the queue service.
 fn start_link(
     queue: Channel,
-    (gateway, token, forecasts): (GatewayName, Option<link::TokenSource>, Vec<QueueName>),
-    (epoch, earlier): (u64, Vec<store::Earlier>),
+    standing: Standing,
     clock: Clock,
     to_control: mpsc::Sender<ShellEvent>,
 ) -> Result<attachment::Linking, StartError> {
+    let Standing {
+        gateway,
+        token,
+        forecasts,
+        epoch,
+        earlier,
+    } = standing;
     let position = Arc::new(link::Position::new(epoch));
     let identity = link::Identity {
         gateway: gateway.clone(),

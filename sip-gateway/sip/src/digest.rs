@@ -17,7 +17,7 @@ use pronto_types::{OperatorId, Secret, Time};
 use sha2::{Sha256, Sha512_256};
 use subtle::ConstantTimeEq;
 
-use crate::message::{Challenge, Credentials, Uri, push_display};
+use crate::message::{Challenge, Credentials, Uri};
 use crate::source::source_of;
 
 #[cfg(test)]

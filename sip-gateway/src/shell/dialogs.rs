@@ -162,7 +162,7 @@ impl Dialogs {
 
     /// Whoever writes waits while this is held.
     #[cfg(test)]
-    pub(super) fn hold(&self) -> impl Sized + '_ {
+    pub(super) fn hold(&self) -> impl Sized {
         locked(&self.file)
     }
 

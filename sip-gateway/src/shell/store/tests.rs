@@ -164,10 +164,24 @@ async fn reached(journal: &Journal) {
     commit.await.expect("the commit is told");
 }
 
-/// Hands over entries, the first of them number 1, until the store takes no more. Returns how many there were; the store has
-/// not taken the last.
+/// Lets the writer commit entry 1 and then stand still for as long as the guard lives.
+fn stop_writer<'a>(journal: &mut Journal, dialogs: &'a Dialogs) -> impl Sized + use<'a> {
+    dialogs.take(1, &DialogChange::Over);
+    let stopped = dialogs.hold();
+    journal.append(&began(1, 1), 0);
+    journal.commit().unwrap();
+    let patience = std::time::Instant::now() + Duration::from_secs(20);
+    while journal.store.read(1, 1).unwrap().is_empty() {
+        assert!(std::time::Instant::now() < patience, "entry 1 is not written");
+        std::thread::yield_now();
+    }
+    stopped
+}
+
+/// Hands over entries from number 2 on, until the store takes no more. Returns the number of the last, which the store has
+/// not taken.
 fn fill(journal: &mut Journal) -> u64 {
-    let mut number = 0;
+    let mut number = 1;
     while !journal.refused {
         number += 1;
         assert!(number < 50_000, "the store takes whatever comes");
@@ -182,9 +196,7 @@ async fn a_batch_that_a_full_store_does_not_take_is_written_once_there_is_room()
     let place = Place::new("full");
     let (mut opened, dialogs) = place.open();
     let journal = &mut opened.journal;
-    // The writer stops after its first commit.
-    dialogs.take(1, &DialogChange::Over);
-    let stopped = dialogs.hold();
+    let stopped = stop_writer(journal, &dialogs);
     let mut last = fill(journal);
     let taken = last - 1;
     for _ in 0..3 {
@@ -220,8 +232,7 @@ async fn a_store_that_takes_nothing_for_too_long_is_given_up_and_says_how_much_i
     let place = Place::new("given-up");
     let (mut opened, dialogs) = place.open();
     let journal = &mut opened.journal;
-    dialogs.take(1, &DialogChange::Over);
-    let stopped = dialogs.hold();
+    let stopped = stop_writer(journal, &dialogs);
     let mut last = fill(journal);
     while journal.batch.records.len() < KEPT {
         assert_eq!(journal.commit(), Ok(()));

@@ -111,7 +111,7 @@ impl ResetArgs {
     /// Resets the gateway in the ledger that the configuration names, and says so.
     ///
     /// # Errors
-    /// What is wrong with the configuration, the ledger or the name, as a text for whoever typed the command.
+    /// The fault in the configuration, the ledger or the name, as a text for whoever typed the command.
     pub fn run(&self, look: Look) -> Result<(), String> {
         let default = Path::new(DEFAULT_CONFIG);
         let config = match &self.config {

@@ -44,7 +44,7 @@ where
     /// The end of the next look, or of the one under way. Cancel safe: a look goes on with the next call.
     ///
     /// # Errors
-    /// What the look said, or that it took longer than [`PATIENCE`].
+    /// The result of the look, or that it took longer than [`PATIENCE`].
     pub(super) async fn next(&mut self) -> Seen {
         if self.under_way.is_none() {
             self.seconds.tick().await;

@@ -132,7 +132,7 @@ impl Watch {
     /// Looks until it succeeds, a few times.
     ///
     /// # Errors
-    /// What the last try said.
+    /// The result of the last try.
     pub(super) async fn look_again(&mut self) -> Result<Snapshot, ServeError> {
         let mut tries = 1;
         loop {

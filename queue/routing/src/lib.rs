@@ -41,7 +41,7 @@ pub fn serves<Q: PartialEq>(served: &[Q], queue: &Q) -> bool {
 }
 
 /// The caller whom an operator takes: `heads` are the first callers of the queues that the operator serves, with their ranks.
-/// Of equal ranks the first given. `None` if nobody waits.
+/// Ties go to the first given. `None` if nobody waits.
 pub fn first_served<K, R: PartialOrd>(heads: impl IntoIterator<Item = (K, R)>) -> Option<(K, R)> {
     heads
         .into_iter()

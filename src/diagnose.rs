@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::duration::show;
+use pronto_config::show_duration as show;
+
 use crate::config::{Announce, Config, Look, Number, Operator, Queue};
 
 /// The result of a check, as it is shown.

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::tz::TimeZone;
+use pronto_config::parse_duration;
 use pronto_engine::{Fact, Habits, State};
 use pronto_forecast::staffing::{Load, Target};
-use pronto_ivr::script::parse_duration;
 use pronto_queue::LedgerReader;
 use pronto_types::{QueueName, Time, Wall};
 

@@ -9,7 +9,7 @@ pub mod script;
 mod session;
 pub mod speak;
 
-pub use script::{Problem, Script};
+pub use script::Script;
 pub use session::{DigitCount, Input, LookId, Outcome, Output, PlayId, Session, WayOut, Wish, WishId};
 
 /// The flow of the built-in centre: a menu in front of the queues `support` and `sales`.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use pronto_config::{nearest, one_of, quoted};
 use pronto_engine::Fact;
 use pronto_engine::records::{CallRecord, CallRecords, RecordingRecord, Written};
 use pronto_gateway::shell::{JournalError, JournalReader};
@@ -13,7 +14,6 @@ use pronto_types::{CallId, PhoneNumber, QueueName, TicketId, Time, Wall};
 
 use super::journal::{self, Seen};
 use super::{Line, Wanted, when};
-use crate::config::nearest::{nearest, one_of, quoted};
 
 /// Why there is no list.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
-use pronto_ivr::script::parse_duration;
+use pronto_config::parse_duration;
 use pronto_types::Time;
 
 pub(super) const FORM: &str =

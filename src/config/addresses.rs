@@ -4,8 +4,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-use super::problem::{Problem, Problems};
-use super::section::Table;
+use pronto_config::{Problem, Problems, Table};
+
 use super::settings::{Config, Transport};
 
 /// Where the sections stand.

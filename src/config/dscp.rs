@@ -1,14 +1,6 @@
 //! `dscp` of `[sip]` and `[media]`: the class of service asked of the network.
 
-use super::nearest::{nearest, quoted};
-use super::section::{Section, Wrong};
-
-/// Signalling: RFC 4594 §4.2 names CS5, many networks have CS3 set up for it.
-pub(super) const SIGNALLING: u8 = 24;
-/// Media: expedited forwarding (RFC 4594 §4.1).
-pub(super) const MEDIA: u8 = 46;
-
-const EXPECTED: &str = "a codepoint, \"0\" to \"63\", or its name, such as \"ef\", \"cs3\", \"af31\"";
+use pronto_config::{Section, Wrong, nearest, quoted};
 
 /// The names of RFC 2474, RFC 2597, RFC 3246.
 const NAMES: [(&str, u8); 21] = [
@@ -35,9 +27,10 @@ const NAMES: [(&str, u8); 21] = [
     ("ef", 46),
 ];
 
-/// Reads `dscp` of a section.
-pub(super) fn read(section: &mut Section<'_, '_>, default: u8) -> u8 {
-    section.parsed("dscp", EXPECTED, parse).unwrap_or(default)
+/// Reads `dscp` of a section. RFC 4594 §4.2 names CS5 for signalling, but many networks have CS3 set up for it; media is
+/// expedited forwarding (§4.1).
+pub(super) fn read(section: &mut Section<'_, '_>) -> u8 {
+    section.setting("dscp", parse)
 }
 
 fn parse(text: &str) -> Result<u8, Wrong> {

@@ -1,9 +1,8 @@
 //! The one TOML that serves both halves of the house.
 //!
-//! Both halves check all of it and each uses its own sections. The text is walked by hand ([`section`]), not through
-//! serde: a walk finds everything that is wrong in one pass and knows the nearest valid name. What comes out is a
-//! [`Config`] with nothing left to look up, or a [`Report`] of every mistake, flows included. There are no secrets
-//! in a report.
+//! Both halves check all of it and each uses its own sections. [`keys`] describes every key, and `pronto_config` reads the
+//! tables by these descriptions. What comes out is a [`Config`] with nothing left to look up, or a [`Report`] of every
+//! mistake, flows included. There are no secrets in a report.
 //!
 //! Not here: reloading the configuration while calls are up, and applying it (the composition's).
 
@@ -12,19 +11,14 @@ mod builtin;
 mod dial;
 mod differences;
 mod dscp;
-pub(crate) mod duration;
 mod generated;
-mod mask;
-pub(crate) mod nearest;
+mod keys;
 mod numbers;
 mod overflow;
 mod people;
-mod problem;
 mod read;
 mod recording;
 mod registrar;
-mod report;
-mod section;
 mod services;
 mod settings;
 mod sip;
@@ -39,7 +33,8 @@ use std::path::Path;
 
 pub use dial::normalise_dialled;
 pub use generated::generated_passwords;
-pub use report::{Look, Report};
+pub use keys::CONFIGURATION;
+pub use pronto_config::{Look, Report};
 pub use settings::{
     Announce, Answer, Config, Credential, Digest, Gateway, Listen, Media, Number, Operator, Overflow, Queue,
     SignIn, Sip, Strategy, Tls, Transport, Trunk,

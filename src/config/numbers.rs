@@ -6,23 +6,18 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pronto_config::{Page, Problem, Problems, Section, Table, Wrong, nearest, one_of, quoted};
 use pronto_ivr::{Script, speak};
 use pronto_recordings::Library;
 use pronto_types::Language;
 
 use super::dial::{is_dialable, normalise_dialled};
-use super::nearest::{nearest, one_of, quoted};
-use super::problem::{Problem, Problems};
-use super::report::Page;
-use super::section::{Section, Table, Wrong};
+use super::keys::NUMBER;
 use super::services::parse_path;
 use super::settings::{Answer, Number, Queue};
 
 /// A flow of some thousand states; nobody writes more by hand.
 const LARGEST_FLOW: u64 = 1 << 20;
-
-/// When a number may answer.
-const ANSWERS: [&str; 2] = ["at-once", "on-operator"];
 
 /// Reads every `[[number]]`. The flows' own problems come as pages of their own.
 pub(super) fn read(
@@ -38,8 +33,8 @@ pub(super) fn read(
         flows: BTreeMap::new(),
     };
     for table in tables {
-        let mut section = Section::new("[[number]]", table, problems);
-        let dial = section.required("dial", "a number: digits, perhaps after a `+`", |text| {
+        let mut section = Section::new(&NUMBER, table, problems);
+        let dial = section.parsed("dial", |text| {
             let dial = normalise_dialled(text);
             if !is_dialable(&dial) {
                 return Err(Wrong::default());
@@ -50,16 +45,11 @@ pub(super) fn read(
             }
             Ok(dial)
         });
-        let codes = Language::ALL.map(Language::code);
-        let language = section.required("language", &one_of(codes), |text| {
-            Language::from_code(text).ok_or_else(|| Wrong::unknown(text, codes))
-        });
-        let answer = section.parsed("answer", &one_of(ANSWERS), |text| match text {
-            "at-once" => Ok(Answer::AtOnce),
-            "on-operator" => Ok(Answer::OnOperator),
-            other => Err(Wrong::unknown(other, ANSWERS)),
-        });
-        let flow = section.required("flow", "the path of a flow", |text| shelf.take(text, language));
+        let languages = Language::ALL.map(|language| (language.code(), language));
+        let language = section.named("language", &languages);
+        let answers = [("at-once", Answer::AtOnce), ("on-operator", Answer::OnOperator)];
+        let answer = section.named("answer", &answers);
+        let flow = section.parsed("flow", |text| shelf.take(text, language));
         section.finish();
         if let (Some(dial), Some(language), Some((flow_name, Some(flow)))) = (dial, language, flow) {
             numbers.push(Number {
@@ -83,7 +73,7 @@ struct Shelf<'a> {
 struct Shelved {
     name: String,
     source: String,
-    flow: Result<Arc<Script>, Vec<pronto_ivr::Problem>>,
+    flow: Result<Arc<Script>, Vec<Problem>>,
     /// In which its numbers speak.
     languages: Vec<Language>,
 }
@@ -121,9 +111,7 @@ impl Shelf<'_> {
             let mut problems = Problems::default();
             match &shelved.flow {
                 Ok(flow) => check(flow, &shelved.languages, queues, library, &mut problems),
-                Err(wrong) => wrong
-                    .iter()
-                    .for_each(|problem| problems.push(Problem::from(problem))),
+                Err(wrong) => problems.extend(wrong.iter().cloned()),
             }
             Page::new(&shelved.name, &shelved.source, problems)
         };
@@ -139,13 +127,7 @@ fn check(
     library: &Library,
     problems: &mut Problems,
 ) {
-    flow.warnings().iter().for_each(|warning| {
-        let warning = Problem {
-            severity: super::problem::Severity::Warning,
-            ..Problem::from(warning)
-        };
-        problems.push(warning);
-    });
+    problems.extend(flow.warnings().iter().cloned());
     for (name, span) in flow.queues().chain(flow.forecasts()) {
         let name = name.as_str();
         if queues.iter().all(|queue| queue.name.as_str() != name) {
@@ -202,17 +184,5 @@ fn unreadable(text: &str, path: &Path, why: &str) -> Wrong {
     Wrong {
         nearest: near,
         ..wrong
-    }
-}
-
-impl From<&pronto_ivr::Problem> for Problem {
-    fn from(problem: &pronto_ivr::Problem) -> Self {
-        Problem::error(
-            problem.span.clone(),
-            problem.message.as_str(),
-            problem.found.as_str(),
-        )
-        .expected(problem.expected.as_str())
-        .nearest(problem.nearest.clone())
     }
 }

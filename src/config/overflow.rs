@@ -1,20 +1,15 @@
 //! `overflow` of `[[queue]]`: where callers go on waiting if it takes too long.
 
 use std::ops::Range;
-use std::time::Duration;
 
+use pronto_config::{Problem, Problems, Section, Table, Wrong, nearest, one_of, quoted};
 use pronto_types::QueueName;
 use toml::de::DeValue;
 
-use super::nearest::{nearest, one_of, quoted};
-use super::problem::{Problem, Problems};
-use super::section::{Section, Table, Wrong};
+use super::keys::OVERFLOW;
 use super::settings::{Overflow, Queue};
 
 const FORM: &str = "`{ to = \"…\", wait = \"10m\" }`";
-const ANOTHER: &str = "the name of another queue";
-const SECOND: Duration = Duration::from_secs(1);
-const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The other queue as a queue of this name has it, and where.
 #[derive(Debug, Clone)]
@@ -31,14 +26,12 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<(Overflow, Written)>
         return None;
     };
     let table = Table::new(entries, value.span());
-    let mut inner = Section::new("`overflow`", table, section.problems);
-    let to = inner.required("to", ANOTHER, |text| {
-        QueueName::new(text).map_err(|_| Wrong::default())
-    });
+    let mut inner = Section::new(&OVERFLOW, table, section.problems);
+    let to = inner.parsed("to", |text| QueueName::new(text).map_err(|_| Wrong::default()));
     if !inner.has("wait") {
         inner.missing("wait", "a duration: how long is too long");
     }
-    let wait = inner.duration("wait", DAY, SECOND..=DAY);
+    let wait = inner.duration("wait");
     let place = inner.place("to");
     inner.finish();
     let written = Written {

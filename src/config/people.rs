@@ -1,46 +1,15 @@
 //! `[[queue]]` and `[[operator]]`: where callers wait, and who answers.
 
-use std::time::Duration;
-
+use pronto_config::{Problem, Problems, Section, Table, Text, Wrong, quoted, show_duration};
 use pronto_types::{OperatorId, QueueName, Secret};
 
 use super::Environment;
-use super::duration::show;
-use super::nearest::{one_of, quoted};
-use super::problem::{Problem, Problems};
-use super::section::{Section, Table, Text, Wrong};
+use super::keys::{OPERATOR, QUEUE};
 use super::settings::{Announce, Credential, Operator, Queue, SignIn, Strategy};
 use super::{overflow, recording};
 
-const SECOND: Duration = Duration::from_secs(1);
-const DAY: Duration = Duration::from_secs(24 * 3600);
-const NAME: &str = "a name: 1 to 64 of a-z A-Z 0-9 . _ -";
-const QUEUES: &str = "a list of queue names";
-
 /// A password shorter than this falls to guessing over SIP.
 const SHORTEST_PASSWORD: usize = 8;
-
-/// A queue with every default.
-pub(super) fn default_queue(name: QueueName) -> Queue {
-    Queue {
-        name,
-        strategy: Strategy::LongestIdle,
-        ring: 15 * SECOND,
-        rona_pause: 30 * SECOND,
-        wrap_up: 10 * SECOND,
-        max_wait: 1800 * SECOND,
-        limit: 1000,
-        nobody_after: 30 * SECOND,
-        announce: Announce::Both,
-        announce_first: Duration::ZERO,
-        announce_every: 60 * SECOND,
-        announce_change: Duration::ZERO,
-        talk: 240 * SECOND,
-        overflow: None,
-        record: false,
-        consent: None,
-    }
-}
 
 /// Reads every `[[queue]]`.
 pub(super) fn read_queues(
@@ -51,8 +20,8 @@ pub(super) fn read_queues(
     let mut written = Vec::with_capacity(tables.len());
     let mut overflows = Vec::new();
     for table in tables {
-        let mut section = Section::new("[[queue]]", table, problems);
-        let name = section.required("name", NAME, |text| {
+        let mut section = Section::new(&QUEUE, table, problems);
+        let name = section.parsed("name", |text| {
             let name = QueueName::new(text).map_err(|_| Wrong::default())?;
             if queues.iter().any(|other| other.name == name) {
                 return Err(Wrong::because(format!("there are two queues named `{name}`"))
@@ -60,44 +29,31 @@ pub(super) fn read_queues(
             }
             Ok(name)
         });
-        let strategy = section.parsed("strategy", "a strategy", |text| match text {
-            "longest-idle" => Ok(Strategy::LongestIdle),
-            other => Err(Wrong::unknown(other, ["longest-idle"])),
-        });
-        let announce = section.parsed("announce", &one_of(Announce::ALL.map(|(name, _)| name)), |text| {
-            let known = Announce::ALL.into_iter().find(|(name, _)| *name == text);
-            known
-                .map(|(_, announce)| announce)
-                .ok_or_else(|| Wrong::unknown(text, Announce::ALL.map(|(name, _)| name)))
-        });
+        let strategy = section.named("strategy", &[("longest-idle", Strategy::LongestIdle)]);
+        let announce = section.named("announce", &Announce::ALL);
         let recorded = recording::read(&mut section);
         let (overflow, to) = overflow::read(&mut section).unzip();
-        // Without a name the rest is still checked, and nobody ever sees the stand-in.
-        let default = default_queue(name.clone().unwrap_or_else(nameless));
         let queue = Queue {
-            strategy: strategy.unwrap_or(default.strategy),
-            ring: section.duration("ring", default.ring, SECOND..=300 * SECOND),
-            rona_pause: section.duration("rona_pause", default.rona_pause, Duration::ZERO..=DAY),
-            wrap_up: section.duration("wrap_up", default.wrap_up, Duration::ZERO..=DAY),
-            max_wait: section.duration("max_wait", default.max_wait, SECOND..=DAY),
-            limit: section.whole("limit", default.limit, 1..=10_000),
-            nobody_after: section.duration("nobody_after", default.nobody_after, Duration::ZERO..=DAY),
+            // Without a name the rest is still checked, and nobody ever sees the stand-in.
+            name: name.clone().unwrap_or_else(nameless),
+            strategy: strategy.unwrap_or(Strategy::LongestIdle),
+            ring: section.duration("ring"),
+            rona_pause: section.duration("rona_pause"),
+            wrap_up: section.duration("wrap_up"),
+            max_wait: section.duration("max_wait"),
+            limit: section.whole("limit"),
+            nobody_after: section.duration("nobody_after"),
             announce: announce.unwrap_or_default(),
-            announce_first: section.duration("announce_first", default.announce_first, Duration::ZERO..=DAY),
-            announce_every: section.duration("announce_every", default.announce_every, Duration::ZERO..=DAY),
-            announce_change: section.duration(
-                "announce_change",
-                default.announce_change,
-                Duration::ZERO..=DAY,
-            ),
-            talk: section.duration("talk", default.talk, SECOND..=DAY),
+            announce_first: section.duration("announce_first"),
+            announce_every: section.duration("announce_every"),
+            announce_change: section.duration("announce_change"),
+            talk: section.duration("talk"),
             overflow,
             record: recorded.record,
             consent: recorded
                 .consent
                 .as_ref()
                 .map(|(prompt, _)| prompt.as_str().into()),
-            name: default.name,
         };
         check_announcements(&mut section, &queue);
         section.finish();
@@ -126,9 +82,9 @@ fn check_announcements(section: &mut Section<'_, '_>, queue: &Queue) {
         .filter(|_| queue.announce_first >= queue.max_wait)
     {
         let message = "callers are sent on before they would be told anything";
-        let found = format!("`{}`", show(queue.announce_first));
+        let found = format!("`{}`", show_duration(queue.announce_first));
         let problem = Problem::warning(place, message, found);
-        let expected = format!("less than `max_wait`, {}", show(queue.max_wait));
+        let expected = format!("less than `max_wait`, {}", show_duration(queue.max_wait));
         section.problems.push(problem.expected(expected));
     }
 }
@@ -147,8 +103,8 @@ pub(super) fn read_operators(
 ) -> Vec<Operator> {
     let mut operators: Vec<Operator> = Vec::with_capacity(tables.len());
     for table in tables {
-        let mut section = Section::new("[[operator]]", table, problems);
-        let id = section.required("id", NAME, |text| {
+        let mut section = Section::new(&OPERATOR, table, problems);
+        let id = section.parsed("id", |text| {
             let id = OperatorId::new(text).map_err(|_| Wrong::default())?;
             if operators.iter().any(|other| other.id == id) {
                 return Err(
@@ -159,7 +115,7 @@ pub(super) fn read_operators(
             Ok(id)
         });
         let credential = read_credential(&mut section, id.as_ref(), environment);
-        let texts = section.texts("queues", QUEUES);
+        let texts = section.texts("queues");
         let queues = match texts {
             Some(texts) if !texts.is_empty() => read_served(&mut section, &texts, queues),
             _ => {
@@ -168,10 +124,7 @@ pub(super) fn read_operators(
             }
         };
         let digest = super::sip::read_digest(&mut section);
-        let sign_in = section.parsed("sign_in", "a way to sign in", |text| match text {
-            "registration" => Ok(SignIn::Registration),
-            other => Err(Wrong::unknown(other, ["registration"])),
-        });
+        let sign_in = section.named("sign_in", &[("registration", SignIn::Registration)]);
         section.finish();
         let sign_in = sign_in.unwrap_or(SignIn::Registration);
         if let (Some(id), Some(credential)) = (id, credential) {
@@ -190,7 +143,7 @@ pub(super) fn read_operators(
 fn read_served(section: &mut Section<'_, '_>, texts: &[Text<'_>], queues: &[Queue]) -> Vec<QueueName> {
     let mut served: Vec<QueueName> = Vec::with_capacity(texts.len());
     for text in texts {
-        let name = section.understand("queues", text, QUEUES, |text| {
+        let name = section.understand("queues", text, |text| {
             let Some(queue) = queues.iter().find(|queue| queue.name.as_str() == text) else {
                 let wrong = Wrong::unknown(text, queues.iter().map(|queue| queue.name.as_str()));
                 return Err(Wrong {
@@ -216,9 +169,9 @@ fn read_credential(
     environment: Environment<'_>,
 ) -> Option<Credential> {
     const ONE: &str = "one of `password`, `ha1`, `password_env`";
-    let password = section.text("password", "a password");
-    let ha1 = section.text("ha1", "32 hexadecimal digits");
-    let variable = section.text("password_env", "the name of an environment variable");
+    let password = section.text("password");
+    let ha1 = section.text("ha1");
+    let variable = section.text("password_env");
     let written: Vec<_> = [&password, &ha1, &variable].into_iter().flatten().collect();
     if let [_, second, ..] = written.as_slice() {
         let message = "the operator has more than one of `password`, `ha1`, `password_env`";
@@ -226,14 +179,14 @@ fn read_credential(
         section.problems.push(problem.expected(format!("exactly {ONE}")));
     }
     if let Some(text) = password {
-        let parsed = section.understand("password", &text, "a password", |text| check_password(text, id));
+        let parsed = section.understand("password", &text, |text| check_password(text, id));
         return parsed.map(Credential::Password);
     }
     if let Some(text) = ha1 {
-        return section.understand("ha1", &text, "32 hexadecimal digits", parse_ha1);
+        return section.understand("ha1", &text, parse_ha1);
     }
     if let Some(text) = variable {
-        return section.understand("password_env", &text, "a variable that is set", |text| {
+        return section.understand_as("password_env", &text, "a variable that is set", |text| {
             read_variable(text, id, environment)
         });
     }

@@ -3,13 +3,10 @@
 use std::ops::Range;
 use std::path::Path;
 
+use pronto_config::{Page, Problem, Problems, Report, Section, Severity, Table, document};
 use toml::de::DeTable;
 
-use super::mask::mask;
-use super::nearest::quoted;
-use super::problem::{Problem, Problems, Severity};
-use super::report::{Page, Report};
-use super::section::{Section, Table};
+use super::keys::CONFIGURATION;
 use super::settings::{Config, Number, Operator, Queue};
 use super::{Environment, addresses, numbers, people, recording, services, sip};
 
@@ -21,11 +18,11 @@ pub(super) fn read(
     environment: Environment<'_>,
 ) -> Result<Config, Report> {
     let mut problems = Problems::default();
-    let root = parse(source, &mut problems).map_err(|problems| {
+    let Some(root) = document(source, &mut problems) else {
         let mut report = Report::default();
         report.add(Page::new(file, source, problems));
-        report
-    })?;
+        return Err(report);
+    };
     let (mut config, pages) = read_sections(&root, folder, environment, &mut problems);
     let mut report = Report::default();
     report.add(Page::new(file, source, problems));
@@ -37,64 +34,20 @@ pub(super) fn read(
     Ok(config)
 }
 
-/// The tree of the text. A key written twice is noted and the tree is used all the same; any other slip of syntax
-/// ends the reading, because whatever follows it may be read as something it is not.
-fn parse<'s>(source: &'s str, problems: &mut Problems) -> Result<DeTable<'s>, Problems> {
-    const TWICE: &str = "duplicate key";
-    let (root, errors) = DeTable::parse_recoverable(source);
-    let (twice, broken): (Vec<_>, Vec<_>) = errors.iter().partition(|error| error.message() == TWICE);
-    let place = |error: &toml::de::Error| error.span().unwrap_or(0..0);
-    for error in twice {
-        let span = place(error);
-        let key = quoted(source.get(span.clone()).unwrap_or_default());
-        problems.push(Problem::error(
-            span,
-            format!("{key} is written twice"),
-            "the second one",
-        ));
-    }
-    if broken.is_empty() {
-        return Ok(root.into_inner());
-    }
-    // What stands at a slip of syntax may be a password.
-    let masked = mask(source);
-    for error in broken {
-        let message = error.message();
-        let (message, expected) = message.split_once(", expected ").unwrap_or((message, ""));
-        let span = place(error);
-        let found = match masked.get(span.clone()).map(str::trim) {
-            Some("") | None if masked.get(span.start..).is_none_or(|rest| rest.trim().is_empty()) => {
-                "the end of the file".to_owned()
-            }
-            Some("") | None => "the end of the line".to_owned(),
-            Some(text) => quoted(text),
-        };
-        // Its name for '…', which is one of four ways to quote.
-        let expected = expected.replace("literal string", "a text in quotes");
-        problems.push(Problem::error(span, format!("not TOML: {message}"), found).expected(expected));
-    }
-    Err(std::mem::take(problems))
-}
-
 fn read_sections(
     root: &DeTable<'_>,
     folder: &Path,
     environment: Environment<'_>,
     problems: &mut Problems,
 ) -> (Config, Vec<Page>) {
-    let empty = DeTable::new();
-    let mut top = Section::new("the configuration", Table::root(root), problems);
+    let mut top = Section::new(&CONFIGURATION, Table::root(root), problems);
     let timezone = services::read_timezone(&mut top);
-    let [sip, media, registrar] = ["sip", "media", "registrar"].map(|key| top.table(key, &empty));
-    let [grpc, metrics, trace] = ["grpc", "metrics", "trace"].map(|key| top.table(key, &empty));
-    let [gateway, queue_service] = ["gateway", "queue_service"].map(|key| top.table(key, &empty));
-    let [store, prompts] = ["store", "prompts"].map(|key| top.table(key, &empty));
-    let [number_tables, queue_tables, operator_tables] = [
-        ("number", "[[number]]", 10_000),
-        ("queue", "[[queue]]", 1_000),
-        ("operator", "[[operator]]", 10_000),
-    ]
-    .map(|(key, title, most)| top.tables(key, title, most));
+    let [sip, media, registrar] = ["sip", "media", "registrar"].map(|key| top.table(key));
+    let [grpc, metrics, trace] = ["grpc", "metrics", "trace"].map(|key| top.table(key));
+    let [gateway, queue_service] = ["gateway", "queue_service"].map(|key| top.table(key));
+    let [store, prompts] = ["store", "prompts"].map(|key| top.table(key));
+    let [number_tables, queue_tables, operator_tables] =
+        ["number", "queue", "operator"].map(|key| top.tables(key));
     top.finish();
 
     let library = services::read_prompts(prompts, folder, problems);
@@ -105,7 +58,7 @@ fn read_sections(
     let config = Config {
         file: None,
         timezone,
-        sip: sip::read(sip, (&empty, folder), environment.is_some(), problems),
+        sip: sip::read(sip, folder, environment.is_some(), problems),
         media: sip::read_media(media, problems),
         grpc: services::read_grpc(grpc, problems),
         metrics: services::read_metrics(metrics, problems),

@@ -2,16 +2,12 @@
 
 use std::ops::Range;
 
+use pronto_config::{Problem, Problems, Section, nearest, one_of, quoted};
 use pronto_ivr::speak;
 use pronto_recordings::Library;
 use pronto_types::Language;
 
-use super::nearest::{nearest, one_of, quoted};
-use super::problem::{Problem, Problems};
-use super::section::Section;
 use super::settings::Number;
-
-const PROMPT: &str = "the name of a prompt";
 
 /// The recording settings of one queue, with their places in the file.
 #[derive(Debug, Clone)]
@@ -24,8 +20,8 @@ pub(super) struct Written {
 
 /// Reads both keys.
 pub(super) fn read(section: &mut Section<'_, '_>) -> Written {
-    let record = section.flag("record", false);
-    let consent = section.text("consent", PROMPT);
+    let record = section.flag("record");
+    let consent = section.text("consent");
     Written {
         record,
         consent: consent.map(|consent| (consent.text.to_owned(), consent.span)),

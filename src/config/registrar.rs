@@ -1,32 +1,19 @@
 //! `[registrar]`: how long operators' phones may stay away before they count as gone.
 
-use std::time::Duration;
+use pronto_config::{Problem, Problems, Section, Table, quoted};
 
-use super::nearest::quoted;
-use super::problem::{Problem, Problems};
-use super::section::{Section, Table};
+use super::keys::REGISTRAR;
 use super::settings::Registrar;
-
-/// Where nothing is written. A phone that registers for an hour and loses its power would be rung in vain for an hour, each
-/// caller at the head waiting for it.
-pub(super) const DEFAULT: Registrar = Registrar {
-    expires_min: Duration::from_secs(30),
-    expires_max: Duration::from_secs(120),
-    phones: 8,
-};
-
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// Reads the section `[registrar]`.
 pub(super) fn read(table: Table<'_>, problems: &mut Problems) -> Registrar {
-    let mut section = Section::new("[registrar]", table, problems);
+    let mut section = Section::new(&REGISTRAR, table, problems);
     // "smaller than one hour AND less than a registrar-configured minimum": nobody who asks for an hour is refused (RFC 3261
     // §10.3 step 7).
     let read = Registrar {
-        expires_min: section.duration("expires_min", DEFAULT.expires_min, SECOND..=HOUR),
-        expires_max: section.duration("expires_max", DEFAULT.expires_max, 10 * SECOND..=24 * HOUR),
-        phones: section.whole("phones", DEFAULT.phones, 1..=64),
+        expires_min: section.duration("expires_min"),
+        expires_max: section.duration("expires_max"),
+        phones: section.whole("phones"),
     };
     if read.expires_min > read.expires_max {
         let place = section

@@ -6,117 +6,70 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use pronto_config::{Problems, Section, Table, Wrong, nearest, quoted};
 use pronto_recordings::{Library, LibraryError};
 use pronto_types::GatewayName;
 
-use super::nearest::{nearest, quoted};
-use super::problem::Problems;
-use super::section::{Section, Table, Wrong};
+use super::keys::{GATEWAY, GRPC, METRICS, PROMPTS, QUEUE_SERVICE, STORE, STORE_KEYS, TRACE};
 use super::settings::{Gateway, Trace};
-
-pub(super) const GRPC_PORT: u16 = 50_051;
-pub(super) const METRICS_PORT: u16 = 9_090;
-const GATEWAY_GRPC_PORT: u16 = 50_052;
-const GATEWAY_METRICS_PORT: u16 = 9_091;
-pub(super) const GRACE: Duration = Duration::from_secs(30);
-pub(super) const STORE: &str = "var";
-
-const HOUR: Duration = Duration::from_secs(3600);
-const SOCKET: &str = "`ADDRESS:PORT`";
-const QUEUE: &str = "`http://127.0.0.1:PORT`";
-
-/// `127.0.0.1` with this port.
-pub(super) fn local(port: u16) -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, port).into()
-}
-
-/// The gateway where nothing is written.
-#[expect(clippy::expect_used, reason = "the name is a constant that a test reads back")]
-pub(super) fn default_gateway() -> Gateway {
-    Gateway {
-        name: GatewayName::new("gw1").expect("a constant name"),
-        queue: format!("http://{}", local(GRPC_PORT)),
-        listen: local(GATEWAY_GRPC_PORT),
-        metrics: local(GATEWAY_METRICS_PORT),
-        token_file: None,
-        queue_away: Duration::from_secs(60),
-        calls: 2000,
-    }
-}
 
 /// Reads the section `[grpc]`.
 pub(super) fn read_grpc(table: Table<'_>, problems: &mut Problems) -> SocketAddr {
-    let mut section = Section::new("[grpc]", table, problems);
-    let listen = section.parsed("listen", SOCKET, parse_private);
+    let mut section = Section::new(&GRPC, table, problems);
+    let listen = section.setting("listen", parse_private);
     section.finish();
-    listen.unwrap_or_else(|| local(GRPC_PORT))
+    listen
 }
 
 /// Reads `[metrics]`. They name nobody, so they may be read from another machine.
 pub(super) fn read_metrics(table: Table<'_>, problems: &mut Problems) -> SocketAddr {
-    let mut section = Section::new("[metrics]", table, problems);
-    let listen = section.parsed("listen", SOCKET, parse_socket);
+    let mut section = Section::new(&METRICS, table, problems);
+    let listen = section.setting("listen", parse_socket);
     section.finish();
-    listen.unwrap_or_else(|| local(METRICS_PORT))
+    listen
 }
 
 /// Reads the section `[gateway]`.
 pub(super) fn read_gateway(table: Table<'_>, folder: &Path, problems: &mut Problems) -> Gateway {
-    let default = default_gateway();
-    let mut section = Section::new("[gateway]", table, problems);
-    let name = section.parsed("name", "a name: 1 to 64 of a-z A-Z 0-9 . _ -", |text| {
-        GatewayName::new(text).map_err(|_| Wrong::default())
-    });
+    let mut section = Section::new(&GATEWAY, table, problems);
     let gateway = Gateway {
-        name: name.unwrap_or(default.name),
-        queue: section
-            .parsed("queue", QUEUE, parse_queue)
-            .unwrap_or(default.queue),
-        listen: section
-            .parsed("listen", SOCKET, parse_private)
-            .unwrap_or(default.listen),
-        metrics: section
-            .parsed("metrics", SOCKET, parse_socket)
-            .unwrap_or(default.metrics),
-        token_file: section.parsed("token_file", "the path of a file", |text| {
-            parse_path(text, folder)
+        name: section.setting("name", |text| {
+            GatewayName::new(text).map_err(|_| Wrong::default())
         }),
-        queue_away: section.duration("queue_away", default.queue_away, Duration::ZERO..=24 * HOUR),
-        calls: section.whole("calls", default.calls, 1..=20_000),
+        queue: section.setting("queue", parse_queue),
+        listen: section.setting("listen", parse_private),
+        metrics: section.setting("metrics", parse_socket),
+        token_file: section.parsed("token_file", |text| parse_path(text, folder)),
+        queue_away: section.duration("queue_away"),
+        calls: section.whole("calls"),
     };
     section.finish();
     gateway
 }
 
-/// The trace where nothing is written.
-pub(super) const TRACE: Trace = Trace {
-    calls: 2000,
-    mebibytes: 8,
-};
-
 /// Reads the section `[trace]`.
 pub(super) fn read_trace(table: Table<'_>, problems: &mut Problems) -> Trace {
-    let mut section = Section::new("[trace]", table, problems);
+    let mut section = Section::new(&TRACE, table, problems);
     let trace = Trace {
-        calls: section.whole("calls", TRACE.calls, 0..=100_000),
-        mebibytes: section.whole("mebibytes", TRACE.mebibytes, 1..=1024),
+        calls: section.whole("calls"),
+        mebibytes: section.whole("mebibytes"),
     };
     section.finish();
     trace
 }
 
-/// Reads the section `[queue_service]`: the grace, 1s to 1h.
+/// Reads the section `[queue_service]`: the grace.
 pub(super) fn read_queue_service(table: Table<'_>, problems: &mut Problems) -> Duration {
-    let mut section = Section::new("[queue_service]", table, problems);
-    let grace = section.duration("grace", GRACE, Duration::from_secs(1)..=HOUR);
+    let mut section = Section::new(&QUEUE_SERVICE, table, problems);
+    let grace = section.duration("grace");
     section.finish();
     grace
 }
 
 /// Reads `[store]`; the folder is made when it is first written to.
 pub(super) fn read_store(table: Table<'_>, folder: &Path, problems: &mut Problems) -> PathBuf {
-    let mut section = Section::new("[store]", table, problems);
-    let path = section.parsed("path", "the path of a folder", |text| {
+    let mut section = Section::new(&STORE_KEYS, table, problems);
+    let path = section.parsed("path", |text| {
         let path = parse_path(text, folder)?;
         if path.exists() && !path.is_dir() {
             return Err(Wrong::because(format!("{} is not a folder", quoted(text))));
@@ -129,8 +82,8 @@ pub(super) fn read_store(table: Table<'_>, folder: &Path, problems: &mut Problem
 
 /// Reads `[prompts]` and what lies in its folder.
 pub(super) fn read_prompts(table: Table<'_>, folder: &Path, problems: &mut Problems) -> Arc<Library> {
-    let mut section = Section::new("[prompts]", table, problems);
-    let library = section.parsed("path", "the path of a folder with recorded prompts", |text| {
+    let mut section = Section::new(&PROMPTS, table, problems);
+    let library = section.parsed("path", |text| {
         let path = parse_path(text, folder)?;
         if !path.is_dir() {
             return Err(Wrong::because(format!("there is no folder {}", quoted(text))));
@@ -159,7 +112,7 @@ fn refused(error: LibraryError) -> Wrong {
 
 /// Reads `timezone`, a name of the IANA database.
 pub(super) fn read_timezone(section: &mut Section<'_, '_>) -> TimeZone {
-    let zone = section.parsed("timezone", "an IANA time zone such as \"Europe/Rome\"", |text| {
+    let zone = section.parsed("timezone", |text| {
         TimeZone::get(text).map_err(|_| {
             let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
             Wrong {
@@ -173,7 +126,7 @@ pub(super) fn read_timezone(section: &mut Section<'_, '_>) -> TimeZone {
 }
 
 /// The machine's own, UTC where it has none.
-pub(super) fn default_timezone() -> TimeZone {
+fn default_timezone() -> TimeZone {
     TimeZone::try_system().unwrap_or(TimeZone::UTC)
 }
 
@@ -204,7 +157,12 @@ fn parse_private(text: &str) -> Result<SocketAddr, Wrong> {
         quoted(text)
     ))
     .expected("an address of this machine alone")
-    .nearest(local(address.port()).to_string()))
+    .nearest(on_loopback(address)))
+}
+
+/// The same port on this machine alone.
+fn on_loopback(address: SocketAddr) -> String {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())).to_string()
 }
 
 fn parse_queue(text: &str) -> Result<String, Wrong> {
@@ -237,5 +195,5 @@ fn parse_queue(text: &str) -> Result<String, Wrong> {
         "{} is another machine, and gRPC has no TLS and asks for no token: refused",
         quoted(text)
     ))
-    .nearest(format!("http://{}", local(address.port()))))
+    .nearest(format!("http://{}", on_loopback(address))))
 }

@@ -1,36 +1,21 @@
 //! `[sip]` and `[media]`: the sockets phones and trunks reach.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::time::Duration;
 
 use ipnet::IpNet;
-use toml::de::{DeTable, DeValue};
+use pronto_config::{Problem, Problems, Section, Table, Text, Wrong, nearest, quoted};
+use toml::de::DeValue;
 
-use super::dscp;
-use super::nearest::{nearest, quoted};
-use super::problem::{Problem, Problems};
-use super::section::{Section, Table, Text, Wrong};
+use super::keys::{ADDRESS, ADDRESSES, ALLOW, DIGESTS, LISTEN, MEDIA, PORTS, SIP, THIS_MACHINE, TRUNK};
 use super::settings::{Digest, Listen, Media, Sip, Transport, Trunk};
-use super::tls;
+use super::{dscp, tls};
 
 /// The well-known port of RFC 3261 §19.1.2.
-pub(super) const SIP_PORT: u16 = 5060;
-/// The realm where none is written.
-pub(super) const DOMAIN: &str = "pronto.local";
-pub(super) const DRAIN: Duration = Duration::from_secs(600);
-/// The interval of OPTIONS requests to a registered phone where `qualify` is not set.
-pub(super) const QUALIFY: Duration = Duration::from_secs(60);
-pub(super) const MEDIA_PORTS: (u16, u16) = (20_000, 29_999);
+const SIP_PORT: u16 = 5060;
+/// The ports where none are written.
+const MEDIA_PORTS: (u16, u16) = (20_000, 29_999);
 
-const DIGESTS: &str = "a list of \"md5\", \"sha-256\", \"sha-512-256\", the preferred first";
-/// Calls of one trunk, at once and in a second.
-const MOST_CALLS: usize = 100_000;
-
-/// Each call is looked up in all of them.
-const MOST_TRUNKS: usize = 256;
-const HOUR: Duration = Duration::from_secs(3600);
-const LISTEN: &str = "`udp:ADDRESS:PORT`, or `tcp:`, `tls:`, `ws:`, `wss:`";
 const TRANSPORTS: [Transport; 5] = [
     Transport::Udp,
     Transport::Tcp,
@@ -38,39 +23,22 @@ const TRANSPORTS: [Transport; 5] = [
     Transport::Ws,
     Transport::Wss,
 ];
-const ADDRESS: &str = "an IP address";
-const ADDRESSES: &str = "an IP address, or a list of one of each family";
-const HOSTS: &str = "a list of names or addresses such as \"sip.example.com\"";
-const NETWORKS: &str = "a list of networks such as \"192.168.0.0/16\"";
-const ALLOW: &str =
-    "a list of addresses and ranges such as \"203.0.113.7\" or \"198.51.100.0/24\", or \"this-machine\"";
-/// In `allow`: the addresses of this machine's own network interfaces.
-const THIS_MACHINE: &str = "this-machine";
-const PORTS: &str = "two ports, the first even and below the last, such as [20000, 29999]";
 
 /// Reads `[sip]`, its trunks and what is below it. `open` looks into the files of the certificate.
-pub(super) fn read<'t>(
-    table: Table<'t>,
-    (empty, folder): (&'t DeTable<'t>, &Path),
-    open: bool,
-    problems: &mut Problems,
-) -> Sip {
-    let mut section = Section::new("[sip]", table, problems);
-    let listen = section.texts("listen", LISTEN);
-    let listen = listen.map_or_else(default_listen, |texts| read_listen(&mut section, &texts));
-    let domain = section.parsed("domain", "a domain name", parse_domain);
+pub(super) fn read(table: Table<'_>, folder: &Path, open: bool, problems: &mut Problems) -> Sip {
+    let mut section = Section::new(&SIP, table, problems);
+    let listen = read_listen(&mut section);
+    let domain = section.setting("domain", parse_domain);
     let hosts = read_hosts(&mut section);
     let advertise = read_advertised(&mut section);
     let local = read_local(&mut section);
-    let dscp = dscp::read(&mut section, dscp::SIGNALLING);
-    let drain = section.duration("drain", DRAIN, Duration::ZERO..=24 * HOUR);
-    let qualify = section.duration("qualify", QUALIFY, Duration::ZERO..=24 * HOUR);
-    let digest = read_digest(&mut section).unwrap_or_else(|| vec![Digest::Md5]);
-    let trunks = section.tables("trunk", "[[sip.trunk]]", MOST_TRUNKS);
-    let tls = section.has("tls");
-    let tls = Some(section.table("tls", empty)).filter(|_| tls);
-    let websocket = section.table("websocket", empty);
-    if tls.is_none() && listen.iter().any(|open| open.transport.is_secure()) {
+    let dscp = dscp::read(&mut section);
+    let drain = section.duration("drain");
+    let qualify = section.duration("qualify");
+    let digest = read_digest(&mut section).unwrap_or_default();
+    let trunks = section.tables("trunk");
+    let [tls, websocket] = ["tls", "websocket"].map(|key| section.table(key));
+    if !tls.is_written() && listen.iter().any(|open| open.transport.is_secure()) {
         section.missing(
             "tls",
             "a section `[sip.tls]` with `certificate` and `key`, for `tls:` and `wss:`",
@@ -78,7 +46,6 @@ pub(super) fn read<'t>(
     }
     check_advertised(&mut section, &listen, &advertise);
     section.finish();
-    let domain = domain.unwrap_or_else(|| DOMAIN.to_owned());
     Sip {
         tls: tls::read(tls, &listen, folder, open, problems),
         origins: tls::read_websocket(websocket, problems),
@@ -95,18 +62,11 @@ pub(super) fn read<'t>(
     }
 }
 
-/// Both transports on loopback.
-pub(super) fn default_listen() -> Vec<Listen> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, SIP_PORT));
-    [Transport::Udp, Transport::Tcp]
-        .map(|transport| Listen { transport, address })
-        .to_vec()
-}
-
-fn read_listen(section: &mut Section<'_, '_>, texts: &[Text<'_>]) -> Vec<Listen> {
+fn read_listen(section: &mut Section<'_, '_>) -> Vec<Listen> {
+    let texts = section.texts("listen").unwrap_or_default();
     let mut listen = Vec::with_capacity(texts.len());
-    for text in texts {
-        let Some(parsed) = section.understand("listen", text, LISTEN, parse_listen) else {
+    for text in &texts {
+        let Some(parsed) = section.understand("listen", text, parse_listen) else {
             continue;
         };
         if listen.contains(&parsed) && parsed.address.port() != 0 {
@@ -189,7 +149,8 @@ fn parse_domain(text: &str) -> Result<String, Wrong> {
 }
 
 fn read_advertise(section: &mut Section<'_, '_>) -> Option<IpAddr> {
-    section.parsed("advertise", ADDRESS, parse_advertise)
+    let text = section.text("advertise")?;
+    section.understand_as("advertise", &text, ADDRESS, parse_advertise)
 }
 
 /// One address, or a list of one of each family.
@@ -197,10 +158,10 @@ fn read_advertised(section: &mut Section<'_, '_>) -> Vec<IpAddr> {
     if !section.is_list("advertise") {
         return read_advertise(section).into_iter().collect();
     }
-    let texts = section.texts("advertise", ADDRESSES).unwrap_or_default();
+    let texts = section.texts("advertise").unwrap_or_default();
     let mut known: Vec<IpAddr> = Vec::with_capacity(2);
     for text in &texts {
-        let address = section.understand("advertise", text, ADDRESS, |text| {
+        let address = section.understand_as("advertise", text, ADDRESS, |text| {
             let address = parse_advertise(text)?;
             match known.iter().find(|known| known.is_ipv4() == address.is_ipv4()) {
                 Some(other) => {
@@ -217,17 +178,17 @@ fn read_advertised(section: &mut Section<'_, '_>) -> Vec<IpAddr> {
 
 /// `hosts`: what else callers dial us at.
 fn read_hosts(section: &mut Section<'_, '_>) -> Vec<String> {
-    let texts = section.texts("hosts", HOSTS).unwrap_or_default();
-    let host = |text| section.understand("hosts", text, "a domain name or an IP address", parse_domain);
+    let texts = section.texts("hosts").unwrap_or_default();
+    let host = |text| section.understand_as("hosts", text, "a domain name or an IP address", parse_domain);
     texts.iter().filter_map(host).collect()
 }
 
 /// `local`: networks that do not see `advertise`.
 fn read_local(section: &mut Section<'_, '_>) -> Vec<IpNet> {
-    let texts = section.texts("local", NETWORKS).unwrap_or_default();
+    let texts = section.texts("local").unwrap_or_default();
     let mut local: Vec<IpNet> = Vec::with_capacity(texts.len());
     for text in &texts {
-        let network = section.understand("local", text, "an address or a range", |text| {
+        let network = section.understand_as("local", text, "an address or a range", |text| {
             let network = parse_network(text)?;
             match local.iter().find(|known| known.contains(&network)) {
                 Some(known) => Err(Wrong::because(format!(
@@ -282,10 +243,10 @@ fn needs_advertise(section: &mut Section<'_, '_>, listen: IpAddr) {
 
 /// `digest`, of `[sip]` or of one operator; `None` when absent.
 pub(super) fn read_digest(section: &mut Section<'_, '_>) -> Option<Vec<Digest>> {
-    let texts = section.texts("digest", DIGESTS)?;
+    let texts = section.texts("digest")?;
     let mut digests = Vec::with_capacity(texts.len());
     for text in &texts {
-        let digest = section.understand("digest", text, DIGESTS, |text| {
+        let digest = section.understand("digest", text, |text| {
             let digest = match text {
                 "md5" => Digest::Md5,
                 "sha-256" => Digest::Sha256,
@@ -311,8 +272,8 @@ pub(super) fn read_digest(section: &mut Section<'_, '_>) -> Option<Vec<Digest>> 
 fn read_trunks(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<Trunk> {
     let mut trunks: Vec<Trunk> = Vec::with_capacity(tables.len());
     for table in tables {
-        let mut section = Section::new("[[sip.trunk]]", table, problems);
-        let name = section.required("name", "a name for call records", |text| {
+        let mut section = Section::new(&TRUNK, table, problems);
+        let name = section.parsed("name", |text| {
             let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
             if text.is_empty() || text.len() > 64 || !text.bytes().all(legal) {
                 return Err(Wrong::default().expected("1 to 64 of a-z A-Z 0-9 . _ -"));
@@ -325,20 +286,15 @@ fn read_trunks(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<Trunk> {
             }
             Ok(text.to_owned())
         });
-        let (allow, this_machine) = match section.texts("allow", ALLOW) {
+        let (allow, this_machine) = match section.texts("allow") {
             Some(texts) if !texts.is_empty() => read_allow(&mut section, &texts, &trunks),
             _ => {
                 section.missing("allow", ALLOW);
                 (Vec::new(), false)
             }
         };
-        let calls = section
-            .has("calls")
-            .then(|| section.whole("calls", MOST_CALLS, 1..=MOST_CALLS));
-        let rate = "calls_per_second";
-        let per_second = section
-            .has(rate)
-            .then(|| section.whole(rate, MOST_CALLS, 1..=MOST_CALLS));
+        let [calls, per_second] =
+            ["calls", "calls_per_second"].map(|key| section.has(key).then(|| section.whole(key)));
         section.finish();
         trunks.extend(name.map(|name| Trunk {
             name,
@@ -356,17 +312,20 @@ fn read_allow(section: &mut Section<'_, '_>, texts: &[Text<'_>], others: &[Trunk
     let mut allow = Vec::with_capacity(texts.len());
     let mut this_machine = false;
     for text in texts {
-        let network = section.understand("allow", text, "an address, a range or \"this-machine\"", |text| {
-            let network = (text != THIS_MACHINE).then(|| parse_network(text)).transpose()?;
-            let same = |other: &&Trunk| network.map_or(other.this_machine, |it| other.allow.contains(&it));
-            match others.iter().find(same) {
-                Some(other) => Err(
-                    Wrong::because(format!("{text} already calls as trunk `{}`", other.name))
-                        .expected("each range in one trunk"),
-                ),
-                None => Ok(network),
-            }
-        });
+        let network =
+            section.understand_as("allow", text, "an address, a range or \"this-machine\"", |text| {
+                let network = (text != THIS_MACHINE).then(|| parse_network(text)).transpose()?;
+                let same =
+                    |other: &&Trunk| network.map_or(other.this_machine, |it| other.allow.contains(&it));
+                match others.iter().find(same) {
+                    Some(other) => Err(Wrong::because(format!(
+                        "{text} already calls as trunk `{}`",
+                        other.name
+                    ))
+                    .expected("each range in one trunk")),
+                    None => Ok(network),
+                }
+            });
         match network {
             Some(Some(network)) => allow.push(network),
             Some(None) => this_machine = true,
@@ -393,8 +352,8 @@ fn parse_network(text: &str) -> Result<IpNet, Wrong> {
 
 /// Reads the section `[media]`.
 pub(super) fn read_media(table: Table<'_>, problems: &mut Problems) -> Media {
-    let mut section = Section::new("[media]", table, problems);
-    let listen = section.parsed("listen", ADDRESS, |text| match text.parse::<IpAddr>() {
+    let mut section = Section::new(&MEDIA, table, problems);
+    let listen = section.setting("listen", |text| match text.parse::<IpAddr>() {
         Ok(address) => Ok(address),
         Err(_) => match text.parse::<SocketAddr>() {
             Ok(address) => {
@@ -405,14 +364,14 @@ pub(super) fn read_media(table: Table<'_>, problems: &mut Problems) -> Media {
     });
     let advertise = read_advertise(&mut section);
     let (first_port, last_port) = read_ports(&mut section);
-    let dscp = dscp::read(&mut section, dscp::MEDIA);
-    let learn = section.flag("learn", true);
-    if let (Some(address), None) = (listen.filter(IpAddr::is_unspecified), advertise) {
-        needs_advertise(&mut section, address);
+    let dscp = dscp::read(&mut section);
+    let learn = section.flag("learn");
+    if listen.is_unspecified() && !section.has("advertise") {
+        needs_advertise(&mut section, listen);
     }
     section.finish();
     Media {
-        listen: listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        listen,
         advertise,
         first_port,
         last_port,

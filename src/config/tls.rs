@@ -2,36 +2,32 @@
 
 use std::path::{Path, PathBuf};
 
+use pronto_config::{Problem, Problems, Section, Table, Text, Wrong, quoted};
 use pronto_gateway::shell::TlsFiles;
 
-use super::nearest::quoted;
-use super::problem::{Problem, Problems};
-use super::section::{Section, Table, Text, Wrong};
+use super::keys::{TLS, WEBSOCKET};
 use super::services::parse_path;
 use super::settings::{Listen, Tls};
 
-const CERTIFICATE: &str =
-    "the path of a file with our certificate in PEM, and those between it and its authority";
-const KEY: &str = "the path of a file with the certificate's private key in PEM";
-const CLIENT_CA: &str = "the path of a file with the certificates of authorities in PEM";
-const ORIGINS: &str = "a list of web pages' origins such as \"https://desk.example\", or \"*\"";
 /// An allow-list that somebody still oversees.
 const MOST_ORIGINS: usize = 64;
 
 /// Reads `[sip.tls]`; `None` where it is missing or invalid. The files must be there; with `open`, their content is
 /// checked too.
 pub(super) fn read(
-    table: Option<Table<'_>>,
+    table: Table<'_>,
     listen: &[Listen],
     folder: &Path,
     open: bool,
     problems: &mut Problems,
 ) -> Option<Tls> {
-    let table = table?;
-    let mut section = Section::new("[sip.tls]", table, problems);
-    let certificate = section.required("certificate", CERTIFICATE, |text| file(text, folder));
-    let key = section.required("key", KEY, |text| file(text, folder));
-    let client_ca = section.parsed("client_ca", CLIENT_CA, |text| file(text, folder));
+    if !table.is_written() {
+        return None;
+    }
+    let mut section = Section::new(&TLS, table, problems);
+    let certificate = section.parsed("certificate", |text| file(text, folder));
+    let key = section.parsed("key", |text| file(text, folder));
+    let client_ca = section.parsed("client_ca", |text| file(text, folder));
     let whole = !section.has("client_ca") || client_ca.is_some();
     section.finish();
     let tls = Tls {
@@ -75,8 +71,8 @@ fn file(text: &str, folder: &Path) -> Result<PathBuf, Wrong> {
 
 /// Reads the section `[sip.websocket]`.
 pub(super) fn read_websocket(table: Table<'_>, problems: &mut Problems) -> Vec<String> {
-    let mut section = Section::new("[sip.websocket]", table, problems);
-    let texts = section.texts("origins", ORIGINS).unwrap_or_default();
+    let mut section = Section::new(&WEBSOCKET, table, problems);
+    let texts = section.texts("origins").unwrap_or_default();
     if let Some(beyond) = texts.get(MOST_ORIGINS) {
         let message = format!("there are {} origins", texts.len());
         let problem = Problem::error(beyond.span.clone(), message, "one too many");
@@ -84,7 +80,7 @@ pub(super) fn read_websocket(table: Table<'_>, problems: &mut Problems) -> Vec<S
             .problems
             .push(problem.expected(format!("at most {MOST_ORIGINS}")));
     }
-    let read = |text: &Text<'_>| section.understand("origins", text, ORIGINS, parse_origin);
+    let read = |text: &Text<'_>| section.understand("origins", text, parse_origin);
     let origins = texts.iter().filter_map(read).collect();
     section.finish();
     origins

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::problem::{Problem, Problems, quoted};
+use pronto_config::{Problem, Problems, quoted};
+
 use super::{Kind, QueueExits, State, StateIndex, Then};
 
 /// A state as far as it could be read: `state` is `None` where one of its problems left it without sense.
@@ -73,7 +74,7 @@ fn report(
         let states = within.iter().filter_map(|&other| drafts[other].state.as_ref());
         let names: Vec<String> = states.map(|state| quoted(&state.name)).collect();
         let found = format!("a loop of {}", names.join(", "));
-        let problem = Problem::new(
+        let problem = Problem::error(
             draft.head.clone(),
             format!("a loop without an end: {what}"),
             found,
@@ -110,7 +111,7 @@ pub(super) fn unreachable(drafts: &[Draft], start: StateIndex) -> Vec<Problem> {
             let name = quoted(&draft.state.as_ref()?.name);
             let message = format!("nothing leads to state {name}");
             Some(
-                Problem::new(draft.head.clone(), message, name)
+                Problem::warning(draft.head.clone(), message, name)
                     .expected("a key, `next` or exit that names it"),
             )
         })

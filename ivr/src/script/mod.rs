@@ -44,8 +44,7 @@
 //! prompts and queues it names exist is for the configuration to check: [`Script::prompts`], [`Script::queues`].
 
 mod check;
-mod duration;
-mod problem;
+mod keys;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -55,10 +54,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pronto_config::Problem;
 use pronto_types::{Digit, Quantile, QueueName};
 
-pub use duration::parse_duration;
-pub use problem::Problem;
+pub use keys::{FLOW, STATES};
 
 /// The largest flow we read, in bytes of TOML.
 pub const MOST_BYTES: usize = 256 * 1024;
@@ -66,12 +65,6 @@ pub const MOST_BYTES: usize = 256 * 1024;
 pub const MOST_STATES: usize = 500;
 /// The most prompts one state says.
 pub const MOST_PROMPTS: usize = 32;
-/// A menu's `timeout` where none is written.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The shortest and the longest `limit` of a forecast.
-pub const LIMITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(24 * 3600)];
-/// The shortest and the longest `timeout` of a menu.
-pub const TIMEOUTS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(600)];
 
 /// A flow that was read and checked: every name leads to a state, every state leads somewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -234,6 +227,10 @@ impl Keys {
     pub(crate) fn first(&self) -> Option<Digit> {
         let keys = (0..12).filter_map(Digit::from_event);
         keys.into_iter().find(|key| self.target(*key).is_some())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.targets().next().is_none()
     }
 
     fn targets(&self) -> impl Iterator<Item = StateIndex> {

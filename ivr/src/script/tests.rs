@@ -34,6 +34,7 @@ fn shown(source: &str, problem: &Problem) -> String {
         found,
         expected,
         nearest,
+        ..
     } = problem;
     let text = &source[span.clone()];
     format!(
@@ -154,7 +155,7 @@ fn a_wrong_name_shows_where_it_stands_and_what_was_meant() {
     );
     assert_eq!(
         problem("[support]", "[support]\ntimedout = \"bye\""),
-        "timedout | a queue state has no `timedout` | `timedout` | one of `queue`, `keys`, `way_out`, `timed_out`, `nobody`, \
+        "timedout | a queue state has no key `timedout` | `timedout` | one of `timed_out`, `queue`, `keys`, `way_out`, `nobody`, \
          `failed`, `ended` | timed_out"
     );
     assert_eq!(
@@ -192,39 +193,70 @@ fn keys_are_single_keys_of_the_keypad() {
     );
     assert_eq!(
         problem("keys = { 1 = \"support\", \"*\" = \"bye\" }", ""),
-        "main | menu `main` has no keys to press | no `keys` | `keys = { 1 = \"…\" }` | -"
+        "main | a menu state needs `keys` | no `keys` | keys and where they lead: `{ 1 = \"…\" }` | -"
     );
 }
 
 #[test]
 fn a_wrong_type_says_what_it_is_and_what_it_should_be() {
     const LIST: &str = "a list of prompts: [\"…\"]";
-    let wrong = |text: &str, found: &str, expected: &str| {
-        format!("{text} | this has the wrong type | {found} | {expected} | -")
+    const DURATION: &str = "a duration such as \"30s\", \"5m\", \"1h30m\" or \"500ms\"";
+    let wrong = |text: &str, key: &str, found: &str, expected: &str| {
+        format!("{text} | {key} is {found} | {found} | {expected}")
     };
     assert_eq!(
         problem("[\"main-menu\"]", "\"main-menu\""),
-        wrong("\"main-menu\"", "the text `main-menu`", LIST)
+        wrong(
+            "\"main-menu\"",
+            "`menu` in a menu state",
+            "a text",
+            &format!("{LIST} | -")
+        )
     );
     assert_eq!(
         problem("[\"main-menu\"]", "[7]"),
-        wrong("7", "the number `7`", "the name of a prompt: \"…\"")
+        wrong(
+            "7",
+            "`menu` in a menu state",
+            "a whole number",
+            "the name of a prompt: \"…\" | -"
+        )
     );
     assert_eq!(
         problem("hangup = true", "hangup = \"yes\""),
-        wrong("\"yes\"", "the text `yes`", "`true` or `false`")
+        wrong(
+            "\"yes\"",
+            "`hangup` in a state that only hangs up",
+            "a text",
+            "true or false | -"
+        )
     );
     assert_eq!(
         problem("menu =", "timeout = 5\nmenu ="),
-        wrong("5", "the number `5`", "a duration: \"5s\", \"1m30s\", \"500ms\"")
+        wrong(
+            "5",
+            "`timeout` in a menu state",
+            "a whole number",
+            &format!("{DURATION} | \"5s\"")
+        )
     );
     assert_eq!(
         problem("queue = \"support\"", "queue = { name = \"support\" }"),
-        wrong("{ name = \"support\" }", "a table", "the name of a queue: \"…\"")
+        wrong(
+            "{ name = \"support\" }",
+            "`queue` in a queue state",
+            "a section",
+            "the name of a queue: \"…\" | -"
+        )
     );
     assert_eq!(
         problem("keys = { 1 = \"support\", \"*\" = \"bye\" }", "keys = [1]"),
-        wrong("[1]", "a list", "keys and where they lead: `{ 1 = \"…\" }`")
+        wrong(
+            "[1]",
+            "`keys` in a menu state",
+            "a list",
+            "keys and where they lead: `{ 1 = \"…\" }` | -"
+        )
     );
     assert_eq!(
         problem("[\"main-menu\"]", "[]"),
@@ -236,12 +268,14 @@ fn a_wrong_type_says_what_it_is_and_what_it_should_be() {
 fn durations_and_names_are_bounded() {
     assert_eq!(
         problem("menu =", "timeout = \"5 s\"\nmenu ="),
-        "\"5 s\" | `5 s` is not a duration | `5 s` | a duration: \"5s\", \"1m30s\", \"500ms\" | -"
+        "\"5 s\" | `timeout` in a menu state is `5 s` | `5 s` | a duration such as \"30s\", \"5m\", \"1h30m\" or \"500ms\" | -"
     );
     for text in ["0s", "99ms", "601s", "9999h"] {
         assert_eq!(
             problem("menu =", &format!("timeout = \"{text}\"\nmenu =")),
-            format!("\"{text}\" | this timeout is out of bounds | `{text}` | \"100ms\" to \"10m\" | -")
+            format!(
+                "\"{text}\" | `timeout` in a menu state is `{text}` | `{text}` | at least 100ms and at most 10m | -"
+            )
         );
     }
     for name in ["../etc/passwd", ".hidden", "", "a b", "è"] {
@@ -382,7 +416,7 @@ fn what_is_not_toml_is_shown_alone_with_its_place() {
     let twice = Script::parse("start = \"a\"\n[a]\nhangup = true\n[a]\nhangup = true").unwrap_err();
     assert_eq!(
         (&*twice[0].message, twice[0].span.clone()),
-        ("not TOML: duplicate key", 31..32),
+        ("`a` is written twice", 31..32),
         "{twice:?}"
     );
     let empty = Script::parse("").unwrap_err();

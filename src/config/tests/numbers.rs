@@ -146,7 +146,7 @@ language = "it"
    ╰────
   help: expected `next = "…"` or `hangup = true`
 
-  × a say state has no `nekst`
+  × a say state has no key `nekst`
    ╭─[flows/broken.toml:4:1]
  3 │ say = ["welcome"]
  4 │ nekst = "support"
@@ -245,7 +245,7 @@ flow = "flows/asking.toml"
 language = "it"
 "#,
         r#"
-  × `10 min` is not a duration
+  × `limit` in a forecast state is `10 min`
    ╭─[flows/asking.toml:4:9]
  3 │ forecast = "suport"
  4 │ limit = "10 min"
@@ -253,7 +253,7 @@ language = "it"
    ·             ╰── found `10 min`
  5 │ longer = "menu"
    ╰────
-  help: expected a duration: "5s", "1m30s", "500ms"
+  help: expected a duration such as "30s", "5m", "1h30m" or "500ms"
 
 "#,
     );

@@ -66,29 +66,30 @@ fn a_forecast_needs_a_limit_and_two_ways() {
     assert_eq!(
         spoilt("limit = \"10m\"\nlonger = \"main\"\nnext = \"support\"", ""),
         [
-            "how-long | state `how-long` needs `limit` | no `limit` | `limit = \"10m\"` | -",
-            "how-long | state `how-long` needs `longer` | no `longer` | the name of a state: \"…\" | -",
-            "how-long | state `how-long` needs `next` | no `next` | the name of a state: \"…\" | -",
+            "how-long | a forecast state needs `limit` | no `limit` | a duration such as \"30s\", \"5m\", \"1h30m\" or \"500ms\" | -",
+            "how-long | a forecast state needs `longer` | no `longer` | the name of a state: \"…\" | -",
+            "how-long | a forecast state needs `next` | no `next` | the name of a state: \"…\" | -",
         ]
     );
     assert_eq!(
         spoilt("limit = \"10m\"", "limit = \"2d\""),
-        ["\"2d\" | `2d` is not a duration | `2d` | a duration: \"5s\", \"1m30s\", \"500ms\" | -"]
+        [
+            "\"2d\" | `limit` in a forecast state is `2d` | `2d` | a duration such as \"30s\", \"5m\", \"1h30m\" or \"500ms\" | -"
+        ]
     );
     assert_eq!(
         spoilt("limit = \"10m\"", "limit = \"30h\""),
-        ["\"30h\" | this limit is out of bounds | `30h` | \"1s\" to \"24h\" | -"]
+        ["\"30h\" | `limit` in a forecast state is `30h` | `30h` | at least 1s and at most 24h | -"]
     );
     assert_eq!(
         spoilt("limit", "quantile = \"p95\"\nlimit"),
-        ["\"p95\" | there is no quantile `p95` | `p95` | one of `p50`, `p80`, `p90` | p90"]
+        ["\"p95\" | `quantile` in a forecast state is `p95` | `p95` | one of `p50`, `p80`, `p90` | p90"]
     );
     assert_eq!(
         spoilt("longer", "longest"),
         [
-            "how-long | state `how-long` needs `longer` | no `longer` | the name of a state: \"…\" | -",
-            "longest | a forecast state has no `longest` | `longest` | one of `forecast`, `limit`, `quantile`, \
-             `longer`, `unknown`, `next` | longer",
+            "longest | a forecast state has no key `longest` | `longest` | one of `longer`, `forecast`, `limit`, `quantile`, \
+             `unknown`, `next` | longer",
         ]
     );
     assert_eq!(
@@ -101,11 +102,11 @@ fn a_forecast_needs_a_limit_and_two_ways() {
 fn what_is_said_is_a_prompt_or_a_forecast() {
     assert_eq!(
         spoilt("{ forecast = \"support\" }", "{ forcast = \"support\" }"),
-        ["forcast | what is said has no `forcast` | `forcast` | `{ forecast = \"…\" }` | forecast"]
+        ["forcast | a spoken forecast has no key `forcast` | `forcast` | `forecast` | forecast"]
     );
     assert_eq!(
         spoilt("{ forecast = \"support\" }", "{}"),
-        ["{} | this says nothing | an empty table | `{ forecast = \"…\" }` | -"]
+        ["{} | a spoken forecast needs `forecast` | no `forecast` | the name of a queue: \"…\" | -"]
     );
     assert_eq!(
         spoilt("{ forecast = \"support\" }", "{ forecast = \"no queue\" }"),

@@ -1,19 +1,27 @@
 //! Values of a section that are more than one text.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
-use super::super::duration;
+use super::super::duration::{parse_duration, show_duration};
+use super::super::keys::Form;
 use super::super::nearest::quoted;
 use super::super::problem::Problem;
 use super::{Section, Table, Text, Wrong};
 
 impl<'t> Section<'t, '_> {
-    /// An array of texts; `None` when absent.
-    pub(in crate::config) fn texts(&mut self, key: &'static str, expected: &str) -> Option<Vec<Text<'t>>> {
-        let value = self.value(key)?;
+    /// A list of texts; the default when absent, `None` where there is no default.
+    pub fn texts(&mut self, key: &str) -> Option<Vec<Text<'t>>> {
+        let described = self.keys.key(key);
+        let expected = described.expected();
+        let Some(value) = self.value(key) else {
+            let Form::Texts { default, .. } = described.form else {
+                return None;
+            };
+            let texts = default.iter().map(|text| Text { text, span: 0..0 });
+            return Some(texts.collect()).filter(|_| !default.is_empty());
+        };
         let items = match value.get_ref() {
             DeValue::Array(items) => items,
             DeValue::String(text) => {
@@ -37,56 +45,52 @@ impl<'t> Section<'t, '_> {
                     text,
                     span: item.span(),
                 }),
-                _ => self.wrong_kind(key, item, expected),
+                _ => self.wrong_kind(key, item, &expected),
             }
         }
         Some(texts)
     }
 
-    /// A duration within bounds; the default when absent or wrong.
-    pub(in crate::config) fn duration(
-        &mut self,
-        key: &'static str,
-        default: Duration,
-        bounds: RangeInclusive<Duration>,
-    ) -> Duration {
-        let Some(text) = self.text(key, duration::FORM) else {
-            return default;
+    /// A duration within its range; the default when absent or wrong, zero where it has no default.
+    pub fn duration(&mut self, key: &str) -> Duration {
+        let Form::Duration { default, range } = self.keys.key(key).form else {
+            return Duration::ZERO;
         };
-        let parsed = self.understand(key, &text, duration::FORM, |text| {
-            let parsed = duration::parse(text).ok_or_else(|| match text.trim().parse::<u32>() {
+        let [low, high] = range.map(constant);
+        let parsed = self.parsed(key, |text| {
+            let parsed = parse_duration(text).ok_or_else(|| match text.trim().parse::<u32>() {
                 Ok(number) => Wrong::default().nearest(format!("{number}s")),
                 Err(_) => Wrong::default(),
             })?;
-            if bounds.contains(&parsed) {
+            if (low..=high).contains(&parsed) {
                 return Ok(parsed);
             }
-            let (low, high) = (duration::show(*bounds.start()), duration::show(*bounds.end()));
+            let (low, high) = (show_duration(low), show_duration(high));
             Err(Wrong::default().expected(format!("at least {low} and at most {high}")))
         });
-        parsed.unwrap_or(default)
+        parsed.unwrap_or_else(|| default.map_or(Duration::ZERO, constant))
     }
 
-    /// A whole number within bounds; the default when absent or wrong.
-    pub(in crate::config) fn whole(
-        &mut self,
-        key: &'static str,
-        default: usize,
-        bounds: RangeInclusive<usize>,
-    ) -> usize {
+    /// A whole number within its range; the default when absent or wrong, zero where it has no default.
+    pub fn whole(&mut self, key: &str) -> usize {
+        let described = self.keys.key(key);
+        let Form::Whole { default, range } = described.form else {
+            return 0;
+        };
+        let default = default.unwrap_or_default();
         let Some(value) = self.value(key) else {
             return default;
         };
-        let expected = format!("a whole number, {} to {}", bounds.start(), bounds.end());
+        let expected = described.expected();
         let DeValue::Integer(number) = value.get_ref() else {
             self.wrong_kind(key, value, &expected);
             return default;
         };
         match usize::from_str_radix(number.as_str(), number.radix()) {
-            Ok(number) if bounds.contains(&number) => number,
+            Ok(number) if (range[0]..=range[1]).contains(&number) => number,
             _ => {
                 let found = quoted(number.as_str());
-                let message = format!("`{key}` in {} is {found}", self.title);
+                let message = format!("`{key}` in {} is {found}", self.keys.title);
                 self.problems
                     .push(Problem::error(value.span(), message, found).expected(expected));
                 default
@@ -94,8 +98,12 @@ impl<'t> Section<'t, '_> {
         }
     }
 
-    /// `true` or `false`; the default when absent or wrong.
-    pub(in crate::config) fn flag(&mut self, key: &'static str, default: bool) -> bool {
+    /// True or false; the default when absent or wrong, false where it has no default.
+    pub fn flag(&mut self, key: &str) -> bool {
+        let Form::Flag { default } = self.keys.key(key).form else {
+            return false;
+        };
+        let default = default.unwrap_or_default();
         let Some(value) = self.value(key) else {
             return default;
         };
@@ -108,31 +116,33 @@ impl<'t> Section<'t, '_> {
         }
     }
 
-    /// A table, `[key]`; an empty one when absent.
-    pub(in crate::config) fn table(&mut self, key: &'static str, empty: &'t DeTable<'t>) -> Table<'t> {
-        match self.value(key) {
-            None => Table::new(empty, self.span()),
-            Some(value) => match value.get_ref() {
-                DeValue::Table(entries) => Table::new(entries, value.span()),
-                _ => {
-                    self.wrong_kind(key, value, &format!("a section, `[{key}]`"));
-                    Table::new(empty, value.span())
-                }
-            },
-        }
+    /// A table, `[key]`; an empty one when absent or wrong.
+    pub fn table(&mut self, key: &str) -> Table<'t> {
+        let Some(value) = self.value(key) else {
+            return Table {
+                entries: None,
+                ..self.table
+            };
+        };
+        let span = (value.span().start, value.span().end);
+        let entries = match value.get_ref() {
+            DeValue::Table(entries) => Some(entries),
+            _ => {
+                let expected = self.keys.key(key).expected();
+                self.wrong_kind(key, value, &expected);
+                None
+            }
+        };
+        Table { entries, span }
     }
 
-    /// An array of tables, `[[title]]`, no more than `most`.
-    pub(in crate::config) fn tables(
-        &mut self,
-        key: &'static str,
-        title: &str,
-        most: usize,
-    ) -> Vec<Table<'t>> {
-        let expected = format!("a list of sections, each headed `{title}`");
-        let Some(value) = self.value(key) else {
+    /// A list of tables, `[[title]]`, no more than there may be.
+    pub fn tables(&mut self, key: &str) -> Vec<Table<'t>> {
+        let described = self.keys.key(key);
+        let (Form::Sections { keys, most }, Some(value)) = (described.form, self.value(key)) else {
             return Vec::new();
         };
+        let (title, expected) = (keys.title, described.expected());
         match value.get_ref() {
             DeValue::Array(items) => {
                 if let Some(beyond) = items.get(most) {
@@ -160,4 +170,13 @@ impl<'t> Section<'t, '_> {
             }
         }
     }
+}
+
+/// A duration of a description.
+#[expect(
+    clippy::expect_used,
+    reason = "defaults and ranges are constants; a test reads an empty file, and with it all of them"
+)]
+fn constant(text: &str) -> Duration {
+    parse_duration(text).expect("a duration of a description is legal")
 }

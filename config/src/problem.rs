@@ -7,7 +7,7 @@ const MOST: usize = 100;
 
 /// Whether a problem keeps the centre from starting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Severity {
+pub enum Severity {
     /// Pronto does not start with it.
     Error,
     /// Pronto starts, and somebody will wonder.
@@ -16,23 +16,24 @@ pub(super) enum Severity {
 
 /// Something wrong, or doubtful, at one place of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Problem {
+pub struct Problem {
     /// Whether it keeps the centre from starting.
-    pub(super) severity: Severity,
+    pub severity: Severity,
     /// The sentence a person reads first.
-    pub(super) message: String,
-    /// Where, in bytes of the file.
-    pub(super) span: Range<usize>,
-    /// The text found there.
-    pub(super) found: String,
+    pub message: String,
+    /// Its place, in bytes of the file.
+    pub span: Range<usize>,
+    /// The text found there, in backticks, or the kind of thing it is.
+    pub found: String,
     /// The text expected there; empty where the message says it all.
-    pub(super) expected: String,
+    pub expected: String,
     /// The nearest valid text, where one is near.
-    pub(super) nearest: Option<String>,
+    pub nearest: Option<String>,
 }
 
 impl Problem {
-    pub(super) fn error(span: Range<usize>, message: impl Into<String>, found: impl Into<String>) -> Self {
+    /// Creates a problem with which Pronto does not start.
+    pub fn error(span: Range<usize>, message: impl Into<String>, found: impl Into<String>) -> Self {
         let (message, found) = (message.into(), found.into());
         Self {
             severity: Severity::Error,
@@ -44,26 +45,29 @@ impl Problem {
         }
     }
 
-    pub(super) fn warning(span: Range<usize>, message: impl Into<String>, found: impl Into<String>) -> Self {
+    /// Creates a problem with which Pronto starts.
+    pub fn warning(span: Range<usize>, message: impl Into<String>, found: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
             ..Self::error(span, message, found)
         }
     }
 
-    pub(super) fn expected(self, expected: impl Into<String>) -> Self {
+    /// Adds the text that was expected.
+    pub fn expected(self, expected: impl Into<String>) -> Self {
         Self {
             expected: expected.into(),
             ..self
         }
     }
 
-    pub(super) fn nearest(self, nearest: Option<String>) -> Self {
+    /// Adds the nearest valid text, where one is near.
+    pub fn nearest(self, nearest: Option<String>) -> Self {
         Self { nearest, ..self }
     }
 
     /// The line under the picture: what was expected, and the guess.
-    pub(super) fn help(&self) -> Option<String> {
+    pub(crate) fn help(&self) -> Option<String> {
         match (self.expected.as_str(), &self.nearest) {
             ("", None) => None,
             ("", Some(nearest)) => Some(format!("did you mean `{nearest}`?")),
@@ -79,23 +83,30 @@ impl Problem {
 
 /// The problems of one file, in the order they were met.
 #[derive(Debug, Default)]
-pub(super) struct Problems(Vec<Problem>);
+pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    pub(super) fn push(&mut self, problem: Problem) {
+    /// Notes a problem; beyond a hundred, nothing.
+    pub fn push(&mut self, problem: Problem) {
         if self.0.len() < MOST {
             self.0.push(problem);
         }
     }
 
     /// Whether one of this severity was noted.
-    pub(super) fn any(&self, severity: Severity) -> bool {
+    pub fn any(&self, severity: Severity) -> bool {
         self.0.iter().any(|problem| problem.severity == severity)
     }
 
-    /// In the order of the file.
-    pub(super) fn into_sorted(mut self) -> Vec<Problem> {
+    /// All of them in the order of the file.
+    pub fn into_sorted(mut self) -> Vec<Problem> {
         self.0.sort_by_key(|problem| problem.span.start);
         self.0
+    }
+}
+
+impl Extend<Problem> for Problems {
+    fn extend<T: IntoIterator<Item = Problem>>(&mut self, problems: T) {
+        problems.into_iter().for_each(|problem| self.push(problem));
     }
 }

@@ -7,7 +7,7 @@ use super::nearest::nearest;
 
 /// The text with the value of everything that is a secret, or looks like a misspelt one, hidden. A comment is left as it
 /// is, but for a setting that somebody has commented out and what stands in quotes after a secret's name.
-pub(super) fn mask(source: &str) -> String {
+pub(crate) fn mask(source: &str) -> String {
     let mut masked = String::with_capacity(source.len());
     let (mut rest, mut place) = (source, Place::default());
     while let Some(equals) = rest.find('=') {

@@ -1,6 +1,9 @@
-//! Durations as people write them.
+//! Durations as people write them: `30s`, `5m`, `1h30m`, `500ms`.
 
 use std::time::Duration;
+
+/// The form of a duration, for error pages.
+pub(crate) const FORM: &str = "a duration such as \"30s\", \"5m\", \"1h30m\" or \"500ms\"";
 
 /// In the order they must be written, with their milliseconds.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
@@ -27,16 +30,17 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     }
 }
 
-/// A duration as people write it: whole in its largest unit that divides it.
-pub(super) fn show_duration(duration: Duration) -> String {
-    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let whole = UNITS
-        .iter()
-        .find(|(_, unit)| millis >= *unit && millis % unit == 0);
-    whole.map_or_else(
-        || "0s".to_owned(),
-        |(name, unit)| format!("{}{name}", millis / unit),
-    )
+/// Writes a duration the way it is read, exact to the millisecond.
+pub fn show_duration(duration: Duration) -> String {
+    let mut left = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    for (name, size) in UNITS {
+        if left >= size {
+            text.push_str(&format!("{}{name}", left / size));
+            left %= size;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
 }
 
 #[cfg(test)]
@@ -77,13 +81,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_reads_as_it_was() {
-        for text in ["100ms", "1s", "90s", "10m", "24h", "1500ms", "0s"] {
-            assert_eq!(show_duration(parse_duration(text).unwrap()), text);
+    fn durations_are_shown_as_people_write_them() {
+        for (millis, text) in [
+            (30_000, "30s"),
+            (5_400_000, "1h30m"),
+            (1_500, "1s500ms"),
+            (0, "0s"),
+        ] {
+            assert_eq!(show_duration(Duration::from_millis(millis)), text);
         }
     }
 
     proptest! {
+        #[test]
+        fn what_is_shown_is_read_back(millis in any::<u32>()) {
+            let duration = Duration::from_millis(millis.into());
+            prop_assert_eq!(parse_duration(&show_duration(duration)), Some(duration));
+        }
+
         #[test]
         fn no_text_panics(text in "\\PC*") {
             let _ = parse_duration(&text);

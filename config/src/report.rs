@@ -26,7 +26,7 @@ pub enum Look {
 
 /// The problems of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Page {
+pub struct Page {
     /// As the person named it.
     file: String,
     /// The text with its secrets hidden; byte for byte as long as the file.
@@ -35,7 +35,8 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn new(file: &str, source: &str, problems: Problems) -> Self {
+    /// Collects the problems of one file, named as the person named it. Secrets in its text are hidden.
+    pub fn new(file: &str, source: &str, problems: Problems) -> Self {
         Self {
             file: file.to_owned(),
             source: mask(source).into(),
@@ -44,14 +45,14 @@ impl Page {
     }
 
     /// Whether it holds a problem of this severity.
-    pub(super) fn any(&self, severity: Severity) -> bool {
+    pub fn any(&self, severity: Severity) -> bool {
         self.problems.iter().any(|problem| problem.severity == severity)
     }
 }
 
 impl Report {
     /// About a file that cannot be read at all.
-    pub(super) fn unreadable(file: &str, why: &str) -> Self {
+    pub fn unreadable(file: &str, why: &str) -> Self {
         let mut problems = Problems::default();
         problems.push(Problem::error(0..0, format!("cannot read {file}: {why}"), ""));
         Self {
@@ -63,7 +64,8 @@ impl Report {
         }
     }
 
-    pub(super) fn add(&mut self, page: Page) {
+    /// Adds the page of one file; nothing where it has no problem.
+    pub fn add(&mut self, page: Page) {
         if !page.problems.is_empty() {
             self.pages.push(page);
         }

@@ -2,7 +2,7 @@
 
 /// The candidate nearest to `found`, if it is near enough to be what was meant: a slip or two, and never more
 /// than a third of the word.
-pub(crate) fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     // The distance is quadratic: a name longer than any of ours is near nothing.
     if found.len() > 128 {
         return None;
@@ -22,10 +22,10 @@ pub(crate) fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a 
 }
 
 /// `one of `a`, `b`, `c``; one name stands alone, none is said.
-pub(crate) fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     /// Beyond this many the list stops helping.
     const MOST: usize = 16;
-    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    let names: Vec<String> = names.into_iter().map(quoted).collect();
     match names.as_slice() {
         [] => "a name, but there are none".to_owned(),
         [only] => only.clone(),
@@ -41,7 +41,7 @@ pub(crate) fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// All of the names, the nearest first: `one of `a`, `b``.
-pub(super) fn one_of_all(nearest: Option<&str>, names: &[&str]) -> String {
+pub(crate) fn one_of_all(nearest: Option<&str>, names: &[&str]) -> String {
     let first = names.iter().filter(|name| Some(**name) == nearest);
     let others = names.iter().filter(|name| Some(**name) != nearest);
     let names: Vec<String> = first.chain(others).map(|name| format!("`{name}`")).collect();
@@ -52,7 +52,7 @@ pub(super) fn one_of_all(nearest: Option<&str>, names: &[&str]) -> String {
 }
 
 /// The text between backticks, cut to what fits beside a caret and with control characters shown as escapes.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     const MOST: usize = 48;
     let shown: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
     let cut = if text.chars().nth(MOST).is_some() {

@@ -16,8 +16,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 const WAITING: usize = 8_192;
 /// Bytes written at once.
 const AT_ONCE: usize = 64 * 1024;
-/// After each write, so that a busy log wakes its thread a hundred times a second and not at each line.
-const APART: Duration = Duration::from_millis(10);
+/// After each write, so that a busy log wakes its thread twenty times a second and not at each line.
+const APART: Duration = Duration::from_millis(50);
 /// At the end of the process, how long the last lines may take.
 const LAST: Duration = Duration::from_secs(1);
 

@@ -31,6 +31,8 @@ const FEWEST: usize = 16;
 const EVENTS: usize = 20_000;
 /// A run that comes to nobody ends here, in seconds.
 const HORIZON: f64 = 86_400.0;
+/// Bits for an actor or a stream in the agenda; the microseconds of [`HORIZON`] take 37 above them.
+const WHO: u32 = 24;
 
 /// Inputs of the twin's simulation.
 pub(crate) struct Twin<'a> {
@@ -100,6 +102,8 @@ struct Ahead {
     joined: f64,
     /// Since when they wait: how patient they are.
     since: f64,
+    /// The integral of the hazard up to their age.
+    endured: f64,
 }
 
 /// Waits of one caller over the runs.
@@ -199,9 +203,11 @@ impl Twin<'_> {
             let mut lines = vec![Vec::new(); CLASSES];
             let mut ahead = 0;
             for (other, since) in self.floor.ahead(member, rank) {
+                let since = seconds(since) - self.now;
                 lines[class(other.class)].push(Ahead {
                     joined: seconds(other.ranked_at) - self.now,
-                    since: seconds(since) - self.now,
+                    since,
+                    endured: learned.hazard.integral(-since),
                 });
                 ahead += 1;
                 if ahead > BUDGET / FEWEST {
@@ -218,6 +224,7 @@ impl Twin<'_> {
                 lines[best].push(Ahead {
                     joined: 0.0,
                     since: 0.0,
+                    endured: 0.0,
                 });
             }
             local.insert(member, index);
@@ -324,8 +331,8 @@ enum Free {
 struct Play<'a> {
     stage: &'a Stage<'a>,
     rings: Vec<f64>,
-    /// Microseconds from now, then who: an actor, or a stream after them.
-    agenda: BinaryHeap<Reverse<(u64, u32)>>,
+    /// Microseconds from now, above [`WHO`] bits for who: an actor, or a stream after them.
+    agenda: BinaryHeap<Reverse<u64>>,
     /// Per line: how many of those ahead are gone, who came since, who is first.
     served: Vec<usize>,
     fresh: Vec<VecDeque<f64>>,
@@ -353,8 +360,8 @@ impl<'a> Play<'a> {
 
     fn plan(&mut self, at: f64, who: usize) {
         if at < HORIZON {
-            self.agenda
-                .push(Reverse(((at.max(0.0) * 1e6) as u64, who as u32)));
+            let micros = (at.max(0.0) * 1e6) as u64;
+            self.agenda.push(Reverse(micros << WHO | who as u64));
         }
     }
 
@@ -383,10 +390,10 @@ impl<'a> Play<'a> {
             self.plan(dice.exponential() / stream.2, stage.actors.len() + number);
         }
         for _ in 0..EVENTS {
-            let Some(Reverse((micros, who))) = self.agenda.pop() else {
+            let Some(Reverse(next)) = self.agenda.pop() else {
                 return;
             };
-            let (at, who) = (micros as f64 / 1e6, who as usize);
+            let (at, who) = ((next >> WHO) as f64 / 1e6, (next & ((1 << WHO) - 1)) as usize);
             if who >= stage.actors.len() {
                 self.arrive(at, who - stage.actors.len(), &mut dice);
                 continue;
@@ -456,7 +463,7 @@ impl<'a> Play<'a> {
         }
         let worked = at - self.free_since[who];
         self.free_since[who] = at;
-        if at > 0.0 && dice.unit() < 1.0 - (-worked * twin.pauses.rate()).exp() {
+        if at > 0.0 && falls_within(dice.unit(), worked * twin.pauses.rate()) {
             let back = at + twin.pauses.length.draw(dice);
             self.free_since[who] = back;
             self.plan(back, who);
@@ -464,8 +471,9 @@ impl<'a> Play<'a> {
         }
         // The first of a queue is the first of its best class.
         let heads = actor.queues.iter().filter_map(|&queue| {
-            let mut classes = (0..CLASSES).map(|class| (class, queue * CLASSES + class));
-            classes.find_map(|(class, line)| Some((line, (class, self.head(line, at, dice)?))))
+            let lines = queue * CLASSES..(queue + 1) * CLASSES;
+            let mut heads = lines.map(|line| Some((line, (line % CLASSES, self.head(line, at, dice)?))));
+            heads.find_map(|head| head)
         });
         let Some((line, (_, joined))) = first_served(heads) else {
             self.idle[who] = true;
@@ -507,7 +515,7 @@ impl<'a> Play<'a> {
                         Some(caller) if line == self.stage.line && self.served[line] + 1 == ahead.len() => {
                             (caller.joined, f64::INFINITY)
                         }
-                        Some(caller) => (caller.joined, caller.since + hazard.draw(-caller.since, dice)),
+                        Some(caller) => (caller.joined, caller.since + hazard.draw(caller.endured, dice)),
                         None => {
                             let &joined = self.fresh[line].front()?;
                             (joined, joined + hazard.draw(0.0, dice))
@@ -538,6 +546,12 @@ impl<'a> Play<'a> {
             None => self.fresh[queue * CLASSES + class].push_back(at),
         }
     }
+}
+
+/// Whether an event of an exponential law falls within `time` mean times, by a draw in [0, 1).
+fn falls_within(unit: f64, time: f64) -> bool {
+    // 1 - exp(-time) is below `time`: most draws are decided without it.
+    unit < time && unit < 1.0 - (-time).exp()
 }
 
 /// A draw in [0, 1) such that over all `runs` (a power of two) those of one actor fall once into each of `runs` equal parts.

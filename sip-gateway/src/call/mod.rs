@@ -409,8 +409,9 @@ impl Gateway {
     /// Nobody is left to be told anything: every phone has confirmed its BYE, every recording is on the books, the queue
     /// has the whole journal.
     pub fn settled(&self) -> bool {
-        let told = self.parting.is_empty() && self.sip.counts().dialogs == 0 && self.recordings.is_empty();
-        self.drained() && told && self.lost.is_empty() && self.journal.backlog() == 0
+        // In this order: it is asked at every step, and counting what is registered is dear.
+        let told = || self.parting.is_empty() && self.recordings.is_empty() && self.lost.is_empty();
+        self.drained() && told() && self.journal.backlog() == 0 && self.sip.counts().dialogs == 0
     }
 
     /// The oldest journal entry that a caller's answer waits for: [`Input::Durable`] is wanted as soon as it is on the disk.

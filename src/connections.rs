@@ -11,9 +11,10 @@ pub(crate) mod grpc;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -100,9 +101,9 @@ impl Drop for Place {
 struct Shared(Arc<Mutex<Table>>);
 
 impl Shared {
-    /// Nothing panics while it is held.
+    /// The table, which nobody else has meanwhile.
     fn lock(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     fn admit(&self, from: SocketAddr) -> Place {

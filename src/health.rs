@@ -1,8 +1,9 @@
 //! Whether this process can take calls, and if not, why: for load balancers, supervisors and people.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// The reasons that keep the process from being ready. Shared; cheap to clone.
@@ -12,7 +13,7 @@ pub(crate) struct Health(Arc<Mutex<BTreeMap<&'static str, String>>>);
 impl Health {
     /// `what` is not well, for this reason, in words; or well again.
     pub(crate) fn set(&self, what: &'static str, reason: Option<&str>) {
-        let mut reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reasons = self.0.lock();
         match reason {
             Some(reason) => reasons.insert(what, reason.to_owned()),
             None => reasons.remove(what),
@@ -38,7 +39,7 @@ impl Health {
 
     /// The reasons that keep it from being ready, a line each; empty: it is ready.
     pub(crate) fn reasons(&self) -> Vec<String> {
-        let reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let reasons = self.0.lock();
         reasons
             .iter()
             .map(|(what, reason)| format!("{what}: {reason}"))

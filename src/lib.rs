@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod cli;
+mod columns;
 mod compose;
 pub mod config;
 mod connections;

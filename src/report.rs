@@ -20,6 +20,7 @@ use serde_json::json;
 
 use crate::calls::read::{present, unknown};
 use crate::calls::{CallsError, Span, SpanArgs, place, when};
+use crate::columns::Columns;
 use crate::config::Look;
 use crate::json::number;
 
@@ -144,29 +145,28 @@ fn error(book: &PromiseStats) -> String {
 }
 
 fn table(books: &Books) -> String {
-    let mut text = format!(
-        "{:<12}  {:<10}  {:>6}  {:>8}  {:>6}  {:>8}  {:>8}  {:>8}  {:>7}\n",
-        "queue", "day", "heard", "answered", "left", "off by s", "over p50", "kept", "broken"
-    );
+    let titles = [
+        "queue", "day", "heard", "answered", "left", "off by s", "over p50", "kept", "broken",
+    ];
+    let mut table = Columns::new(&titles, 2);
     let percent = |part: u64, whole: u64| match whole {
         0 => "-".to_owned(),
         _ => format!("{:.1} %", 100.0 * part as f64 / whole as f64),
     };
     for ((queue, day), book) in books {
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "{:<12}  {day:<10}  {:>6}  {:>8}  {:>6}  {:>8}  {:>8}  {:>8}  {:>7}",
-            queue.as_str(),
-            book.heard,
-            book.answered,
-            book.left,
+        table.row([
+            queue.to_string(),
+            day.clone(),
+            book.heard.to_string(),
+            book.answered.to_string(),
+            book.left.to_string(),
             error(book),
             percent(book.over_p50, book.answered),
             percent(book.known() - book.late, book.known()),
-            book.broken
-        );
+            book.broken.to_string(),
+        ]);
     }
+    let mut text = table.text();
     let sum = |of: fn(&PromiseStats) -> u64| books.values().map(of).sum::<u64>();
     let (heard, known, late) = (sum(|it| it.heard), sum(PromiseStats::known), sum(|it| it.late));
     let _ = writeln!(

@@ -5,7 +5,6 @@
 //! against an hour. What is too little known is refused, or said to be missing, rather than guessed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +19,7 @@ use pronto_types::{QueueName, Time, Wall};
 
 use crate::calls::read::{present, unknown};
 use crate::calls::{CallsError, place, when};
+use crate::columns::Columns;
 use crate::config::Look;
 
 /// Fewer talks than these say too little of the handling time.
@@ -367,33 +367,40 @@ fn table(
     load: impl Fn(f64) -> Load,
     target: Target,
 ) -> Result<String, String> {
-    let mut text = format!(
-        "\n{:<9}  {:>9}  {:>9}  {:>8}  {:>8}  {:>7}  {:>9}\n",
-        "hour", "callers", "operators", "in time", "hang up", "wait s", "occupancy"
-    );
+    let titles = [
+        "hour",
+        "callers",
+        "operators",
+        "in time",
+        "hang up",
+        "wait s",
+        "occupancy",
+    ];
+    let mut table = Columns::new(&titles, 1);
     for (name, an_hour) in rows {
         let Some(an_hour) = an_hour else {
-            let _ = writeln!(text, "{name:<9}  {:>9}  {:>9}", "not seen", "-");
+            table.row([name.as_str(), "not seen", "-"]);
             continue;
         };
         if *an_hour == 0.0 {
-            let _ = writeln!(text, "{name:<9}  {an_hour:>9.1}  {:>9}", 0);
+            table.row([name.clone(), format!("{an_hour:.1}"), "0".to_owned()]);
             continue;
         }
         let (operators, service) = load(*an_hour).needed(target).ok_or_else(|| {
             format!("{name}: no number of operators up to 10000 meets that for {an_hour:.1} callers an hour")
         })?;
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "{name:<9}  {an_hour:>9.1}  {operators:>9}  {:>6.1} %  {:>6.1} %  {:>7.1}  {:>7.1} %",
-            100.0 * service.in_time,
-            100.0 * service.hang_ups,
-            service.wait,
-            100.0 * service.occupancy
-        );
+        let percent = |part: f64| format!("{:.1} %", 100.0 * part);
+        table.row([
+            name.clone(),
+            format!("{an_hour:.1}"),
+            operators.to_string(),
+            percent(service.in_time),
+            percent(service.hang_ups),
+            format!("{:.1}", service.wait),
+            percent(service.occupancy),
+        ]);
     }
-    Ok(text)
+    Ok(format!("\n{}", table.text()))
 }
 
 #[cfg(test)]

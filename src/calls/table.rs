@@ -7,6 +7,7 @@ use pronto_engine::records::{CallRecord, TicketRecord};
 use pronto_types::link::Origin;
 
 use super::{Line, Show, name, when};
+use crate::columns::Columns;
 
 /// The columns, and how wide each may become.
 const COLUMNS: [(&str, usize); 9] = [
@@ -26,19 +27,13 @@ type Row = [String; COLUMNS.len()];
 /// A row a call, and one more for each further place it had in a queue.
 pub(super) fn render(lines: &[Line], show: &Show) -> String {
     let rows: Vec<Row> = lines.iter().flat_map(|line| of_call(line, show)).collect();
-    let width = |column: usize| {
-        let (title, most) = COLUMNS[column];
-        let longest = rows.iter().map(|row| row[column].chars().count()).max();
-        longest.unwrap_or(0).min(most).max(title.len())
-    };
-    let widths: [usize; COLUMNS.len()] = std::array::from_fn(width);
-    let titles: Row = COLUMNS.map(|(title, _)| title.to_owned());
-    let mut text = String::new();
-    for row in std::iter::once(&titles).chain(&rows) {
-        let cells = row.iter().zip(widths).map(|(cell, width)| fit(cell, width));
-        let cells: Vec<String> = cells.collect();
-        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
+    let titles = COLUMNS.map(|(title, _)| title);
+    // Columns of figures come last, and a call without a place in a queue has none: all are flush left.
+    let mut table = Columns::new(&titles, titles.len());
+    for row in rows {
+        table.row(row.iter().zip(COLUMNS).map(|(cell, (_, most))| fit(cell, most)));
     }
+    let mut text = table.text();
     let going = lines.iter().filter(|line| line.record.ended.is_none()).count();
     let plural = if lines.len() == 1 { "" } else { "s" };
     let _ = writeln!(text, "{} call{plural}, {going} going on", lines.len());
@@ -132,17 +127,17 @@ pub(super) fn clock(duration: Duration) -> String {
     }
 }
 
-fn fit(cell: &str, width: usize) -> String {
+/// A cell with at most `most` characters.
+fn fit(cell: &str, most: usize) -> String {
     // What came from outside must not move the terminal's cursor.
     let cell: String = cell
         .chars()
         .map(|character| if character.is_control() { '?' } else { character })
         .collect();
-    let cut = if cell.chars().count() > width {
-        let kept: String = cell.chars().take(width - 1).collect();
+    if cell.chars().count() > most {
+        let kept: String = cell.chars().take(most - 1).collect();
         kept + "…"
     } else {
         cell
-    };
-    format!("{cut:width$}")
+    }
 }

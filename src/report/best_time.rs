@@ -11,6 +11,7 @@ use serde_json::json;
 use super::BestTimeArgs;
 use crate::calls::read::unknown;
 use crate::calls::{CallsError, when};
+use crate::columns::Columns;
 use crate::json::number;
 
 /// How many hours are shown.
@@ -43,17 +44,15 @@ fn table(hours: &[HourAhead], zone: &TimeZone) -> String {
         return "too little is known: no hour of the week has seen five callers, most of them answered\n"
             .to_owned();
     }
-    let mut text = format!("{:<16}  {:>6}  {:>12}\n", "from", "wait s", "callers an h");
+    let mut table = Columns::new(&["from", "wait s", "callers an h"], 1);
     for hour in hours.iter().take(SHOWN) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "{:<16}  {:>6.0}  {:>12.1}",
+        table.row([
             when::hour(hour.begins, zone),
-            hour.wait.as_secs_f64(),
-            hour.callers
-        );
+            format!("{:.0}", hour.wait.as_secs_f64()),
+            format!("{:.1}", hour.callers),
+        ]);
     }
+    let mut text = table.text();
     let _ = writeln!(text, "the best of {} hours in the next seven days", hours.len());
     text
 }

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::calls::read::unknown;
 use crate::calls::{CallsError, Span, when};
+use crate::columns::Columns;
 use crate::forecast::history::{Delayed, History};
 use crate::json::number;
 
@@ -140,33 +141,33 @@ fn of<'a>(
 }
 
 pub(super) fn table(scores: &Scores) -> String {
-    let mut text = format!(
-        "{:<12}  {:<10}  {:>7}  {:>8}  {:>7}  {:>7}  {:>6}  {:>8}  {:>8}  {:>8}\n",
-        "queue", "day", "delayed", "answered", "unknown", "wait s", "RRASE", "bias", "over p50", "over p90"
-    );
+    let titles = [
+        "queue", "day", "delayed", "answered", "unknown", "wait s", "RRASE", "bias", "over p50", "over p90",
+    ];
+    let mut table = Columns::new(&titles, 2);
     let mut all = Score::default();
-    let line = |text: &mut String, queue: &str, day: &str, score: &Score| {
+    let line = |table: &mut Columns, queue: &str, day: &str, score: &Score| {
         let percent = |value: Option<f64>| value.map_or("-".to_owned(), |it| format!("{:.1} %", 100.0 * it));
         let wait = score.waited / score.answered.max(1) as f64;
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "{queue:<12}  {day:<10}  {:>7}  {:>8}  {:>7}  {wait:>7.1}  {:>6}  {:>8}  {:>8}  {:>8}",
-            score.delayed,
-            score.answered,
-            score.unknown,
+        table.row([
+            queue.to_owned(),
+            day.to_owned(),
+            score.delayed.to_string(),
+            score.answered.to_string(),
+            score.unknown.to_string(),
+            format!("{wait:.1}"),
             score.rrase().map_or("-".to_owned(), |it| format!("{it:.3}")),
             percent(score.bias()),
             percent(score.exceeded(0)),
             percent(score.exceeded(1)),
-        );
+        ]);
     };
     for ((queue, day), score) in scores {
-        line(&mut text, queue.as_str(), day, score);
+        line(&mut table, queue.as_str(), day, score);
         all.add(score);
     }
-    line(&mut text, "all", "", &all);
-    text
+    line(&mut table, "all", "", &all);
+    table.text()
 }
 
 pub(super) fn lines(scores: &Scores) -> String {

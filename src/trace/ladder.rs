@@ -6,16 +6,18 @@ use std::fmt::Write;
 use jiff::tz::TimeZone;
 
 use super::{Listed, Passed, when};
+use crate::columns::Columns;
 
 /// Between two lines of life.
 const SPAN: usize = 32;
 
 /// Everything that is held, a line each.
 pub(super) fn list(traces: &[Listed], zone: &TimeZone) -> String {
-    let mut rows = vec![["began", "call", "with", "status", "messages", "octets"].map(str::to_owned)];
+    let titles = ["began", "call", "with", "status", "messages", "octets"];
+    let mut table = Columns::new(&titles, 3);
     for trace in traces {
         let with: Vec<String> = trace.legs.iter().map(|leg| who(leg)).collect();
-        rows.push([
+        table.row([
             when::short(trace.first, zone),
             trace.id.clone(),
             with.join(", "),
@@ -28,25 +30,7 @@ pub(super) fn list(traces: &[Listed], zone: &TimeZone) -> String {
             trace.octets.to_string(),
         ]);
     }
-    let mut text = String::new();
-    for row in &rows {
-        let width = |column: usize| {
-            rows.iter()
-                .map(|row| row[column].chars().count())
-                .max()
-                .unwrap_or(0)
-        };
-        let cells = row.iter().enumerate().map(|(column, cell)| {
-            let width = width(column);
-            if column > 2 {
-                format!("{cell:>width$}")
-            } else {
-                format!("{cell:width$}")
-            }
-        });
-        let cells: Vec<String> = cells.collect();
-        let _ = writeln!(text, "{}", cells.join("  ").trim_end());
-    }
+    let mut text = table.text();
     let attempts = traces.iter().filter(|trace| trace.id.contains('/')).count();
     let calls = traces.len() - attempts;
     let many = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });

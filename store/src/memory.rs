@@ -1,12 +1,13 @@
 //! A store without a disk, for tests: what is durable, and when, is in the test's hands.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::{
     AppendError, Batch, Durable, Health, Opened, Person, Record, Store, StoreError, StoreFile, checksum, cut,
     follow, limits,
 };
+use parking_lot::Mutex;
 
 /// The data that survives the process: the "disk" of [`MemoryStore`]. Clones are the same disk.
 #[derive(Clone, Default)]
@@ -28,7 +29,7 @@ impl MemoryDisk {
 
     /// Turns a bit of a record's bytes, as a bad disk does.
     pub fn damage(&self, seq: u64) {
-        let mut disk = lock(&self.0);
+        let mut disk = self.0.lock();
         if let Some((record, _)) = disk.log.iter_mut().find(|(record, _)| record.seq == seq)
             && let Some(byte) = record.bytes.first_mut()
         {
@@ -83,7 +84,7 @@ impl MemoryStore {
         durability: Durability,
         on_durable: impl Fn(Durable) + Send + Sync + 'static,
     ) -> Result<(MemoryStore, Opened), StoreError> {
-        let mut held = lock(&disk.0);
+        let mut held = disk.0.lock();
         if held.open {
             return Err(StoreError::Locked("memory".into()));
         }
@@ -107,13 +108,13 @@ impl MemoryStore {
 
     /// Makes the oldest `batches` that wait durable, as one commit.
     pub fn make_durable(&self, batches: usize) {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock();
         let count = batches.min(waiting.batches.len());
         let held = waiting.stopped == Some(Why::Failed) || waiting.health == Health::Stalled;
         if count == 0 || held {
             return;
         }
-        let mut disk = lock(&self.disk.0);
+        let mut disk = self.disk.0.lock();
         for batch in waiting.batches.drain(..count) {
             disk.take(batch);
         }
@@ -125,18 +126,18 @@ impl MemoryStore {
 
     /// How many batches wait.
     pub fn waiting(&self) -> usize {
-        lock(&self.waiting).batches.len()
+        self.waiting.lock().batches.len()
     }
 
     /// How the store stands from now on. While it is stalled nothing becomes durable.
     pub fn become_so(&self, health: Health) {
-        lock(&self.waiting).health = health;
+        self.waiting.lock().health = health;
         (self.on_durable)(Durable::Health(health));
     }
 
     /// The next commit fails, now.
     pub fn fail(&self) {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock();
         waiting.batches.clear();
         waiting.stopped = Some(Why::Failed);
         drop(waiting);
@@ -148,7 +149,7 @@ impl MemoryStore {
     }
 
     fn running(&self) -> Result<(), StoreError> {
-        if lock(&self.waiting).stopped.is_some() {
+        if self.waiting.lock().stopped.is_some() {
             Err(StoreError::Stopped)
         } else {
             Ok(())
@@ -158,7 +159,7 @@ impl MemoryStore {
 
 impl Drop for MemoryStore {
     fn drop(&mut self) {
-        lock(&self.disk.0).open = false;
+        self.disk.0.lock().open = false;
     }
 }
 
@@ -187,7 +188,7 @@ impl Disk {
 
 impl Store for MemoryStore {
     fn append(&self, batch: Batch) -> Result<(), AppendError> {
-        let mut waiting = lock(&self.waiting);
+        let mut waiting = self.waiting.lock();
         if waiting.stopped.is_some() {
             return Err(AppendError::Stopped);
         }
@@ -205,7 +206,7 @@ impl Store for MemoryStore {
     }
 
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
-        let disk = lock(&self.disk.0);
+        let disk = self.disk.0.lock();
         let skip = usize::try_from(from.saturating_sub(1)).unwrap_or(usize::MAX);
         let lines = disk.log.iter().skip(skip).take(limit);
         lines
@@ -221,25 +222,25 @@ impl Store for MemoryStore {
     }
 
     fn person(&self, contact: u64) -> Result<Option<Person>, StoreError> {
-        Ok(lock(&self.disk.0).people.get(&contact).cloned())
+        Ok(self.disk.0.lock().people.get(&contact).cloned())
     }
 
     fn erase(&self, contact: u64) -> Result<bool, StoreError> {
         self.running()?;
         // In the order of arrival, as the writer thread does it.
         self.make_durable(usize::MAX);
-        Ok(lock(&self.disk.0).people.remove(&contact).is_some())
+        Ok(self.disk.0.lock().people.remove(&contact).is_some())
     }
 
     fn raise_epoch(&self) -> Result<u64, StoreError> {
         self.running()?;
-        let mut disk = lock(&self.disk.0);
+        let mut disk = self.disk.0.lock();
         disk.epoch += 1;
         Ok(disk.epoch)
     }
 
     fn renew_epoch(&self, highest: u64) -> Result<u64, StoreError> {
-        lock(&self.disk.0).epoch = highest;
+        self.disk.0.lock().epoch = highest;
         self.raise_epoch()
     }
 
@@ -248,16 +249,11 @@ impl Store for MemoryStore {
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        if lock(&self.waiting).stopped == Some(Why::Failed) {
+        if self.waiting.lock().stopped == Some(Why::Failed) {
             return Err(StoreError::Stopped);
         }
         self.make_durable(usize::MAX);
-        lock(&self.waiting).stopped = Some(Why::Closed);
+        self.waiting.lock().stopped = Some(Why::Closed);
         Ok(())
     }
-}
-
-/// A test that panicked elsewhere does not make this one fail too.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

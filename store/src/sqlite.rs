@@ -21,12 +21,13 @@ mod writer;
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use crate::{AppendError, Batch, Durable, Opened, Person, Record, Store, StoreError, follow, limits};
@@ -107,13 +108,14 @@ impl SqliteStore {
         if let Some(health) = health {
             on_durable(Durable::Health(health));
         }
-        let writer = Writer::new(
-            (connection, last),
-            (path.to_owned(), condition),
+        let file = writer::File {
+            connection,
+            path: path.to_owned(),
+            last,
             apart,
-            Arc::clone(&shared),
-            Box::new(on_durable),
-        );
+            condition,
+        };
+        let writer = Writer::new(file, Arc::clone(&shared), Box::new(on_durable));
         let thread = std::thread::Builder::new()
             .name("pronto-store".to_owned())
             .spawn(move || writer.run(&received))
@@ -137,9 +139,7 @@ impl SqliteStore {
     /// Sends a command that is answered, and waits for the answer.
     fn ask<T>(&self, command: impl FnOnce(SyncSender<T>) -> Command) -> Result<T, StoreError> {
         let (reply, answer): (_, Receiver<T>) = sync_channel(1);
-        let commands = locked(&self.intake)
-            .as_ref()
-            .map(|intake| intake.commands.clone());
+        let commands = self.intake.lock().as_ref().map(|intake| intake.commands.clone());
         let commands = commands.ok_or(StoreError::Stopped)?;
         commands.send(command(reply)).map_err(|_| StoreError::Stopped)?;
         drop(commands);
@@ -148,9 +148,9 @@ impl SqliteStore {
 
     /// Ends the writer, after it has written what it was handed.
     fn finish(&self) {
-        drop(locked(&self.intake).take());
+        drop(self.intake.lock().take());
         self.shared.closing.store(true, Ordering::Release);
-        if let Some(writer) = locked(&self.writer).take() {
+        if let Some(writer) = self.writer.lock().take() {
             // It may be asleep until a failed commit is tried again.
             writer.thread().unpark();
             if writer.join().is_err() {
@@ -166,7 +166,7 @@ impl SqliteStore {
     /// # Errors
     /// [`AppendError`]: the batch was not taken.
     pub fn offer(&self, batch: &mut Batch) -> Result<(), AppendError> {
-        let mut intake = locked(&self.intake);
+        let mut intake = self.intake.lock();
         let Some(intake) = intake.as_mut() else {
             return Err(AppendError::Stopped);
         };
@@ -204,11 +204,11 @@ impl Store for SqliteStore {
     }
 
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
-        reader::read(&locked(&self.reader), from, limit)
+        reader::read(&self.reader.lock(), from, limit)
     }
 
     fn person(&self, contact: u64) -> Result<Option<Person>, StoreError> {
-        reader::person(&locked(&self.reader), contact)
+        reader::person(&self.reader.lock(), contact)
     }
 
     fn erase(&self, contact: u64) -> Result<bool, StoreError> {
@@ -278,11 +278,6 @@ fn connect(path: &Path) -> Result<(Connection, Connection, u64), StoreError> {
     files::sync_directory(path)?;
     let last = schema::last(&connection)?;
     Ok((connection, reader, last))
-}
-
-/// The values behind these locks are whole between any two statements.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use super::{root, verdict};
 
 /// The crates that the bans name, besides the standard library, and what the probes need of them beyond the default. The
 /// bans hold whatever features a crate of ours turns on one day.
-const CRATES: [(&str, &str); 3] = [
+const CRATES: [(&str, &str); 4] = [
     ("jiff", ""),
+    ("parking_lot", ""),
     ("rand", ""),
     ("tokio", r#""net", "rt", "sync", "time""#),
 ];

@@ -6,7 +6,7 @@ use super::{Page, functions, pages, verdict};
 const MOST: usize = 5;
 
 /// Functions that take more, as the file and the name; with a word why each may.
-const KNOWN: [(&str, &str); 20] = [
+const KNOWN: [(&str, &str); 12] = [
     // The fields of one wire message.
     ("proto/src/link.rs", "joined_to_wire"),
     // The fields of one fact, and two times.
@@ -15,10 +15,6 @@ const KNOWN: [(&str, &str); 20] = [
     ("queue/engine/src/world/gateway.rs", "lose_operator"),
     // A test.
     ("queue/engine/src/world/spoken.rs", "announced"),
-    // A test.
-    ("sip-gateway/media/src/recording/tests.rs", "datagram"),
-    // Once per packet, from two places.
-    ("sip-gateway/media/src/shard.rs", "packet"),
     // A challenge and the user it is for.
     ("sip-gateway/sip/src/digest.rs", "challenge"),
     // The inputs of RFC 7616.
@@ -35,18 +31,6 @@ const KNOWN: [(&str, &str); 20] = [
     ("sip-gateway/sip/src/transaction/table.rs", "send"),
     // A stream and its codec go together.
     ("sip-gateway/src/call/offering.rs", "ring_all"),
-    // A flow and its connection go together.
-    ("sip-gateway/src/shell/tcp.rs", "enter"),
-    // Likewise, and both halves of a stream.
-    ("sip-gateway/src/shell/tcp.rs", "serve"),
-    // Three signals and what they stop.
-    ("src/serve.rs", "until_stopped"),
-    // The parts of the store's thread.
-    ("store/src/sqlite/writer.rs", "new"),
-    // A test.
-    ("tests/wire/kit/digest.rs", "response"),
-    // A test.
-    ("tests/wire/signalling.rs", "run"),
 ];
 
 /// The parts between commas that stand in no bracket.

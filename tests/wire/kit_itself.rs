@@ -419,14 +419,19 @@ fn the_operators_of_sipp_are_busy_ring_and_register() {
         let uri = digest::parameter(proof, "uri")
             .expect("the URI it signed")
             .to_owned();
-        let expected = digest::response(
-            ("MD5", "wire"),
-            "n0nce",
-            "REGISTER",
-            &uri,
-            ("800", "secret"),
-            digest::counters(proof),
-        );
+        let (count, client_nonce) = digest::counters(proof);
+        let expected = digest::Proof {
+            algorithm: "MD5",
+            realm: "wire",
+            nonce: "n0nce",
+            method: "REGISTER",
+            uri: &uri,
+            user: "800",
+            password: "secret",
+            count,
+            client_nonce,
+        }
+        .response();
         assert_eq!(digest::parameter(proof, "response"), Some(&*expected), "{proof}");
         phone.agree(&second);
     });

@@ -13,24 +13,48 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Time limit of a SIPp run, its own timeout included.
 const RUN: Duration = Duration::from_secs(30);
 
-fn run(centre: &Centre, name: &str, transport: Transport, host: u8, service: &str, calls: u32) -> Sipp {
-    let scenario = Scenario {
-        name,
+/// A SIPp at an address, over a transport.
+struct Caller<'a> {
+    centre: &'a Centre,
+    transport: Transport,
+    host: u8,
+}
+
+impl Caller<'_> {
+    /// Places calls to a number, one after the other, by a scenario.
+    fn run(&self, name: &str, service: &str, calls: u32) -> Sipp {
+        let Caller {
+            centre,
+            transport,
+            host,
+        } = *self;
+        let scenario = Scenario {
+            name,
+            transport,
+            local: (centre.ip(host), 0),
+            server: centre.sip(),
+            service,
+            calls,
+            login: None,
+            hold: Duration::from_millis(500),
+            timeout: LIMIT,
+            more: &[],
+        };
+        scenario.start(
+            &centre
+                .ground
+                .subdirectory(&format!("{name}-{transport:?}-{host}")),
+        )
+    }
+}
+
+/// A SIPp with the address `host`.
+fn caller(centre: &Centre, transport: Transport, host: u8) -> Caller<'_> {
+    Caller {
+        centre,
         transport,
-        local: (centre.ip(host), 0),
-        server: centre.sip(),
-        service,
-        calls,
-        login: None,
-        hold: Duration::from_millis(500),
-        timeout: LIMIT,
-        more: &[],
-    };
-    scenario.start(
-        &centre
-            .ground
-            .subdirectory(&format!("{name}-{transport:?}-{host}")),
-    )
+        host,
+    }
 }
 
 /// A SIPp that registers as `operator` and then behaves as the scenario says. Phones are on UDP: SIPp's connection
@@ -57,7 +81,9 @@ fn operator(centre: &Centre, id: &str, scenario: &str, calls: u32) -> Sipp {
 fn refusal(name: &str, host: u8, number: &str) {
     let centre = Centre::open(&Plan::default());
     for transport in [Transport::Udp, Transport::Tcp] {
-        run(&centre, name, transport, host, number, 5).succeeds(RUN);
+        caller(&centre, transport, host)
+            .run(name, number, 5)
+            .succeeds(RUN);
     }
     centre.close();
 }
@@ -120,7 +146,9 @@ fn answered(transport: Transport) {
     // Three callers, one operator: one after the other.
     let operator = operator(&centre, "101", "operator_answers", 3);
     for host in [CALLER, CALLER + 1, CALLER + 2] {
-        run(&centre, "answered", transport, host, STRAIGHT, 1).succeeds(RUN);
+        caller(&centre, transport, host)
+            .run("answered", STRAIGHT, 1)
+            .succeeds(RUN);
     }
     operator.succeeds(RUN);
     centre.close();
@@ -144,7 +172,7 @@ fn a_busy_operator_is_passed_over() {
         let mut other = centre.operator("102", 1);
         let desk = RtpEndpoint::open(centre.ip(PHONE + 1));
         // The one who signed in first has been idle the longest: 101, who is busy.
-        let caller = run(&centre, "answered", transport, CALLER, STRAIGHT, 1);
+        let caller = caller(&centre, transport, CALLER).run("answered", STRAIGHT, 1);
         let ringing = other
             .rung(PATIENCE)
             .expect("the other operator is offered the call");
@@ -162,7 +190,9 @@ fn an_operators_phone_is_silenced_when_the_caller_gives_up() {
     for transport in [Transport::Udp, Transport::Tcp] {
         let centre = Centre::open(&Plan::default());
         let rings = operator(&centre, "101", "operator_rings", 1);
-        run(&centre, "answered", transport, CALLER, STRAIGHT, 1).succeeds(RUN);
+        caller(&centre, transport, CALLER)
+            .run("answered", STRAIGHT, 1)
+            .succeeds(RUN);
         rings.succeeds(RUN);
         centre.close();
     }

@@ -1,6 +1,7 @@
 //! Types shared by all crates of the workspace: time, identifiers, digits, languages and personal data that does not
 //! print itself. No dependencies, no logic beyond parsing and printing.
 
+mod deadlines;
 mod digit;
 mod id;
 mod language;
@@ -11,6 +12,7 @@ mod time;
 mod wait;
 mod wall;
 
+pub use deadlines::Deadlines;
 pub use digit::Digit;
 pub use id::{AnnouncementId, CallId, GatewayName, InvalidName, OfferId, OperatorId, QueueName, TicketId};
 pub use language::Language;

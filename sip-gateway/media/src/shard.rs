@@ -43,6 +43,15 @@ pub enum Channel {
     Rtcp,
 }
 
+/// The port at which a datagram arrived.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LegPort {
+    /// The leg's place in the shard.
+    pub place: usize,
+    /// The port of the two.
+    pub channel: Channel,
+}
+
 /// The counts of one shard, over all its legs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Tally {
@@ -323,11 +332,12 @@ impl Shard {
     pub fn packet(
         &mut self,
         now: Time,
-        (place, channel): (usize, Channel),
+        at: LegPort,
         from: SocketAddr,
         datagram: &mut [u8],
         outlet: &mut impl Outlet,
     ) {
+        let LegPort { place, channel } = at;
         let Some(leg) = self.legs.get_mut(place).and_then(Option::as_mut) else {
             return;
         };

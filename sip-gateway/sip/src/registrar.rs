@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use pronto_types::{OperatorId, Time};
+use pronto_types::{Deadlines, OperatorId, Time};
 
 use crate::events::Destination;
 use crate::message::Uri;
@@ -111,7 +111,7 @@ pub(crate) struct Registrar {
     /// The operators whose phones are at the other end of each flow: where they registered from, and where they are
     /// rung. Several operators may share one flow, behind one proxy.
     by_flow: BTreeMap<Flow, BTreeSet<OperatorId>>,
-    timers: BTreeSet<(Time, OperatorId)>,
+    timers: Deadlines<OperatorId>,
     expires: ExpiresLimits,
     limit: usize,
     version: u64,
@@ -184,7 +184,7 @@ impl Registrar {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Time> {
-        self.timers.first().map(|(at, _)| *at)
+        self.timers.first()
     }
 
     pub(crate) fn min_expires(&self) -> Duration {
@@ -278,7 +278,7 @@ impl Registrar {
         self.version += 1;
         bindings.sort_by_key(|b| (Reverse(b.q), Reverse(b.since)));
         for old in self.bindings.remove(operator).into_iter().flatten() {
-            self.timers.remove(&(old.expires, operator.clone()));
+            self.timers.remove(old.expires, operator);
             for flow in [old.flow, old.reach] {
                 if let Some(there) = self.by_flow.get_mut(&flow) {
                     there.remove(operator);
@@ -289,7 +289,7 @@ impl Registrar {
             }
         }
         for new in &bindings {
-            self.timers.insert((new.expires, operator.clone()));
+            self.timers.insert(new.expires, operator.clone());
             for flow in [new.flow, new.reach] {
                 self.by_flow.entry(flow).or_default().insert(operator.clone());
             }
@@ -302,12 +302,11 @@ impl Registrar {
     /// Drops bindings that have run out, of as many operators as are `left`. Returns these operators.
     pub(crate) fn expire(&mut self, now: Time, left: &mut usize) -> Vec<OperatorId> {
         let mut touched = Vec::new();
-        while let Some((at, operator)) = self.timers.first().cloned() {
-            if at > now || *left == 0 {
+        while *left > 0 {
+            let Some((_, operator)) = self.timers.pop_due(now) else {
                 break;
-            }
+            };
             *left -= 1;
-            self.timers.pop_first();
             let kept = self.of(&operator).filter(|b| b.expires > now).cloned().collect();
             self.replace(&operator, kept);
             touched.push(operator);

@@ -1,5 +1,8 @@
 //! The control plane: the one task that owns the core.
 
+mod connections;
+mod outputs;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,11 +11,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use pronto_clock::Clock;
 use pronto_media::Media;
-use pronto_recordings::{Recorder, Talk};
-use pronto_sip::{Flow, Transport};
+use pronto_recordings::Recorder;
+use pronto_sip::Flow;
 use pronto_store::Health;
-use pronto_types::{TicketId, Wall};
-use tokio::net::{TcpStream, UdpSocket};
+use pronto_types::Wall;
+use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -21,18 +24,18 @@ use super::bindings::Bindings;
 use super::dialogs::Dialogs;
 use super::diary::Diary;
 use super::handshakes::Handshakes;
-use super::held::{Held, HeldBack, Way};
+use super::held::HeldBack;
 use super::meters;
 use super::notes::Notes;
 use super::notices::Notices;
 use super::steps::Steps;
 use super::store::{Condition, Journal};
-use super::streams::{Newcomer, Streams};
-use super::tcp::{self, Connection, ConnectionPolicy};
+use super::streams::Streams;
+use super::tcp::{Connection, ConnectionPolicy};
 use super::todo::Todo;
 use super::traces::{TraceInbox, TraceRequest};
 use super::{Drain, Left, ShellEvent, Stopped};
-use crate::call::{Closed, Gateway, Input, Log, Output};
+use crate::call::{Closed, Gateway, Input, Log};
 use crate::trace::Ring;
 
 /// Bindings written down in one step, where there are more.
@@ -472,75 +475,6 @@ impl Control {
         }
     }
 
-    /// A connection from outside: taken, or closed at once where there is no room, or its source asks for too many
-    /// handshakes.
-    fn accepted(&mut self, flow: Flow, stream: TcpStream) {
-        let newcomer = if self.core.sip().is_trunk(flow) {
-            Newcomer::Trunk
-        } else {
-            Newcomer::Stranger
-        };
-        let mut policy = self.sockets.policy.clone();
-        if flow.transport.is_secure() {
-            policy.inside = self.handshakes.begin(self.clock.now(), flow.remote.ip());
-            if policy.inside.is_none() {
-                return metrics::counter!("pronto_sip_handshakes_refused_total").increment(1);
-            }
-        }
-        if !self.make_room(flow, newcomer) {
-            return metrics::counter!("pronto_sip_connections_refused_total").increment(1);
-        }
-        self.next_connection += 1;
-        let connection = tcp::adopt(self.next_connection, flow, stream, policy, self.happened.clone());
-        let now = self.clock.now();
-        self.sockets.streams.insert(now, flow, newcomer, connection);
-        self.drain_outputs();
-    }
-
-    /// Whether a connection more can be had; a stranger may have to go for it.
-    fn make_room(&mut self, flow: Flow, newcomer: Newcomer) -> bool {
-        let sip = self.core.sip();
-        let is_stranger = |flow| sip.is_stranger(flow);
-        let room = self
-            .sockets
-            .streams
-            .make_room(self.clock.now(), flow, newcomer, is_stranger);
-        if let Ok(Some(goes)) = room {
-            self.close(goes, "full");
-        }
-        room.is_ok()
-    }
-
-    /// Strangers that have said nothing for long go.
-    fn close_idle(&mut self) {
-        let sip = self.core.sip();
-        let idle = self
-            .sockets
-            .streams
-            .idle(self.clock.now(), |flow| sip.is_stranger(flow));
-        for flow in idle {
-            self.close(flow, "idle");
-        }
-        self.drain_outputs();
-    }
-
-    /// The core hears of it with the next [`Control::drain_outputs`].
-    fn close(&mut self, flow: Flow, why: &'static str) {
-        if self.sockets.streams.remove(&flow).is_some() {
-            metrics::counter!("pronto_sip_connections_closed_total", "why" => why).increment(1);
-            self.failed.push(flow);
-        }
-    }
-
-    /// Forgets a connection that ended; false if another has taken its flow since.
-    fn is_gone(&mut self, flow: Flow, connection: u64) -> bool {
-        let ended = self
-            .sockets
-            .streams
-            .remove_this(&flow, |held| held.id == connection);
-        ended.map(Connection::finish).is_some()
-    }
-
     pub(super) fn admission(&mut self, log: Log, open: bool) {
         self.input(Input::Admission { log, open });
     }
@@ -549,121 +483,6 @@ impl Control {
         let now = self.clock.now();
         self.core.handle_input(now, input);
         self.drain_outputs();
-    }
-
-    /// Carries out what the core wants. What could not be sent comes back as an input.
-    fn drain_outputs(&mut self) {
-        loop {
-            while let Some(output) = self.core.poll_output() {
-                match output {
-                    Output::Transmit { flow, bytes } => self.transmit(flow, bytes),
-                    Output::Media(command) => self.command(command),
-                    Output::Recording(talk) => {
-                        if let Some(recorder) = &self.recorder {
-                            recorder.begin(Talk {
-                                began: self.wall.date(talk.began),
-                                ..talk
-                            });
-                        }
-                    }
-                    Output::Dialog { dialog, change } => self.dialogs.take(dialog, &change),
-                    Output::Leg { call, peer, call_id } => self.ring.claim(call, &peer, &call_id),
-                    Output::Refused { source, refusal } => {
-                        self.notes.refused(self.clock.now(), source, &refusal);
-                    }
-                    Output::Record(entry) => {
-                        self.linking.position.wrote(entry.number);
-                        self.diary.entry(self.clock.now(), &entry.event);
-                        self.journal.append(&entry, self.wall.offset());
-                    }
-                    Output::Entry(entry) => self.linking.send(entry),
-                }
-            }
-            let now = self.clock.now();
-            if let Some(event) = self.media_refused.pop() {
-                self.core.handle_input(now, Input::Media(event));
-            } else if let Some(flow) = self.failed.pop() {
-                self.core
-                    .handle_input(now, Input::Sip(pronto_sip::Input::FlowFailed { flow }));
-            } else {
-                return self.held.release();
-            }
-        }
-    }
-
-    fn transmit(&mut self, flow: Flow, bytes: Bytes) {
-        let now = self.clock.now();
-        self.ring.sent(now, flow, &bytes);
-        self.diary.sent(now, flow, &bytes, self.taken.as_deref());
-        match flow.transport {
-            Transport::Udp => {
-                let Some(socket) = self.sockets.udp.get(&flow.local) else {
-                    return;
-                };
-                if self.held.must_wait(flow, &bytes, self.dialogs.is_dirty()) {
-                    let way = Way::Datagram(Arc::clone(socket));
-                    return self.held.push(Held { flow, bytes, way });
-                }
-                // A full kernel buffer loses a datagram, as a network would; SIP's timers send it again.
-                if socket.try_send_to(&bytes, flow.remote).is_err() {
-                    metrics::counter!("pronto_sip_send_failed_total").increment(1);
-                }
-            }
-            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
-                if self.sockets.streams.get(&flow).is_none() {
-                    if !flow.transport.is_dialled() || !self.make_room(flow, Newcomer::Ours) {
-                        return self.failed.push(flow);
-                    }
-                    self.next_connection += 1;
-                    let connection = tcp::connect(
-                        self.next_connection,
-                        flow,
-                        self.sockets.policy.dscp,
-                        self.happened.clone(),
-                    );
-                    let now = self.clock.now();
-                    self.sockets.streams.insert(now, flow, Newcomer::Ours, connection);
-                }
-                if self.held.must_wait(flow, &bytes, self.dialogs.is_dirty())
-                    && let Some(connection) = self.sockets.streams.get(&flow)
-                {
-                    let way = Way::Stream(connection.write.clone());
-                    return self.held.push(Held { flow, bytes, way });
-                }
-                let full = self
-                    .sockets
-                    .streams
-                    .get(&flow)
-                    .is_some_and(|c| c.write.try_send(bytes).is_err());
-                if full {
-                    // A peer that does not read is not waited for: dropping the queue ends the connection.
-                    self.sockets.streams.remove(&flow);
-                    self.failed.push(flow);
-                }
-            }
-        }
-    }
-
-    fn command(&mut self, command: pronto_media::Command) {
-        let opening = match &command {
-            pronto_media::Command::Open { leg, .. } => Some(*leg),
-            _ => None,
-        };
-        let recording = match &command {
-            pronto_media::Command::Record { recording, .. } => Some(TicketId(recording.0)),
-            _ => None,
-        };
-        if self.media.post(command).is_err() {
-            metrics::counter!("pronto_media_commands_refused_total").increment(1);
-            if let (Some(recorder), Some(ticket)) = (&self.recorder, recording) {
-                recorder.inlet().end(ticket, 0);
-            }
-            if let Some(leg) = opening {
-                let error = pronto_media::OpenError::Busy;
-                self.media_refused
-                    .push(pronto_media::Event::OpenFailed { leg, error });
-            }
-        }
     }
 }
 

@@ -17,10 +17,11 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use pronto_sip::{DialogChange, Orphan};
 
 /// The file, in the store's directory.
@@ -99,7 +100,7 @@ impl Dialogs {
         if let Err(error) = self.settle(&mut kept) {
             self.fails(&error);
         }
-        *locked(&self.file) = kept;
+        *self.file.lock() = kept;
         left
     }
 
@@ -110,7 +111,7 @@ impl Dialogs {
             DialogChange::Answered => (ANSWERED, b""),
             DialogChange::Over => (ENDED, b""),
         };
-        let mut waiting = locked(&self.waiting);
+        let mut waiting = self.waiting.lock();
         if waiting.len() > WAITING {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return;
@@ -132,19 +133,19 @@ impl Dialogs {
     /// Writes what waits. May wait for the disk: not on the control task.
     pub(super) fn flush(&self) {
         if self.is_dirty() {
-            self.write(&mut locked(&self.file));
+            self.write(&mut self.file.lock());
         }
     }
 
     /// Whether [`Dialogs::tidy`] has something to do and nobody is at it; whoever asks then does it.
     pub(super) fn wants_tidying(&self) -> bool {
-        let due = || self.file.try_lock().is_ok_and(|kept| kept.is_due());
+        let due = || self.file.try_lock().is_some_and(|kept| kept.is_due());
         (self.is_dirty() || due()) && !self.tidying.swap(true, Ordering::AcqRel)
     }
 
     /// Writes what waits, and the whole file where that is due.
     pub(super) fn tidy(&self) {
-        let mut kept = locked(&self.file);
+        let mut kept = self.file.lock();
         self.write(&mut kept);
         if kept.is_due() {
             self.leave_out(&mut kept);
@@ -155,7 +156,7 @@ impl Dialogs {
 
     /// At the end of the process: only what still stands is left.
     pub(super) fn close(&self) {
-        let mut kept = locked(&self.file);
+        let mut kept = self.file.lock();
         self.write(&mut kept);
         self.leave_out(&mut kept);
     }
@@ -163,11 +164,11 @@ impl Dialogs {
     /// Whoever writes waits while this is held.
     #[cfg(test)]
     pub(super) fn hold(&self) -> impl Sized {
-        locked(&self.file)
+        self.file.lock()
     }
 
     fn write(&self, kept: &mut Kept) {
-        let taken = std::mem::take(&mut *locked(&self.waiting));
+        let taken = std::mem::take(&mut *self.waiting.lock());
         match kept {
             _ if taken.is_empty() => {}
             Kept::File(out) => {
@@ -181,7 +182,7 @@ impl Dialogs {
             }
             Kept::Memory(standing, _) => self.remember(standing, &taken),
         }
-        let waiting = locked(&self.waiting);
+        let waiting = self.waiting.lock();
         if waiting.is_empty() {
             self.dirty.store(false, Ordering::Release);
         }
@@ -340,11 +341,6 @@ fn write_whole(path: &Path, standing: &BTreeMap<u64, Orphan>) -> io::Result<Out>
     let length = octets.len() as u64;
     let whole = (Instant::now(), length);
     Ok(Out { file, length, whole })
-}
-
-/// A flush that panicked elsewhere does not end this one.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

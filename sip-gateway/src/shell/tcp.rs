@@ -163,7 +163,13 @@ pub(super) fn adopt(
     let (write, queue) = mpsc::channel(WRITE_QUEUE);
     let task = tokio::spawn(async move {
         tune(&stream, policy.dscp);
-        enter((flow, id), stream, policy, queue, &happened).await;
+        let task = Task {
+            flow,
+            connection: id,
+            queue,
+            happened,
+        };
+        task.enter(stream, policy).await;
     });
     Connection {
         id,
@@ -179,7 +185,13 @@ pub(super) fn connect(id: u64, flow: Flow, dscp: u8, happened: mpsc::Sender<Shel
         match tokio::time::timeout(CONNECT, dial(flow)).await {
             Ok(Ok(stream)) => {
                 tune(&stream, dscp);
-                serve((flow, id), stream.into_split(), queue, &happened, None).await;
+                let task = Task {
+                    flow,
+                    connection: id,
+                    queue,
+                    happened,
+                };
+                task.serve(stream.into_split(), None).await;
             }
             _ => {
                 let failed = ShellEvent::FlowFailed { flow, connection: id };
@@ -207,86 +219,103 @@ async fn dial(flow: Flow) -> std::io::Result<TcpStream> {
     socket.connect(flow.remote).await
 }
 
-/// Through the policy that the transport has, then to messages. The limit of the first message is counted from behind them.
-async fn enter<S>(
-    (flow, connection): (Flow, u64),
-    stream: S,
-    policy: ConnectionPolicy,
-    queue: mpsc::Receiver<Bytes>,
-    happened: &mpsc::Sender<ShellEvent>,
-) where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let (of, first) = ((flow, connection), Some(FIRST_MESSAGE));
-    let late = Instant::now() + DOOR;
-    let acceptor = policy.certificates.map(|certificates| certificates.acceptor());
-    match (flow.transport, acceptor) {
-        (Transport::Tls, Some(acceptor)) => {
-            if let Ok(Ok(stream)) = tokio::time::timeout_at(late, acceptor.accept(stream)).await {
-                drop(policy.inside);
-                return serve(of, tokio::io::split(stream), queue, happened, first).await;
-            }
-        }
-        (Transport::Ws, _) => {
-            if let Ok(Ok(socket)) = tokio::time::timeout_at(late, ws::accept(stream, &policy.origins)).await {
-                return ws::serve(of, socket, queue, happened).await;
-            }
-        }
-        (Transport::Wss, Some(acceptor)) => {
-            let both = async {
-                let stream = acceptor.accept(stream).await.ok()?;
-                ws::accept(stream, &policy.origins).await.ok()
-            };
-            if let Ok(Some(socket)) = tokio::time::timeout_at(late, both).await {
-                drop(policy.inside);
-                return ws::serve(of, socket, queue, happened).await;
-            }
-        }
-        (Transport::Tcp, _) => return serve(of, tokio::io::split(stream), queue, happened, first).await,
-        // Without a certificate nothing listens there; over UDP nothing connects.
-        (Transport::Tls | Transport::Wss | Transport::Udp, _) => {}
-    }
-    metrics::counter!("pronto_sip_doors_shut_total").increment(1);
-    let _ = happened.send(ShellEvent::FlowClosed { flow, connection }).await;
+/// A connection as its own task has it.
+pub(super) struct Task {
+    pub(super) flow: Flow,
+    /// Tells this connection from another on the same flow.
+    pub(super) connection: u64,
+    /// Messages to be written.
+    pub(super) queue: mpsc::Receiver<Bytes>,
+    pub(super) happened: mpsc::Sender<ShellEvent>,
 }
 
-async fn serve<R, W>(
-    (flow, connection): (Flow, u64),
-    (mut reader, writer): (R, W),
-    queue: mpsc::Receiver<Bytes>,
-    happened: &mpsc::Sender<ShellEvent>,
-    first: Option<Duration>,
-) where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    let (pong, pongs) = mpsc::channel(1);
-    let mut writing = std::pin::pin!(write(writer, queue, pongs));
-    let ended = tokio::select! {
-        ended = read(flow, &mut reader, happened, first, &pong) => Some(ended),
-        () = &mut writing => None,
-    };
-    let more_to_say = ended.is_some();
-    if matches!(ended, Some(Ended::Garbled)) {
-        // What came before is still answered, a call with more than a 100: only then is the connection closed. Nothing more is
-        // read as a message.
-        let answering = async {
-            tokio::select! {
-                () = &mut writing => {}
-                () = swallow(&mut reader) => {}
+impl Task {
+    /// Through the policy that the transport has, then to messages. The limit of the first message is counted from behind them.
+    async fn enter<S>(self, stream: S, policy: ConnectionPolicy)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let first = Some(FIRST_MESSAGE);
+        let late = Instant::now() + DOOR;
+        let acceptor = policy.certificates.map(|certificates| certificates.acceptor());
+        match (self.flow.transport, acceptor) {
+            (Transport::Tls, Some(acceptor)) => {
+                if let Ok(Ok(stream)) = tokio::time::timeout_at(late, acceptor.accept(stream)).await {
+                    drop(policy.inside);
+                    return self.serve(tokio::io::split(stream), first).await;
+                }
             }
-        };
-        let _ = tokio::time::timeout(ANSWERING, answering).await;
+            (Transport::Ws, _) => {
+                if let Ok(Ok(socket)) =
+                    tokio::time::timeout_at(late, ws::accept(stream, &policy.origins)).await
+                {
+                    return ws::serve(self, socket).await;
+                }
+            }
+            (Transport::Wss, Some(acceptor)) => {
+                let both = async {
+                    let stream = acceptor.accept(stream).await.ok()?;
+                    ws::accept(stream, &policy.origins).await.ok()
+                };
+                if let Ok(Some(socket)) = tokio::time::timeout_at(late, both).await {
+                    drop(policy.inside);
+                    return ws::serve(self, socket).await;
+                }
+            }
+            (Transport::Tcp, _) => return self.serve(tokio::io::split(stream), first).await,
+            // Without a certificate nothing listens there; over UDP nothing connects.
+            (Transport::Tls | Transport::Wss | Transport::Udp, _) => {}
+        }
+        metrics::counter!("pronto_sip_doors_shut_total").increment(1);
+        let Task {
+            flow,
+            connection,
+            happened,
+            ..
+        } = self;
+        let _ = happened.send(ShellEvent::FlowClosed { flow, connection }).await;
     }
-    // Behind the last message in the same channel: when the control plane sees it, every answer is queued, and letting go
-    // of its end of the queue ends the writing.
-    let closed = happened.send(ShellEvent::FlowClosed { flow, connection }).await;
-    if more_to_say && closed.is_ok() {
-        let last = async {
-            writing.await;
-            discard(&mut reader).await;
+
+    /// Messages both ways, until one side ends it. The first message is waited for as long as `first` says.
+    async fn serve<R, W>(self, (mut reader, writer): (R, W), first: Option<Duration>)
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let Task {
+            flow,
+            connection,
+            queue,
+            happened,
+        } = self;
+        let (pong, pongs) = mpsc::channel(1);
+        let mut writing = std::pin::pin!(write(writer, queue, pongs));
+        let ended = tokio::select! {
+            ended = read(flow, &mut reader, &happened, first, &pong) => Some(ended),
+            () = &mut writing => None,
         };
-        let _ = tokio::time::timeout(LINGER, last).await;
+        let more_to_say = ended.is_some();
+        if matches!(ended, Some(Ended::Garbled)) {
+            // What came before is still answered, a call with more than a 100: only then is the connection closed. Nothing more is
+            // read as a message.
+            let answering = async {
+                tokio::select! {
+                    () = &mut writing => {}
+                    () = swallow(&mut reader) => {}
+                }
+            };
+            let _ = tokio::time::timeout(ANSWERING, answering).await;
+        }
+        // Behind the last message in the same channel: when the control plane sees it, every answer is queued, and letting go
+        // of its end of the queue ends the writing.
+        let closed = happened.send(ShellEvent::FlowClosed { flow, connection }).await;
+        if more_to_say && closed.is_ok() {
+            let last = async {
+                writing.await;
+                discard(&mut reader).await;
+            };
+            let _ = tokio::time::timeout(LINGER, last).await;
+        }
     }
 }
 

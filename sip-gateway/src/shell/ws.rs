@@ -5,7 +5,6 @@
 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
-use pronto_sip::Flow;
 use pronto_sip::framing::PONG;
 use pronto_sip::message::MAX_MESSAGE;
 use std::time::Duration;
@@ -20,6 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::ShellEvent;
+use super::tcp::Task;
 use super::timeouts::{ANSWERING, FIRST_MESSAGE, LINGER, WRITE};
 
 /// The client offers it, and the answer names it (RFC 7118 §4.1).
@@ -86,14 +86,16 @@ fn refusal(status: StatusCode, why: &str) -> ErrorResponse {
 }
 
 /// Messages both ways until one side ends it.
-pub(super) async fn serve<S>(
-    (flow, connection): (Flow, u64),
-    mut socket: WebSocketStream<S>,
-    mut queue: mpsc::Receiver<Bytes>,
-    happened: &mpsc::Sender<ShellEvent>,
-) where
+pub(super) async fn serve<S>(task: Task, mut socket: WebSocketStream<S>)
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let Task {
+        flow,
+        connection,
+        mut queue,
+        happened,
+    } = task;
     let mut first = Some(Instant::now() + FIRST_MESSAGE);
     let mut heard = Instant::now();
     let mut asked = false;

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+
 use std::time::{Duration, Instant};
 
 use metrics::Gauge;
+use parking_lot::Mutex;
 
 use super::files;
 use super::identity::StoreFile;
@@ -220,7 +221,7 @@ fn warn_of_little_room(path: &Path, room: Room) {
     };
     let device = directory.device();
     let now = Instant::now();
-    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut warned = WARNED.lock();
     let before = warned.get(&device).copied();
     if before.is_none_or(|before| now.duration_since(before) >= WARN_AGAIN) {
         warned.insert(device, now);

@@ -66,6 +66,17 @@ struct Committed {
     answers: Vec<u64>,
 }
 
+/// The store's file, opened for writing.
+pub(super) struct File {
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
+    /// The number of the newest record.
+    pub(super) last: u64,
+    /// The least time between the beginnings of two commits.
+    pub(super) apart: Duration,
+    pub(super) condition: Condition,
+}
+
 pub(super) struct Writer {
     connection: Connection,
     path: PathBuf,
@@ -80,13 +91,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(
-        (connection, last): (Connection, u64),
-        (path, condition): (PathBuf, Condition),
-        apart: Duration,
-        shared: Arc<Shared>,
-        on_durable: Box<dyn Fn(Durable) + Send>,
-    ) -> Self {
+    pub(super) fn new(file: File, shared: Arc<Shared>, on_durable: Box<dyn Fn(Durable) + Send>) -> Self {
+        let File {
+            connection,
+            path,
+            last,
+            apart,
+            condition,
+        } = file;
         Writer {
             connection,
             path,

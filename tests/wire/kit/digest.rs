@@ -10,14 +10,18 @@ pub(crate) fn answer(challenge: &str, method: &str, uri: &str, user: &str, passw
     let nonce = parameter(challenge, "nonce").expect("a challenge has a nonce");
     let algorithm = algorithm(challenge);
     let (count, client_nonce) = ("00000001", "0a4f113b");
-    let response = response(
-        (algorithm, realm),
+    let proof = Proof {
+        algorithm,
+        realm,
         nonce,
         method,
         uri,
-        (user, password),
-        (count, client_nonce),
-    );
+        user,
+        password,
+        count,
+        client_nonce,
+    };
+    let response = proof.response();
     let opaque = parameter(challenge, "opaque")
         .map(|opaque| format!(", opaque=\"{opaque}\""))
         .unwrap_or_default();
@@ -32,19 +36,39 @@ pub(crate) fn algorithm(challenge: &str) -> &str {
     parameter(challenge, "algorithm").unwrap_or("MD5")
 }
 
-/// RFC 7616 §3.4.1 with qop=auth, for an algorithm and realm, a user and password, a nonce count and client nonce.
-pub(crate) fn response(
-    (algorithm, realm): (&str, &str),
-    nonce: &str,
-    method: &str,
-    uri: &str,
-    (user, password): (&str, &str),
-    (count, client_nonce): (&str, &str),
-) -> String {
-    let hex = |text: &str| hex(algorithm, text);
-    let secret = hex(&format!("{user}:{realm}:{password}"));
-    let request = hex(&format!("{method}:{uri}"));
-    hex(&format!("{secret}:{nonce}:{count}:{client_nonce}:auth:{request}"))
+/// The fields that a digest response is made of.
+pub(crate) struct Proof<'a> {
+    pub(crate) algorithm: &'a str,
+    pub(crate) realm: &'a str,
+    pub(crate) nonce: &'a str,
+    pub(crate) method: &'a str,
+    pub(crate) uri: &'a str,
+    pub(crate) user: &'a str,
+    pub(crate) password: &'a str,
+    /// The nonce count, as eight hexadecimal digits.
+    pub(crate) count: &'a str,
+    pub(crate) client_nonce: &'a str,
+}
+
+impl Proof<'_> {
+    /// The response by RFC 7616 §3.4.1 with qop=auth.
+    pub(crate) fn response(&self) -> String {
+        let Proof {
+            realm,
+            nonce,
+            method,
+            uri,
+            user,
+            password,
+            count,
+            client_nonce,
+            ..
+        } = self;
+        let hex = |text: &str| hex(self.algorithm, text);
+        let secret = hex(&format!("{user}:{realm}:{password}"));
+        let request = hex(&format!("{method}:{uri}"));
+        hex(&format!("{secret}:{nonce}:{count}:{client_nonce}:auth:{request}"))
+    }
 }
 
 /// Nonce count and client nonce of an Authorization value.

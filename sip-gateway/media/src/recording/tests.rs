@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::shard::{Channel, Outlet, SLOTS, Shard};
+use crate::shard::{Channel, LegPort, Outlet, SLOTS, Shard};
 use crate::telephone_event::Payload;
 use crate::{Command, Event, Learn, LegId};
 
@@ -18,6 +18,24 @@ struct Nobody;
 impl Outlet for Nobody {
     fn send(&mut self, _: usize, _: Channel, _: std::net::SocketAddr, _: &[u8]) {}
     fn report(&mut self, _: Event) {}
+}
+
+/// The place of a packet in its stream.
+#[derive(Clone, Copy)]
+struct Stamp {
+    sequence: u16,
+    timestamp: u32,
+    ssrc: u32,
+}
+
+impl Stamp {
+    fn new(sequence: u16, timestamp: u32, ssrc: u32) -> Stamp {
+        Stamp {
+            sequence,
+            timestamp,
+            ssrc,
+        }
+    }
 }
 
 /// A shard with a recorded bridge, and its clock in milliseconds.
@@ -117,13 +135,12 @@ impl Room {
         }
     }
 
-    fn datagram(
-        &mut self,
-        leg: LegId,
-        payload_type: u8,
-        (sequence, timestamp, ssrc): (u16, u32, u32),
-        payload: &[u8],
-    ) {
+    fn datagram(&mut self, leg: LegId, payload_type: u8, stamp: Stamp, payload: &[u8]) {
+        let Stamp {
+            sequence,
+            timestamp,
+            ssrc,
+        } = stamp;
         let mut bytes = vec![0; 12];
         bytes.extend_from_slice(payload);
         let packet = Packet {
@@ -135,15 +152,18 @@ impl Room {
             payload: 12..bytes.len(),
         };
         packet.write(&mut bytes).unwrap();
-        let place = (self.places[&leg], Channel::Rtp);
+        let at = LegPort {
+            place: self.places[&leg],
+            channel: Channel::Rtp,
+        };
         let now = self.now();
-        self.shard.packet(now, place, phone(leg), &mut bytes, &mut Nobody);
+        self.shard.packet(now, at, phone(leg), &mut bytes, &mut Nobody);
         self.take();
     }
 
     /// 20 ms whose every octet is `octet`: packet `n` of a phone that began with 0.
     fn say(&mut self, leg: LegId, n: u16, octet: u8) {
-        self.datagram(leg, 0, (n, u32::from(n) * 160, 9), &[octet; 160]);
+        self.datagram(leg, 0, Stamp::new(n, u32::from(n) * 160, 9), &[octet; 160]);
     }
 
     fn press(&mut self, leg: LegId, n: u16, timestamp: u32, duration: u16, end: bool) {
@@ -152,7 +172,7 @@ impl Room {
             end,
             duration,
         };
-        self.datagram(leg, 101, (n, timestamp, 9), &event.octets());
+        self.datagram(leg, 101, Stamp::new(n, timestamp, 9), &event.octets());
     }
 
     /// Ends the bridge and returns each side: what it says, and from when on, in ms.
@@ -334,7 +354,7 @@ fn another_source_or_a_clock_set_anew_goes_on_where_the_talk_is() {
             _ => (10, 3),
         };
         let timestamp = u32::from(n) * 160 + shift;
-        room.datagram(LEFT, 0, (n, timestamp, ssrc), &[0x90; 160]);
+        room.datagram(LEFT, 0, Stamp::new(n, timestamp, ssrc), &[0x90; 160]);
     }
     room.until(2_200);
     let voice = g711::decode(Codec::Pcmu, 0x90);
@@ -356,7 +376,12 @@ fn on_hold_there_is_silence_and_a_re_invite_may_bring_another_codec() {
             _ => {}
         }
         let payload_type = if n < 50 { 0 } else { 8 };
-        room.datagram(LEFT, payload_type, (n, u32::from(n) * 160, 9), &[0x90; 160]);
+        room.datagram(
+            LEFT,
+            payload_type,
+            Stamp::new(n, u32::from(n) * 160, 9),
+            &[0x90; 160],
+        );
     }
     room.until(1_700);
     assert_eq!(room.sides()[0], [(mu, 0), (0, 500), (a, 1_000), (0, 1_500)]);
@@ -367,7 +392,7 @@ fn a_key_is_silence_even_where_the_phone_sends_audio_beside_its_events() {
     let mut room = Room::recorded();
     for n in 0..60u16 {
         room.until(i64::from(n) * 20 + 20);
-        room.datagram(LEFT, 0, (2 * n, u32::from(n) * 160, 9), &[0x90; 160]);
+        room.datagram(LEFT, 0, Stamp::new(2 * n, u32::from(n) * 160, 9), &[0x90; 160]);
         // Pressed at 400 ms for 200 ms; its end is told three times, the last one late.
         if (20..=33).contains(&n) {
             let held = (n.min(29) - 19) * 160;
@@ -397,7 +422,7 @@ fn a_key_in_the_audio_is_silence_where_events_were_not_agreed() {
         } else {
             tone = [0x90; 160];
         }
-        room.datagram(LEFT, 0, (n, u32::from(n) * 160, 9), &tone);
+        room.datagram(LEFT, 0, Stamp::new(n, u32::from(n) * 160, 9), &tone);
     }
     room.until(1_200);
     let voice = g711::decode(Codec::Pcmu, 0x90);
@@ -510,7 +535,7 @@ proptest! {
             if event {
                 room.press(leg, sequence, timestamp, length as u16, false);
             } else {
-                room.datagram(leg, 0, (sequence, timestamp, ssrc), &vec![octet; length]);
+                room.datagram(leg, 0, Stamp::new(sequence, timestamp, ssrc), &vec![octet; length]);
             }
         }
         let until = room.millis;

@@ -197,9 +197,9 @@ impl World {
         let before = self.out.sent.len();
         self.out.now = self.now();
         let mut bytes = bytes.to_vec();
-        let place = (self.places[&leg], channel);
-        self.shard
-            .packet(self.now(), place, from, &mut bytes, &mut self.out);
+        let place = self.places[&leg];
+        let at = LegPort { place, channel };
+        self.shard.packet(self.now(), at, from, &mut bytes, &mut self.out);
         self.out.sent[before..].to_vec()
     }
 

@@ -10,10 +10,11 @@ use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Instant, SystemTime};
 
+use parking_lot::Mutex;
 use pronto_types::Time;
 
 use self::ports::Ports;
@@ -159,11 +160,6 @@ impl Clock {
     }
 }
 
-/// A lock whose holder panicked still guards plain counts.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Media {
     /// Starts the threads. No port is bound yet.
     ///
@@ -252,7 +248,7 @@ impl Media {
     /// # Errors
     /// See [`CommandError`]; a command for a leg that is not open is counted and is no error.
     pub fn post(&self, command: Command) -> Result<(), CommandError> {
-        let mut routes = lock(&self.routes);
+        let mut routes = self.routes.lock();
         let route = match &command {
             Command::Open { leg, group, .. } => {
                 let thread = routes.open(*leg, *group).ok_or(CommandError::Duplicate)?;
@@ -324,7 +320,7 @@ impl Media {
     pub fn counters(&self) -> Counters {
         let mut sum = Counters::default();
         for thread in &self.threads {
-            sum.add(&lock(&thread.mailbox.counters));
+            sum.add(&thread.mailbox.counters.lock());
         }
         sum.tally.stray_commands += self.stray_commands.load(Ordering::Relaxed);
         sum
@@ -350,7 +346,7 @@ impl Drop for Media {
 
 /// Says that a leg will not be: for the thread, which forgets its route first.
 fn refuse(routes: &Mutex<Routes>, leg: LegId) {
-    lock(routes).close(leg);
+    routes.lock().close(leg);
 }
 
 #[cfg(test)]

@@ -322,7 +322,7 @@ fn a_full_thread_says_so_but_always_takes_a_close() {
         threads: 1,
         on_event: Box::new(move |event| {
             let _ = entered.send(event);
-            let _ = lock(&released).recv();
+            let _ = released.lock().recv();
         }),
         on_recorded: Box::new(|_| {}),
     })

@@ -6,19 +6,20 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use pronto_types::Time;
 
 use super::ports::Ports;
 use super::routes::Routes;
 use super::sockets::{self, Pair, Poller, Ready};
 use super::warm::Warm;
-use super::{Clock, Counters, Mailbox, lock, refuse};
-use crate::shard::{Channel, Outlet, SLOT, SLOTS, Shard};
+use super::{Clock, Counters, Mailbox, refuse};
+use crate::shard::{Channel, LegPort, Outlet, SLOT, SLOTS, Shard};
 use crate::{Command, Event, LegId, OpenError, Recorded};
 
 /// Up to this many legs, relayed packets are read as they come.
@@ -327,7 +328,7 @@ impl Worker {
     fn unbind(&self, pair: Pair) {
         let port = pair.port;
         drop(pair);
-        lock(&self.ports).give_back(port);
+        self.ports.lock().give_back(port);
     }
 
     /// Closes what nobody has wanted for a while.
@@ -341,11 +342,11 @@ impl Worker {
     /// The next free pair that nobody else on this machine holds.
     fn bind(&self) -> Result<Pair, OpenError> {
         for _ in 0..ATTEMPTS {
-            let port = lock(&self.ports).take().ok_or(OpenError::NoPorts)?;
+            let port = self.ports.lock().take().ok_or(OpenError::NoPorts)?;
             match sockets::bind_pair(self.listen, port, self.dscp) {
                 Ok(pair) => return Ok(pair),
                 Err(error) => {
-                    lock(&self.ports).give_back(port);
+                    self.ports.lock().give_back(port);
                     if error.kind() != io::ErrorKind::AddrInUse {
                         tracing::debug!(port, %error, "no socket for a media port");
                         return Err(OpenError::NoSockets);
@@ -402,7 +403,7 @@ impl Worker {
                 let datagram = &mut datagram[..length];
                 self.shard.packet(
                     now,
-                    (place, channel),
+                    LegPort { place, channel },
                     sockets::canonical(from),
                     datagram,
                     &mut self.carrier,
@@ -428,7 +429,7 @@ impl Worker {
             send_errors: self.carrier.send_errors,
             ..self.counters
         };
-        *lock(&self.mailbox.counters) = counters;
+        *self.mailbox.counters.lock() = counters;
     }
 
     fn wait(&self) {

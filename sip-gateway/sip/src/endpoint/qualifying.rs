@@ -1,10 +1,10 @@
 //! Whether the bound phones are there: each is asked with OPTIONS from time to time (RFC 3261 §11), and not called while it
 //! does not answer. Its next answer, or a registration from elsewhere, brings it back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pronto_types::{OperatorId, Time};
+use pronto_types::{Deadlines, OperatorId, Time};
 use rand::Rng;
 
 use super::Endpoint;
@@ -17,7 +17,7 @@ use crate::transaction::table::{Owner, Purpose};
 /// The times when each operator's phones are checked with OPTIONS, and the checks under way.
 #[derive(Default)]
 pub(super) struct Qualifying {
-    due: BTreeSet<(Time, OperatorId)>,
+    due: Deadlines<OperatorId>,
     when: BTreeMap<OperatorId, Time>,
     asked: BTreeMap<u64, (OperatorId, Destination)>,
     next: u64,
@@ -25,14 +25,14 @@ pub(super) struct Qualifying {
 
 impl Qualifying {
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.due.first().map(|(at, _)| *at)
+        self.due.first()
     }
 
     fn schedule(&mut self, at: Time, operator: &OperatorId) {
         if let Some(before) = self.when.insert(operator.clone(), at) {
-            self.due.remove(&(before, operator.clone()));
+            self.due.remove(before, operator);
         }
-        self.due.insert((at, operator.clone()));
+        self.due.insert(at, operator.clone());
     }
 }
 
@@ -65,12 +65,11 @@ impl Endpoint {
         let Some(interval) = self.settings.qualify else {
             return;
         };
-        while let Some((at, operator)) = self.qualifying.due.first().cloned() {
-            if at > now || *left == 0 {
+        while *left > 0 {
+            let Some((_, operator)) = self.qualifying.due.pop_due(now) else {
                 break;
-            }
+            };
             *left -= 1;
-            self.qualifying.due.pop_first();
             self.qualifying.when.remove(&operator);
             if self.registrar.of(&operator).next().is_some() {
                 self.qualify(now, &operator);

@@ -93,7 +93,7 @@ fn numbers_of_ended_calls_leave_the_file_and_nobody_else_may_read_it() {
     let long_ago = Instant::now()
         .checked_sub(STAYS + Duration::from_secs(1))
         .unwrap();
-    match &mut *locked(&dialogs.file) {
+    match &mut *dialogs.file.lock() {
         Kept::File(out) => out.whole.0 = long_ago,
         Kept::Memory(..) => panic!("there is room"),
     }
@@ -114,7 +114,7 @@ fn a_disk_that_does_not_write_fills_no_memory() {
     for dialog in 0..1_000 {
         dialogs.take(dialog, &long);
     }
-    assert!(locked(&dialogs.waiting).len() < WAITING + 100_000);
+    assert!(dialogs.waiting.lock().len() < WAITING + 100_000);
     assert!(dialogs.lost() > 0);
 }
 
@@ -138,7 +138,7 @@ fn dialogs_that_a_full_disk_did_not_take_are_written_once_there_is_room() {
     assert_eq!(dialogs.lost(), 3, "each is told as not kept");
     assert!(!dialogs.wants_tidying(), "it was tried a moment ago");
     fs::remove_dir_all(&beside).unwrap();
-    match &mut *locked(&dialogs.file) {
+    match &mut *dialogs.file.lock() {
         Kept::Memory(_, tried) => {
             *tried = tried.checked_sub(AGAIN + Duration::from_secs(1)).unwrap();
         }
@@ -164,7 +164,7 @@ fn a_file_that_takes_no_more_is_made_again_with_everything_that_stands() {
     dialogs.flush();
     // Every write to it fails from now on.
     let path = place.join(FILE);
-    match &mut *locked(&dialogs.file) {
+    match &mut *dialogs.file.lock() {
         Kept::File(out) => out.file = File::open(&path).unwrap(),
         Kept::Memory(..) => panic!("there is room"),
     }

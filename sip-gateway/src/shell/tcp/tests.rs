@@ -26,7 +26,13 @@ impl World {
             local: address,
             remote: address,
         };
-        tokio::spawn(async move { enter((flow, 1), ours, policy, queue, &to).await });
+        let task = Task {
+            flow,
+            connection: 1,
+            queue,
+            happened: to,
+        };
+        tokio::spawn(task.enter(ours, policy));
         World {
             peer,
             write,

@@ -84,7 +84,7 @@ mod tests {
             wait: std::time::Duration::from_secs(75),
         }];
         let expected = "\
-from              wait s  callers an h
+from                  wait s  callers an h
 Mon 2026-11-02 09:00      75          12.0
 the best of 1 hours in the next seven days
 ";

@@ -68,8 +68,8 @@ handling  60 s a call, given
 patience  120 s, given
 arrivals  2880 an hour, given
 
-hour         callers  operators   in time   hang up   wait s  occupancy
-given         2880.0         50    94.3 %     3.1 %      3.7     93.0 %
+hour   callers  operators  in time  hang up  wait s  occupancy
+given   2880.0         50   94.3 %    3.1 %     3.7     93.0 %
 ";
     assert_eq!(sheet, expected);
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pronto_engine as engine;
 use pronto_gateway as gateway;
-use pronto_gateway::shell::{ShellSettings, TlsFiles};
+use pronto_gateway::shell::ShellSettings;
 use pronto_sip as sip;
+use pronto_sip::Algorithm;
 use pronto_types::{OperatorId, Secret};
 
-use crate::config::{Answer, Config, Credential, Digest, Operator, SignIn, Strategy, Transport};
+use crate::config::{Config, Credential, Phone};
 
 /// Media threads: one for every two processors, as the rest is signalling, gRPC and the store.
 const PROCESSORS_PER_MEDIA_THREAD: usize = 2;
@@ -17,57 +17,11 @@ const PROCESSORS_PER_MEDIA_THREAD: usize = 2;
 /// How long a 100 waits for something better to be said: less than 200 ms (RFC 3261 §17.2.1), with room for a late timer.
 const TRYING: Duration = Duration::from_millis(150);
 
-/// Derives the configuration of the queue's engine.
-pub(crate) fn engine(config: &Config) -> engine::Configuration {
-    let queue = |queue: &crate::config::Queue| engine::QueueSettings {
-        name: queue.name.clone(),
-        strategy: match queue.strategy {
-            Strategy::LongestIdle => engine::Strategy::LongestIdle,
-        },
-        ring: queue.ring,
-        rona_pause: queue.rona_pause,
-        wrap_up: queue.wrap_up,
-        max_wait: queue.max_wait,
-        limit: queue.limit,
-        nobody_after: queue.nobody_after,
-        announcing: engine::Announcing {
-            position: queue.announce.position(),
-            wait: queue.announce.wait(),
-            first: queue.announce_first,
-            every: queue.announce_every,
-            change: queue.announce_change,
-        },
-        talk: queue.talk,
-        overflow: queue.overflow.as_ref().map(|overflow| engine::Overflow {
-            to: overflow.to.clone(),
-            wait: overflow.wait,
-        }),
-    };
-    let operator = |operator: &Operator| engine::OperatorSettings {
-        id: operator.id.clone(),
-        queues: operator.queues.clone(),
-        sign_in: match operator.sign_in {
-            SignIn::Registration => engine::SignIn::Registration,
-        },
-    };
-    engine::Configuration {
-        queues: config.queues.iter().map(queue).collect(),
-        operators: config.operators.iter().map(operator).collect(),
-        grace: config.grace,
-        ..engine::Configuration::default()
-    }
-}
-
 /// Derives the settings of the gateway. `generated` holds the passwords nobody chose.
 pub(crate) fn gateway(
     config: &Config,
     generated: &BTreeMap<OperatorId, Secret>,
 ) -> Result<ShellSettings, String> {
-    let listen = config
-        .sip
-        .listen
-        .iter()
-        .map(|listen| (transport(listen.transport), listen.address));
     let trunk = |trunk: &crate::config::Trunk| sip::Trunk {
         name: trunk.name.clone(),
         allow: trunk.allow.clone(),
@@ -78,9 +32,9 @@ pub(crate) fn gateway(
     Ok(ShellSettings {
         token: None,
         name: config.gateway.name.clone(),
-        listen: listen.collect(),
+        listen: config.sip.listen.clone(),
         dscp: (config.sip.dscp, config.media.dscp),
-        tls: config.sip.tls.clone().map(TlsFiles::from),
+        tls: config.sip.tls.clone(),
         origins: config.sip.origins.clone(),
         sip: sip::Settings {
             advertise: config.sip.advertise.clone(),
@@ -89,11 +43,7 @@ pub(crate) fn gateway(
             addresses,
             product: concat!("Pronto/", env!("CARGO_PKG_VERSION")).to_owned(),
             operators: credentials(config, generated)?,
-            expires: sip::ExpiresLimits {
-                min: config.registrar.expires_min,
-                max: config.registrar.expires_max,
-                default: config.registrar.expires_max,
-            },
+            expires: config.registrar.expires,
             limits: sip::Limits {
                 bindings_per_operator: config.registrar.phones,
                 ..sip::Limits::default()
@@ -103,8 +53,8 @@ pub(crate) fn gateway(
             budgets: config.sip.trunks.iter().map(budget).collect(),
             qualify: Some(config.sip.qualify).filter(|every| !every.is_zero()),
             trying: TRYING,
-            digest: digests(&config.sip.digest),
-            operator_digest: config.operators.iter().filter_map(own_digest).collect(),
+            digest: config.sip.digest.clone(),
+            operator_digest: config.phones.iter().filter_map(own_digest).collect(),
             ..sip::Settings::new(&config.sip.domain)
         },
         calls: gateway::Settings {
@@ -112,14 +62,11 @@ pub(crate) fn gateway(
             ..calls(config)
         },
         media_listen: config.media.listen,
-        media_ports: (config.media.first_port, config.media.last_port),
+        media_ports: config.media.ports,
         media_threads: threads.div_ceil(PROCESSORS_PER_MEDIA_THREAD),
         store: config.store.clone(),
         drain: config.sip.drain,
-        trace: gateway::trace::Limits {
-            calls: config.trace.calls,
-            octets: config.trace.mebibytes << 20,
-        },
+        trace: config.trace,
     })
 }
 
@@ -144,33 +91,13 @@ fn budget(trunk: &crate::config::Trunk) -> (String, sip::Budget) {
     (trunk.name.clone(), budget)
 }
 
-fn digests(wanted: &[Digest]) -> Vec<sip::Algorithm> {
-    let one = |digest: &Digest| match digest {
-        Digest::Md5 => sip::Algorithm::Md5,
-        Digest::Sha256 => sip::Algorithm::Sha256,
-        Digest::Sha512_256 => sip::Algorithm::Sha512_256,
-    };
-    wanted.iter().map(one).collect()
+fn own_digest(phone: &Phone) -> Option<(OperatorId, Vec<Algorithm>)> {
+    Some((phone.operator.clone(), phone.digest.clone()?))
 }
 
-fn own_digest(operator: &Operator) -> Option<(OperatorId, Vec<sip::Algorithm>)> {
-    let own = operator.digest.as_deref()?;
-    Some((operator.id.clone(), digests(own)))
-}
-
-fn transport(transport: Transport) -> sip::Transport {
-    match transport {
-        Transport::Udp => sip::Transport::Udp,
-        Transport::Tcp => sip::Transport::Tcp,
-        Transport::Tls => sip::Transport::Tls,
-        Transport::Ws => sip::Transport::Ws,
-        Transport::Wss => sip::Transport::Wss,
-    }
-}
-
-fn asks_md5(config: &Config, own: &Option<Vec<Digest>>) -> bool {
+fn asks_md5(config: &Config, own: &Option<Vec<Algorithm>>) -> bool {
     let asked = own.as_ref().unwrap_or(&config.sip.digest);
-    asked.contains(&Digest::Md5)
+    asked.contains(&Algorithm::Md5)
 }
 
 fn credentials(
@@ -179,12 +106,11 @@ fn credentials(
 ) -> Result<BTreeMap<OperatorId, sip::Ha1>, String> {
     let domain = &config.sip.domain;
     let mut known = BTreeMap::new();
-    for Operator {
-        id,
+    for Phone {
+        operator: id,
         credential,
         digest: own,
-        ..
-    } in &config.operators
+    } in &config.phones
     {
         let of_password = |secret: &Secret| sip::Ha1::from_password(id.as_str(), domain, secret);
         let ha1 = match credential {
@@ -213,40 +139,21 @@ fn credentials(
 }
 
 fn calls(config: &Config) -> gateway::Settings {
-    let number = |number: &crate::config::Number| {
-        let settings = gateway::Number {
-            dial: number.dial.clone(),
-            flow: std::sync::Arc::clone(&number.flow),
-            language: number.language,
-            answer: match number.answer {
-                Answer::AtOnce => gateway::Answer::AtOnce,
-                Answer::OnOperator => gateway::Answer::OnOperator,
-            },
-        };
-        (number.dial.clone(), settings)
-    };
+    let numbers = config.numbers.iter().map(|number| &number.served);
+    let queues = config.engine.queues.iter();
     gateway::Settings {
-        numbers: config.numbers.iter().map(number).collect(),
-        max_wait: config
-            .queues
-            .iter()
-            .map(|queue| (queue.name.clone(), queue.max_wait))
+        numbers: numbers
+            .clone()
+            .map(|served| (served.dial.clone(), served.clone()))
             .collect(),
+        max_wait: queues.map(|queue| (queue.name.clone(), queue.max_wait)).collect(),
         queue_away: config.gateway.queue_away,
-        recorded: config
-            .queues
-            .iter()
-            .filter(|queue| queue.record)
-            .map(|queue| (queue.name.clone(), queue.consent.clone()))
-            .collect(),
+        recorded: config.recorded.clone(),
         advertise: config.media.advertise,
         inside: sip::Inside::default(),
         learn: config.media.learn,
         reach: sip::sdp::Reach::of(config.media.advertise.unwrap_or(config.media.listen)),
-        prompts: gateway::Prompts::of(
-            &config.library,
-            &config.numbers.iter().map(|number| number.language).collect(),
-        ),
+        prompts: gateway::Prompts::of(&config.library, &numbers.map(|served| served.language).collect()),
         max_calls: config.gateway.calls.min(config.media.most_calls()),
     }
 }

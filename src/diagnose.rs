@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use pronto_config::show_duration as show;
 
-use crate::config::{Announce, Config, Look, Number, Operator, Queue};
+use pronto_engine::{OperatorSettings, QueueSettings, Strategy};
+
+use crate::config::{Config, Look, Number};
 
 /// The result of a check, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,14 +53,14 @@ pub fn summary(config: &Config) -> String {
     section(
         &mut lines,
         "queues",
-        config.queues.iter().map(|queue| queue_line(config, queue)),
+        config.engine.queues.iter().map(|queue| queue_line(config, queue)),
     );
     section(
         &mut lines,
         "operators",
-        config.operators.iter().map(operator_line),
+        config.engine.operators.iter().map(operator_line),
     );
-    let sip: Vec<String> = config.sip.listen.iter().map(ToString::to_string).collect();
+    let sip: Vec<String> = listened(config).collect();
     lines.push(format!(
         "SIP {} · gRPC {} · metrics {}",
         sip.join(", "),
@@ -67,6 +69,12 @@ pub fn summary(config: &Config) -> String {
     ));
     lines.push(format!("{} · kept in {}", zone(config), config.store.display()));
     lines.join("\n") + "\n"
+}
+
+/// The sockets for SIP, as they are written in the file.
+fn listened(config: &Config) -> impl Iterator<Item = String> {
+    let listen = config.sip.listen.iter();
+    listen.map(|(transport, address)| format!("{}:{address}", transport.name()))
 }
 
 fn section(lines: &mut Vec<String>, title: &str, entries: impl ExactSizeIterator<Item = String>) {
@@ -78,28 +86,31 @@ fn section(lines: &mut Vec<String>, title: &str, entries: impl ExactSizeIterator
 
 fn number_line(number: &Number) -> String {
     let mut queues: Vec<&str> = Vec::new();
-    for (queue, _) in number.flow.queues() {
+    for (queue, _) in number.served.flow.queues() {
         if !queues.contains(&queue.as_str()) {
             queues.push(queue.as_str());
         }
     }
     format!(
         "  {} ({}) → {} → {}",
-        number.dial,
-        number.language,
+        number.served.dial,
+        number.served.language,
         number.flow_name,
         listed(&queues)
     )
 }
 
-fn queue_line(config: &Config, queue: &Queue) -> String {
+fn queue_line(config: &Config, queue: &QueueSettings) -> String {
     let operators = config
+        .engine
         .operators
         .iter()
         .filter(|operator| operator.queues.contains(&queue.name));
     let operators: Vec<_> = operators.map(|operator| operator.id.as_str()).collect();
     let (ring, max_wait) = (show(queue.ring), show(queue.max_wait));
-    let strategy = queue.strategy;
+    let strategy = match queue.strategy {
+        Strategy::LongestIdle => "longest-idle",
+    };
     let announces = announces(queue);
     let overflow = queue.overflow.as_ref().map_or_else(String::new, |overflow| {
         format!(", above {} to {}", show(overflow.wait), overflow.to)
@@ -111,28 +122,29 @@ fn queue_line(config: &Config, queue: &Queue) -> String {
     )
 }
 
-fn announces(queue: &Queue) -> String {
-    let what = match queue.announce {
-        Announce::Both => "place and wait",
-        Announce::Wait => "the wait",
-        Announce::Position => "the place",
-        Announce::Nothing => return "announces nothing".to_owned(),
+fn announces(queue: &QueueSettings) -> String {
+    let told = queue.announcing;
+    let what = match (told.position, told.wait) {
+        (true, true) => "place and wait",
+        (false, true) => "the wait",
+        (true, false) => "the place",
+        (false, false) => return "announces nothing".to_owned(),
     };
     let mut text = format!("announces {what}");
-    if !queue.announce_first.is_zero() {
-        text += &format!(" after {}", show(queue.announce_first));
+    if !told.first.is_zero() {
+        text += &format!(" after {}", show(told.first));
     }
-    text += &match queue.announce_every {
+    text += &match told.every {
         Duration::ZERO => " once".to_owned(),
         every => format!(" every {}", show(every)),
     };
-    if !queue.announce_change.is_zero() {
-        text += &format!(" if it moved by {}", show(queue.announce_change));
+    if !told.change.is_zero() {
+        text += &format!(" if it moved by {}", show(told.change));
     }
     text
 }
 
-fn operator_line(operator: &Operator) -> String {
+fn operator_line(operator: &OperatorSettings) -> String {
     let queues: Vec<_> = operator.queues.iter().map(|queue| queue.as_str()).collect();
     format!("  {} takes {}", operator.id, listed(&queues))
 }

@@ -55,7 +55,7 @@ impl Settings {
 }
 
 /// A number somebody can dial.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Number {
     /// As configured; names the number in records.
     pub dial: String,

@@ -5,8 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use pronto_config::{Problem, Problems, Table};
+use pronto_sip::Transport;
 
-use super::settings::{Config, Transport};
+use super::settings::Config;
 
 /// Where the sections stand.
 pub(super) struct Places<'t> {
@@ -72,17 +73,18 @@ fn check_room(config: &Config, places: &Places<'_>, problems: &mut Problems) {
 /// RTP would be handed the port on which SIP listens.
 fn check_media(config: &Config, places: &Places<'_>, problems: &mut Problems) {
     let media = &config.media;
-    let ports = media.first_port..=media.last_port;
+    let (first, last) = media.ports;
+    let ports = first..=last;
     let udp = config
         .sip
         .listen
         .iter()
-        .filter(|listen| listen.transport == Transport::Udp);
-    for address in udp.map(|listen| listen.address) {
+        .filter(|(transport, _)| *transport == Transport::Udp);
+    for (_, address) in udp {
         if ports.contains(&address.port()) && meet(address.ip(), media.listen) {
             let place = places.media.place("ports").or_else(|| places.sip.place("listen"));
             let message = format!("the media ports include SIP's own, {}", address.port());
-            let found = format!("[{}, {}]", media.first_port, media.last_port);
+            let found = format!("[{first}, {last}]");
             let problem = Problem::error(place.unwrap_or(0..0), message, found);
             problems.push(problem.expected("ports on which nothing else listens"));
         }
@@ -94,15 +96,15 @@ fn listeners(config: &Config, places: &Places<'_>) -> Vec<Listener> {
         .sip
         .listen
         .iter()
-        .filter(|listen| listen.transport != Transport::Udp)
-        .map(|listen| Listener {
-            title: match listen.transport {
+        .filter(|(transport, _)| *transport != Transport::Udp)
+        .map(|(transport, address)| Listener {
+            title: match transport {
                 Transport::Tls => "[sip] over TLS",
                 Transport::Ws => "[sip] over WS",
                 Transport::Wss => "[sip] over WSS",
                 Transport::Udp | Transport::Tcp => "[sip] over TCP",
             },
-            address: listen.address,
+            address: *address,
             place: places.sip.place("listen"),
         });
     let listener = |title, address, place| Listener {

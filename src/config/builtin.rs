@@ -4,11 +4,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use pronto_engine::{Configuration, OperatorSettings, SignIn};
+use pronto_gateway::Answer;
 use pronto_ivr::{BUILTIN_FLOW, Script};
 use pronto_types::{InvalidName, Language, OperatorId, QueueName};
 
 use super::read;
-use super::settings::{Answer, Config, Credential, Number, Operator, SignIn};
+use super::settings::{Config, Credential, Number, Phone};
 
 /// The part that a file could hold. Everything else has its default.
 const CENTRE: &str = r#"
@@ -34,14 +36,20 @@ impl Config {
     }
 }
 
-fn operator(id: &str, queues: &[QueueName]) -> Result<Operator, InvalidName> {
-    Ok(Operator {
+fn operator(id: &str, queues: &[QueueName]) -> Result<OperatorSettings, InvalidName> {
+    Ok(OperatorSettings {
         id: OperatorId::new(id)?,
-        credential: Credential::Generated,
         queues: queues.to_vec(),
-        digest: None,
         sign_in: SignIn::Registration,
     })
+}
+
+fn phone(operator: &OperatorSettings) -> Phone {
+    Phone {
+        operator: operator.id.clone(),
+        credential: Credential::Generated,
+        digest: None,
+    }
 }
 
 fn build() -> Result<Config, Box<dyn std::error::Error>> {
@@ -49,19 +57,30 @@ fn build() -> Result<Config, Box<dyn std::error::Error>> {
         .map(Arc::new)
         .map_err(|problems| format!("{problems:?}"))?;
     let numbers = NUMBERS.map(|(dial, language)| Number {
-        dial: dial.to_owned(),
         flow_name: "builtin".to_owned(),
-        flow: Arc::clone(&flow),
-        language,
-        answer: Answer::AtOnce,
+        served: pronto_gateway::Number {
+            dial: dial.to_owned(),
+            flow: Arc::clone(&flow),
+            language,
+            answer: Answer::AtOnce,
+        },
     });
     let written = read::read(CENTRE, "the built-in centre", Path::new(""), None)?;
-    let queues: Vec<QueueName> = written.queues.iter().map(|queue| queue.name.clone()).collect();
+    let queues: Vec<QueueName> = written
+        .engine
+        .queues
+        .iter()
+        .map(|queue| queue.name.clone())
+        .collect();
     let operators = OPERATORS.into_iter().map(|id| operator(id, &queues));
-    let operators = operators.collect::<Result<_, _>>()?;
+    let operators = operators.collect::<Result<Vec<_>, _>>()?;
     Ok(Config {
         numbers: numbers.to_vec(),
-        operators,
+        phones: operators.iter().map(phone).collect(),
+        engine: Configuration {
+            operators,
+            ..written.engine
+        },
         // They are about the numbers and operators that the text lacks.
         warnings: super::Report::default(),
         ..written

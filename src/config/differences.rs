@@ -23,12 +23,12 @@ impl Config {
             gateway,
             registrar,
             trace,
-            grace,
             store,
             library,
             numbers,
-            queues,
-            operators,
+            engine,
+            recorded,
+            phones,
             warnings: _,
         } = self;
         let parts = [
@@ -40,12 +40,18 @@ impl Config {
             ("[gateway]", *gateway == other.gateway),
             ("[registrar]", *registrar == other.registrar),
             ("[trace]", *trace == other.trace),
-            ("[queue_service]", *grace == other.grace),
+            ("[queue_service]", engine.grace == other.engine.grace),
             ("[store]", *store == other.store),
             ("[prompts]", *library == other.library),
             ("[[number]]", *numbers == other.numbers),
-            ("[[queue]]", *queues == other.queues),
-            ("[[operator]]", *operators == other.operators),
+            (
+                "[[queue]]",
+                (&engine.queues, recorded) == (&other.engine.queues, &other.recorded),
+            ),
+            (
+                "[[operator]]",
+                (&engine.operators, phones) == (&other.engine.operators, &other.phones),
+            ),
         ];
         let differs = parts.into_iter().filter(|(_, same)| !same);
         differs.map(|(name, _)| name).collect()
@@ -63,7 +69,7 @@ mod tests {
         let config = Config::builtin();
         assert_eq!(config.differences(&Config::builtin()), Vec::<&str>::new());
         let mut other = Config::builtin();
-        other.queues[0].ring += Duration::from_secs(1);
+        other.engine.queues[0].ring += Duration::from_secs(1);
         other.sip.domain = "example.org".to_owned();
         assert_eq!(config.differences(&other), ["[sip]", "[[queue]]"]);
     }

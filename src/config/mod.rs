@@ -35,10 +35,7 @@ pub use dial::normalise_dialled;
 pub use generated::generated_passwords;
 pub use keys::CONFIGURATION;
 pub use pronto_config::{Look, Report};
-pub use settings::{
-    Announce, Answer, Config, Credential, Digest, Gateway, Listen, Media, Number, Operator, Overflow, Queue,
-    SignIn, Sip, Strategy, Tls, Transport, Trunk,
-};
+pub use settings::{Config, Credential, Gateway, Media, Number, Phone, Registrar, Sip, Trunk};
 pub use token::gateway_token;
 
 /// Where `serve` and `config check` look when no file is named.

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pronto_config::{Page, Problem, Problems, Section, Table, Wrong, nearest, one_of, quoted};
+use pronto_engine::QueueSettings;
+use pronto_gateway::Answer;
 use pronto_ivr::{Script, speak};
 use pronto_recordings::Library;
 use pronto_types::Language;
@@ -14,7 +16,7 @@ use pronto_types::Language;
 use super::dial::{is_dialable, normalise_dialled};
 use super::keys::NUMBER;
 use super::services::parse_path;
-use super::settings::{Answer, Number, Queue};
+use super::settings::Number;
 
 /// A flow of some thousand states; nobody writes more by hand.
 const LARGEST_FLOW: u64 = 1 << 20;
@@ -23,7 +25,7 @@ const LARGEST_FLOW: u64 = 1 << 20;
 pub(super) fn read(
     tables: Vec<Table<'_>>,
     folder: &Path,
-    queues: &[Queue],
+    queues: &[QueueSettings],
     library: &Library,
     problems: &mut Problems,
 ) -> (Vec<Number>, Vec<Page>) {
@@ -39,7 +41,7 @@ pub(super) fn read(
             if !is_dialable(&dial) {
                 return Err(Wrong::default());
             }
-            if numbers.iter().any(|other| other.dial == dial) {
+            if numbers.iter().any(|other| other.served.dial == dial) {
                 return Err(Wrong::because(format!("there are two numbers {dial}"))
                     .expected("a number no other entry has; separators do not count, and 00 is +"));
             }
@@ -52,13 +54,13 @@ pub(super) fn read(
         let flow = section.parsed("flow", |text| shelf.take(text, language));
         section.finish();
         if let (Some(dial), Some(language), Some((flow_name, Some(flow)))) = (dial, language, flow) {
-            numbers.push(Number {
+            let served = pronto_gateway::Number {
                 dial,
-                flow_name,
                 flow,
                 language,
                 answer: answer.unwrap_or_default(),
-            });
+            };
+            numbers.push(Number { flow_name, served });
         }
     }
     (numbers, shelf.into_pages(queues, library))
@@ -106,7 +108,7 @@ impl Shelf<'_> {
         Ok((text.to_owned(), shelved.flow.as_ref().ok().map(Arc::clone)))
     }
 
-    fn into_pages(self, queues: &[Queue], library: &Library) -> Vec<Page> {
+    fn into_pages(self, queues: &[QueueSettings], library: &Library) -> Vec<Page> {
         let page = |shelved: Shelved| {
             let mut problems = Problems::default();
             match &shelved.flow {
@@ -123,7 +125,7 @@ impl Shelf<'_> {
 fn check(
     flow: &Script,
     languages: &[Language],
-    queues: &[Queue],
+    queues: &[QueueSettings],
     library: &Library,
     problems: &mut Problems,
 ) {

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use pronto_config::{Problem, Problems, Section, Table, Wrong, nearest, one_of, quoted};
+use pronto_engine::{Overflow, QueueSettings};
 use pronto_types::QueueName;
 use toml::de::DeValue;
 
 use super::keys::OVERFLOW;
-use super::settings::{Overflow, Queue};
 
 const FORM: &str = "`{ to = \"…\", wait = \"10m\" }`";
 
@@ -42,7 +42,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Option<(Overflow, Written)>
 }
 
 /// Checks each against the queues there are. Two queues may overflow to one another: no caller goes twice.
-pub(super) fn check(written: &[(QueueName, Written)], queues: &[Queue], problems: &mut Problems) {
+pub(super) fn check(written: &[(QueueName, Written)], queues: &[QueueSettings], problems: &mut Problems) {
     let names = || queues.iter().map(|queue| queue.name.as_str());
     for (name, Written { to, place }) in written {
         if to == name.as_str() {

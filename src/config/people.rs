@@ -1,75 +1,98 @@
 //! `[[queue]]` and `[[operator]]`: where callers wait, and who answers.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use pronto_config::{Problem, Problems, Section, Table, Text, Wrong, quoted, show_duration};
+use pronto_engine::{Announcing, OperatorSettings, QueueSettings, SignIn, Strategy};
 use pronto_types::{OperatorId, QueueName, Secret};
 
 use super::Environment;
 use super::keys::{OPERATOR, QUEUE};
-use super::settings::{Announce, Credential, Operator, Queue, SignIn, Strategy};
+use super::settings::{Credential, Phone};
 use super::{overflow, recording};
 
 /// A password shorter than this falls to guessing over SIP.
 const SHORTEST_PASSWORD: usize = 8;
 
+/// The names of `announce`: whether the position is told, and whether the wait.
+const ANNOUNCEMENTS: [(&str, (bool, bool)); 4] = [
+    ("both", (true, true)),
+    ("wait", (false, true)),
+    ("position", (true, false)),
+    ("nothing", (false, false)),
+];
+
+/// Every `[[queue]]`, as the engine has it and as the gateway records it.
+#[derive(Default)]
+pub(super) struct Queues {
+    pub(super) settings: Vec<QueueSettings>,
+    pub(super) recorded: BTreeMap<QueueName, Option<Arc<str>>>,
+    pub(super) recording: Vec<recording::Written>,
+}
+
 /// Reads every `[[queue]]`.
-pub(super) fn read_queues(
-    tables: Vec<Table<'_>>,
-    problems: &mut Problems,
-) -> (Vec<Queue>, Vec<recording::Written>) {
-    let mut queues: Vec<Queue> = Vec::with_capacity(tables.len());
-    let mut written = Vec::with_capacity(tables.len());
+pub(super) fn read_queues(tables: Vec<Table<'_>>, problems: &mut Problems) -> Queues {
+    let mut queues = Queues::default();
     let mut overflows = Vec::new();
     for table in tables {
         let mut section = Section::new(&QUEUE, table, problems);
         let name = section.parsed("name", |text| {
             let name = QueueName::new(text).map_err(|_| Wrong::default())?;
-            if queues.iter().any(|other| other.name == name) {
+            if queues.settings.iter().any(|other| other.name == name) {
                 return Err(Wrong::because(format!("there are two queues named `{name}`"))
                     .expected("a name no other queue has"));
             }
             Ok(name)
         });
-        let strategy = section.named("strategy", &[("longest-idle", Strategy::LongestIdle)]);
-        let announce = section.named("announce", &Announce::ALL);
-        let recorded = recording::read(&mut section);
-        let (overflow, to) = overflow::read(&mut section).unzip();
-        let queue = Queue {
-            // Without a name the rest is still checked, and nobody ever sees the stand-in.
-            name: name.clone().unwrap_or_else(nameless),
-            strategy: strategy.unwrap_or(Strategy::LongestIdle),
-            ring: section.duration("ring"),
-            rona_pause: section.duration("rona_pause"),
-            wrap_up: section.duration("wrap_up"),
-            max_wait: section.duration("max_wait"),
-            limit: section.whole("limit"),
-            nobody_after: section.duration("nobody_after"),
-            announce: announce.unwrap_or_default(),
-            announce_first: section.duration("announce_first"),
-            announce_every: section.duration("announce_every"),
-            announce_change: section.duration("announce_change"),
-            talk: section.duration("talk"),
-            overflow,
-            record: recorded.record,
-            consent: recorded
-                .consent
-                .as_ref()
-                .map(|(prompt, _)| prompt.as_str().into()),
-        };
-        check_announcements(&mut section, &queue);
+        let recording = recording::read(&mut section);
+        // Without a name the rest is still checked, and nobody ever sees the stand-in.
+        let (queue, overflow) = read_queue(&mut section, name.clone().unwrap_or_else(nameless));
         section.finish();
-        overflows.extend(to.map(|to| (queue.name.clone(), to)));
-        queues.extend(name.map(|_| queue));
-        written.push(recorded);
+        overflows.extend(overflow.map(|overflow| (queue.name.clone(), overflow)));
+        let recorded = name.clone().filter(|_| recording.record);
+        queues
+            .recorded
+            .extend(recorded.map(|name| (name, recording.prompt())));
+        queues.settings.extend(name.map(|_| queue));
+        queues.recording.push(recording);
     }
-    overflow::check(&overflows, &queues, problems);
-    (queues, written)
+    overflow::check(&overflows, &queues.settings, problems);
+    queues
+}
+
+fn read_queue(section: &mut Section<'_, '_>, name: QueueName) -> (QueueSettings, Option<overflow::Written>) {
+    let strategies = [("longest-idle", Strategy::LongestIdle)];
+    let (overflow, written) = overflow::read(section).unzip();
+    let (position, wait) = section.named("announce", &ANNOUNCEMENTS).unwrap_or_default();
+    let queue = QueueSettings {
+        name,
+        strategy: section.named("strategy", &strategies).unwrap_or_default(),
+        ring: section.duration("ring"),
+        rona_pause: section.duration("rona_pause"),
+        wrap_up: section.duration("wrap_up"),
+        max_wait: section.duration("max_wait"),
+        limit: section.whole("limit"),
+        nobody_after: section.duration("nobody_after"),
+        announcing: Announcing {
+            position,
+            wait,
+            first: section.duration("announce_first"),
+            every: section.duration("announce_every"),
+            change: section.duration("announce_change"),
+        },
+        talk: section.duration("talk"),
+        overflow,
+    };
+    check_announcements(section, &queue);
+    (queue, written)
 }
 
 /// Reports announcement settings that have no effect, because the announcement is never made.
-fn check_announcements(section: &mut Section<'_, '_>, queue: &Queue) {
+fn check_announcements(section: &mut Section<'_, '_>, queue: &QueueSettings) {
     if let Some(place) = section
         .place("announce_change")
-        .filter(|_| !queue.announce.wait())
+        .filter(|_| !queue.announcing.wait)
     {
         let message = "`announce_change` compares waits, and no wait is told";
         let problem = Problem::error(place, message, "`announce` without the wait");
@@ -79,10 +102,10 @@ fn check_announcements(section: &mut Section<'_, '_>, queue: &Queue) {
     }
     if let Some(place) = section
         .place("announce_first")
-        .filter(|_| queue.announce_first >= queue.max_wait)
+        .filter(|_| queue.announcing.first >= queue.max_wait)
     {
         let message = "callers are sent on before they would be told anything";
-        let found = format!("`{}`", show_duration(queue.announce_first));
+        let found = format!("`{}`", show_duration(queue.announcing.first));
         let problem = Problem::warning(place, message, found);
         let expected = format!("less than `max_wait`, {}", show_duration(queue.max_wait));
         section.problems.push(problem.expected(expected));
@@ -97,11 +120,12 @@ fn nameless() -> QueueName {
 /// Reads every `[[operator]]`, against the queues there are.
 pub(super) fn read_operators(
     tables: Vec<Table<'_>>,
-    queues: &[Queue],
+    queues: &[QueueSettings],
     environment: Environment<'_>,
     problems: &mut Problems,
-) -> Vec<Operator> {
-    let mut operators: Vec<Operator> = Vec::with_capacity(tables.len());
+) -> (Vec<OperatorSettings>, Vec<Phone>) {
+    let mut operators: Vec<OperatorSettings> = Vec::with_capacity(tables.len());
+    let mut phones = Vec::with_capacity(tables.len());
     for table in tables {
         let mut section = Section::new(&OPERATOR, table, problems);
         let id = section.parsed("id", |text| {
@@ -124,23 +148,26 @@ pub(super) fn read_operators(
             }
         };
         let digest = super::sip::read_digest(&mut section);
-        let sign_in = section.named("sign_in", &[("registration", SignIn::Registration)]);
+        let ways = [("registration", SignIn::Registration)];
+        let sign_in = section.named("sign_in", &ways).unwrap_or_default();
         section.finish();
-        let sign_in = sign_in.unwrap_or(SignIn::Registration);
         if let (Some(id), Some(credential)) = (id, credential) {
-            operators.push(Operator {
-                id,
+            phones.push(Phone {
+                operator: id.clone(),
                 credential,
-                queues,
                 digest,
-                sign_in,
             });
+            operators.push(OperatorSettings { id, queues, sign_in });
         }
     }
-    operators
+    (operators, phones)
 }
 
-fn read_served(section: &mut Section<'_, '_>, texts: &[Text<'_>], queues: &[Queue]) -> Vec<QueueName> {
+fn read_served(
+    section: &mut Section<'_, '_>,
+    texts: &[Text<'_>],
+    queues: &[QueueSettings],
+) -> Vec<QueueName> {
     let mut served: Vec<QueueName> = Vec::with_capacity(texts.len());
     for text in texts {
         let name = section.understand("queues", text, |text| {

@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::path::Path;
 
 use pronto_config::{Page, Problem, Problems, Report, Section, Severity, Table, document};
+use pronto_engine::{Configuration, QueueSettings};
 use toml::de::DeTable;
 
 use super::keys::CONFIGURATION;
-use super::settings::{Config, Number, Operator, Queue};
+use super::settings::{Config, Number};
 use super::{Environment, addresses, numbers, people, recording, services, sip};
 
 /// Reads a text named `file`, whose relative paths start at `folder`.
@@ -51,10 +52,11 @@ fn read_sections(
     top.finish();
 
     let library = services::read_prompts(prompts, folder, problems);
-    let (queues, recorded) = people::read_queues(queue_tables.clone(), problems);
-    let operators = people::read_operators(operator_tables, &queues, environment, problems);
-    let (numbers, pages) = numbers::read(number_tables, folder, &queues, &library, problems);
-    recording::check(&recorded, &numbers, &library, problems);
+    let queues = people::read_queues(queue_tables.clone(), problems);
+    let (operators, phones) =
+        people::read_operators(operator_tables, &queues.settings, environment, problems);
+    let (numbers, pages) = numbers::read(number_tables, folder, &queues.settings, &library, problems);
+    recording::check(&queues.recording, &numbers, &library, problems);
     let config = Config {
         file: None,
         timezone,
@@ -63,14 +65,19 @@ fn read_sections(
         grpc: services::read_grpc(grpc, problems),
         metrics: services::read_metrics(metrics, problems),
         gateway: services::read_gateway(gateway, folder, problems),
-        grace: services::read_queue_service(queue_service, problems),
         registrar: super::registrar::read(registrar, problems),
         trace: services::read_trace(trace, problems),
         store: services::read_store(store, folder, problems),
         library,
         numbers,
-        queues,
-        operators,
+        engine: Configuration {
+            queues: queues.settings,
+            operators,
+            grace: services::read_queue_service(queue_service, problems),
+            ..Configuration::default()
+        },
+        recorded: queues.recorded,
+        phones,
         warnings: Report::default(),
     };
     let places = addresses::Places {
@@ -83,13 +90,7 @@ fn read_sections(
     addresses::check(&config, &places, problems);
     if !problems.any(Severity::Error) && pages.iter().all(|page| !page.any(Severity::Error)) {
         let places = queue_tables.iter().map(Table::span);
-        warn(
-            &config.numbers,
-            &config.queues,
-            &config.operators,
-            places,
-            problems,
-        );
+        warn(&config.numbers, &config.engine, places, problems);
     }
     (config, pages)
 }
@@ -97,8 +98,7 @@ fn read_sections(
 /// Warns of settings that are legal and probably not meant.
 fn warn(
     numbers: &[Number],
-    queues: &[Queue],
-    operators: &[Operator],
+    engine: &Configuration,
     places: impl Iterator<Item = Range<usize>>,
     problems: &mut Problems,
 ) {
@@ -106,13 +106,16 @@ fn warn(
         let problem = Problem::warning(0..0, "there is no number: nobody can call", "no `[[number]]`");
         problems.push(problem);
     }
+    let Configuration {
+        queues, operators, ..
+    } = engine;
     for (queue, place) in queues.iter().zip(places) {
         let name = &queue.name;
-        let reached = |queue: &Queue| queue.overflow.as_ref().is_some_and(|it| it.to == *name);
+        let reached = |queue: &QueueSettings| queue.overflow.as_ref().is_some_and(|it| it.to == *name);
         if !queues.iter().any(reached)
             && !numbers
                 .iter()
-                .any(|number| number.flow.queues().any(|(used, _)| used == name))
+                .any(|number| number.served.flow.queues().any(|(used, _)| used == name))
         {
             let message = format!("no flow leads to the queue `{name}`");
             problems.push(Problem::warning(

@@ -1,6 +1,7 @@
 //! `record` and `consent` of `[[queue]]`: who is recorded, and who is told.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use pronto_config::{Problem, Problems, Section, nearest, one_of, quoted};
 use pronto_ivr::speak;
@@ -18,6 +19,14 @@ pub(super) struct Written {
     place: Range<usize>,
 }
 
+impl Written {
+    /// The prompt that tells callers, where there is one.
+    pub(super) fn prompt(&self) -> Option<Arc<str>> {
+        let consent = self.consent.as_ref();
+        consent.map(|(prompt, _)| prompt.as_str().into())
+    }
+}
+
 /// Reads both keys.
 pub(super) fn read(section: &mut Section<'_, '_>) -> Written {
     let record = section.flag("record");
@@ -32,7 +41,7 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> Written {
 /// Checks each consent against the prompts of every language somebody is spoken to in, and warns of what is recorded
 /// without one.
 pub(super) fn check(written: &[Written], numbers: &[Number], library: &Library, problems: &mut Problems) {
-    let spoken = |language: &Language| numbers.iter().any(|number| number.language == *language);
+    let spoken = |language: &Language| numbers.iter().any(|number| number.served.language == *language);
     let languages: Vec<Language> = Language::ALL.into_iter().filter(spoken).collect();
     for Written {
         record,

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use pronto_config::{Problems, Section, Table, Wrong, nearest, quoted};
+use pronto_gateway::trace::Limits;
 use pronto_recordings::{Library, LibraryError};
 use pronto_types::GatewayName;
 
 use super::keys::{GATEWAY, GRPC, METRICS, PROMPTS, QUEUE_SERVICE, STORE, STORE_KEYS, TRACE};
-use super::settings::{Gateway, Trace};
+use super::settings::Gateway;
 
 /// Reads the section `[grpc]`.
 pub(super) fn read_grpc(table: Table<'_>, problems: &mut Problems) -> SocketAddr {
@@ -48,11 +49,11 @@ pub(super) fn read_gateway(table: Table<'_>, folder: &Path, problems: &mut Probl
 }
 
 /// Reads the section `[trace]`.
-pub(super) fn read_trace(table: Table<'_>, problems: &mut Problems) -> Trace {
+pub(super) fn read_trace(table: Table<'_>, problems: &mut Problems) -> Limits {
     let mut section = Section::new(&TRACE, table, problems);
-    let trace = Trace {
+    let trace = Limits {
         calls: section.whole("calls"),
-        mebibytes: section.whole("mebibytes"),
+        octets: section.whole("mebibytes") << 20,
     };
     section.finish();
     trace

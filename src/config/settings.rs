@@ -1,6 +1,8 @@
-//! The configuration as the house uses it: checked, typed, with nothing left to look up.
+//! The configuration as the house uses it: checked, in the types of the crates that it is for, with nothing left to look up.
+//!
+//! `docs/reference/configuration.md` has the meaning, default and range of each key.
 
-use std::fmt;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,46 +10,48 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
-use pronto_ivr::Script;
+use pronto_gateway::shell::TlsFiles;
+use pronto_gateway::trace;
 use pronto_recordings::Library;
-use pronto_types::{GatewayName, Language, OperatorId, QueueName, Secret};
+use pronto_sip::{Algorithm, ExpiresLimits, Transport};
+use pronto_types::{GatewayName, OperatorId, QueueName, Secret};
 
 use super::Report;
 
-/// Everything one TOML says, for both halves of the house. Defaults stand at each field.
+/// Everything one TOML says, for both halves of the house.
 #[derive(Clone)]
 pub struct Config {
     /// The file it was read from; `None` for the built-in centre.
     pub file: Option<PathBuf>,
-    /// `timezone`: in which the centre's day passes. Default: the machine's.
+    /// The time zone in which the centre's day passes.
     pub timezone: TimeZone,
-    /// `[sip]`: where phones and trunks reach us.
+    /// The section `[sip]`.
     pub sip: Sip,
-    /// `[media]`: where their sound goes.
+    /// The section `[media]`.
     pub media: Media,
-    /// `[grpc] listen`: where integrators and gateways reach the queue service. Default `127.0.0.1:50051`.
-    /// Loopback only: it has neither encryption nor tokens.
+    /// `listen` of `[grpc]`: where integrators and gateways reach the queue service. Loopback only: it has neither
+    /// encryption nor tokens.
     pub grpc: SocketAddr,
-    /// `[metrics] listen`: where Prometheus reads `serve` and `queue`. Default `127.0.0.1:9090`.
+    /// `listen` of `[metrics]`: where Prometheus reads `serve` and `queue`.
     pub metrics: SocketAddr,
-    /// `[gateway]`: the half that touches phones.
+    /// The section `[gateway]`.
     pub gateway: Gateway,
-    /// `[registrar]`: the phones of operators.
+    /// The section `[registrar]`.
     pub registrar: Registrar,
-    /// `[trace]`: the SIP messages that the gateway keeps for `pronto trace`.
-    pub trace: Trace,
-    /// `[queue_service] grace`: how long the places of a gateway that is away are kept. Default `30s`.
-    pub grace: Duration,
-    /// `[store] path`: ledger, journal, recordings, generated secrets. Relative to the file. Default `var`.
+    /// The section `[trace]`.
+    pub trace: trace::Limits,
+    /// `path` of `[store]`: ledger, journal, recordings, generated secrets.
     pub store: PathBuf,
-    /// The built-in prompts, overlaid by those under `[prompts] path`, relative to the file.
+    /// The built-in prompts, overlaid by those under `path` of `[prompts]`.
     pub library: Arc<Library>,
-    /// `[[number]]`: what can be dialled, in the order of the file.
+    /// Each `[[number]]`, in the order of the file.
     pub numbers: Vec<Number>,
-    /// `[[queue]]`: where callers wait, in the order of the file.
-    pub queues: Vec<Queue>,
-    /// `[[operator]]`: who answers, in the order of the file.
-    pub operators: Vec<Operator>,
+    /// Each `[[queue]]` and `[[operator]]`, in the order of the file, and `grace` of `[queue_service]`.
+    pub engine: pronto_engine::Configuration,
+    /// The queues whose talks are recorded, each with the prompt that tells callers so.
+    pub recorded: BTreeMap<QueueName, Option<Arc<str>>>,
+    /// The phones of each `[[operator]]`, in the order of the file.
+    pub phones: Vec<Phone>,
     /// Settings that are legal but probably not meant; empty in a good file.
     pub warnings: Report,
 }
@@ -60,102 +64,33 @@ impl Config {
     }
 }
 
-/// The settings of `[sip]`.
+/// The section `[sip]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sip {
-    /// `listen`: one or more of `udp:ADDRESS:PORT`, `tcp:…`, `tls:…`, `ws:…`, `wss:…`. Default: UDP and TCP on
-    /// `127.0.0.1:5060`; any other has to be written.
-    pub listen: Vec<Listen>,
-    /// `[sip.tls]`: the certificate of the TLS and WSS sockets. Needed where there is one.
-    pub tls: Option<Tls>,
-    /// `[sip.websocket] origins`: the web pages whose scripts may connect over WS and WSS. Default: none.
+    /// The sockets for SIP; port 0 lets the system choose.
+    pub listen: Vec<(Transport, SocketAddr)>,
+    /// The section `[sip.tls]`, where there is one.
+    pub tls: Option<TlsFiles>,
+    /// The web pages whose scripts may connect over WS and WSS.
     pub origins: Vec<String>,
-    /// `domain`: of our addresses of record, and the digest realm: an `ha1` is bound to it. Default `pronto.local`.
+    /// The domain of our addresses of record, and the digest realm.
     pub domain: String,
-    /// `hosts`: further names and addresses that callers may dial us at. Default: none; the domain and our own addresses are
-    /// ours anyway.
+    /// Further names and addresses that callers may dial us at.
     pub hosts: Vec<String>,
-    /// `advertise`: the public address behind NAT, written into Via and Contact; at most one of each family. Default: the
-    /// listening one.
+    /// The public addresses behind NAT, at most one of each family.
     pub advertise: Vec<IpAddr>,
-    /// `local`: networks whose phones and trunks see our own address, in signalling and in SDP, and not the advertised one.
-    /// Default: none.
+    /// Networks whose phones and trunks see our own address, and not the advertised one.
     pub local: Vec<IpNet>,
-    /// `dscp`: the class of service of signalling (RFC 2474), 0 to 63. Default 24, CS3.
+    /// The class of service of signalling (RFC 2474), 0 to 63.
     pub dscp: u8,
-    /// `drain`: after SIGTERM, how long calls may go on. Default `600s`.
+    /// How long calls may go on after SIGTERM.
     pub drain: Duration,
-    /// `digest`: the algorithms phones are asked for, best first (RFC 8760). Default `["md5"]`: some phones fail as soon as
-    /// another stands beside it.
-    pub digest: Vec<Digest>,
-    /// `qualify`: how often a registered phone is asked whether it is there; zero: never. Default `60s`.
+    /// The digest algorithms that phones are asked for, best first.
+    pub digest: Vec<Algorithm>,
+    /// How often a registered phone is asked whether it is there; zero: never.
     pub qualify: Duration,
-    /// `[[sip.trunk]]`: who may call in without registering. Default: nobody.
+    /// The trunks, in the order of the file.
     pub trunks: Vec<Trunk>,
-}
-
-/// `[sip.tls]`: files in PEM, relative to the file they are named in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// `certificate`: ours, then those between it and its authority.
-    pub certificate: PathBuf,
-    /// `key`: its private key.
-    pub key: PathBuf,
-    /// `client_ca`: the authorities of the phones' certificates. With it, a phone without one is not let in.
-    pub client_ca: Option<PathBuf>,
-}
-
-/// A socket SIP is spoken on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listen {
-    /// The transport that carries SIP on this socket.
-    pub transport: Transport,
-    /// At which address; port 0 lets the system choose.
-    pub address: SocketAddr,
-}
-
-/// A digest algorithm of RFC 8760 §2.1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Digest {
-    /// MD5, written `md5`.
-    Md5,
-    /// SHA-256, written `sha-256`.
-    Sha256,
-    /// SHA-512/256, written `sha-512-256`.
-    Sha512_256,
-}
-
-/// A transport that carries SIP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// RFC 3261 §18, datagrams.
-    Udp,
-    /// RFC 3261 §18, streams.
-    Tcp,
-    /// RFC 3261 §26.2.1.
-    Tls,
-    /// WebSocket without TLS, RFC 7118.
-    Ws,
-    /// RFC 7118 under TLS.
-    Wss,
-}
-
-impl Transport {
-    /// As it is written.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Transport::Udp => "udp",
-            Transport::Tcp => "tcp",
-            Transport::Tls => "tls",
-            Transport::Ws => "ws",
-            Transport::Wss => "wss",
-        }
-    }
-
-    /// Whether it needs a certificate.
-    pub const fn is_secure(self) -> bool {
-        matches!(self, Transport::Tls | Transport::Wss)
-    }
 }
 
 /// `[[sip.trunk]]`: addresses whose calls are taken unchallenged.
@@ -174,197 +109,67 @@ pub struct Trunk {
     pub calls_per_second: Option<u32>,
 }
 
-/// The settings of `[media]`.
+/// The section `[media]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {
-    /// `listen`: the address RTP is received on. Default `127.0.0.1`.
+    /// The address on which RTP is received.
     pub listen: IpAddr,
-    /// `advertise`: the public address behind NAT, written into SDP. Default: the listening one.
+    /// The public address behind NAT; `None`: the listening one.
     pub advertise: Option<IpAddr>,
-    /// `ports[0]`: the first port, even (RFC 3550 §11). Default 20000.
-    pub first_port: u16,
-    /// `ports[1]`: the last port, above the first. Default 29999.
-    pub last_port: u16,
-    /// `dscp`: the class of service of sound (RFC 2474), 0 to 63. Default 46, expedited forwarding.
+    /// The first port, even (RFC 3550 §11), and the last.
+    pub ports: (u16, u16),
+    /// The class of service of sound (RFC 2474), 0 to 63.
     pub dscp: u8,
-    /// `learn`: take the media address, port included, from a packet that comes from the signalling source's IP (symmetric
-    /// RTP, RFC 4961). Default true.
+    /// Whether media addresses are learned from packets (symmetric RTP, RFC 4961).
     pub learn: bool,
 }
 
-/// The settings of `[registrar]`.
+/// The section `[registrar]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Registrar {
-    /// `expires_min`: who asks to be registered for less is answered 423. Default `30s`.
-    pub expires_min: Duration,
-    /// `expires_max`: the registration lifetime of a phone that asks for a longer one or names none. Default `120s`,
-    /// `10s` to `24h`.
-    pub expires_max: Duration,
-    /// `phones`: of one operator at once; the one that registered first makes room. Default 8.
+    /// `expires_min` and `expires_max`, which is the default too.
+    pub expires: ExpiresLimits,
+    /// The number of phones of one operator at once.
     pub phones: usize,
 }
 
-/// The settings of `[trace]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trace {
-    /// `calls`: the number of newest calls whose messages are kept, at most 100,000; 0 keeps nothing. Default 2000.
-    pub calls: usize,
-    /// `mebibytes`: the messages of all of them together. Default 8.
-    pub mebibytes: usize,
-}
-
-/// The settings of `[gateway]`.
+/// The section `[gateway]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gateway {
-    /// `name`: under which the queue service knows this gateway. Default `gw1`.
+    /// The name under which the queue service knows this gateway.
     pub name: GatewayName,
-    /// `queue`: the queue service, read when the gateway runs alone. `http://HOST:PORT`, loopback only. Default
-    /// `http://127.0.0.1:50051`.
+    /// The queue service, `http://HOST:PORT`, for a gateway that runs alone.
     pub queue: String,
-    /// `listen`: the gateway's own gRPC (health), read when it runs alone. Loopback only. Default
-    /// `127.0.0.1:50052`.
+    /// The gateway's own gRPC (health), where it runs alone. Loopback only.
     pub listen: SocketAddr,
-    /// `metrics`: where Prometheus reads a gateway that runs alone. Default `127.0.0.1:9091`.
+    /// The socket where Prometheus reads a gateway that runs alone.
     pub metrics: SocketAddr,
-    /// `token_file`: the file of the token with which gateways prove that they may attach, relative to the configuration.
-    /// Default: `gateway.token` in the store.
+    /// The file of the gateways' token; `None`: in the store.
     pub token_file: Option<PathBuf>,
-    /// `queue_away`: after this long without the queue service a joining caller takes the flow's `failed` exit.
-    /// Default `60s`.
+    /// The time without the queue service after which a joining caller takes the flow's `failed` exit.
     pub queue_away: Duration,
-    /// `calls`: how many at once, and no more than [`Media::most_calls`]; the next is answered 503 with Retry-After.
-    /// Default 2000, at most 20000.
+    /// Calls at once, and no more than [`Media::most_calls`].
     pub calls: usize,
 }
 
-/// `[[number]]`: what can be dialled.
+/// A number of the file, `[[number]]`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Number {
-    /// `dial`, normalised by [`normalise_dialled`](super::normalise_dialled): unique.
-    pub dial: String,
-    /// `flow`: the file as it was written, `builtin` in the built-in centre.
+    /// The file of the flow as it was written, `builtin` in the built-in centre.
     pub flow_name: String,
-    /// The parsed flow that the number's callers go through. Numbers with one file share it.
-    pub flow: Arc<Script>,
-    /// `language`: the one its callers are spoken to in.
-    pub language: Language,
-    /// `answer`: when the caller is answered, and begins to pay. Default `at-once`.
-    pub answer: Answer,
+    /// The number as the gateway serves it. Numbers with one file share the flow.
+    pub served: pronto_gateway::Number,
 }
 
-/// When a number's callers are answered.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Answer {
-    /// `at-once`: before the first prompt.
-    #[default]
-    AtOnce,
-    /// `on-operator`: when an operator answers; what the caller hears before is early media.
-    OnOperator,
-}
-
-/// `[[queue]]`: where callers wait.
+/// The phones of one `[[operator]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Queue {
-    /// `name`: the queue's unique name.
-    pub name: QueueName,
-    /// `strategy`: who is offered the next caller. Default `longest-idle`.
-    pub strategy: Strategy,
-    /// `ring`: how long an operator's phone rings. Default `15s`, `1s` to `5m`.
-    pub ring: Duration,
-    /// `rona_pause`: how long an operator who did not answer is paused. Default `30s`, at most `24h`.
-    pub rona_pause: Duration,
-    /// `wrap_up`: between one talk and the next. Default `10s`, at most `24h`.
-    pub wrap_up: Duration,
-    /// `max_wait`: then the caller takes the flow's `timed_out` exit. Default `30m`, `1s` to `24h`.
-    pub max_wait: Duration,
-    /// `limit`: how many may wait; the next takes the flow's `failed` exit. Default 1000, at most 10000.
-    pub limit: usize,
-    /// `nobody_after`: with no operator signed in for this long, those who wait take the flow's `nobody` exit.
-    /// Default `30s`, at most `24h`.
-    pub nobody_after: Duration,
-    /// `announce`: what a waiting caller is told. Default `both`.
-    pub announce: Announce,
-    /// `announce_first`: how long after the joining for the first time. Default `0s`, at most `24h`.
-    pub announce_first: Duration,
-    /// `announce_every`: how often after that. Default `60s`, at most `24h`; `0s`: only once.
-    pub announce_every: Duration,
-    /// `announce_change`: again only if the time at which the caller expects to be answered has moved by so much. Default
-    /// `0s`, each time; at most `24h`.
-    pub announce_change: Duration,
-    /// `talk`: what a talk lasts on average, believed until talks have been seen. Default `4m`, `1s` to `24h`.
-    pub talk: Duration,
-    /// `overflow`: where callers go on waiting if it takes too long. Default: nowhere.
-    pub overflow: Option<Overflow>,
-    /// `record`: whether talks are recorded, below `recordings` in the store's folder. Default `false`.
-    pub record: bool,
-    /// `consent`: the prompt that tells callers so before they take a place; only who heard it is recorded. Without it
-    /// they are recorded untold, which is warned of.
-    pub consent: Option<Arc<str>>,
-}
-
-/// `overflow` of `[[queue]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Overflow {
-    /// `to`: another queue, where they are clearly served sooner.
-    pub to: QueueName,
-    /// `wait`: from a wait still to come that eight of ten callers would not exceed. `1s` to `24h`.
-    pub wait: Duration,
-}
-
-/// The parts of an announcement to a waiting caller.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Announce {
-    /// `both`: position and wait.
-    #[default]
-    Both,
-    /// `wait`: from how many to how many minutes.
-    Wait,
-    /// `position`: the place in line.
-    Position,
-    /// `nothing`: neither position nor wait.
-    Nothing,
-}
-
-impl Announce {
-    /// Each, as it is written.
-    pub const ALL: [(&'static str, Announce); 4] = [
-        ("both", Announce::Both),
-        ("wait", Announce::Wait),
-        ("position", Announce::Position),
-        ("nothing", Announce::Nothing),
-    ];
-
-    /// Whether the position is told.
-    pub const fn position(self) -> bool {
-        matches!(self, Announce::Both | Announce::Position)
-    }
-
-    /// Whether the wait is told.
-    pub const fn wait(self) -> bool {
-        matches!(self, Announce::Both | Announce::Wait)
-    }
-}
-
-/// The rule that decides which operator is offered the next caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strategy {
-    /// `longest-idle`: the operator who has been ready the longest.
-    LongestIdle,
-}
-
-/// `[[operator]]`: who answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operator {
-    /// `id`: unique; also the user part of the operator's address of record.
-    pub id: OperatorId,
-    /// `password`, `ha1` or `password_env`: exactly one.
+pub struct Phone {
+    /// The operator; also the user part of the address of record.
+    pub operator: OperatorId,
+    /// How they prove themselves.
     pub credential: Credential,
-    /// `queues`: whose callers the operator takes, at least one.
-    pub queues: Vec<QueueName>,
-    /// `digest`: the algorithms this operator's phone is asked for. Default: those of `[sip]`.
-    pub digest: Option<Vec<Digest>>,
-    /// `sign_in`. Default `registration`.
-    pub sign_in: SignIn,
+    /// The digest algorithms that they are asked for; `None`: those of `[sip]`.
+    pub digest: Option<Vec<Algorithm>>,
 }
 
 /// How an operator's phone proves itself.
@@ -380,38 +185,12 @@ pub enum Credential {
     Variable(String),
 }
 
-/// The event that signs an operator in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignIn {
-    /// `registration`: REGISTER signs in and makes ready; un-REGISTER or expiry signs out after the call.
-    Registration,
-}
-
 impl Media {
     /// How many calls the ports are enough for. A call needs two pairs once an operator is rung: a caller is not
     /// taken in who could never be connected.
     pub fn most_calls(&self) -> usize {
-        let ports = usize::from(self.last_port.saturating_sub(self.first_port)) + 1;
+        let (first, last) = self.ports;
+        let ports = usize::from(last.saturating_sub(first)) + 1;
         (ports / 4).max(1)
-    }
-}
-
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl fmt::Display for Listen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.transport, self.address)
-    }
-}
-
-impl fmt::Display for Strategy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Strategy::LongestIdle => "longest-idle",
-        })
     }
 }

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use ipnet::IpNet;
 use pronto_config::{Problem, Problems, Section, Table, Text, Wrong, nearest, quoted};
+use pronto_sip::{Algorithm, Transport};
 use toml::de::DeValue;
 
 use super::keys::{ADDRESS, ADDRESSES, ALLOW, DIGESTS, LISTEN, MEDIA, PORTS, SIP, THIS_MACHINE, TRUNK};
-use super::settings::{Digest, Listen, Media, Sip, Transport, Trunk};
+use super::settings::{Media, Sip, Trunk};
 use super::{dscp, tls};
 
 /// The well-known port of RFC 3261 §19.1.2.
@@ -16,12 +17,11 @@ const SIP_PORT: u16 = 5060;
 /// The ports where none are written.
 const MEDIA_PORTS: (u16, u16) = (20_000, 29_999);
 
-const TRANSPORTS: [Transport; 5] = [
-    Transport::Udp,
-    Transport::Tcp,
-    Transport::Tls,
-    Transport::Ws,
-    Transport::Wss,
+/// The names of digest algorithms.
+const ALGORITHMS: [(&str, Algorithm); 3] = [
+    ("md5", Algorithm::Md5),
+    ("sha-256", Algorithm::Sha256),
+    ("sha-512-256", Algorithm::Sha512_256),
 ];
 
 /// Reads `[sip]`, its trunks and what is below it. `open` looks into the files of the certificate.
@@ -38,7 +38,7 @@ pub(super) fn read(table: Table<'_>, folder: &Path, open: bool, problems: &mut P
     let digest = read_digest(&mut section).unwrap_or_default();
     let trunks = section.tables("trunk");
     let [tls, websocket] = ["tls", "websocket"].map(|key| section.table(key));
-    if !tls.is_written() && listen.iter().any(|open| open.transport.is_secure()) {
+    if !tls.is_written() && listen.iter().any(|(transport, _)| transport.is_secure()) {
         section.missing(
             "tls",
             "a section `[sip.tls]` with `certificate` and `key`, for `tls:` and `wss:`",
@@ -62,15 +62,16 @@ pub(super) fn read(table: Table<'_>, folder: &Path, open: bool, problems: &mut P
     }
 }
 
-fn read_listen(section: &mut Section<'_, '_>) -> Vec<Listen> {
+fn read_listen(section: &mut Section<'_, '_>) -> Vec<(Transport, SocketAddr)> {
     let texts = section.texts("listen").unwrap_or_default();
     let mut listen = Vec::with_capacity(texts.len());
     for text in &texts {
         let Some(parsed) = section.understand("listen", text, parse_listen) else {
             continue;
         };
-        if listen.contains(&parsed) && parsed.address.port() != 0 {
-            let message = format!("[sip] listens on {parsed} twice");
+        let (transport, address) = parsed;
+        if listen.contains(&parsed) && address.port() != 0 {
+            let message = format!("[sip] listens on {}:{address} twice", transport.name());
             section
                 .problems
                 .push(Problem::error(text.span.clone(), message, quoted(text.text)));
@@ -87,21 +88,21 @@ fn read_listen(section: &mut Section<'_, '_>) -> Vec<Listen> {
     listen
 }
 
-fn parse_listen(text: &str) -> Result<Listen, Wrong> {
+fn parse_listen(text: &str) -> Result<(Transport, SocketAddr), Wrong> {
     if text.parse::<SocketAddr>().is_ok() {
         let wrong = Wrong::because(format!("{} does not say over which transport", quoted(text)));
         return Err(wrong.nearest(format!("udp:{text}")));
     }
     let (scheme, address) = text.split_once(':').ok_or_else(Wrong::default)?;
-    let Some(transport) = TRANSPORTS.into_iter().find(|one| one.name() == scheme) else {
-        let wrong = Wrong::unknown(scheme, TRANSPORTS.map(Transport::name));
+    let Some(transport) = Transport::ALL.into_iter().find(|one| one.name() == scheme) else {
+        let wrong = Wrong::unknown(scheme, Transport::ALL.map(Transport::name));
         return Err(Wrong {
             message: Some(format!("SIP is not spoken over {}", quoted(scheme))),
             ..wrong
         });
     };
     match address.parse() {
-        Ok(address) => Ok(Listen { transport, address }),
+        Ok(address) => Ok((transport, address)),
         Err(_) => Err(nearly_an_address(transport, address)),
     }
 }
@@ -211,8 +212,8 @@ fn parse_advertise(text: &str) -> Result<IpAddr, Wrong> {
 }
 
 /// Each family of which all addresses are listened on must have one that peers reach.
-fn check_advertised(section: &mut Section<'_, '_>, listen: &[Listen], advertise: &[IpAddr]) {
-    let everywhere = listen.iter().map(|open| open.address.ip());
+fn check_advertised(section: &mut Section<'_, '_>, listen: &[(Transport, SocketAddr)], advertise: &[IpAddr]) {
+    let everywhere = listen.iter().map(|(_, address)| address.ip());
     let known = |ip: &IpAddr| advertise.iter().any(|known| known.is_ipv4() == ip.is_ipv4());
     let Some(ip) = everywhere.filter(IpAddr::is_unspecified).find(|ip| !known(ip)) else {
         return;
@@ -242,16 +243,14 @@ fn needs_advertise(section: &mut Section<'_, '_>, listen: IpAddr) {
 }
 
 /// `digest`, of `[sip]` or of one operator; `None` when absent.
-pub(super) fn read_digest(section: &mut Section<'_, '_>) -> Option<Vec<Digest>> {
+pub(super) fn read_digest(section: &mut Section<'_, '_>) -> Option<Vec<Algorithm>> {
     let texts = section.texts("digest")?;
     let mut digests = Vec::with_capacity(texts.len());
     for text in &texts {
         let digest = section.understand("digest", text, |text| {
-            let digest = match text {
-                "md5" => Digest::Md5,
-                "sha-256" => Digest::Sha256,
-                "sha-512-256" => Digest::Sha512_256,
-                other => return Err(Wrong::unknown(other, ["md5", "sha-256", "sha-512-256"])),
+            let known = ALGORITHMS.iter().find(|(name, _)| *name == text);
+            let Some((_, digest)) = known.copied() else {
+                return Err(Wrong::unknown(text, ALGORITHMS.map(|(name, _)| name)));
             };
             if digests.contains(&digest) {
                 return Err(Wrong::because(format!(
@@ -363,7 +362,7 @@ pub(super) fn read_media(table: Table<'_>, problems: &mut Problems) -> Media {
         },
     });
     let advertise = read_advertise(&mut section);
-    let (first_port, last_port) = read_ports(&mut section);
+    let ports = read_ports(&mut section);
     let dscp = dscp::read(&mut section);
     let learn = section.flag("learn");
     if listen.is_unspecified() && !section.has("advertise") {
@@ -373,8 +372,7 @@ pub(super) fn read_media(table: Table<'_>, problems: &mut Problems) -> Media {
     Media {
         listen,
         advertise,
-        first_port,
-        last_port,
+        ports,
         dscp,
         learn,
     }

@@ -1,13 +1,14 @@
 //! `[sip.tls]` and `[sip.websocket]`: what TLS, WS and WSS sockets need besides an address.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use pronto_config::{Problem, Problems, Section, Table, Text, Wrong, quoted};
 use pronto_gateway::shell::TlsFiles;
+use pronto_sip::Transport;
 
 use super::keys::{TLS, WEBSOCKET};
 use super::services::parse_path;
-use super::settings::{Listen, Tls};
 
 /// An allow-list that somebody still oversees.
 const MOST_ORIGINS: usize = 64;
@@ -16,11 +17,11 @@ const MOST_ORIGINS: usize = 64;
 /// checked too.
 pub(super) fn read(
     table: Table<'_>,
-    listen: &[Listen],
+    listen: &[(Transport, SocketAddr)],
     folder: &Path,
     open: bool,
     problems: &mut Problems,
-) -> Option<Tls> {
+) -> Option<TlsFiles> {
     if !table.is_written() {
         return None;
     }
@@ -30,34 +31,24 @@ pub(super) fn read(
     let client_ca = section.parsed("client_ca", |text| file(text, folder));
     let whole = !section.has("client_ca") || client_ca.is_some();
     section.finish();
-    let tls = Tls {
+    let tls = TlsFiles {
         certificate: certificate?,
         key: key?,
         client_ca,
     };
     if open
         && whole
-        && let Err(error) = TlsFiles::from(tls.clone()).check()
+        && let Err(error) = tls.check()
     {
         let problem = Problem::error(table.span(), "this certificate cannot be used", error.to_string());
         problems.push(problem.expected("a certificate and its private key, both in PEM"));
     }
-    if !listen.iter().any(|open| open.transport.is_secure()) {
+    if !listen.iter().any(|(transport, _)| transport.is_secure()) {
         let message = "[sip.tls] is for nothing: no socket of [sip] speaks TLS";
         let problem = Problem::warning(table.span(), message, "neither `tls:` nor `wss:` in `listen`");
         problems.push(problem.expected("`tls:ADDRESS:5061` in `listen` of [sip]"));
     }
     Some(tls)
-}
-
-impl From<Tls> for TlsFiles {
-    fn from(tls: Tls) -> TlsFiles {
-        TlsFiles {
-            certificate: tls.certificate,
-            key: tls.key,
-            client_ca: tls.client_ca,
-        }
-    }
 }
 
 fn file(text: &str, folder: &Path) -> Result<PathBuf, Wrong> {

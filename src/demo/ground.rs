@@ -220,8 +220,8 @@ mod tests {
         let ground = Ground::prepare(&arguments()).unwrap();
         let config = Config::load(&ground.config).unwrap();
         assert_eq!(config.warnings.render(crate::config::Look::Plain), "");
-        assert_eq!(config.operators.len(), 5);
-        let talks: Vec<Duration> = config.queues.iter().map(|queue| queue.talk).collect();
+        assert_eq!(config.engine.operators.len(), 5);
+        let talks: Vec<Duration> = config.engine.queues.iter().map(|queue| queue.talk).collect();
         assert_eq!(
             talks,
             [script::MEAN_TALK; 2],

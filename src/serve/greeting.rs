@@ -28,7 +28,7 @@ pub(super) fn greeting(
         let _ = writeln!(
             text,
             "Dial     sip:{}@{first}   ({}, flow {})",
-            number.dial, number.language, number.flow_name
+            number.served.dial, number.served.language, number.flow_name
         );
     }
     for (id, password) in generated {
@@ -46,7 +46,7 @@ pub(super) fn greeting(
             // Whoever calls from an operator's phone is that operator: nobody would be free to answer.
             let _ = writeln!(text, "In a second baresip, to call as an outsider:");
             let _ = writeln!(text, "  /uanew <sip:caller@{}>;regint=0", first.ip());
-            let _ = writeln!(text, "  /dial sip:{}@{first}", number.dial);
+            let _ = writeln!(text, "  /dial sip:{}@{first}", number.served.dial);
         }
     }
     let _ = writeln!(

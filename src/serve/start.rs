@@ -80,7 +80,7 @@ async fn start_all(
     let (desk, traces) = shell::trace_desk(&config.gateway.name, config.trace.calls > 0);
     if halves != Halves::Gateway {
         let settings = QueueSettings {
-            configuration: compose::engine(config),
+            configuration: config.engine.clone(),
             store: config.store.clone(),
         };
         let service = QueueService::start(settings).await?;
@@ -146,10 +146,10 @@ fn page(config: &Config, halves: Halves) -> SocketAddr {
 
 fn generated(config: &Config) -> std::io::Result<BTreeMap<OperatorId, Secret>> {
     let generated = config
-        .operators
+        .phones
         .iter()
-        .filter(|operator| operator.credential == Credential::Generated);
-    let ids: Vec<OperatorId> = generated.map(|operator| operator.id.clone()).collect();
+        .filter(|phone| phone.credential == Credential::Generated);
+    let ids: Vec<OperatorId> = generated.map(|phone| phone.operator.clone()).collect();
     if ids.is_empty() {
         Ok(BTreeMap::new())
     } else {

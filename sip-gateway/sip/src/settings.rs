@@ -188,7 +188,7 @@ impl Inside {
 }
 
 /// How long a binding may last (RFC 3261 §10.3, step 7).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ExpiresLimits {
     /// Shorter requests are answered 423.
     pub min: Duration,

@@ -16,7 +16,7 @@ fn the_example_is_right_and_its_summary_says_what_leads_where() {
     let config = Config::load_without_secrets(&path).unwrap_or_else(|report| panic!("{report}"));
     assert!(config.warnings.is_empty(), "{}", config.warnings);
     assert_eq!(
-        config.operators[0].credential,
+        config.phones[0].credential,
         Credential::Variable("SUPPORT_ANNA".to_owned())
     );
     let summary = diagnose::summary(&config);
@@ -53,9 +53,12 @@ fn the_example_that_goes_by_the_wait_is_right() {
         config
             .numbers
             .iter()
-            .all(|number| number.flow.forecasts().count() == 2)
+            .all(|number| number.served.flow.forecasts().count() == 2)
     );
-    assert_eq!(config.queues[0].overflow.as_ref().unwrap().to.as_str(), "sales");
+    assert_eq!(
+        config.engine.queues[0].overflow.as_ref().unwrap().to.as_str(),
+        "sales"
+    );
 }
 
 #[test]

@@ -6,7 +6,10 @@ use std::time::Duration;
 use pronto_types::{Language, QueueName};
 
 use super::{Folder, SUPPORT, read};
-use crate::config::{Announce, Config, Credential, Digest, SignIn, Strategy, Transport};
+use pronto_engine::{SignIn, Strategy};
+use pronto_sip::{Algorithm, Transport};
+
+use crate::config::{Config, Credential};
 
 /// Every key there is but the folder of prompts, none with its default.
 pub(super) const CENTRE: &str = r#"
@@ -99,17 +102,22 @@ fn every_key_of_the_halves_arrives() {
     let folder = Folder::new();
     let config = centre(&folder);
     assert_eq!(config.timezone.iana_name(), Some("Europe/Rome"));
-    let listen: Vec<_> = config.sip.listen.iter().map(ToString::to_string).collect();
-    assert_eq!(listen, ["udp:192.0.2.1:5062", "tcp:[::1]:5062"]);
+    assert_eq!(
+        config.sip.listen,
+        [
+            (Transport::Udp, socket("192.0.2.1:5062")),
+            (Transport::Tcp, socket("[::1]:5062"))
+        ]
+    );
     assert_eq!(config.sip.domain, "example.org");
     assert_eq!(config.sip.drain, Duration::from_secs(5400));
     assert_eq!(config.sip.advertise, [IpAddr::from([203, 0, 113, 7])]);
-    assert_eq!(config.sip.digest, [Digest::Sha256, Digest::Md5]);
+    assert_eq!(config.sip.digest, [Algorithm::Sha256, Algorithm::Md5]);
     assert_eq!(
-        config.operators[0].digest.as_deref(),
-        Some(&[Digest::Sha512_256][..])
+        config.phones[0].digest.as_deref(),
+        Some(&[Algorithm::Sha512_256][..])
     );
-    assert_eq!(config.operators[1].digest, None, "those of [sip]");
+    assert_eq!(config.phones[1].digest, None, "those of [sip]");
     let trunk = &config.sip.trunks[0];
     assert_eq!((trunk.calls, trunk.calls_per_second), (Some(20), Some(5)));
     assert_eq!(config.sip.trunks[0].name, "carrier");
@@ -121,10 +129,7 @@ fn every_key_of_the_halves_arrives() {
     assert_eq!(allow, ["198.51.100.0/24", "203.0.113.9/32", "2001:db8::/32"]);
     assert_eq!(config.media.listen, IpAddr::from([0, 0, 0, 0]));
     assert_eq!(config.media.advertise, Some(IpAddr::from([203, 0, 113, 8])));
-    assert_eq!(
-        (config.media.first_port, config.media.last_port),
-        (30_000, 30_999)
-    );
+    assert_eq!(config.media.ports, (30_000, 30_999));
     assert!(!config.media.learn);
     assert_eq!(config.grpc, socket("127.0.0.1:6000"));
     assert_eq!(config.metrics, socket("0.0.0.0:6001"));
@@ -134,7 +139,7 @@ fn every_key_of_the_halves_arrives() {
     assert_eq!(config.gateway.metrics, socket("127.0.0.1:6003"));
     assert_eq!(config.gateway.queue_away, Duration::from_millis(500));
     assert_eq!(config.gateway.calls, 7);
-    assert_eq!(config.grace, Duration::from_secs(5));
+    assert_eq!(config.engine.grace, Duration::from_secs(5));
     assert_eq!(config.store, folder.path().join("kept/here"));
     assert!(config.warnings.is_empty(), "{}", config.warnings);
 }
@@ -146,19 +151,19 @@ fn every_key_of_numbers_queues_and_operators_arrives() {
         panic!("two numbers")
     };
     assert_eq!(
-        (first.dial.as_str(), first.language),
+        (first.served.dial.as_str(), first.served.language),
         ("+3906123456", Language::English)
     );
     assert_eq!(
-        (second.dial.as_str(), second.language),
+        (second.served.dial.as_str(), second.served.language),
         ("801", Language::Italian)
     );
     assert_eq!(first.flow_name, "flows/support.toml");
     assert!(
-        std::sync::Arc::ptr_eq(&first.flow, &second.flow),
+        std::sync::Arc::ptr_eq(&first.served.flow, &second.served.flow),
         "one file is one flow"
     );
-    let queue = &config.queues[0];
+    let queue = &config.engine.queues[0];
     assert_eq!(queue.name, QueueName::new("support").unwrap());
     assert_eq!(queue.strategy, Strategy::LongestIdle);
     let durations = [
@@ -167,16 +172,16 @@ fn every_key_of_numbers_queues_and_operators_arrives() {
         queue.wrap_up,
         queue.max_wait,
         queue.nobody_after,
-        queue.announce_first,
-        queue.announce_every,
-        queue.announce_change,
+        queue.announcing.first,
+        queue.announcing.every,
+        queue.announcing.change,
         queue.talk,
     ];
     assert_eq!(
         durations,
         [20, 60, 0, 7200, 3, 7, 45, 120, 90].map(Duration::from_secs)
     );
-    assert_eq!(queue.announce, Announce::Wait);
+    assert_eq!((queue.announcing.position, queue.announcing.wait), (false, true));
     assert_eq!(queue.limit, 12);
     let overflow = queue.overflow.as_ref().unwrap();
     assert_eq!(
@@ -185,8 +190,11 @@ fn every_key_of_numbers_queues_and_operators_arrives() {
     );
     let summary = crate::diagnose::summary(&config);
     assert!(summary.contains(", above 8m to sales) → "), "{summary}");
-    assert_eq!((queue.record, queue.consent.as_deref()), (true, Some("goodbye")));
-    let [one, two, three] = config.operators.as_slice() else {
+    assert_eq!(
+        config.recorded,
+        [(queue.name.clone(), Some("goodbye".into()))].into()
+    );
+    let [one, two, three] = config.phones.as_slice() else {
         panic!("three operators")
     };
     let secret = |credential: &Credential| match credential {
@@ -198,8 +206,10 @@ fn every_key_of_numbers_queues_and_operators_arrives() {
     assert!(matches!(two.credential, Credential::Ha1(_)));
     assert_eq!(secret(&two.credential), "0123456789abcdef0123456789abcdef");
     assert_eq!(secret(&three.credential), "correct horse");
-    assert_eq!(one.queues[0], queue.name);
-    assert_eq!(one.sign_in, SignIn::Registration);
+    let operator = &config.engine.operators[0];
+    assert_eq!((&operator.id, operator.id.as_str()), (&one.operator, "101"));
+    assert_eq!(operator.queues[0], queue.name);
+    assert_eq!(operator.sign_in, SignIn::Registration);
 }
 
 #[test]
@@ -216,8 +226,8 @@ fn what_is_left_out_is_what_the_built_in_centre_has() {
     assert_eq!(written.media, builtin.media);
     assert_eq!((written.grpc, written.metrics), (builtin.grpc, builtin.metrics));
     assert_eq!(written.gateway, builtin.gateway);
-    assert_eq!(written.grace, builtin.grace);
-    assert_eq!(written.queues, builtin.queues);
+    assert_eq!(written.engine.grace, builtin.engine.grace);
+    assert_eq!(written.engine.queues, builtin.engine.queues);
     assert_eq!(written.store, folder.path().join("var"));
 }
 
@@ -229,9 +239,14 @@ fn the_built_in_centre_reaches_no_further_than_this_machine() {
             .sip
             .listen
             .iter()
-            .all(|listen| listen.address.ip().is_loopback())
+            .all(|(_, address)| address.ip().is_loopback())
     );
-    let transports: Vec<_> = config.sip.listen.iter().map(|listen| listen.transport).collect();
+    let transports: Vec<_> = config
+        .sip
+        .listen
+        .iter()
+        .map(|(transport, _)| *transport)
+        .collect();
     assert_eq!(transports, [Transport::Udp, Transport::Tcp]);
     assert!(
         config.media.listen.is_loopback()
@@ -240,17 +255,20 @@ fn the_built_in_centre_reaches_no_further_than_this_machine() {
     );
     assert!(
         config
-            .operators
+            .phones
             .iter()
-            .all(|operator| operator.credential == Credential::Generated)
+            .all(|phone| phone.credential == Credential::Generated)
     );
     for number in &config.numbers {
-        for (queue, _) in number.flow.queues() {
-            assert!(config.queues.iter().any(|known| known.name == *queue), "{queue}");
-        }
-        for (prompt, _) in number.flow.prompts() {
+        for (queue, _) in number.served.flow.queues() {
             assert!(
-                config.library.prompt(prompt, number.language).is_some(),
+                config.engine.queues.iter().any(|known| known.name == *queue),
+                "{queue}"
+            );
+        }
+        for (prompt, _) in number.served.flow.prompts() {
+            assert!(
+                config.library.prompt(prompt, number.served.language).is_some(),
                 "{prompt}"
             );
         }

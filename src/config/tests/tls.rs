@@ -1,7 +1,7 @@
 //! `[sip.tls]` and `[sip.websocket]`.
 
 use super::{Folder, assert_page, read};
-use crate::config::settings::Tls;
+use pronto_gateway::shell::TlsFiles;
 
 #[test]
 fn a_secure_socket_needs_a_certificate() {
@@ -68,7 +68,7 @@ fn what_cannot_be_used_is_found_before_the_start_and_not_by_the_half_without_pho
     assert!(page.contains("this certificate cannot be used"), "{page}");
     assert!(page.contains("not.pem: expected a certificate in PEM"), "{page}");
     let config = crate::config::read::read(text, "pronto.toml", folder.path(), None).unwrap();
-    let tls = Tls {
+    let tls = TlsFiles {
         certificate: file.clone(),
         key: file,
         client_ca: None,

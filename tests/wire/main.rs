@@ -2,7 +2,7 @@
 //!
 //! SIPp judges the signalling, baresip is the phone people use, a phone and an RTP endpoint of our own do what neither
 //! can (digits, fingerprints, timings). Needs Debian's `sip-tester`, `baresip`, `openssl`, `strace`,
-//! `iproute2`, `nodejs` and `npm`; `tests/run` installs them.
+//! `iproute2`, `nodejs`, `npm`; `tests/run` installs them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -35,6 +35,7 @@ mod rough;
 mod signalling;
 mod signals;
 mod stop;
+mod stored;
 mod tracing;
 mod transport;
 mod two_processes;

@@ -206,30 +206,16 @@ impl Centre {
     /// Writes the configuration, starts the binary and waits until it answers on its SIP port.
     pub(crate) fn open(plan: &Plan) -> Centre {
         let ground = Ground::take();
-        let directory = ground.directory();
-        for (name, text) in [
-            ("menu", MENU),
-            ("direct", DIRECT),
-            ("words", WORDS),
-            ("asking", ASKING),
-        ] {
-            fs::write(directory.join(name).with_extension("toml"), text)
-                .expect("the test's directory is writable");
-        }
-        for (name, file) in &plan.prompts {
-            let path = directory.join("prompts").join(name);
-            fs::create_dir_all(path.parent().expect("a folder")).expect("the test's directory is writable");
-            fs::write(path, file).expect("the test's directory is writable");
-        }
-        if plan.secure {
-            tls::certificate(directory, "centre", ground.ip(CENTRE));
-        }
-        super::line::write_flows(directory, plan.lines);
+        let config = plan.write(&ground);
+        Centre::start(plan, ground, config)
+    }
+
+    /// The same where the configuration is written already, and perhaps a store.
+    pub(crate) fn start(plan: &Plan, ground: Ground, config: PathBuf) -> Centre {
         let disk = plan.disk.map(|mebibytes| {
-            Disk::mount(&directory.join("var"), mebibytes).expect("the test has asked Disk::is_possible")
+            let store = ground.directory().join("var");
+            Disk::mount(&store, mebibytes).expect("the test has asked Disk::is_possible")
         });
-        let config = directory.join("pronto.toml");
-        fs::write(&config, plan.toml(&ground)).expect("the test's directory is writable");
         let queue = plan.apart.then(|| start("queue", &config, (None, plan.launch)));
         let process = start(
             if plan.apart { "gateway" } else { "serve" },
@@ -619,6 +605,32 @@ pub(crate) fn clip(name: &str) -> Vec<i16> {
 }
 
 impl Plan {
+    /// Writes the configuration and what it names; returns its path.
+    pub(crate) fn write(&self, ground: &Ground) -> PathBuf {
+        let directory = ground.directory();
+        for (name, text) in [
+            ("menu", MENU),
+            ("direct", DIRECT),
+            ("words", WORDS),
+            ("asking", ASKING),
+        ] {
+            fs::write(directory.join(name).with_extension("toml"), text)
+                .expect("the test's directory is writable");
+        }
+        for (name, file) in &self.prompts {
+            let path = directory.join("prompts").join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("the test's directory is writable");
+            fs::write(path, file).expect("the test's directory is writable");
+        }
+        if self.secure {
+            tls::certificate(directory, "centre", ground.ip(CENTRE));
+        }
+        super::line::write_flows(directory, self.lines);
+        let config = directory.join("pronto.toml");
+        fs::write(&config, self.toml(ground)).expect("the test's directory is writable");
+        config
+    }
+
     /// The lines of `[media]` and `[sip]` about the advertised address.
     fn advertised(&self, ground: &Ground) -> (String, String) {
         let Some(address) = self.advertise else {

@@ -37,19 +37,25 @@ impl Ground {
                 .wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
             // 127.64.0.0 to 127.127.255.0: away from what people use by hand.
             let net = [64 + (number >> 8) as u8 % 64, number as u8];
-            let lease = SocketAddr::from(([127, net[0], net[1], 254], LEASE));
-            if let Ok(lease) = UdpSocket::bind(lease) {
-                let directory =
-                    std::env::temp_dir().join(format!("pronto-wire-{}-{}-{}", process::id(), net[0], net[1]));
-                fs::create_dir_all(&directory).expect("the temporary directory is writable");
-                return Ground {
-                    net,
-                    directory,
-                    _lease: lease,
-                };
+            if let Some(ground) = Ground::at(net) {
+                return ground;
             }
         }
         panic!("no free /24 in 127.64.0.0/10");
+    }
+
+    /// The /24 of these two middle bytes, unless another test has it.
+    pub(crate) fn at(net: [u8; 2]) -> Option<Ground> {
+        let lease = SocketAddr::from(([127, net[0], net[1], 254], LEASE));
+        let lease = UdpSocket::bind(lease).ok()?;
+        let directory =
+            std::env::temp_dir().join(format!("pronto-wire-{}-{}-{}", process::id(), net[0], net[1]));
+        fs::create_dir_all(&directory).expect("the temporary directory is writable");
+        Some(Ground {
+            net,
+            directory,
+            _lease: lease,
+        })
     }
 
     pub(crate) fn ip(&self, host: u8) -> IpAddr {

@@ -116,7 +116,12 @@ pub(crate) struct Call {
 
 impl Phone {
     pub(crate) fn open(user: &str, ip: IpAddr, server: SocketAddr) -> Phone {
-        let socket = UdpSocket::bind((ip, 0)).expect("an address of the loopback can be bound");
+        Phone::open_at(user, (ip, 0).into(), server)
+    }
+
+    /// The same at a port of its choice.
+    pub(crate) fn open_at(user: &str, local: SocketAddr, server: SocketAddr) -> Phone {
+        let socket = UdpSocket::bind(local).expect("an address of the loopback can be bound");
         let local = socket.local_addr().expect("a bound socket has an address");
         let desk = Arc::new(Desk {
             socket,

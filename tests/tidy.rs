@@ -10,6 +10,8 @@
 mod circles;
 #[path = "tidy/fence.rs"]
 mod fence;
+#[path = "tidy/guide.rs"]
+mod guide;
 #[path = "tidy/prose.rs"]
 mod prose;
 #[path = "tidy/values.rs"]
@@ -248,6 +250,7 @@ fn a_third_party_protocol_is_named_in_one_place() {
                 "src/connections/grpc",
                 "src/in_memory",
                 "src/trace/ask",
+                "examples/",
                 "tests/",
             ],
         ),

@@ -2,7 +2,7 @@
 //!
 //! SIPp judges the signalling, baresip is the phone people use, a phone and an RTP endpoint of our own do what neither
 //! can (digits, fingerprints, timings). Needs Debian's `sip-tester`, `baresip`, `openssl`, `strace`,
-//! `iproute2`, `nodejs`, `npm`; `tests/run` installs them.
+//! `iproute2`, `nodejs`, `npm`, `python3-grpcio` and `python3-grpc-tools`; `tests/run` installs them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,6 +20,10 @@ mod disk;
 mod epochs;
 mod forecasts;
 mod holding;
+#[path = "../../examples/integrator.rs"]
+#[allow(dead_code, reason = "an example has a main function")]
+mod integrator;
+mod integrators;
 mod kit;
 mod kit_itself;
 mod lost_phones;

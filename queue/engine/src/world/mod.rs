@@ -6,7 +6,6 @@ mod books;
 mod dice;
 mod gateway;
 mod judge;
-mod measure;
 mod network;
 mod oracle;
 mod phones;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Totals, World, measure};
+use super::{Totals, World};
 
 const LENGTH: Duration = Duration::from_secs(3 * 3600);
 
@@ -81,30 +81,16 @@ fn every_deliberate_fault_is_caught() {
 
 /// For the nights: `cargo test -p pronto-engine -- --ignored`.
 #[test]
-#[ignore = "minutes"]
+#[ignore = "minutes of processor time, for a night; ten seeds are always played"]
 fn a_thousand_seeds_of_troubles_break_no_invariant() {
     for seed in 0..1_000 {
         run(seed, Duration::from_secs(3_600));
     }
 }
 
-/// `cargo test --release -p pronto-engine measure -- --ignored --nocapture`: what an event costs in a full house.
-#[test]
-#[ignore = "a measurement"]
-fn measure_ten_thousand_waiting_and_three_hundred_operators() {
-    measure::full_house();
-}
-
-/// `cargo test --release -p pronto-engine announcing_to -- --ignored --nocapture`: what a minute of announcements costs.
-#[test]
-#[ignore = "a measurement"]
-fn measure_announcing_to_ten_thousand_in_one_queue() {
-    measure::one_long_queue();
-}
-
 /// One seed with its ledger: `PRONTO_SEED=200 cargo test -p pronto-engine one_seed -- --ignored --nocapture`.
 #[test]
-#[ignore = "to look at"]
+#[ignore = "prints one seed for a reader: PRONTO_SEED=200"]
 fn one_seed_with_its_ledger() {
     let seed = option_env!("PRONTO_SEED")
         .and_then(|seed| seed.parse().ok())

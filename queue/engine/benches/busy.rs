@@ -1,16 +1,23 @@
-//! Cost of an event with 10,000 callers waiting and 300 operators talking, and of the announcements to those callers.
-#![expect(clippy::disallowed_methods, reason = "a measurement, not a core")]
+//! Cost of an event with 10,000 callers waiting and 300 operators talking, and of the announcements to those callers:
+//! `cargo bench -p pronto-engine`.
+
+#![expect(clippy::unwrap_used, reason = "a bench may fail")]
 
 use std::time::{Duration, Instant};
 
 use pronto_types::link::{Caller, Directive, Event};
 use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time};
 
-use crate::{Configuration, Engine, Input, OperatorSettings, Output, QueueSettings, SignIn};
+use pronto_engine::{Configuration, Engine, Input, OperatorSettings, Output, QueueSettings, SignIn};
 
 const WAITING: u64 = 10_000;
 const OPERATORS: u64 = 300;
 const TALKS: u32 = 20_000;
+
+fn main() {
+    full_house();
+    one_long_queue();
+}
 
 struct Bench {
     engine: Engine,
@@ -91,7 +98,7 @@ impl Bench {
 }
 
 /// Each operator serves three of ten queues.
-pub(super) fn full_house() {
+fn full_house() {
     let queues: Vec<QueueName> = (0..10)
         .map(|n| QueueName::new(&format!("q{n}")).unwrap())
         .collect();
@@ -163,7 +170,7 @@ pub(super) fn full_house() {
 }
 
 /// One operator, who talks, and one queue.
-pub(super) fn one_long_queue() {
+fn one_long_queue() {
     for waiting in [2_500, 5_000, 10_000] {
         let queue = QueueName::new("support").unwrap();
         let operator = OperatorId::new("ann").unwrap();

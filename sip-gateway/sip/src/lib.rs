@@ -19,8 +19,6 @@ mod digest;
 mod endpoint;
 mod events;
 pub mod framing;
-#[cfg(test)]
-mod fuzz;
 mod identity;
 pub mod message;
 mod refusal;

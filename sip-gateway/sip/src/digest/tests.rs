@@ -339,6 +339,15 @@ proptest! {
     }
 
     #[test]
+    fn an_answer_is_one_line_whatever_the_challenge_says(realm in "[^\r\n]{0,40}", nonce in "[^\r\n]{0,40}", rest in "[^\r\n]{0,40}") {
+        let value = format!("Digest realm=\"{realm}\", nonce=\"{nonce}\", qop=\"auth\", {rest}");
+        if let Some(challenge) = Challenge::parse(value.as_bytes()) {
+            let answered = answer(&challenge, "u", &Secret::new("p"), ("INVITE", "sip:a"), "c");
+            prop_assert!(answered.is_none_or(|value| !value.contains(['\r', '\n'])));
+        }
+    }
+
+    #[test]
     fn no_credentials_make_verification_panic(user in ".{0,20}", nonce in ".{0,80}", response in ".{0,40}", nc in ".{0,10}", qop in proptest::option::of(".{0,6}")) {
         let (mut authority, operators) = authority(4);
         let c = Credentials { username: user, realm: "pronto.example".into(), nonce, uri: "sip:x@y".into(), response, algorithm: None, qop, cnonce: Some("c".into()), nc: Some(nc) };

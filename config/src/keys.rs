@@ -97,6 +97,17 @@ pub enum Form {
     },
 }
 
+/// The names of a table of names and their meanings.
+pub const fn names<T, const N: usize>(meanings: &[(&'static str, T); N]) -> [&'static str; N] {
+    let mut names = [""; N];
+    let mut at = 0;
+    while at < N {
+        names[at] = meanings[at].0;
+        at += 1;
+    }
+    names
+}
+
 impl Keys {
     /// The description of a key.
     #[expect(

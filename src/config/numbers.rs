@@ -8,13 +8,12 @@ use std::sync::Arc;
 
 use pronto_config::{Page, Problem, Problems, Section, Table, Wrong, nearest, one_of, quoted};
 use pronto_engine::QueueSettings;
-use pronto_gateway::Answer;
 use pronto_ivr::{Script, speak};
 use pronto_recordings::Library;
 use pronto_types::Language;
 
 use super::dial::{is_dialable, normalise_dialled};
-use super::keys::NUMBER;
+use super::keys::{ANSWERS, LANGUAGES, NUMBER};
 use super::services::parse_path;
 use super::settings::Number;
 
@@ -47,10 +46,8 @@ pub(super) fn read(
             }
             Ok(dial)
         });
-        let languages = Language::ALL.map(|language| (language.code(), language));
-        let language = section.named("language", &languages);
-        let answers = [("at-once", Answer::AtOnce), ("on-operator", Answer::OnOperator)];
-        let answer = section.named("answer", &answers);
+        let language = section.named("language", &LANGUAGES);
+        let answer = section.named("answer", &ANSWERS);
         let flow = section.parsed("flow", |text| shelf.take(text, language));
         section.finish();
         if let (Some(dial), Some(language), Some((flow_name, Some(flow)))) = (dial, language, flow) {

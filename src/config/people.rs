@@ -4,24 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pronto_config::{Problem, Problems, Section, Table, Text, Wrong, quoted, show_duration};
-use pronto_engine::{Announcing, OperatorSettings, QueueSettings, SignIn, Strategy};
+use pronto_engine::{Announcing, OperatorSettings, QueueSettings};
 use pronto_types::{OperatorId, QueueName, Secret};
 
 use super::Environment;
-use super::keys::{OPERATOR, QUEUE};
+use super::keys::{ANNOUNCEMENTS, OPERATOR, QUEUE, SIGN_INS, STRATEGIES};
 use super::settings::{Credential, Phone};
 use super::{overflow, recording};
 
 /// A password shorter than this falls to guessing over SIP.
 const SHORTEST_PASSWORD: usize = 8;
-
-/// The names of `announce`: whether the position is told, and whether the wait.
-const ANNOUNCEMENTS: [(&str, (bool, bool)); 4] = [
-    ("both", (true, true)),
-    ("wait", (false, true)),
-    ("position", (true, false)),
-    ("nothing", (false, false)),
-];
 
 /// Every `[[queue]]`, as the engine has it and as the gateway records it.
 #[derive(Default)]
@@ -62,12 +54,11 @@ pub(super) fn read_queues(tables: Vec<Table<'_>>, problems: &mut Problems) -> Qu
 }
 
 fn read_queue(section: &mut Section<'_, '_>, name: QueueName) -> (QueueSettings, Option<overflow::Written>) {
-    let strategies = [("longest-idle", Strategy::LongestIdle)];
     let (overflow, written) = overflow::read(section).unzip();
     let (position, wait) = section.named("announce", &ANNOUNCEMENTS).unwrap_or_default();
     let queue = QueueSettings {
         name,
-        strategy: section.named("strategy", &strategies).unwrap_or_default(),
+        strategy: section.named("strategy", &STRATEGIES).unwrap_or_default(),
         ring: section.duration("ring"),
         rona_pause: section.duration("rona_pause"),
         wrap_up: section.duration("wrap_up"),
@@ -148,8 +139,7 @@ pub(super) fn read_operators(
             }
         };
         let digest = super::sip::read_digest(&mut section);
-        let ways = [("registration", SignIn::Registration)];
-        let sign_in = section.named("sign_in", &ways).unwrap_or_default();
+        let sign_in = section.named("sign_in", &SIGN_INS).unwrap_or_default();
         section.finish();
         if let (Some(id), Some(credential)) = (id, credential) {
             phones.push(Phone {

@@ -8,7 +8,9 @@ use pronto_config::{Problem, Problems, Section, Table, Text, Wrong, nearest, quo
 use pronto_sip::{Algorithm, Transport};
 use toml::de::DeValue;
 
-use super::keys::{ADDRESS, ADDRESSES, ALLOW, DIGESTS, LISTEN, MEDIA, PORTS, SIP, THIS_MACHINE, TRUNK};
+use super::keys::{
+    ADDRESS, ADDRESSES, ALGORITHMS, ALLOW, DIGESTS, LISTEN, MEDIA, PORTS, SIP, THIS_MACHINE, TRUNK,
+};
 use super::settings::{Media, Sip, Trunk};
 use super::{dscp, tls};
 
@@ -16,13 +18,6 @@ use super::{dscp, tls};
 const SIP_PORT: u16 = 5060;
 /// The ports where none are written.
 const MEDIA_PORTS: (u16, u16) = (20_000, 29_999);
-
-/// The names of digest algorithms.
-const ALGORITHMS: [(&str, Algorithm); 3] = [
-    ("md5", Algorithm::Md5),
-    ("sha-256", Algorithm::Sha256),
-    ("sha-512-256", Algorithm::Sha512_256),
-];
 
 /// Reads `[sip]`, its trunks and what is below it. `open` looks into the files of the certificate.
 pub(super) fn read(table: Table<'_>, folder: &Path, open: bool, problems: &mut Problems) -> Sip {

@@ -1,7 +1,8 @@
 //! All keys of a flow: name, form, default, range and meaning. The reader takes them from here, and
 //! `docs/reference/flow.md` is generated from them.
 
-use pronto_config::{Key, Keys};
+use pronto_config::{Key, Keys, names};
+use pronto_types::Quantile;
 
 pub(super) const STATE: &str = "the name of a state: \"…\"";
 pub(super) const PROMPT: &str = "the name of a prompt: \"…\"";
@@ -12,8 +13,13 @@ pub(super) const PROMPTS: &str = "a list of prompts: [\"…\"]";
 pub(super) const KEYS: &str = "keys and where they lead: `{ 1 = \"…\" }`";
 /// The key of the keypad that is expected where another text stands.
 pub(super) const KEYPAD: &str = "one key of the keypad: 0 to 9, \"*\", \"#\", A to D";
-/// The names of quantiles.
-const QUANTILES: &[&str] = &["p50", "p80", "p90"];
+/// The waits that a forecast state may compare.
+pub(super) const QUANTILES: [(&str, Quantile); 3] = [
+    ("p50", Quantile::P50),
+    ("p80", Quantile::P80),
+    ("p90", Quantile::P90),
+];
+const QUANTILE_NAMES: [&str; 3] = names(&QUANTILES);
 
 const PROMPTS_SCHEMA: &str = r#"{"type":"array","minItems":1,"maxItems":32,"items":{"anyOf":[{"type":"string"},{"type":"object","properties":{"forecast":{"type":"string"}},"required":["forecast"],"additionalProperties":false}]}}"#;
 const KEYS_SCHEMA: &str = r##"{"type":"object","propertyNames":{"enum":["0","1","2","3","4","5","6","7","8","9","*","#","A","B","C","D","a","b","c","d"]},"additionalProperties":{"type":"string"}}"##;
@@ -147,7 +153,7 @@ static FORECAST: Keys = Keys {
         .required(),
         Key::name(
             "quantile",
-            QUANTILES,
+            &QUANTILE_NAMES,
             "Forecast that is compared. Of ten callers, five wait no longer than the `p50`, eight than the `p80`, and nine than \
              the `p90`.",
         )

@@ -3,23 +3,15 @@
 use std::sync::Arc;
 
 use pronto_config::{Problem, Problems, Section, Severity, Table, document, nearest, one_of, quoted};
-use pronto_types::Quantile;
 use toml::de::{DeTable, DeValue};
 
 use super::check::{self, Draft};
-use super::keys::{FLOW, HANG_UP, NAME, STATES};
+use super::keys::{FLOW, HANG_UP, NAME, QUANTILES, STATES};
 use super::values::{Reader, is_name};
 use super::{
     ForecastExits, Keys, Kind, MOST_BYTES, MOST_STATES, MenuExits, QueueExits, Script, State, StateIndex,
     Then,
 };
-
-/// The meanings of quantiles' names.
-const QUANTILES: [(&str, Quantile); 3] = [
-    ("p50", Quantile::P50),
-    ("p80", Quantile::P80),
-    ("p90", Quantile::P90),
-];
 
 /// Parses a flow, see [`Script::parse`].
 pub(super) fn flow(source: &str) -> Result<Script, Vec<Problem>> {

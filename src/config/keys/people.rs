@@ -1,9 +1,41 @@
 //! The keys of `[[number]]`, `[[queue]]` and `[[operator]]`.
 
-use pronto_config::{Key, Keys};
+use pronto_config::{Key, Keys, names};
+use pronto_engine::{SignIn, Strategy};
+use pronto_gateway::Answer;
+use pronto_types::Language;
 
 use super::NAME;
 use super::sip::{DIGEST_NAMES, DIGESTS};
+
+/// The languages of callers.
+pub(in crate::config) const LANGUAGES: [(&str, Language); 2] = {
+    let [italian, english] = Language::ALL;
+    [(italian.code(), italian), (english.code(), english)]
+};
+const LANGUAGE_NAMES: [&str; 2] = names(&LANGUAGES);
+
+/// The moments at which a call is answered.
+pub(in crate::config) const ANSWERS: [(&str, Answer); 2] =
+    [("at-once", Answer::AtOnce), ("on-operator", Answer::OnOperator)];
+const ANSWER_NAMES: [&str; 2] = names(&ANSWERS);
+
+/// The strategies of queues.
+pub(in crate::config) const STRATEGIES: [(&str, Strategy); 1] = [("longest-idle", Strategy::LongestIdle)];
+const STRATEGY_NAMES: [&str; 1] = names(&STRATEGIES);
+
+/// The contents of announcements: whether the position is told, and whether the wait.
+pub(in crate::config) const ANNOUNCEMENTS: [(&str, (bool, bool)); 4] = [
+    ("both", (true, true)),
+    ("wait", (false, true)),
+    ("position", (true, false)),
+    ("nothing", (false, false)),
+];
+const ANNOUNCEMENT_NAMES: [&str; 4] = names(&ANNOUNCEMENTS);
+
+/// The ways to sign in.
+pub(in crate::config) const SIGN_INS: [(&str, SignIn); 1] = [("registration", SignIn::Registration)];
+const SIGN_IN_NAMES: [&str; 1] = names(&SIGN_INS);
 
 /// Keys of `[[number]]`.
 pub(in crate::config) static NUMBER: Keys = Keys {
@@ -16,10 +48,10 @@ pub(in crate::config) static NUMBER: Keys = Keys {
             "The dialled number. Separators do not count, and `00` at the beginning is `+`. Each number once.",
         )
         .required(),
-        Key::name("language", &["it", "en"], "Language in which callers are spoken to.").required(),
+        Key::name("language", &LANGUAGE_NAMES, "Language in which callers are spoken to.").required(),
         Key::name(
             "answer",
-            &["at-once", "on-operator"],
+            &ANSWER_NAMES,
             "Moment at which a call is answered, and most networks begin to charge. `at-once` is before the first prompt. With \
              `on-operator`, everything before an operator answers is early media.",
         )
@@ -42,13 +74,13 @@ pub(in crate::config) static QUEUE: Keys = Keys {
         Key::text("name", NAME, "Name of the queue. Each name once.").required(),
         Key::name(
             "strategy",
-            &["longest-idle"],
+            &STRATEGY_NAMES,
             "Rule that chooses the operator for the next caller. `longest-idle` takes the operator who has been idle longest.",
         )
         .or("longest-idle"),
         Key::name(
             "announce",
-            &["both", "wait", "position", "nothing"],
+            &ANNOUNCEMENT_NAMES,
             "Content of the announcements to a waiting caller: position and wait, one of them, or nothing.",
         )
         .or("both"),
@@ -189,10 +221,10 @@ pub(in crate::config) static OPERATOR: Keys = Keys {
             &[],
             "Digest algorithms that this operator's phone is asked for. Without it, those of `[sip]`.",
         )
-        .of(DIGEST_NAMES),
+        .of(&DIGEST_NAMES),
         Key::name(
             "sign_in",
-            &["registration"],
+            &SIGN_IN_NAMES,
             "Event that signs the operator in. With `registration`, the phone's REGISTER signs in and makes ready. The end of \
              the registration signs out after the call.",
         )

@@ -1,6 +1,7 @@
 //! The keys of `[sip]`, what is below it, and `[media]`.
 
-use pronto_config::{Key, Keys};
+use pronto_config::{Key, Keys, names};
+use pronto_sip::Algorithm;
 
 pub(in crate::config) const LISTEN: &str = "`udp:ADDRESS:PORT`, or `tcp:`, `tls:`, `ws:`, `wss:`";
 pub(in crate::config) const ADDRESS: &str = "an IP address";
@@ -13,8 +14,13 @@ pub(in crate::config) const PORTS: &str =
     "two ports, the first even and below the last, such as [20000, 29999]";
 pub(in crate::config) const DIGESTS: &str =
     "a list of \"md5\", \"sha-256\", \"sha-512-256\", the preferred first";
-/// The names of digest algorithms (RFC 8760 §2.1).
-pub(super) const DIGEST_NAMES: &[&str] = &["md5", "sha-256", "sha-512-256"];
+/// The digest algorithms (RFC 8760 §2.1).
+pub(in crate::config) const ALGORITHMS: [(&str, Algorithm); 3] = [
+    ("md5", Algorithm::Md5),
+    ("sha-256", Algorithm::Sha256),
+    ("sha-512-256", Algorithm::Sha512_256),
+];
+pub(super) const DIGEST_NAMES: [&str; 3] = names(&ALGORITHMS);
 
 const CODEPOINT: &str = "a codepoint, \"0\" to \"63\", or its name, such as \"ef\", \"cs3\", \"af31\"";
 
@@ -85,7 +91,7 @@ pub(in crate::config) static SIP: Keys = Keys {
             "Digest algorithms that phones are asked for, the preferred first (RFC 8760). Some phones fail when another stands \
              beside `md5`.",
         )
-        .of(DIGEST_NAMES),
+        .of(&DIGEST_NAMES),
         Key::sections("trunk", &TRUNK, MOST_TRUNKS),
         Key::section("tls", &TLS),
         Key::section("websocket", &WEBSOCKET),

@@ -72,6 +72,8 @@ pub(crate) enum State {
     Up,
     /// Our BYE is under way.
     Ending,
+    /// Over: the leg leaves the table.
+    Over,
 }
 
 /// The INVITE server transaction's side of a leg.
@@ -263,7 +265,7 @@ impl Leg {
                 stop: Stop::Sent(_, until),
                 ..
             }) => Some(*until),
-            State::Calling(_) | State::Up | State::Ending => None,
+            State::Calling(_) | State::Up | State::Ending | State::Over => None,
         };
         let renewal = match &self.renewal {
             Renewal::Unacked(unacked) => Some(unacked.deadline()),

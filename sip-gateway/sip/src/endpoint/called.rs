@@ -17,7 +17,7 @@ use crate::identity::LocalIdentity;
 use crate::message::{Draft, Fault, HeaderName, Message, Status};
 use crate::refusal::Refusal;
 use crate::tag::Tag;
-use crate::transaction::table::Owner;
+use crate::transaction::table::{Owner, TxId};
 
 /// Commands for an incoming call: ring, send early media, answer, reject.
 impl Endpoint {
@@ -33,86 +33,95 @@ impl Endpoint {
     }
 
     fn provisional(&mut self, now: Time, leg: LegId, status: Status, sdp: &[u8]) {
-        let Some(mut taken) = self.take(leg) else { return };
-        if let State::Incoming(incoming) = &mut taken.state {
+        self.with_leg(leg, |endpoint, leg| {
+            let State::Incoming(incoming) = &mut leg.state else {
+                return;
+            };
             let draft = Draft::response(status, "")
                 .raw(&incoming.head)
                 .raw(&incoming.record_route);
-            let contact = self
+            let contact = endpoint
                 .identity
-                .contact_towards(taken.dialog.flow, &taken.dialog.target);
+                .contact_towards(leg.dialog.flow, &leg.dialog.target);
             let draft = LocalIdentity::allow(draft.header(HeaderName::Contact, format_args!("<{contact}>")));
             let kind = (!sdp.is_empty()).then_some("application/sdp");
-            let bytes = self.identity.sign_response(draft).finish(kind, sdp);
-            self.table
-                .respond(now, incoming.invite, status, bytes.clone(), &mut self.out);
+            let bytes = endpoint.identity.sign_response(draft).finish(kind, sdp);
+            endpoint
+                .table
+                .respond(now, incoming.invite, status, bytes.clone(), &mut endpoint.out);
             incoming.ringing = Some((status, bytes, now + REMIND));
             if !sdp.is_empty() {
-                // Who hears us is served, though not charged: the invitation has not lapsed unheard, and its caller may
-                // CANCEL it at any time.
+                // A caller who hears us is served, though not charged: the invitation has not lapsed unheard, and its caller
+                // may CANCEL it at any time.
                 incoming.expires = None;
             }
-        }
-        self.store(leg, taken);
+        });
     }
 
     /// 200 OK with an answer, or with an offer where the INVITE had none; retransmitted until the ACK comes.
     pub fn answer(&mut self, now: Time, leg: LegId, sdp: Bytes) {
-        let Some(mut taken) = self.take(leg) else { return };
-        if let State::Incoming(incoming) = &taken.state {
-            let ok = self.accepting(&incoming.head, &incoming.record_route, &taken.dialog, &sdp);
-            let flow = self.table.flow(incoming.invite).unwrap_or(taken.dialog.flow);
-            self.table
-                .respond(now, incoming.invite, Status::OK, ok.clone(), &mut self.out);
+        self.with_leg(leg, |endpoint, leg| {
+            let State::Incoming(incoming) = &leg.state else {
+                return;
+            };
+            let ok = endpoint.accepting(&incoming.head, &incoming.record_route, &leg.dialog, &sdp);
+            let flow = endpoint.table.flow(incoming.invite).unwrap_or(leg.dialog.flow);
+            endpoint
+                .table
+                .respond(now, incoming.invite, Status::OK, ok.clone(), &mut endpoint.out);
             let unacked = Unacked::new(now, ok, flow, incoming.cseq, !incoming.had_offer);
-            taken.state = State::Answered(unacked, None);
-        }
-        self.store(leg, taken);
+            leg.state = State::Answered(unacked, None);
+        });
     }
 
     /// A final refusal: 300 to 699; anything else is sent as 500. The leg is over.
     pub fn reject(&mut self, now: Time, leg: LegId, status: Status, retry_after: Option<Duration>) {
-        self.refuse(now, leg, (status, ""), &|draft| match retry_after {
-            Some(after) => draft.header(HeaderName::RetryAfter, format_args!("{}", after.as_secs().max(1))),
-            None => draft,
+        self.with_leg(leg, |endpoint, taken| {
+            endpoint.refuse(now, leg, taken, status, &|status, head| {
+                let draft = Draft::response(status, "").raw(head);
+                match retry_after {
+                    Some(after) => {
+                        draft.header(HeaderName::RetryAfter, format_args!("{}", after.as_secs().max(1)))
+                    }
+                    None => draft,
+                }
+            });
         });
     }
 
     /// The same for an offer, or a body, that cannot be taken: with a reason phrase and a Warning.
     pub fn reject_offer(&mut self, now: Time, leg: LegId, refusal: &Refusal) {
-        let bytes = self.identity.warning(refusal);
-        self.refuse(now, leg, (refusal.status, &refusal.phrase), &|draft| {
-            draft.raw(&bytes)
+        let warning = self.identity.warning(refusal);
+        self.with_leg(leg, |endpoint, taken| {
+            endpoint.refuse(now, leg, taken, refusal.status, &|status, head| {
+                Draft::response(status, &refusal.phrase).raw(head).raw(&warning)
+            });
         });
     }
 
-    /// A refusal with what else there is to say.
+    /// Refuses an INVITE that waits for our final answer. `make` builds the response from its status and the head of every
+    /// answer.
     pub(super) fn refuse(
         &mut self,
         now: Time,
-        leg: LegId,
-        (status, phrase): (Status, &str),
-        more: &dyn Fn(Draft) -> Draft,
+        id: LegId,
+        leg: &mut Leg,
+        status: Status,
+        make: &dyn Fn(Status, &[u8]) -> Draft,
     ) {
-        let Some(taken) = self.take(leg) else { return };
-        let State::Incoming(incoming) = &taken.state else {
-            return self.store(leg, taken);
+        let State::Incoming(incoming) = &leg.state else {
+            return;
         };
         let status = if status.code() < 300 {
             Status::SERVER_INTERNAL_ERROR
         } else {
             status
         };
-        let draft = more(Draft::response(status, phrase).raw(&incoming.head));
-        self.table.respond(
-            now,
-            incoming.invite,
-            status,
-            draft.finish(None, b""),
-            &mut self.out,
-        );
-        self.remove(now, leg, &taken);
-        self.tell(Event::Released { leg });
+        let bytes = make(status, &incoming.head).finish(None, b"");
+        self.table
+            .respond(now, incoming.invite, status, bytes, &mut self.out);
+        self.end_leg(now, id, leg);
+        self.tell(Event::Released { leg: id });
     }
 }
 
@@ -256,28 +265,33 @@ impl Endpoint {
         let Some(tx) = tx else {
             return self.reply(request, Fault::plain(Status::NO_SUCH_DIALOG), &bare);
         };
-        let owner = self.table.server_owner(tx);
-        let leg = if let Owner::Leg(id) = owner {
-            self.take(id).map(|leg| (id, leg))
-        } else {
-            None
+        let leg = match self.table.server_owner(tx) {
+            Owner::Leg(id) if self.legs.contains_key(&id) => Some(id),
+            _ => None,
         };
         // "The To tag of the response to the CANCEL and the To tag in the response to the original request SHOULD be the
         // same."
         let untagged = request.essentials.to.tag().is_none();
-        let own = leg.as_ref().map_or_else(
-            || self.stateless_tag(&request.key),
-            |(_, leg)| leg.dialog.local_tag,
-        );
+        let own = leg
+            .and_then(|id| self.legs.get(&id))
+            .map_or_else(|| self.stateless_tag(&request.key), |leg| leg.dialog.local_tag);
         let head = echo(request.message, request.flow.remote, untagged.then_some(own));
         let bytes = Draft::response(Status::OK, "").raw(&head).finish(None, b"");
         self.transmit(request.reply_to, bytes);
-        let Some((id, mut leg)) = leg else { return };
+        if let Some(id) = leg {
+            self.with_leg(id, |endpoint, leg| {
+                endpoint.cancel_pending(now, (id, leg), tx, request)
+            });
+        }
+    }
+
+    /// Gives up the INVITE, or the re-INVITE, of this transaction.
+    fn cancel_pending(&mut self, now: Time, (id, leg): (LegId, &mut Leg), tx: TxId, request: &Request<'_>) {
         match &leg.state {
             // "If the original request was an INVITE, the UAS SHOULD immediately respond to the INVITE with a 487."
             State::Incoming(incoming) if incoming.invite == tx => {
                 self.answer_terminated(now, tx, &incoming.head);
-                self.remove(now, id, &leg);
+                self.end_leg(now, id, leg);
                 let reason = Reason::read(request.message);
                 return self.tell(Event::Cancelled { leg: id, reason });
             }
@@ -290,9 +304,8 @@ impl Endpoint {
         {
             self.answer_terminated(now, tx, head);
             leg.renewal = Renewal::None;
-            self.try_reoffer(now, id, &mut leg);
+            self.try_reoffer(now, id, leg);
         }
-        self.store(id, leg);
     }
 
     /// ACK: for a failure it ends the transaction, for a 200 it confirms the dialog. Never answered.
@@ -303,10 +316,15 @@ impl Endpoint {
             return;
         }
         let tag = request.essentials.to.tag().and_then(Tag::parse);
-        let Some((id, mut leg)) = self.take_dialog(request, tag) else {
+        let Some(id) = self.leg_of(request, tag) else {
             self.dropped.stray_acks += 1;
             return;
         };
+        self.with_leg(id, |endpoint, leg| endpoint.confirmed(now, id, leg, request));
+    }
+
+    /// The ACK of a 200: the dialog, or a re-INVITE of the peer, is confirmed.
+    fn confirmed(&mut self, now: Time, id: LegId, leg: &mut Leg, request: &Request<'_>) {
         let answer = session_said(request.message);
         let cseq = request.essentials.cseq;
         match (&mut leg.state, &leg.renewal) {
@@ -314,11 +332,11 @@ impl Endpoint {
                 let answer = answer.filter(|_| unacked.late_offer);
                 match parting.take() {
                     // "The callee's UA MUST NOT send a BYE on a confirmed dialog until it has received an ACK" (§15): now.
-                    Some(parting) => return self.say_bye(now, id, leg, &parting),
+                    Some(parting) => self.say_bye(now, id, leg, &parting),
                     None => {
                         leg.state = State::Up;
                         self.tell(Event::Acknowledged { leg: id, answer });
-                        self.try_reoffer(now, id, &mut leg);
+                        self.try_reoffer(now, id, leg);
                     }
                 }
             }
@@ -326,38 +344,29 @@ impl Endpoint {
                 let answer = answer.filter(|_| unacked.late_offer);
                 leg.renewal = Renewal::None;
                 self.tell(Event::Acknowledged { leg: id, answer });
-                self.try_reoffer(now, id, &mut leg);
+                self.try_reoffer(now, id, leg);
             }
             _ => self.dropped.stray_acks += 1,
         }
-        self.store(id, leg);
     }
 
     /// The leg a request inside a dialog belongs to: our tag, their tag and the Call-ID agree (§12.2.2), whatever address it
     /// came from.
-    pub(super) fn take_dialog(
-        &mut self,
-        request: &Request<'_>,
-        tag: Option<Tag>,
-    ) -> Option<(LegId, Box<Leg>)> {
+    pub(super) fn leg_of(&self, request: &Request<'_>, tag: Option<Tag>) -> Option<LegId> {
         let id = *self.tags.get(&tag?)?;
         let dialog = &self.legs.get(&id)?.dialog;
         let theirs = request.essentials.from.tag().unwrap_or_default();
         // A peer of RFC 2543 has no tag.
-        if dialog.call_id != request.essentials.call_id || dialog.remote_tag != theirs {
-            return None;
-        }
-        Some((id, self.take(id)?))
+        (dialog.call_id == request.essentials.call_id && dialog.remote_tag == theirs).then_some(id)
     }
 
     /// Repeats what a leg's timers say.
-    pub(super) fn leg_due(&mut self, now: Time, id: LegId) {
-        let Some(mut leg) = self.take(id) else { return };
+    pub(super) fn leg_due(&mut self, now: Time, id: LegId, leg: &mut Leg) {
         if let State::Incoming(incoming) = &leg.state
             && incoming.expires.is_some_and(|at| at <= now)
         {
             self.answer_terminated(now, incoming.invite, &incoming.head);
-            self.remove(now, id, &leg);
+            self.end_leg(now, id, leg);
             return self.tell(Event::Cancelled {
                 leg: id,
                 reason: None,
@@ -371,7 +380,7 @@ impl Endpoint {
             self.table
                 .respond(now, incoming.invite, *status, bytes.clone(), &mut self.out);
         }
-        self.reoffer_due(now, id, &mut leg);
+        self.reoffer_due(now, id, leg);
         self.unacked_due(now, id, leg);
     }
 }

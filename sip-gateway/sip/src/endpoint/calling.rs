@@ -159,9 +159,7 @@ impl Endpoint {
             (Purpose::Probe, Owner::Leg(id)) => self.probed(now, id, matched.id, (status, false)),
             // Whatever the answer, the dialog is over; a challenge to a BYE is not answered.
             (Purpose::Bye, Owner::Leg(id)) => {
-                if let Some(leg) = self.take(id) {
-                    self.release(now, id, &leg);
-                }
+                self.with_leg(id, |endpoint, leg| endpoint.release(now, id, leg));
             }
             (Purpose::Qualify, Owner::Check(number)) => self.qualified(number, status),
             (Purpose::Register, Owner::Registration(id)) => self.enrolling_response(now, id, status, message),
@@ -205,63 +203,76 @@ impl Endpoint {
         status: Status,
         (message, essentials): (&Message, &Essentials<'_>),
     ) {
-        let Some(mut leg) = self.take(id) else { return };
-        if let State::Calling(calling) = &mut leg.state {
+        self.with_leg(id, |endpoint, leg| {
+            let State::Calling(calling) = &mut leg.state else {
+                return;
+            };
             calling.provisional = true;
-            self.send_cancel(now, calling);
+            endpoint.send_cancel(now, calling);
             if calling.stop == Stop::No && status != Status::TRYING {
                 let sdp = sdp_of(message);
                 if let Some(sdp) = &sdp {
                     calling.note_answer(essentials.to.tag().unwrap_or_default(), sdp);
                 }
-                self.tell(Event::Progress {
+                endpoint.tell(Event::Progress {
                     leg: id,
                     status: status.code(),
                     sdp,
                 });
             }
-        }
-        self.store(id, leg);
+        });
     }
 
     /// A 2xx: the first one makes the dialog; each is acknowledged; those of other forks are ended (§13.2.2.4).
     fn accepted(&mut self, now: Time, id: LegId, tx: TxId, message: &Message, essentials: &Essentials<'_>) {
         let tag = essentials.to.tag().unwrap_or_default();
         let is_new = self.table.is_new_fork(tx, tag);
-        if let Some(mut leg) = self.take(id) {
-            if let State::Calling(calling) = &leg.state {
-                let stop = calling.stop.clone();
-                // The answer need not be in the 200 where a provisional response has brought it (§13.2.1). Where both have one,
-                // they should be the same; the later one tells where the phone is that has answered.
-                let sdp = sdp_of(message).or_else(|| calling.early_answer(tag));
-                leg.dialog.confirm(message, essentials);
-                self.aim_first(&mut leg.dialog);
-                leg.state = State::Up;
-                self.ack_success(&leg.dialog, essentials.cseq);
-                // Our CANCEL was too late, or had not left yet: "it then MUST send a BYE" (§15, RFC 5407 §3.1.2).
-                return match stop {
-                    Stop::Wanted(parting) | Stop::Sent(parting, _) => self.say_bye(now, id, leg, &parting),
-                    Stop::No if has_odd_contact(message) => self.refuse_answer(now, id, leg),
-                    Stop::No => {
-                        self.store(id, leg);
-                        self.tell(Event::Answered { leg: id, sdp });
-                    }
-                };
+        let mine = self.with_leg(id, |endpoint, leg| {
+            if matches!(leg.state, State::Calling(_)) {
+                endpoint.answered(now, id, leg, message, essentials);
+                return true;
             }
             let same = leg.dialog.remote_tag == tag;
             if same {
-                self.ack_success(&leg.dialog, essentials.cseq);
+                endpoint.ack_success(&leg.dialog, essentials.cseq);
             }
-            self.store(id, leg);
-            if same {
-                return;
-            }
+            same
+        });
+        if mine != Some(true) {
+            self.end_fork(now, tx, is_new, message, essentials);
         }
-        self.end_fork(now, tx, is_new, message, essentials);
+    }
+
+    /// The first 2xx: the dialog is confirmed.
+    fn answered(
+        &mut self,
+        now: Time,
+        id: LegId,
+        leg: &mut Leg,
+        message: &Message,
+        essentials: &Essentials<'_>,
+    ) {
+        let State::Calling(calling) = &leg.state else {
+            return;
+        };
+        let (stop, tag) = (calling.stop.clone(), essentials.to.tag().unwrap_or_default());
+        // The answer need not be in the 200 where a provisional response has brought it (§13.2.1). Where both have one, they
+        // should be the same; the later one tells where the phone is that has answered.
+        let sdp = sdp_of(message).or_else(|| calling.early_answer(tag));
+        leg.dialog.confirm(message, essentials);
+        self.aim_first(&mut leg.dialog);
+        leg.state = State::Up;
+        self.ack_success(&leg.dialog, essentials.cseq);
+        // Our CANCEL was too late, or had not left yet: "it then MUST send a BYE" (§15, RFC 5407 §3.1.2).
+        match stop {
+            Stop::Wanted(parting) | Stop::Sent(parting, _) => self.say_bye(now, id, leg, &parting),
+            Stop::No if has_odd_contact(message) => self.refuse_answer(now, id, leg),
+            Stop::No => self.tell(Event::Answered { leg: id, sdp }),
+        }
     }
 
     /// A 2xx whose Contact no request can be sent to: the dialog would stand as long as nobody has to say anything.
-    fn refuse_answer(&mut self, now: Time, id: LegId, mut leg: Box<Leg>) {
+    fn refuse_answer(&mut self, now: Time, id: LegId, leg: &mut Leg) {
         leg.told = true;
         self.tell(Event::Refused {
             leg: id,
@@ -369,47 +380,41 @@ impl Endpoint {
         local: bool,
         retry_after: Option<Duration>,
     ) {
-        let Some(leg) = self.take(id) else { return };
-        let State::Calling(calling) = &leg.state else {
-            return self.store(id, leg);
-        };
-        if calling.stop == Stop::No {
-            self.remove(now, id, &leg);
-            self.tell(Event::Refused {
+        self.with_leg(id, |endpoint, leg| {
+            let State::Calling(calling) = &leg.state else {
+                return;
+            };
+            if calling.stop != Stop::No {
+                return endpoint.release(now, id, leg);
+            }
+            endpoint.end_leg(now, id, leg);
+            endpoint.tell(Event::Refused {
                 leg: id,
                 status: status.code(),
                 local,
                 retry_after,
             });
-        } else {
-            self.release(now, id, &leg);
-        }
+        });
     }
 
     /// A challenge to an INVITE is answered once, and only when it went to a registrar of ours: nobody else gets to see a
     /// digest. `true` when the INVITE is on its way again.
     fn try_credentials(&mut self, now: Time, id: LegId, status: Status, message: &Message) -> bool {
-        let Some(mut leg) = self.take(id) else {
-            return false;
-        };
-        let value = match &mut leg.state {
-            State::Calling(calling) if calling.stop == Stop::No && !calling.challenged => self.credentials(
-                leg.dialog.flow,
-                Method::INVITE,
-                &leg.dialog.target,
-                status,
-                message,
-            ),
-            _ => None,
-        };
-        let Some(authorization) = value else {
-            self.store(id, leg);
-            return false;
-        };
-        leg.dialog.local_cseq += 1;
-        if let State::Calling(calling) = &mut leg.state {
+        let sent = self.with_leg(id, |endpoint, leg| {
+            let State::Calling(calling) = &mut leg.state else {
+                return false;
+            };
+            if calling.stop != Stop::No || calling.challenged {
+                return false;
+            }
+            let (flow, target) = (leg.dialog.flow, &leg.dialog.target);
+            let value = endpoint.credentials(flow, Method::INVITE, target, status, message);
+            let Some(authorization) = value else {
+                return false;
+            };
+            leg.dialog.local_cseq += 1;
             let offer = calling.offer.clone();
-            let invite = self.send_invite(now, id, &leg.dialog, &offer, Some(authorization));
+            let invite = endpoint.send_invite(now, id, &leg.dialog, &offer, Some(authorization));
             *calling = Calling {
                 invite,
                 offer,
@@ -418,9 +423,9 @@ impl Endpoint {
                 early: Vec::new(),
                 stop: Stop::No,
             };
-        }
-        self.store(id, leg);
-        true
+            true
+        });
+        sent == Some(true)
     }
 
     /// The field that answers a challenge, when it came from a registrar of ours.

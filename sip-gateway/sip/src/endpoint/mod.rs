@@ -168,7 +168,7 @@ impl Endpoint {
             && at <= now
         {
             left -= 1;
-            self.leg_due(now, id);
+            self.with_leg(id, |endpoint, leg| endpoint.leg_due(now, id, leg));
         }
         for operator in self.registrar.expire(now, &mut left) {
             self.tell_binding(operator);
@@ -290,6 +290,18 @@ impl Endpoint {
         self.tell(Event::Binding { operator, expires });
     }
 
+    /// Takes a leg out of the table for one step, so that the step may use the rest of the endpoint; then puts it back, unless
+    /// the step has ended it. `None`: there is no such leg.
+    fn with_leg<R>(&mut self, id: LegId, step: impl FnOnce(&mut Self, &mut Leg) -> R) -> Option<R> {
+        let mut leg = self.legs.remove(&id)?;
+        self.leg_flows.remove(&(leg.dialog.flow, id));
+        let result = step(self, &mut leg);
+        if !matches!(leg.state, State::Over) {
+            self.store(id, leg);
+        }
+        Some(result)
+    }
+
     /// Puts a leg (back) into the table, its indices true.
     fn store(&mut self, id: LegId, mut leg: Box<Leg>) {
         let deadline = leg.deadline();
@@ -308,15 +320,9 @@ impl Endpoint {
         self.legs.insert(id, leg);
     }
 
-    /// Takes a leg out for one step; [`Endpoint::keep`] or [`Endpoint::bury`] it afterwards.
-    fn take(&mut self, id: LegId) -> Option<Box<Leg>> {
-        let leg = self.legs.remove(&id)?;
-        self.leg_flows.remove(&(leg.dialog.flow, id));
-        Some(leg)
-    }
-
     /// A leg is over: nothing of it stays but what its transactions still have to absorb.
-    fn remove(&mut self, now: Time, id: LegId, leg: &Leg) {
+    fn end_leg(&mut self, now: Time, id: LegId, leg: &mut Leg) {
+        leg.state = State::Over;
         self.note_over(id, leg);
         self.tags.remove(&leg.dialog.local_tag);
         self.lost_legs.remove(&id);
@@ -363,40 +369,36 @@ impl Endpoint {
     /// Deals with as many legs that lost their connection as are `left`: a trunk may have thousands on one.
     fn lose_some(&mut self, now: Time, left: &mut usize) {
         while *left > 0
-            && let Some((
-                _,
-                Losing {
-                    leg: id,
-                    flow,
-                    operators,
-                },
-            )) = self.losing.pop_front()
+            && let Some((_, losing)) = self.losing.pop_front()
         {
             *left -= 1;
-            let Some(mut leg) = self.take(id) else { continue };
-            if leg.dialog.flow != flow {
-                // It has been found again meanwhile.
-                self.store(id, leg);
-                continue;
-            }
-            if let State::Incoming(incoming) = &leg.state {
-                self.table.abandon(incoming.invite);
-                self.remove(now, id, &leg);
-                self.tell(Event::Ended {
-                    leg: id,
-                    by: EndedBy::FlowClosed,
-                });
-                continue;
-            }
-            // A dialog outlives its connection: later requests open one to the peer's Contact, where that can be done.
-            if flow.transport.is_dialled()
-                && let Some(flow) = self.flow_to(&leg.dialog.target, flow.transport)
-            {
-                leg.dialog.flow = flow;
-            } else if !operators.is_empty() {
-                self.lost_legs.insert(id, operators);
-            }
-            self.store(id, leg);
+            self.with_leg(losing.leg, |endpoint, leg| {
+                endpoint.lose_connection(now, leg, losing)
+            });
+        }
+    }
+
+    fn lose_connection(&mut self, now: Time, leg: &mut Leg, losing: Losing) {
+        let (id, flow) = (losing.leg, losing.flow);
+        if leg.dialog.flow != flow {
+            // It has been found again meanwhile.
+            return;
+        }
+        if let State::Incoming(incoming) = &leg.state {
+            self.table.abandon(incoming.invite);
+            self.end_leg(now, id, leg);
+            return self.tell(Event::Ended {
+                leg: id,
+                by: EndedBy::FlowClosed,
+            });
+        }
+        // A dialog outlives its connection: later requests open one to the peer's Contact, where that can be done.
+        if flow.transport.is_dialled()
+            && let Some(flow) = self.flow_to(&leg.dialog.target, flow.transport)
+        {
+            leg.dialog.flow = flow;
+        } else if !losing.operators.is_empty() {
+            self.lost_legs.insert(id, losing.operators);
         }
     }
 }

@@ -18,60 +18,63 @@ impl Endpoint {
     /// 200 to a re-INVITE or UPDATE, with our answer, or our offer where there was none. Does nothing when the peer has
     /// given up meanwhile.
     pub fn accept_offer(&mut self, now: Time, leg: LegId, sdp: Bytes) {
-        let Some(mut taken) = self.take(leg) else { return };
-        if let Renewal::Pending {
-            tx,
-            head,
-            method,
-            cseq,
-            had_offer,
-        } = &taken.renewal
-        {
+        self.with_leg(leg, |endpoint, taken| {
+            let Renewal::Pending {
+                tx,
+                head,
+                method,
+                cseq,
+                had_offer,
+            } = &taken.renewal
+            else {
+                return;
+            };
             let (tx, method, cseq, had_offer) = (*tx, *method, *cseq, *had_offer);
-            let ok = self.accepting(head, b"", &taken.dialog, &sdp);
-            let flow = self.table.flow(tx).unwrap_or(taken.dialog.flow);
-            self.table.respond(now, tx, Status::OK, ok.clone(), &mut self.out);
+            let ok = endpoint.accepting(head, b"", &taken.dialog, &sdp);
+            let flow = endpoint.table.flow(tx).unwrap_or(taken.dialog.flow);
+            endpoint
+                .table
+                .respond(now, tx, Status::OK, ok.clone(), &mut endpoint.out);
             taken.renewal = match method {
                 Method::INVITE => Renewal::Unacked(Unacked::new(now, ok, flow, cseq, !had_offer)),
                 _ => Renewal::None,
             };
-            self.overtaken(leg, &mut taken);
-        }
-        self.store(leg, taken);
+            endpoint.overtaken(leg, taken);
+        });
     }
 
     /// A refusal of a re-INVITE or UPDATE; the session stays as it was.
     pub fn refuse_offer(&mut self, now: Time, leg: LegId, refusal: impl Into<Refusal>) {
         let refusal = refusal.into();
-        let Some(mut taken) = self.take(leg) else { return };
-        if let Renewal::Pending { tx, head, .. } = &taken.renewal {
+        self.with_leg(leg, |endpoint, taken| {
+            let Renewal::Pending { tx, head, .. } = &taken.renewal else {
+                return;
+            };
             let status = if refusal.status.code() < 300 {
                 Status::NOT_ACCEPTABLE_HERE
             } else {
                 refusal.status
             };
             let draft = Draft::response(status, &refusal.phrase).raw(head);
-            let bytes = self.identity.warn(draft, &refusal).finish(None, b"");
-            self.table.respond(now, *tx, status, bytes, &mut self.out);
+            let bytes = endpoint.identity.warn(draft, &refusal).finish(None, b"");
+            endpoint.table.respond(now, *tx, status, bytes, &mut endpoint.out);
             taken.renewal = Renewal::None;
-            self.try_reoffer(now, leg, &mut taken);
-        }
-        self.store(leg, taken);
+            endpoint.try_reoffer(now, leg, taken);
+        });
     }
 }
 
 impl Endpoint {
-    pub(super) fn reoffered(&mut self, now: Time, request: &Request<'_>, id: LegId, mut leg: Box<Leg>) {
+    pub(super) fn reoffered(&mut self, now: Time, request: &Request<'_>, id: LegId, leg: &mut Leg) {
         let Some(offer) = self.read_content(request) else {
-            return self.store(id, leg);
+            return;
         };
         if request.method == Method::INVITE {
-            self.implied_ack(id, &mut leg);
+            self.implied_ack(id, leg);
         }
         let is_sdp = offer.is_some();
         let offers = is_sdp || request.method == Method::INVITE;
-        if let Some(status) = unready(&leg, offers) {
-            self.store(id, leg);
+        if let Some(status) = unready(leg, offers) {
             let seconds = self.rng.next_u32() % 11;
             // "…MUST return a 500 response to the second INVITE and MUST include a Retry-After header field with a randomly
             // chosen value of between 0 and 10 seconds."
@@ -83,12 +86,11 @@ impl Endpoint {
             });
         }
         leg.dialog.refresh_target(request.message);
-        self.follow(&mut leg, request);
+        self.follow(leg, request);
         let head = Self::head_of(request);
         if request.method == Method::UPDATE && !is_sdp {
             // An UPDATE without an offer refreshes the target and nothing else.
             let contact = self.identity.contact_towards(leg.dialog.flow, &leg.dialog.target);
-            self.store(id, leg);
             return self.reply_once(now, request, Status::OK, &|draft: Draft| {
                 draft
                     .header(HeaderName::Contact, format_args!("<{contact}>"))
@@ -114,7 +116,6 @@ impl Endpoint {
             cseq,
             had_offer: is_sdp,
         };
-        self.store(id, leg);
         self.tell(Event::Offer {
             leg: id,
             sdp: offer,
@@ -156,18 +157,17 @@ impl Endpoint {
         }
     }
 
-    /// Our 200s whose ACK is due, and the end of patience. Consumes the leg.
-    pub(super) fn unacked_due(&mut self, now: Time, id: LegId, mut leg: Box<Leg>) {
+    /// Our 200s whose ACK is due, and the end of patience.
+    pub(super) fn unacked_due(&mut self, now: Time, id: LegId, leg: &mut Leg) {
         let unacked = match (&mut leg.state, &mut leg.renewal) {
             (State::Answered(unacked, _), _) | (_, Renewal::Unacked(unacked)) => unacked,
             _ => return self.stop_due(now, id, leg),
         };
         match unacked.due(now) {
-            Due::Nothing => self.store(id, leg),
+            Due::Nothing => {}
             Due::Resend => {
                 let (flow, bytes) = (unacked.flow, unacked.ok.clone());
                 self.transmit(flow, bytes);
-                self.store(id, leg);
             }
             Due::GaveUp => {
                 // "…the session SHOULD be terminated. This is accomplished with a BYE" (§13.3.1.4).
@@ -193,7 +193,7 @@ impl Endpoint {
 fn unready(leg: &Leg, offers: bool) -> Option<Status> {
     match (&leg.state, &leg.renewal) {
         // A dialog we have left.
-        (State::Ending | State::Calling(_), _) => Some(Status::NO_SUCH_DIALOG),
+        (State::Ending | State::Over | State::Calling(_), _) => Some(Status::NO_SUCH_DIALOG),
         // "If an UPDATE is received before the UAS has generated a final response to a previous UPDATE on the same dialog, the
         // UAS MUST return a 500" (RFC 3311 §5.2), whatever is in it.
         (

@@ -86,7 +86,7 @@ impl Endpoint {
             State::Calling(calling) => Phase::Calling(calling.invite),
             State::Answered(..) | State::Up => Phase::Up,
             // Until its end it is as it was.
-            State::Ending => return,
+            State::Ending | State::Over => return,
         };
         let (target, flow) = (&leg.dialog.target, leg.dialog.flow);
         let moved = |noted: &Noted| noted.target != *target || noted.flow != flow;

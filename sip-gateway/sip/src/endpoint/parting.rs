@@ -18,55 +18,51 @@ impl Endpoint {
     /// allowed, and a 200 that comes all the same is acknowledged and ended; a dialog is ended with BYE, after its ACK.
     /// [`Event::Released`] tells when nothing is left to do; no other event of this leg follows.
     pub fn hangup(&mut self, now: Time, leg: LegId, reason: Option<Reason>) {
-        let Some(mut taken) = self.take(leg) else { return };
         let parting = Parting { reason };
-        match &mut taken.state {
+        self.with_leg(leg, |endpoint, taken| match &mut taken.state {
             State::Incoming(_) => {
-                self.store(leg, taken);
                 // A Reason may stand in a final response too (RFC 6432).
                 let status = Status::TEMPORARILY_UNAVAILABLE;
-                self.refuse(now, leg, (status, ""), &|draft| with_reason(draft, &parting));
+                endpoint.refuse(now, leg, taken, status, &|status, head| {
+                    with_reason(Draft::response(status, "").raw(head), &parting)
+                });
             }
             State::Answered(_, wanted) => {
                 wanted.get_or_insert(parting);
-                self.store(leg, taken);
             }
-            State::Calling(calling) => {
-                if calling.stop == Stop::No {
-                    calling.stop = Stop::Wanted(parting);
-                    if calling.provisional {
-                        self.send_cancel(now, calling);
-                    }
+            State::Calling(calling) if calling.stop == Stop::No => {
+                calling.stop = Stop::Wanted(parting);
+                if calling.provisional {
+                    endpoint.send_cancel(now, calling);
                 }
-                self.store(leg, taken);
             }
-            State::Up => self.say_bye(now, leg, taken, &parting),
-            State::Ending => self.store(leg, taken),
-        }
+            State::Up => endpoint.say_bye(now, leg, taken, &parting),
+            State::Calling(_) | State::Ending | State::Over => {}
+        });
     }
 
     /// Asks with an OPTIONS inside the dialog whether anybody is there. One at a time. Before our final answer the dialog is an
     /// early one, and so is asked in too: "Once a dialog has been established between two UAs, either of them MAY initiate new
     /// transactions" (§12.2).
     pub fn probe(&mut self, now: Time, leg: LegId) {
-        let Some(mut taken) = self.take(leg) else { return };
-        let is_dialog = match &taken.state {
-            State::Incoming(incoming) => incoming.ringing.is_some(),
-            State::Answered(..) | State::Up => true,
-            State::Calling(_) | State::Ending => false,
-        };
-        if is_dialog && !taken.told && taken.probe.is_none() {
+        self.with_leg(leg, |endpoint, taken| {
+            let is_dialog = match &taken.state {
+                State::Incoming(incoming) => incoming.ringing.is_some(),
+                State::Answered(..) | State::Up => true,
+                State::Calling(_) | State::Ending | State::Over => false,
+            };
+            if !is_dialog || taken.told || taken.probe.is_some() {
+                return;
+            }
             taken.dialog.local_cseq += 1;
-            let branch = Tag::random(&mut self.rng);
-            let draft =
-                taken
-                    .dialog
-                    .request(&self.identity, Method::OPTIONS, taken.dialog.local_cseq, branch);
-            let bytes = self.identity.sign_request(draft).finish(None, b"");
+            let (branch, cseq) = (Tag::random(&mut endpoint.rng), taken.dialog.local_cseq);
+            let draft = taken
+                .dialog
+                .request(&endpoint.identity, Method::OPTIONS, cseq, branch);
+            let bytes = endpoint.identity.sign_request(draft).finish(None, b"");
             let (to, of) = ((taken.dialog.flow, branch), (Purpose::Probe, Owner::Leg(leg)));
-            taken.probe = Some(self.send_request(now, to, bytes, of));
-        }
-        self.store(leg, taken);
+            taken.probe = Some(endpoint.send_request(now, to, bytes, of));
+        });
     }
 
     /// Forgets the question of [`Endpoint::probe`]: the peer has shown itself in another way. No [`Event::Probed`] follows, and
@@ -79,8 +75,8 @@ impl Endpoint {
 }
 
 impl Endpoint {
-    /// BYE; the leg stays until it is answered. Consumes the leg.
-    pub(super) fn say_bye(&mut self, now: Time, id: LegId, mut leg: Box<Leg>, parting: &Parting) {
+    /// BYE; the leg stays until it is answered.
+    pub(super) fn say_bye(&mut self, now: Time, id: LegId, leg: &mut Leg, parting: &Parting) {
         if let Some(probe) = leg.probe.take() {
             self.table.forget(probe);
         }
@@ -99,7 +95,6 @@ impl Endpoint {
         let of = (Purpose::Bye, Owner::Leg(id));
         self.send_request(now, (leg.dialog.flow, branch), bytes, of);
         leg.state = State::Ending;
-        self.store(id, leg);
     }
 
     pub(super) fn send_cancel(&mut self, now: Time, calling: &mut Calling) {
@@ -137,26 +132,25 @@ impl Endpoint {
         }
     }
 
-    /// A leg's last step after its own hang-up. Consumes the leg.
-    pub(super) fn release(&mut self, now: Time, id: LegId, leg: &Leg) {
-        self.remove(now, id, leg);
+    /// A leg's last step after its own hang-up.
+    pub(super) fn release(&mut self, now: Time, id: LegId, leg: &mut Leg) {
+        self.end_leg(now, id, leg);
         if !leg.told {
             self.tell(Event::Released { leg: id });
         }
     }
 
-    /// The end of patience after CANCEL. Consumes the leg.
-    pub(super) fn stop_due(&mut self, now: Time, id: LegId, leg: Box<Leg>) {
-        match &leg.state {
-            State::Calling(Calling {
-                invite,
-                stop: Stop::Sent(_, until),
-                ..
-            }) if *until <= now => {
-                self.table.forget(*invite);
-                self.release(now, id, &leg);
-            }
-            _ => self.store(id, leg),
+    /// The end of patience after CANCEL.
+    pub(super) fn stop_due(&mut self, now: Time, id: LegId, leg: &mut Leg) {
+        if let State::Calling(Calling {
+            invite,
+            stop: Stop::Sent(_, until),
+            ..
+        }) = &leg.state
+            && *until <= now
+        {
+            self.table.forget(*invite);
+            self.release(now, id, leg);
         }
     }
 
@@ -190,9 +184,7 @@ impl Endpoint {
             Purpose::Reinvite if failure.lingers => self.reinvite_given_up(now, id, failure.id),
             Purpose::Reinvite => self.reinvite_refused(now, id, failure.id, failure.status, true),
             Purpose::Bye => {
-                if let Some(leg) = self.take(id) {
-                    self.release(now, id, &leg);
-                }
+                self.with_leg(id, |endpoint, leg| endpoint.release(now, id, leg));
             }
             Purpose::Probe => self.probed(now, id, failure.id, (failure.status, true)),
             Purpose::Cancel | Purpose::Register | Purpose::Qualify => {}
@@ -203,28 +195,32 @@ impl Endpoint {
     /// the dialog. A UAC SHOULD also terminate a dialog if no response at all is received" (§12.2.1.2). `local`: no response
     /// came. Before its ACK a peer may not know the dialog: what its 481 means is for the caller of [`Endpoint::probe`] to judge.
     pub(super) fn probed(&mut self, now: Time, id: LegId, tx: TxId, (status, local): (Status, bool)) {
-        let Some(mut leg) = self.take(id) else { return };
-        if leg.probe != Some(tx) {
-            return self.store(id, leg);
-        }
-        leg.probe = None;
-        let found = match status {
-            Status::SERVICE_UNAVAILABLE if local => Found::NoWay,
-            Status::REQUEST_TIMEOUT => Found::Gone,
-            Status::NO_SUCH_DIALOG if matches!(leg.state, State::Up) => Found::Gone,
-            Status::NO_SUCH_DIALOG => Found::Denied,
-            _ => Found::There,
-        };
-        self.tell(Event::Probed { leg: id, found });
-        if found != Found::Gone || !matches!(leg.state, State::Up) {
-            return self.store(id, leg);
-        }
+        self.with_leg(id, |endpoint, leg| {
+            if leg.probe != Some(tx) {
+                return;
+            }
+            leg.probe = None;
+            let found = match status {
+                Status::SERVICE_UNAVAILABLE if local => Found::NoWay,
+                Status::REQUEST_TIMEOUT => Found::Gone,
+                Status::NO_SUCH_DIALOG if matches!(leg.state, State::Up) => Found::Gone,
+                Status::NO_SUCH_DIALOG => Found::Denied,
+                _ => Found::There,
+            };
+            endpoint.tell(Event::Probed { leg: id, found });
+            if found == Found::Gone && matches!(leg.state, State::Up) {
+                endpoint.lose_dialog(now, id, leg, status);
+            }
+        });
+    }
+
+    /// A request within the dialog was answered so, or not at all, that there is no dialog any more.
+    pub(super) fn lose_dialog(&mut self, now: Time, id: LegId, leg: &mut Leg, status: Status) {
         leg.told = true;
+        let status = status.code();
         self.tell(Event::Ended {
             leg: id,
-            by: EndedBy::Lost {
-                status: status.code(),
-            },
+            by: EndedBy::Lost { status },
         });
         self.say_bye(now, id, leg, &Parting::default());
     }

@@ -139,7 +139,7 @@ impl Endpoint {
     /// A request of the dialog arrived from another port than the peer's last: the NAT before the peer has another one for
     /// it. From another address that takes the password of the operator whose phone it is: the tags prove the dialog, but
     /// whoever has seen a message of it knows them.
-    pub(super) fn follow_source(&mut self, now: Time, (id, leg): (LegId, &mut Leg), request: &Request<'_>) {
+    pub(super) fn follow_source(&mut self, now: Time, id: LegId, leg: &mut Leg, request: &Request<'_>) {
         let (from, to) = (leg.dialog.flow, request.flow);
         if leg.dialog.way != Way::Flow || from == to || from.transport != to.transport {
             return;
@@ -161,7 +161,7 @@ impl Endpoint {
         let over = match &leg.state {
             State::Calling(calling) => calling.stop != Stop::No,
             State::Answered(_, parting) => parting.is_some(),
-            State::Ending => true,
+            State::Ending | State::Over => true,
             State::Incoming(_) | State::Up => false,
         };
         if moved && !over && !leg.told {
@@ -194,11 +194,11 @@ impl Endpoint {
                 .range((old.reach, LegId(0))..=(old.reach, LegId(u64::MAX)));
             let ids: Vec<LegId> = on_flow.map(|(_, id)| *id).collect();
             for id in ids {
-                let Some(mut leg) = self.take(id) else { continue };
-                if leg.operator.as_ref() == Some(operator) && leg.dialog.way == Way::Flow {
-                    self.move_to(id, &mut leg, to);
-                }
-                self.store(id, leg);
+                self.with_leg(id, |endpoint, leg| {
+                    if leg.operator.as_ref() == Some(operator) && leg.dialog.way == Way::Flow {
+                        endpoint.move_to(id, leg, to);
+                    }
+                });
             }
         }
     }

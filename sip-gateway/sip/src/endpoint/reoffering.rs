@@ -11,7 +11,7 @@ use super::Endpoint;
 use super::calling::sdp_of;
 use super::parting::with_abilities;
 use crate::dialog::leg::{Leg, Parting, Renewal, Reoffer, State};
-use crate::events::{EndedBy, Event, LegId};
+use crate::events::{Event, LegId};
 use crate::message::{Essentials, HeaderName, Message, Method, Status};
 use crate::tag::Tag;
 use crate::transaction::client_invite::Act;
@@ -22,17 +22,18 @@ impl Endpoint {
     /// Offers the peer another session, as soon as the dialog is up and no other offer is under way in it; the outcome is
     /// [`Event::Reoffered`]. One at a time: one that waits is replaced, while one is out another does nothing.
     pub fn reoffer(&mut self, now: Time, leg: LegId, sdp: Bytes) {
-        let Some(mut taken) = self.take(leg) else { return };
-        let alive = matches!(taken.state, State::Answered(_, None) | State::Up) && !taken.told;
-        if alive && !matches!(taken.reoffer, Reoffer::Sent { .. }) {
+        self.with_leg(leg, |endpoint, taken| {
+            let alive = matches!(taken.state, State::Answered(_, None) | State::Up) && !taken.told;
             let until = match taken.reoffer {
+                Reoffer::Sent { .. } => return,
                 Reoffer::Waiting { until, .. } => until,
-                Reoffer::None | Reoffer::Sent { .. } => None,
+                Reoffer::None => None,
             };
-            taken.reoffer = Reoffer::Waiting { sdp, until };
-            self.try_reoffer(now, leg, &mut taken);
-        }
-        self.store(leg, taken);
+            if alive {
+                taken.reoffer = Reoffer::Waiting { sdp, until };
+                endpoint.try_reoffer(now, leg, taken);
+            }
+        });
     }
 }
 
@@ -106,85 +107,76 @@ impl Endpoint {
 
     /// A 2xx, acknowledged each time it comes, also when the dialog is over meanwhile.
     fn reinvite_accepted(&mut self, id: LegId, tx: TxId, message: &Message, essentials: &Essentials<'_>) {
-        let Some(mut leg) = self.take(id) else {
-            if let Some(dialog) = self.fork_dialog(tx, message, essentials) {
-                self.ack_success(&dialog, essentials.cseq);
+        let known = self.with_leg(id, |endpoint, leg| {
+            let is_news = matches!(&leg.reoffer, Reoffer::Sent { tx: sent, .. } if *sent == tx);
+            if is_news {
+                leg.reoffer = Reoffer::None;
+                leg.dialog.refresh_target(message);
+                endpoint.aim_again(&mut leg.dialog);
             }
-            return;
-        };
-        let is_news = matches!(&leg.reoffer, Reoffer::Sent { tx: sent, .. } if *sent == tx);
-        if is_news {
-            leg.reoffer = Reoffer::None;
-            leg.dialog.refresh_target(message);
-            self.aim_again(&mut leg.dialog);
+            endpoint.ack_success(&leg.dialog, essentials.cseq);
+            if is_news && !leg.told && matches!(leg.state, State::Up) {
+                endpoint.tell(Event::Reoffered {
+                    leg: id,
+                    status: Status::OK.code(),
+                    answer: sdp_of(message),
+                });
+            }
+        });
+        if known.is_none()
+            && let Some(dialog) = self.fork_dialog(tx, message, essentials)
+        {
+            self.ack_success(&dialog, essentials.cseq);
         }
-        self.ack_success(&leg.dialog, essentials.cseq);
-        if is_news && !leg.told && matches!(leg.state, State::Up) {
-            self.tell(Event::Reoffered {
-                leg: id,
-                status: Status::OK.code(),
-                answer: sdp_of(message),
-            });
-        }
-        self.store(id, leg);
     }
 
     /// Timer C: somebody has said that they are at it, and nothing since. That is not "no response at all … (that is, a timeout
     /// is returned by the INVITE client transaction)", for which "the UAC will terminate the dialog" (§14.1): the talk goes
     /// on as it was. The request is cancelled, so that others may be made.
     pub(super) fn reinvite_given_up(&mut self, now: Time, id: LegId, tx: TxId) {
-        let Some(mut leg) = self.take(id) else { return };
-        if let Reoffer::Sent {
-            tx: sent, cancelled, ..
-        } = &mut leg.reoffer
-            && *sent == tx
-        {
-            *cancelled = true;
-            self.cancel(now, tx, &Parting::default());
-        }
-        self.store(id, leg);
+        self.with_leg(id, |endpoint, leg| {
+            if let Reoffer::Sent {
+                tx: sent, cancelled, ..
+            } = &mut leg.reoffer
+                && *sent == tx
+            {
+                *cancelled = true;
+                endpoint.cancel(now, tx, &Parting::default());
+            }
+        });
     }
 
     /// It came to nothing. "The session parameters MUST remain unchanged, as if no re-INVITE had been issued"; after a 481 or
     /// no answer at all there is no dialog.
     pub(super) fn reinvite_refused(&mut self, now: Time, id: LegId, tx: TxId, status: Status, local: bool) {
-        let Some(mut leg) = self.take(id) else { return };
-        let (sdp, cancelled) = match &leg.reoffer {
-            Reoffer::Sent {
-                tx: sent,
-                sdp,
-                cancelled,
-            } if *sent == tx => (sdp.clone(), *cancelled),
-            _ => return self.store(id, leg),
-        };
-        leg.reoffer = Reoffer::None;
-        if leg.told || !matches!(leg.state, State::Up) {
-            return self.store(id, leg);
-        }
-        match status {
-            Status::REQUEST_PENDING if !local => {
-                let until = Some(now + self.back_off(leg.dialog.is_ours));
-                leg.reoffer = Reoffer::Waiting { sdp, until };
-                self.store(id, leg);
+        self.with_leg(id, |endpoint, leg| {
+            let (sdp, cancelled) = match &leg.reoffer {
+                Reoffer::Sent {
+                    tx: sent,
+                    sdp,
+                    cancelled,
+                } if *sent == tx => (sdp.clone(), *cancelled),
+                _ => return,
+            };
+            leg.reoffer = Reoffer::None;
+            if leg.told || !matches!(leg.state, State::Up) {
+                return;
             }
-            Status::NO_SUCH_DIALOG | Status::REQUEST_TIMEOUT if !(local && cancelled) => {
-                leg.told = true;
-                let status = status.code();
-                self.tell(Event::Ended {
-                    leg: id,
-                    by: EndedBy::Lost { status },
-                });
-                self.say_bye(now, id, leg, &Parting::default());
-            }
-            _ => {
-                self.store(id, leg);
-                self.tell(Event::Reoffered {
+            match status {
+                Status::REQUEST_PENDING if !local => {
+                    let until = Some(now + endpoint.back_off(leg.dialog.is_ours));
+                    leg.reoffer = Reoffer::Waiting { sdp, until };
+                }
+                Status::NO_SUCH_DIALOG | Status::REQUEST_TIMEOUT if !(local && cancelled) => {
+                    endpoint.lose_dialog(now, id, leg, status);
+                }
+                _ => endpoint.tell(Event::Reoffered {
                     leg: id,
                     status: status.code(),
                     answer: None,
-                });
+                }),
             }
-        }
+        });
     }
 
     /// "If the UAC is the owner of the Call-ID of the dialog ID (meaning it generated the value), T has a randomly chosen

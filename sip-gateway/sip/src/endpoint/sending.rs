@@ -93,15 +93,15 @@ impl Endpoint {
         let of = self.lost_legs.iter().filter(|(_, of)| of.contains(operator));
         let ids: Vec<LegId> = of.map(|(id, _)| *id).collect();
         for id in ids {
-            let Some(mut leg) = self.take(id) else { continue };
-            let mut here = self.registrar.of(operator).filter(|b| b.flow == flow);
-            let found = here.any(|b| is_same_phone(&b.contact, &leg.dialog.target));
-            drop(here);
-            if found {
-                self.move_to(id, &mut leg, flow);
-                self.lost_legs.remove(&id);
-            }
-            self.store(id, leg);
+            self.with_leg(id, |endpoint, leg| {
+                let mut here = endpoint.registrar.of(operator).filter(|b| b.flow == flow);
+                let found = here.any(|b| is_same_phone(&b.contact, &leg.dialog.target));
+                drop(here);
+                if found {
+                    endpoint.move_to(id, leg, flow);
+                    endpoint.lost_legs.remove(&id);
+                }
+            });
         }
     }
 }

@@ -23,41 +23,47 @@ impl Endpoint {
     pub(super) fn within(&mut self, now: Time, request: &Request<'_>, tag: Option<Tag>) {
         // "If the UAS wishes to reject the request because it does not wish to recreate the dialog, it MUST respond to the
         // request with a 481."
-        let Some((id, mut leg)) = self.take_dialog(request, tag) else {
+        let known = self.leg_of(request, tag);
+        let Some(id) = known.filter(|id| !matches!(self.legs[id].state, State::Calling(_))) else {
             return self.reply(request, Fault::plain(Status::NO_SUCH_DIALOG), &bare);
         };
-        if matches!(leg.state, State::Calling(_)) {
-            self.store(id, leg);
-            return self.reply(request, Fault::plain(Status::NO_SUCH_DIALOG), &bare);
-        }
+        self.with_leg(id, |endpoint, leg| {
+            if endpoint.may_go_on(now, leg, request) {
+                endpoint.follow_source(now, id, leg, request);
+                endpoint.within_leg(now, id, leg, request);
+            }
+        });
+    }
+
+    /// Checks the limits of a dialog and the order of its requests; answers a request that does not pass.
+    fn may_go_on(&mut self, now: Time, leg: &mut Leg, request: &Request<'_>) -> bool {
         let is_bye = request.method == Method::BYE;
         if !is_bye && !leg.may_ask(now) {
-            self.store(id, leg);
             self.notice(Notice::Limited(request.flow.remote.ip()));
-            return self.reply_overload(request);
+            self.reply_overload(request);
+            return false;
         }
         if !is_bye && self.is_full(2) {
-            self.store(id, leg);
-            return self.reply_overload(request);
+            self.reply_overload(request);
+            return false;
         }
         // A BYE with the number of the last request is one that its sender forgot to count. It can only be meant once, and
         // refused it would leave the call up; any other request might be one that was carried out already.
         let cseq = request.essentials.cseq;
         let ends = is_bye && leg.dialog.remote_cseq == Some(cseq);
-        if !ends && !leg.dialog.take_cseq(cseq) {
-            self.store(id, leg);
-            return self.reply_once(now, request, Status::SERVER_INTERNAL_ERROR, &bare);
+        let in_order = ends || leg.dialog.take_cseq(cseq);
+        if !in_order {
+            self.reply_once(now, request, Status::SERVER_INTERNAL_ERROR, &bare);
         }
-        self.follow_source(now, (id, &mut leg), request);
+        in_order
+    }
+
+    fn within_leg(&mut self, now: Time, id: LegId, leg: &mut Leg, request: &Request<'_>) {
         match request.method {
             Method::BYE => self.said_bye(now, request, id, leg),
             Method::INVITE | Method::UPDATE => self.reoffered(now, request, id, leg),
-            Method::INFO => {
-                self.store(id, leg);
-                self.informed(now, request, id);
-            }
+            Method::INFO => self.informed(now, request, id, leg),
             Method::OPTIONS => {
-                self.store(id, leg);
                 let bytes = self.options_answer(request);
                 let tx = self.table.serve(&request.key, request.reply_to);
                 self.table.respond(now, tx, Status::OK, bytes, &mut self.out);
@@ -65,36 +71,32 @@ impl Endpoint {
             Method::PRACK => {
                 // "If the PRACK does not match any unacknowledged reliable provisional response, the UAS MUST respond … with
                 // a 481" (RFC 3262 §3): we send none.
-                self.store(id, leg);
                 self.reply_once(now, request, Status::NO_SUCH_DIALOG, &bare);
             }
-            _ => {
-                self.store(id, leg);
-                self.reply_once(now, request, Status::METHOD_NOT_ALLOWED, &LocalIdentity::allow);
-            }
+            _ => self.reply_once(now, request, Status::METHOD_NOT_ALLOWED, &LocalIdentity::allow),
         }
     }
 
     /// Handles a BYE (§15.1.2).
-    fn said_bye(&mut self, now: Time, request: &Request<'_>, id: LegId, leg: Box<Leg>) {
+    fn said_bye(&mut self, now: Time, request: &Request<'_>, id: LegId, leg: &mut Leg) {
         self.reply_once(now, request, Status::OK, &bare);
         match &leg.state {
             // A caller may end an early dialog with BYE as well as with CANCEL.
             State::Incoming(incoming) => {
                 self.answer_terminated(now, incoming.invite, &incoming.head);
-                self.remove(now, id, &leg);
+                self.end_leg(now, id, leg);
                 let reason = Reason::read(request.message);
                 self.tell(Event::Cancelled { leg: id, reason });
             }
             // Ours crosses theirs: ours gets its answer too.
-            State::Ending => self.store(id, leg),
+            State::Ending | State::Over => {}
             // We wanted to say BYE as soon as the ACK came.
             State::Answered(_, Some(_)) => {
-                self.remove(now, id, &leg);
+                self.end_leg(now, id, leg);
                 self.tell(Event::Released { leg: id });
             }
             State::Answered(_, None) | State::Up | State::Calling(_) => {
-                self.remove(now, id, &leg);
+                self.end_leg(now, id, leg);
                 let reason = Reason::read(request.message);
                 self.tell(Event::Ended {
                     leg: id,
@@ -105,7 +107,7 @@ impl Endpoint {
     }
 
     /// INFO (RFC 6086) with a key in it.
-    fn informed(&mut self, now: Time, request: &Request<'_>, leg: LegId) {
+    fn informed(&mut self, now: Time, request: &Request<'_>, id: LegId, leg: &Leg) {
         let kinds = |kind: &str| matches!(kind, "application/dtmf-relay" | "application/dtmf");
         let key = match body::find(request.message, &kinds) {
             Ok(Some((kind, body))) if kind == "application/dtmf-relay" => read_relay(&body),
@@ -116,12 +118,12 @@ impl Endpoint {
         match key {
             Some((digit, duration)) => {
                 self.reply_once(now, request, Status::OK, &bare);
-                let live = self
-                    .legs
-                    .get(&leg)
-                    .is_some_and(|l| !l.told && !matches!(l.state, State::Ending));
-                if live {
-                    self.tell(Event::Digit { leg, digit, duration });
+                if !leg.told && !matches!(leg.state, State::Ending) {
+                    self.tell(Event::Digit {
+                        leg: id,
+                        digit,
+                        duration,
+                    });
                 }
             }
             None => {

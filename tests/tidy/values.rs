@@ -6,7 +6,7 @@ use super::{Page, functions, pages, verdict};
 const MOST: usize = 5;
 
 /// Functions that take more, as the file and the name; with a word why each may.
-const KNOWN: [(&str, &str); 12] = [
+const KNOWN: [(&str, &str); 5] = [
     // The fields of one wire message.
     ("proto/src/link.rs", "joined_to_wire"),
     // The fields of one fact, and two times.
@@ -15,20 +15,6 @@ const KNOWN: [(&str, &str); 12] = [
     ("queue/engine/src/world/gateway.rs", "lose_operator"),
     // A test.
     ("queue/engine/src/world/spoken.rs", "announced"),
-    // A challenge and the user it is for.
-    ("sip-gateway/sip/src/digest.rs", "challenge"),
-    // The inputs of RFC 7616.
-    ("sip-gateway/sip/src/digest.rs", "answer"),
-    // The way, the request and its owner.
-    ("sip-gateway/sip/src/endpoint/sending.rs", "send_request"),
-    // A test.
-    ("sip-gateway/sip/src/endpoint/tests/raw.rs", "inside"),
-    // A test.
-    ("sip-gateway/sip/src/endpoint/tests/reach.rs", "enrol"),
-    // A test.
-    ("sip-gateway/sip/src/endpoint/tests/reach.rs", "phone_says"),
-    // As `send_request`, and where outputs go.
-    ("sip-gateway/sip/src/transaction/table.rs", "send"),
     // A stream and its codec go together.
     ("sip-gateway/src/call/offering.rs", "ring_all"),
 ];

@@ -232,6 +232,22 @@ impl Used {
     }
 }
 
+/// The parts of a nonce.
+pub(crate) struct Nonce {
+    pub(crate) issued: Time,
+    /// Makes the nonce unique.
+    pub(crate) number: u64,
+    /// The address that it is given to.
+    pub(crate) source: IpAddr,
+}
+
+/// The parts of a request that its credentials are computed from.
+pub(crate) struct Covered<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) uri: &'a str,
+    pub(crate) cnonce: &'a str,
+}
+
 /// The side that asks: signs nonces, checks answers, refuses replays.
 pub(crate) struct Authority {
     key: [u8; 32],
@@ -296,15 +312,15 @@ impl Authority {
         }
     }
 
-    /// The values of the WWW-Authenticate fields to send to this user, best first. `number` makes the nonce unique.
+    /// The values of the WWW-Authenticate fields to send to this user, best first.
     pub(crate) fn challenge(
         &self,
-        (now, source): (Time, IpAddr),
-        number: u64,
+        nonce: &Nonce,
         stale: bool,
-        (user, operators): (&str, &BTreeMap<OperatorId, Ha1>),
+        user: &str,
+        operators: &BTreeMap<OperatorId, Ha1>,
     ) -> Vec<String> {
-        let nonce = self.nonce(now, number, source);
+        let nonce = self.nonce(nonce);
         let stale = if stale { ", stale=true" } else { "" };
         let one = |a: &Algorithm| {
             let realm = self.realm.replace(['"', '\\'], "");
@@ -316,9 +332,13 @@ impl Authority {
         self.algorithms_of(user, operators).iter().map(one).collect()
     }
 
-    fn nonce(&self, issued: Time, number: u64, source: IpAddr) -> String {
-        let plain = format!("{:016x}{number:016x}", issued.as_micros().cast_unsigned());
-        let mac = self.seal(&plain, source);
+    fn nonce(&self, nonce: &Nonce) -> String {
+        let plain = format!(
+            "{:016x}{:016x}",
+            nonce.issued.as_micros().cast_unsigned(),
+            nonce.number
+        );
+        let mac = self.seal(&plain, nonce.source);
         plain + &mac
     }
 
@@ -434,9 +454,9 @@ pub(crate) fn answer(
     challenge: &Challenge,
     user: &str,
     password: &Secret,
-    (method, uri): (&str, &str),
-    cnonce: &str,
+    covered: &Covered<'_>,
 ) -> Option<String> {
+    let Covered { method, uri, cnonce } = *covered;
     let algorithm = Algorithm::from_param(challenge.algorithm.as_deref())?;
     let ha1 = algorithm.hash(&[
         user.as_bytes(),

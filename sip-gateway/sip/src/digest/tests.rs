@@ -53,23 +53,30 @@ fn authority(limit: usize) -> (Authority, BTreeMap<OperatorId, Ha1>) {
     )
 }
 
+const COVERED: Covered<'static> = Covered {
+    method: "INVITE",
+    uri: "sip:x@y",
+    cnonce: "c",
+};
+
+fn nonce(issued: Time, number: u64) -> Nonce {
+    Nonce {
+        issued,
+        number,
+        source: SOURCE,
+    }
+}
+
 fn given(authority: &Authority, now: Time, number: u64, user: &str, password: &str) -> Credentials {
     let challenge = Challenge::parse(
         authority
-            .challenge((now, SOURCE), number, false, ("101", &BTreeMap::new()))
+            .challenge(&nonce(now, number), false, "101", &BTreeMap::new())
             .last()
             .unwrap()
             .as_bytes(),
     )
     .unwrap();
-    let value = answer(
-        &challenge,
-        user,
-        &Secret::new(password),
-        ("INVITE", "sip:x@y"),
-        "cnonce",
-    )
-    .unwrap();
+    let value = answer(&challenge, user, &Secret::new(password), &COVERED).unwrap();
     Credentials::parse(value.as_bytes()).unwrap()
 }
 
@@ -133,7 +140,7 @@ fn an_operator_has_a_list_of_its_own_and_who_does_not_exist_has_one_of_those_the
     let own = BTreeMap::from([(OperatorId::new("101").unwrap(), vec![Algorithm::Sha512_256])]);
     let mut authority = Authority::new([7; 32], "pronto.example", &[Algorithm::Md5], own, 10);
     let asked = |authority: &Authority, user: &str| {
-        let values = authority.challenge((NOW, SOURCE), 1, false, (user, &operators));
+        let values = authority.challenge(&nonce(NOW, 1), false, user, &operators);
         values
             .first()
             .and_then(|v| v.split("algorithm=").nth(1)?.split(',').next().map(str::to_owned))
@@ -148,18 +155,11 @@ fn an_operator_has_a_list_of_its_own_and_who_does_not_exist_has_one_of_those_the
     );
     assert_eq!(asked(&authority, "zz1"), invented[1], "and always the same way");
     let challenge = authority
-        .challenge((NOW, SOURCE), 2, false, ("101", &operators))
+        .challenge(&nonce(NOW, 2), false, "101", &operators)
         .remove(0);
     let mut challenge = Challenge::parse(challenge.as_bytes()).unwrap();
     let mut try_it = |challenge: &Challenge| {
-        let value = answer(
-            challenge,
-            "101",
-            &Secret::new("right"),
-            ("INVITE", "sip:x@y"),
-            "c",
-        )
-        .unwrap();
+        let value = answer(challenge, "101", &Secret::new("right"), &COVERED).unwrap();
         let given = Credentials::parse(value.as_bytes()).unwrap();
         check(&mut authority, NOW, &given, &operators)
     };
@@ -295,21 +295,14 @@ fn a_client_without_qop_is_known_once_per_nonce() {
     let (mut authority, operators) = authority(10);
     let mut challenge = Challenge::parse(
         authority
-            .challenge((NOW, SOURCE), 1, false, ("101", &BTreeMap::new()))
+            .challenge(&nonce(NOW, 1), false, "101", &BTreeMap::new())
             .last()
             .unwrap()
             .as_bytes(),
     )
     .unwrap();
     challenge.qop_auth = false;
-    let value = answer(
-        &challenge,
-        "101",
-        &Secret::new("right"),
-        ("INVITE", "sip:x@y"),
-        "c",
-    )
-    .unwrap();
+    let value = answer(&challenge, "101", &Secret::new("right"), &COVERED).unwrap();
     assert!(!value.contains("qop"));
     let credentials = Credentials::parse(value.as_bytes()).unwrap();
     let credentials = Credentials {
@@ -342,7 +335,7 @@ proptest! {
     fn an_answer_is_one_line_whatever_the_challenge_says(realm in "[^\r\n]{0,40}", nonce in "[^\r\n]{0,40}", rest in "[^\r\n]{0,40}") {
         let value = format!("Digest realm=\"{realm}\", nonce=\"{nonce}\", qop=\"auth\", {rest}");
         if let Some(challenge) = Challenge::parse(value.as_bytes()) {
-            let answered = answer(&challenge, "u", &Secret::new("p"), ("INVITE", "sip:a"), "c");
+            let answered = answer(&challenge, "u", &Secret::new("p"), &COVERED);
             prop_assert!(answered.is_none_or(|value| !value.contains(['\r', '\n'])));
         }
     }

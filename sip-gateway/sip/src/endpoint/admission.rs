@@ -8,7 +8,7 @@ use rand::Rng;
 
 use super::Endpoint;
 use super::request::Request;
-use crate::digest::{Asked, Verdict};
+use crate::digest::{Asked, Nonce, Verdict};
 use crate::events::{Caller, Identity, LegId, Notice};
 use crate::message::{Credentials, Draft, Fault, HeaderName, Method, NameAddr, Status, Uri, decode};
 use crate::settings::{Flow, Transport, Trunk};
@@ -138,15 +138,19 @@ impl Endpoint {
     /// 401, without a transaction: whoever proves nothing costs no memory.
     pub(super) fn challenge(&mut self, now: Time, request: &Request<'_>, stale: bool) {
         self.dropped.challenged += 1;
-        let number = self.rng.next_u64();
+        let nonce = Nonce {
+            issued: now,
+            number: self.rng.next_u64(),
+            source: request.flow.remote.ip(),
+        };
         let named = match request.method {
             Method::REGISTER => request.essentials.to,
             _ => request.essentials.from,
         };
         let user = named.uri.user_text().unwrap_or_default();
-        let of = (user.as_str(), &self.settings.operators);
-        let to = (now, request.flow.remote.ip());
-        let values = self.authority.challenge(to, number, stale, of);
+        let values = self
+            .authority
+            .challenge(&nonce, stale, &user, &self.settings.operators);
         self.reply(request, Fault::plain(Status::UNAUTHORIZED), &|draft| {
             let add =
                 |draft: Draft, value: &String| draft.field(HeaderName::WwwAuthenticate, value.as_bytes());

@@ -10,14 +10,14 @@ use super::parting::{hop_by_hop, own_branch, with_abilities, with_reason};
 use crate::body::session_said;
 use crate::dialog::leg::{Calling, Leg, Parting, State, Stop};
 use crate::dialog::{Dialog, Way, contact_uri, has_odd_contact, record_routes};
-use crate::digest;
+use crate::digest::{self, Covered};
 use crate::events::{Destination, Event, InviteOptions, LegId, Reason};
 use crate::identity::quote_display;
 use crate::message::{Challenge, Essentials, HeaderName, Message, Method, Status};
 use crate::settings::Flow;
 use crate::tag::Tag;
 use crate::transaction::client_invite::Act;
-use crate::transaction::table::{Matched, Owner, Purpose, TxId};
+use crate::transaction::table::{Matched, Outgoing, Owner, Purpose, TxId};
 
 /// The command that starts an outgoing call.
 impl Endpoint {
@@ -101,8 +101,14 @@ impl Endpoint {
             draft = draft.field(*name, value.as_bytes());
         }
         let bytes = with_abilities(&self.identity, draft).finish(Some("application/sdp"), sdp);
-        let of = (Purpose::Invite, Owner::Leg(id));
-        self.send_request(now, (dialog.flow, branch), bytes, of)
+        let request = Outgoing {
+            flow: dialog.flow,
+            branch,
+            bytes,
+            purpose: Purpose::Invite,
+            owner: Owner::Leg(id),
+        };
+        self.send_request(now, request)
     }
 
     /// A response. It belongs to the request with its branch and method, or to none: never answered.
@@ -309,8 +315,14 @@ impl Endpoint {
                 .identity
                 .sign_request(with_reason(draft, &parting))
                 .finish(None, b"");
-            let (to, of) = ((dialog.flow, branch), (Purpose::Bye, Owner::Nobody));
-            self.send_request(now, to, bytes, of);
+            let request = Outgoing {
+                flow: dialog.flow,
+                branch,
+                bytes,
+                purpose: Purpose::Bye,
+                owner: Owner::Nobody,
+            };
+            self.send_request(now, request);
         }
     }
 
@@ -448,9 +460,12 @@ impl Endpoint {
         let uri = std::str::from_utf8(uri).ok()?;
         let cnonce = Tag::random(&mut self.rng).to_string();
         let (user, password) = enrolled.credentials();
-        let answer = |challenge: Challenge| {
-            digest::answer(&challenge, user, password, (method.as_str(), uri), &cnonce)
+        let covered = Covered {
+            method: method.as_str(),
+            uri,
+            cnonce: &cnonce,
         };
+        let answer = |challenge: Challenge| digest::answer(&challenge, user, password, &covered);
         // "the UAC uses the topmost header field that it supports" (RFC 8760 §2.4).
         let value = message
             .all(asks)

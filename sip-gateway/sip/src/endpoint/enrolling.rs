@@ -12,7 +12,7 @@ use crate::identity::escape_user;
 use crate::message::{HeaderName, Message, Method, NameAddr, Status, delta_seconds};
 use crate::settings::Flow;
 use crate::tag::Tag;
-use crate::transaction::table::{Owner, Purpose};
+use crate::transaction::table::{Outgoing, Owner, Purpose};
 
 /// The first pause after a failure; doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -130,11 +130,14 @@ impl Endpoint {
             draft = draft.field(*name, value.as_bytes());
         }
         let bytes = self.identity.sign_request(draft).finish(None, b"");
-        let (to, of) = (
-            (enrolled.wanted.flow, branch),
-            (Purpose::Register, Owner::Registration(id)),
-        );
-        self.send_request(now, to, bytes, of);
+        let request = Outgoing {
+            flow: enrolled.wanted.flow,
+            branch,
+            bytes,
+            purpose: Purpose::Register,
+            owner: Owner::Registration(id),
+        };
+        self.send_request(now, request);
     }
 
     pub(super) fn enrolling_response(

@@ -10,7 +10,7 @@ use crate::identity::LocalIdentity;
 use crate::message::{Draft, HeaderName, Message, Method, Status, Via, push_display};
 use crate::tag::Tag;
 use crate::transaction::T1X64;
-use crate::transaction::table::{Failure, Owner, Purpose, TxId};
+use crate::transaction::table::{Failure, Outgoing, Owner, Purpose, TxId};
 
 /// Commands that end a leg or probe its dialog.
 impl Endpoint {
@@ -60,8 +60,14 @@ impl Endpoint {
                 .dialog
                 .request(&endpoint.identity, Method::OPTIONS, cseq, branch);
             let bytes = endpoint.identity.sign_request(draft).finish(None, b"");
-            let (to, of) = ((taken.dialog.flow, branch), (Purpose::Probe, Owner::Leg(leg)));
-            taken.probe = Some(endpoint.send_request(now, to, bytes, of));
+            let request = Outgoing {
+                flow: taken.dialog.flow,
+                branch,
+                bytes,
+                purpose: Purpose::Probe,
+                owner: Owner::Leg(leg),
+            };
+            taken.probe = Some(endpoint.send_request(now, request));
         });
     }
 
@@ -92,8 +98,14 @@ impl Endpoint {
             .identity
             .sign_request(with_reason(draft, parting))
             .finish(None, b"");
-        let of = (Purpose::Bye, Owner::Leg(id));
-        self.send_request(now, (leg.dialog.flow, branch), bytes, of);
+        let request = Outgoing {
+            flow: leg.dialog.flow,
+            branch,
+            bytes,
+            purpose: Purpose::Bye,
+            owner: Owner::Leg(id),
+        };
+        self.send_request(now, request);
         leg.state = State::Ending;
     }
 
@@ -122,13 +134,14 @@ impl Endpoint {
                 .identity
                 .sign_request(with_reason(draft, parting))
                 .finish(None, b"");
-            self.table.send(
-                now,
-                (flow, branch),
+            let request = Outgoing {
+                flow,
+                branch,
                 bytes,
-                (Purpose::Cancel, Owner::Nobody),
-                &mut self.out,
-            );
+                purpose: Purpose::Cancel,
+                owner: Owner::Nobody,
+            };
+            self.table.send(now, request, &mut self.out);
         }
     }
 

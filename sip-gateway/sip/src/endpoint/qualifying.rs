@@ -12,7 +12,7 @@ use crate::dialog::leg::State;
 use crate::events::{Destination, LegId};
 use crate::message::{HeaderName, Method, Status};
 use crate::tag::Tag;
-use crate::transaction::table::{Owner, Purpose};
+use crate::transaction::table::{Outgoing, Owner, Purpose};
 
 /// The times when each operator's phones are checked with OPTIONS, and the checks under way.
 #[derive(Default)]
@@ -100,8 +100,14 @@ impl Endpoint {
                 .request(&self.identity, Method::OPTIONS, dialog.local_cseq, branch)
                 .header(HeaderName::Contact, format_args!("<{contact}>"));
             let bytes = self.identity.sign_request(draft).finish(None, b"");
-            let of = (Purpose::Qualify, Owner::Check(number));
-            self.table.send(now, (to.flow, branch), bytes, of, &mut self.out);
+            let request = Outgoing {
+                flow: to.flow,
+                branch,
+                bytes,
+                purpose: Purpose::Qualify,
+                owner: Owner::Check(number),
+            };
+            self.table.send(now, request, &mut self.out);
             self.qualifying.asked.insert(number, (operator.clone(), to));
         }
     }

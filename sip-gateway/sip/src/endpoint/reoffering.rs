@@ -15,7 +15,7 @@ use crate::events::{Event, LegId};
 use crate::message::{Essentials, HeaderName, Message, Method, Status};
 use crate::tag::Tag;
 use crate::transaction::client_invite::Act;
-use crate::transaction::table::{Matched, Owner, Purpose, TxId};
+use crate::transaction::table::{Matched, Outgoing, Owner, Purpose, TxId};
 
 /// The command that offers the peer another session.
 impl Endpoint {
@@ -56,8 +56,14 @@ impl Endpoint {
             .request(&self.identity, Method::INVITE, leg.dialog.local_cseq, branch)
             .header(HeaderName::Contact, format_args!("<{contact}>"));
         let bytes = with_abilities(&self.identity, draft).finish(Some("application/sdp"), &sdp);
-        let (to, of) = ((leg.dialog.flow, branch), (Purpose::Reinvite, Owner::Leg(id)));
-        let tx = self.table.send(now, to, bytes, of, &mut self.out);
+        let request = Outgoing {
+            flow: leg.dialog.flow,
+            branch,
+            bytes,
+            purpose: Purpose::Reinvite,
+            owner: Owner::Leg(id),
+        };
+        let tx = self.table.send(now, request, &mut self.out);
         let cancelled = false;
         leg.reoffer = Reoffer::Sent { tx, sdp, cancelled };
     }

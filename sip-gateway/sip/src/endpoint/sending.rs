@@ -10,8 +10,7 @@ use super::Endpoint;
 use crate::events::LegId;
 use crate::message::{HeaderName, Message, Uri};
 use crate::settings::{Flow, Transport};
-use crate::tag::Tag;
-use crate::transaction::table::{Failure, Owner, Purpose, TxId};
+use crate::transaction::table::{Failure, Outgoing, TxId};
 
 /// The largest request, in octets, sent as a datagram on a path of unknown MTU.
 const DATAGRAM: usize = 1300;
@@ -21,22 +20,22 @@ const REFUSED: Duration = Duration::from_secs(300);
 const PEERS: usize = 1024;
 
 impl Endpoint {
-    /// Sends a request in a transaction of its own: over `flow`, or over TCP where it is too large.
-    pub(super) fn send_request(
-        &mut self,
-        now: Time,
-        (flow, branch): (Flow, Tag),
-        request: Bytes,
-        of: (Purpose, Owner),
-    ) -> TxId {
-        match self.larger_way(now, flow, &request) {
-            None => self.table.send(now, (flow, branch), request, of, &mut self.out),
+    /// Sends a request in a transaction of its own: over its flow, or over TCP where it is too large.
+    pub(super) fn send_request(&mut self, now: Time, request: Outgoing) -> TxId {
+        let flow = request.flow;
+        match self.larger_way(now, flow, &request.bytes) {
+            None => self.table.send(now, request, &mut self.out),
             Some(stream) => {
-                let resent = self.told_from(&request, flow, stream);
-                let tx = self.table.send(now, (stream, branch), resent, of, &mut self.out);
+                let datagram = request.bytes.clone();
+                let larger = Outgoing {
+                    flow: stream,
+                    bytes: self.told_from(&datagram, flow, stream),
+                    ..request
+                };
+                let tx = self.table.send(now, larger, &mut self.out);
                 // "… if the attempt to establish the connection generates either an ICMP Protocol Not Supported, or results
                 // in a TCP reset, the element SHOULD retry the request, using UDP."
-                self.table.fall_back_to(tx, flow, request);
+                self.table.fall_back_to(tx, flow, datagram);
                 tx
             }
         }

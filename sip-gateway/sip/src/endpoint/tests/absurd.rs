@@ -439,7 +439,7 @@ fn an_invitation_lives_no_longer_than_it_says() {
     let (leg, now) = (raw.leg(), raw.now);
     raw.endpoint.answer(now, leg, super::world::answer());
     let to = header(&raw.drain().remove(0).1, "To").unwrap().to_owned();
-    raw.send(TRUNK, &inside("ACK", "a", 1, "e", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "a", 1, "e", &to));
     assert!(raw.pass(Duration::from_secs(90)).is_empty());
     for expires in ["x", "-1", ""] {
         let mut raw = Raw::new();

@@ -90,11 +90,8 @@ fn a_trunk_over_its_budget_is_told_to_come_later_and_its_calls_go_on() {
         (status(&refused), header(&refused, "Retry-After")),
         (503, Some("10"))
     );
-    assert_eq!(
-        raw.status(TRUNK, &inside("OPTIONS", "o", 2, "call", &to, "")),
-        200
-    );
-    assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 3, "call", &to, "")), 200);
+    assert_eq!(raw.status(TRUNK, &inside("OPTIONS", "o", 2, "call", &to)), 200);
+    assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 3, "call", &to)), 200);
     assert_eq!(
         raw.status(TRUNK, &invite("d")),
         100,
@@ -206,7 +203,7 @@ fn a_peer_that_asks_without_end_in_its_own_call_takes_no_room_from_others() {
     let to = raw.call();
     let before = raw.endpoint.counts().transactions;
     for n in 0..10_000 {
-        let text = inside("INFO", &format!("i{n}"), n + 2, "call", &to, "");
+        let text = inside("INFO", &format!("i{n}"), n + 2, "call", &to);
         assert!(matches!(raw.status(TRUNK, &text), 200 | 503));
         raw.now += Duration::from_millis(1);
     }
@@ -218,7 +215,7 @@ fn a_peer_that_asks_without_end_in_its_own_call_takes_no_room_from_others() {
             .contains_key(&Notice::Limited([127, 0, 0, 2].into()))
     );
     assert_eq!(
-        raw.status(TRUNK, &inside("BYE", "b", 20_000, "call", &to, "")),
+        raw.status(TRUNK, &inside("BYE", "b", 20_000, "call", &to)),
         200,
         "it may always hang up"
     );

@@ -331,8 +331,11 @@ fn a_contact_that_is_no_sip_address_is_refused_wherever_it_stands() {
         assert!(sent[1].1.contains("Reason: SIP;cause=400"), "{}", sent[1].1);
         assert!(matches!(raw.events.last(), Some(Event::Refused { leg: of, local: true, .. }) if *of == leg));
         let to = raw.call();
-        let update = inside("UPDATE", "u", 2, "call", &to, &format!("Contact: {contact}\n"));
+        let update = with_lines(
+            &inside("UPDATE", "u", 2, "call", &to),
+            &format!("Contact: {contact}\n"),
+        );
         assert_eq!(raw.status(TRUNK, &update), 400);
-        assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 3, "call", &to, "")), 200);
+        assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 3, "call", &to)), 200);
     }
 }

@@ -16,7 +16,7 @@ fn sdp() -> String {
 /// A re-INVITE with an offer, in the call that [`Raw::call`] set up.
 fn re_invite(branch: &str, cseq: u32, to: &str, extra: &str) -> String {
     with_body(
-        &inside("INVITE", branch, cseq, "call", to, extra),
+        &with_lines(&inside("INVITE", branch, cseq, "call", to), extra),
         "application/sdp",
         &sdp(),
     )
@@ -27,25 +27,25 @@ fn stray_requests_find_no_dialog() {
     let mut raw = Raw::new();
     let to = raw.call();
     assert_eq!(
-        raw.status(TRUNK, &inside("BYE", "b", 2, "other", &to, "")),
+        raw.status(TRUNK, &inside("BYE", "b", 2, "other", &to)),
         481,
         "another Call-ID"
     );
     let forged = to.replace("tag=", "tag=0");
     assert_eq!(
-        raw.status(TRUNK, &inside("BYE", "b", 2, "call", &forged, "")),
+        raw.status(TRUNK, &inside("BYE", "b", 2, "call", &forged)),
         481,
         "another tag of ours"
     );
-    let stranger = inside("BYE", "b", 2, "call", &to, "").replace("tag=fromcall", "tag=else");
+    let stranger = inside("BYE", "b", 2, "call", &to).replace("tag=fromcall", "tag=else");
     assert_eq!(raw.status(TRUNK, &stranger), 481, "another tag of theirs");
-    assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 2, "call", &to, "")), 200);
+    assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 2, "call", &to)), 200);
     assert_eq!(
-        raw.status(TRUNK, &inside("BYE", "b", 2, "call", &to, "")),
+        raw.status(TRUNK, &inside("BYE", "b", 2, "call", &to)),
         200,
         "absorbed"
     );
-    assert_eq!(raw.status(TRUNK, &inside("BYE", "c", 3, "call", &to, "")), 481);
+    assert_eq!(raw.status(TRUNK, &inside("BYE", "c", 3, "call", &to)), 481);
     raw.pass(Duration::from_secs(64));
     assert_eq!(raw.endpoint.counts().transactions, 0);
 }
@@ -55,7 +55,7 @@ fn a_dialog_is_known_by_its_tags_whatever_address_a_request_comes_from() {
     let mut raw = Raw::new();
     let to = raw.call();
     assert_eq!(
-        raw.status("127.0.0.77:7777", &inside("BYE", "b", 2, "call", &to, "")),
+        raw.status("127.0.0.77:7777", &inside("BYE", "b", 2, "call", &to)),
         200
     );
     assert!(matches!(
@@ -71,30 +71,18 @@ fn a_dialog_is_known_by_its_tags_whatever_address_a_request_comes_from() {
 fn an_older_cseq_is_out_of_order() {
     let mut raw = Raw::new();
     let to = raw.call();
-    assert_eq!(
-        raw.status(TRUNK, &inside("OPTIONS", "o1", 5, "call", &to, "")),
-        200
-    );
-    assert_eq!(
-        raw.status(TRUNK, &inside("OPTIONS", "o2", 4, "call", &to, "")),
-        500
-    );
-    assert_eq!(
-        raw.status(TRUNK, &inside("OPTIONS", "o3", 6, "call", &to, "")),
-        200
-    );
+    assert_eq!(raw.status(TRUNK, &inside("OPTIONS", "o1", 5, "call", &to)), 200);
+    assert_eq!(raw.status(TRUNK, &inside("OPTIONS", "o2", 4, "call", &to)), 500);
+    assert_eq!(raw.status(TRUNK, &inside("OPTIONS", "o3", 6, "call", &to)), 200);
 }
 
 #[test]
 fn a_bye_with_the_number_of_the_last_request_hangs_up_all_the_same() {
     let mut raw = Raw::new();
     let to = raw.call();
-    assert_eq!(
-        raw.status(TRUNK, &inside("OPTIONS", "o1", 5, "call", &to, "")),
-        200
-    );
+    assert_eq!(raw.status(TRUNK, &inside("OPTIONS", "o1", 5, "call", &to)), 200);
     for (method, branch, cseq) in [("INFO", "i", 5), ("OPTIONS", "o2", 5), ("BYE", "b1", 4)] {
-        let text = inside(method, branch, cseq, "call", &to, "");
+        let text = inside(method, branch, cseq, "call", &to);
         assert_eq!(raw.status(TRUNK, &text), 500, "{method} {cseq}");
     }
     let again = re_invite("again", 5, &to, "");
@@ -103,10 +91,10 @@ fn a_bye_with_the_number_of_the_last_request_hangs_up_all_the_same() {
         500,
         "it may have been carried out already"
     );
-    assert_eq!(raw.status(TRUNK, &inside("BYE", "b2", 5, "call", &to, "")), 200);
+    assert_eq!(raw.status(TRUNK, &inside("BYE", "b2", 5, "call", &to)), 200);
     assert!(matches!(raw.events.last(), Some(Event::Ended { .. })));
     assert_eq!(
-        raw.status(TRUNK, &inside("BYE", "b3", 5, "call", &to, "")),
+        raw.status(TRUNK, &inside("BYE", "b3", 5, "call", &to)),
         481,
         "once"
     );
@@ -117,7 +105,7 @@ fn keys_arrive_by_info_once() {
     let mut raw = Raw::new();
     let to = raw.call();
     let info = with_body(
-        &inside("INFO", "i", 2, "call", &to, ""),
+        &inside("INFO", "i", 2, "call", &to),
         "application/dtmf-relay",
         "Signal=7\nDuration=160\n",
     );
@@ -132,16 +120,16 @@ fn keys_arrive_by_info_once() {
         matches!(digits.as_slice(), [Event::Digit { digit, duration, .. }] if digit.as_char() == '7' && duration.as_millis() == 160)
     );
     let bad = with_body(
-        &inside("INFO", "j", 3, "call", &to, ""),
+        &inside("INFO", "j", 3, "call", &to),
         "application/dtmf-relay",
         "Signal=X\n",
     );
     assert_eq!(raw.status(TRUNK, &bad), 400);
-    let other = with_body(&inside("INFO", "k", 4, "call", &to, ""), "text/plain", "x\n");
+    let other = with_body(&inside("INFO", "k", 4, "call", &to), "text/plain", "x\n");
     assert_eq!(raw.status(TRUNK, &other), 415);
-    assert_eq!(raw.status(TRUNK, &inside("INFO", "l", 5, "call", &to, "")), 200);
-    assert_eq!(raw.status(TRUNK, &inside("REFER", "m", 6, "call", &to, "")), 405);
-    assert_eq!(raw.status(TRUNK, &inside("PRACK", "n", 7, "call", &to, "")), 481);
+    assert_eq!(raw.status(TRUNK, &inside("INFO", "l", 5, "call", &to)), 200);
+    assert_eq!(raw.status(TRUNK, &inside("REFER", "m", 6, "call", &to)), 405);
+    assert_eq!(raw.status(TRUNK, &inside("PRACK", "n", 7, "call", &to)), 481);
 }
 
 #[test]
@@ -169,21 +157,21 @@ fn a_re_invite_is_offered_accepted_repeated_and_acknowledged() {
         2,
         "at 0.5 and 1.5 s"
     );
-    raw.send(TRUNK, &inside("ACK", "re3", 3, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "re3", 3, "call", &to));
     // The ACK is late: whoever asks again has our 200 (RFC 5407 §3.1.4).
     let overtaking = re_invite("re4", 4, &to, "Contact: <sip:new@127.0.0.2:5071>\n");
     assert_eq!(raw.status(TRUNK, &overtaking), 100);
     raw.endpoint
         .accept_offer(raw.now, leg, Bytes::from_static(ANSWER));
     assert_eq!(status(&raw.drain()[0].1), 200);
-    raw.send(TRUNK, &inside("ACK", "ack2", 2, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "ack2", 2, "call", &to));
     let repeated = raw.pass(Duration::from_millis(600));
     assert_eq!(
         repeated.len(),
         1,
         "of the second, which that one does not confirm"
     );
-    raw.send(TRUNK, &inside("ACK", "ack4", 4, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "ack4", 4, "call", &to));
     assert!(raw.pass(Duration::from_secs(40)).is_empty());
     raw.endpoint.hangup(raw.now, leg, None);
     let (at, bye) = raw.drain().remove(0);
@@ -216,8 +204,8 @@ fn a_re_invite_that_overtakes_the_ack_of_our_200_is_answered_as_any_other() {
         .accept_offer(raw.now, leg, Bytes::from_static(ANSWER));
     assert_eq!(status(&raw.drain()[0].1), 200);
     let before = raw.events.len();
-    raw.send(TRUNK, &inside("ACK", "ack", 1, "call", &to, ""));
-    raw.send(TRUNK, &inside("ACK", "ack2", 2, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "ack", 1, "call", &to));
+    raw.send(TRUNK, &inside("ACK", "ack2", 2, "call", &to));
     assert!(raw.pass(Duration::from_secs(40)).is_empty(), "both are confirmed");
     let told: Vec<_> = raw.events[before..].iter().collect();
     assert!(
@@ -237,7 +225,7 @@ fn who_is_to_be_hung_up_on_after_the_ack_makes_no_offer_before_it() {
     raw.endpoint.hangup(raw.now, leg, None);
     let again = re_invite("re", 2, &to, "");
     assert_eq!(raw.status(TRUNK, &again), 491);
-    let sent = raw.send(TRUNK, &inside("ACK", "ack", 1, "call", &to, ""));
+    let sent = raw.send(TRUNK, &inside("ACK", "ack", 1, "call", &to));
     assert!(sent[0].1.starts_with("BYE "), "{sent:?}");
 }
 
@@ -246,18 +234,15 @@ fn a_re_invite_without_an_offer_gets_ours_and_its_ack_the_answer() {
     let mut raw = Raw::new();
     let to = raw.call();
     let leg = raw.leg();
-    assert_eq!(
-        raw.status(TRUNK, &inside("INVITE", "re", 2, "call", &to, "")),
-        100
-    );
+    assert_eq!(raw.status(TRUNK, &inside("INVITE", "re", 2, "call", &to)), 100);
     assert!(matches!(raw.events.last(), Some(Event::Offer { sdp: None, .. })));
     raw.endpoint.accept_offer(raw.now, leg, Bytes::from_static(OFFER));
     raw.drain();
     // Its answer is still to come: no other offer before it (RFC 5407 §3.1.5).
     let third = re_invite("re3", 3, &to, "");
     assert_eq!(raw.status(TRUNK, &third), 491);
-    raw.send(TRUNK, &inside("ACK", "re3", 3, "call", &to, ""));
-    let ack = with_body(&inside("ACK", "a", 2, "call", &to, ""), "application/sdp", &sdp());
+    raw.send(TRUNK, &inside("ACK", "re3", 3, "call", &to));
+    let ack = with_body(&inside("ACK", "a", 2, "call", &to), "application/sdp", &sdp());
     raw.send(TRUNK, &ack);
     assert!(matches!(
         raw.events.last(),
@@ -275,9 +260,9 @@ fn a_re_invite_can_be_refused_or_cancelled_and_the_call_goes_on() {
     raw.endpoint
         .refuse_offer(raw.now, leg, Status::NOT_ACCEPTABLE_HERE);
     assert_eq!(status(&raw.drain()[0].1), 488);
-    raw.send(TRUNK, &inside("ACK", "r1", 2, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "r1", 2, "call", &to));
     raw.send(TRUNK, &again("r2", 3));
-    let sent = raw.send(TRUNK, &inside("CANCEL", "r2", 3, "call", &to, ""));
+    let sent = raw.send(TRUNK, &inside("CANCEL", "r2", 3, "call", &to));
     assert_eq!(
         sent.iter().map(|(_, t)| status(t)).collect::<Vec<_>>(),
         [200, 487]
@@ -285,8 +270,8 @@ fn a_re_invite_can_be_refused_or_cancelled_and_the_call_goes_on() {
     raw.endpoint
         .accept_offer(raw.now, leg, Bytes::from_static(ANSWER));
     assert!(raw.drain().is_empty(), "too late to accept");
-    raw.send(TRUNK, &inside("ACK", "r2", 3, "call", &to, ""));
-    assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 4, "call", &to, "")), 200);
+    raw.send(TRUNK, &inside("ACK", "r2", 3, "call", &to));
+    assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 4, "call", &to)), 200);
     raw.pass(Duration::from_secs(64));
     assert_eq!(raw.endpoint.counts().transactions, 0);
 }
@@ -297,15 +282,11 @@ fn an_update_is_answered_like_a_re_invite_without_ack() {
     let to = raw.call();
     let leg = raw.leg();
     assert_eq!(
-        raw.status(TRUNK, &inside("UPDATE", "u0", 2, "call", &to, "")),
+        raw.status(TRUNK, &inside("UPDATE", "u0", 2, "call", &to)),
         200,
         "no offer: a refresh"
     );
-    let update = with_body(
-        &inside("UPDATE", "u1", 3, "call", &to, ""),
-        "application/sdp",
-        &sdp(),
-    );
+    let update = with_body(&inside("UPDATE", "u1", 3, "call", &to), "application/sdp", &sdp());
     assert_eq!(raw.status(TRUNK, &update), 0);
     assert_eq!(raw.status(TRUNK, &update), 0, "absorbed");
     raw.endpoint
@@ -324,12 +305,8 @@ fn bye_with_a_re_invite_pending_terminates_both() {
     raw.send(TRUNK, &re_invite("re", 2, &to, ""));
     let sent = raw.send(
         TRUNK,
-        &inside(
-            "BYE",
-            "b",
-            3,
-            "call",
-            &to,
+        &with_lines(
+            &inside("BYE", "b", 3, "call", &to),
             "Reason: Q.850;cause=16;text=\"gone\"\n",
         ),
     );
@@ -357,9 +334,9 @@ fn bye_before_the_ack_ends_the_call_and_the_repeating() {
     let leg = raw.leg();
     raw.endpoint.answer(raw.now, leg, Bytes::from_static(ANSWER));
     let to = header(&raw.drain().remove(0).1, "To").unwrap().to_owned();
-    assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 2, "call", &to, "")), 200);
+    assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 2, "call", &to)), 200);
     assert!(raw.pass(Duration::from_secs(10)).is_empty());
-    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to));
     assert_eq!(raw.endpoint.counts().dropped.stray_acks, 1);
     raw.pass(Duration::from_secs(60));
     assert_eq!(
@@ -375,7 +352,7 @@ fn an_early_dialog_may_be_ended_by_bye() {
     let leg = raw.leg();
     raw.endpoint.ring(raw.now, leg);
     let to = header(&raw.drain().remove(0).1, "To").unwrap().to_owned();
-    let sent = raw.send(TRUNK, &inside("BYE", "b", 2, "call", &to, ""));
+    let sent = raw.send(TRUNK, &inside("BYE", "b", 2, "call", &to));
     assert_eq!(
         sent.iter().map(|(_, t)| status(t)).collect::<Vec<_>>(),
         [200, 487]
@@ -489,7 +466,7 @@ fn the_route_set_is_followed_and_a_strict_router_obeyed() {
             .contains("5099;lr>, <sip:127.0.0.3")
     );
     let to = header(&ok, "To").unwrap().to_owned();
-    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to));
     raw.endpoint.hangup(raw.now, leg, None);
     let (at, bye) = raw.drain().remove(0);
     assert_eq!(
@@ -512,7 +489,7 @@ fn the_route_set_is_followed_and_a_strict_router_obeyed() {
     let leg = raw.leg();
     raw.endpoint.answer(raw.now, leg, Bytes::from_static(ANSWER));
     let to = header(&raw.drain().remove(0).1, "To").unwrap().to_owned();
-    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to));
     raw.endpoint.hangup(raw.now, leg, None);
     let bye = raw.drain().remove(0).1;
     assert!(bye.starts_with("BYE sip:127.0.0.2:5099 "));
@@ -536,7 +513,7 @@ fn a_phone_behind_nat_is_reached_the_way_it_came() {
         let leg = raw.leg();
         raw.endpoint.answer(raw.now, leg, Bytes::from_static(ANSWER));
         let to = header(&raw.drain().remove(0).1, "To").unwrap().to_owned();
-        raw.send(TRUNK, &inside("ACK", id, 1, id, &to, ""));
+        raw.send(TRUNK, &inside("ACK", id, 1, id, &to));
         raw.endpoint.hangup(raw.now, leg, None);
         assert_eq!(raw.drain().remove(0).0.to_string(), expected, "{contact}");
     }
@@ -553,7 +530,7 @@ fn the_advertised_address_stands_in_contact_and_via() {
     let ok = raw.drain().remove(0).1;
     assert_eq!(header(&ok, "Contact"), Some("<sip:203.0.113.7:5060>"));
     let to = header(&ok, "To").unwrap().to_owned();
-    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to));
     raw.endpoint.hangup(raw.now, leg, None);
     assert!(
         raw.drain()

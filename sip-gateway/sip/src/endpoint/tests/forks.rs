@@ -258,7 +258,7 @@ fn the_first_request_of_the_called_may_have_any_number_and_the_next_must_be_high
     raw.send(TRUNK, &ok_to(&invite, "x", ""));
     let (from, to) = (headers(&invite, "To")[0], headers(&invite, "From")[0]);
     let mut say = |method: &str, cseq: u32| {
-        let text = inside(method, &format!("s{cseq}{method}"), cseq, "x", to, "")
+        let text = inside(method, &format!("s{cseq}{method}"), cseq, "x", to)
             .replace(
                 "From: \"A\" <sip:0612345@carrier.example>;tag=fromx",
                 &format!("From: {from};tag=x"),

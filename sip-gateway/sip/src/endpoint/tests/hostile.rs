@@ -14,11 +14,11 @@ fn seeds(to: &str) -> Vec<String> {
         invite("other").replace("Contact", "Record-Route: <sip:127.0.0.2:5099;lr>\nRequire: x\nContact"),
         request("REGISTER", "sip:pronto.example", "reg", 1, "Authorization: Digest username=\"101\", realm=\"pronto.example\", nonce=\"0\", uri=\"sip:pronto.example\", response=\"1\", qop=auth, nc=00000001, cnonce=\"c\"\nExpires: 60\n"),
         request("CANCEL", "sip:800@pronto.example", "call", 1, "").replace("z9hG4bKcallCANCEL", "z9hG4bKcallINVITE"),
-        inside("ACK", "a", 1, "call", to, ""),
-        inside("BYE", "b", 2, "call", to, "Reason: Q.850;cause=16;text=\"x\"\n"),
-        with_body(&inside("INFO", "i", 3, "call", to, ""), "application/dtmf-relay", "Signal=5\nDuration=100\n"),
-        with_body(&inside("UPDATE", "u", 4, "call", to, ""), "application/sdp", "v=0\n"),
-        inside("OPTIONS", "o", 5, "call", to, "Max-Forwards: 0\n"),
+        inside("ACK", "a", 1, "call", to),
+        with_lines(&inside("BYE", "b", 2, "call", to), "Reason: Q.850;cause=16;text=\"x\"\n"),
+        with_body(&inside("INFO", "i", 3, "call", to), "application/dtmf-relay", "Signal=5\nDuration=100\n"),
+        with_body(&inside("UPDATE", "u", 4, "call", to), "application/sdp", "v=0\n"),
+        with_lines(&inside("OPTIONS", "o", 5, "call", to), "Max-Forwards: 0\n"),
         "SIP/2.0 200 OK\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK00112233445566778899\nFrom: <sip:a@b>;tag=1\nTo: <sip:a@b>;tag=2\nCall-ID: x\nCSeq: 1 INVITE\nContact: <sip:z@127.0.0.3>\n\n".into(),
     ]
 }
@@ -106,16 +106,13 @@ fn a_trunk_that_floods_meets_the_limit_and_the_tables_stay_within_it() {
     let to = raw.call();
     for n in 0..500 {
         raw.send(TRUNK, &invite(&format!("f{n}")));
-        raw.send(
-            TRUNK,
-            &inside("OPTIONS", &format!("o{n}"), n + 2, "call", &to, ""),
-        );
+        raw.send(TRUNK, &inside("OPTIONS", &format!("o{n}"), n + 2, "call", &to));
         let counts = raw.endpoint.counts();
         assert!(counts.transactions <= 100 && counts.dialogs <= 40, "{counts:?}");
     }
     assert!(raw.endpoint.counts().dropped.overload > 400);
     assert_eq!(
-        raw.status(TRUNK, &inside("BYE", "bye", 900, "call", &to, "")),
+        raw.status(TRUNK, &inside("BYE", "bye", 900, "call", &to)),
         200,
         "a call can always be ended"
     );

@@ -70,9 +70,9 @@ fn a_cancel_after_the_final_answer_is_answered_and_changes_nothing() {
     let sent = raw.send(TRUNK, &cancelling("c"));
     assert_eq!(statuses(&sent), [200]);
     assert_eq!(header(&sent[0].1, "To"), Some(to.as_str()), "the INVITE's To");
-    raw.send(TRUNK, &inside("ACK", "a", 1, "c", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "a", 1, "c", &to));
     assert!(matches!(raw.events.last(), Some(Event::Acknowledged { .. })));
-    assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 2, "c", &to, "")), 200);
+    assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 2, "c", &to)), 200);
     let mut raw = Raw::new();
     raw.send(TRUNK, &invite("c"));
     let (leg, now) = (raw.leg(), raw.now);
@@ -95,7 +95,7 @@ fn a_cancel_after_the_final_answer_is_answered_and_changes_nothing() {
 fn their_tag_is_compared_octet_for_octet_and_ours_is_ours_in_either_case() {
     let mut raw = Raw::new();
     let to = raw.call();
-    let shouted = inside("BYE", "b1", 2, "call", &to, "").replace("tag=fromcall", "tag=FROMCALL");
+    let shouted = inside("BYE", "b1", 2, "call", &to).replace("tag=fromcall", "tag=FROMCALL");
     assert_eq!(raw.status(TRUNK, &shouted), 481, "base64 tags differ by case");
     let (address, tag) = to.split_once("tag=").unwrap();
     let ours = inside(
@@ -104,7 +104,6 @@ fn their_tag_is_compared_octet_for_octet_and_ours_is_ours_in_either_case() {
         2,
         "call",
         &format!("{address}tag={}", tag.to_uppercase()),
-        "",
     );
     assert_eq!(
         raw.status(TRUNK, &ours),
@@ -124,12 +123,12 @@ fn a_dialog_is_not_entered_with_less_or_more_than_its_three_names() {
         format!("{address}tag=\"{tag}\""),
         format!("{address}x={tag}"),
     ] {
-        let text = inside("BYE", "b", 2, "call", &wrong, "");
+        let text = inside("BYE", "b", 2, "call", &wrong);
         assert!([400, 481].contains(&raw.status(TRUNK, &text)), "{wrong}");
     }
-    let untagged = inside("BYE", "b", 2, "call", &to, "").replace(";tag=fromcall", "");
+    let untagged = inside("BYE", "b", 2, "call", &to).replace(";tag=fromcall", "");
     assert_eq!(raw.status(TRUNK, &untagged), 481);
-    let call_id = inside("BYE", "b", 2, "call", &to, "").replace("Call-ID: call", "Call-ID: CALL");
+    let call_id = inside("BYE", "b", 2, "call", &to).replace("Call-ID: call", "Call-ID: CALL");
     assert_eq!(
         raw.status(TRUNK, &call_id),
         481,
@@ -149,7 +148,6 @@ fn every_method_outside_its_dialog_is_481_and_a_stray_ack_nothing() {
                 2,
                 "none",
                 "<sip:800@pronto.example>;tag=0123456789abcdef0123",
-                "",
             );
             assert_eq!(raw.status(from, &text), 481, "{method}");
             assert_eq!(
@@ -166,7 +164,6 @@ fn every_method_outside_its_dialog_is_481_and_a_stray_ack_nothing() {
         2,
         "none",
         "<sip:800@pronto.example>;tag=0123456789abcdef0123",
-        "",
     );
     assert_eq!(raw.status(TRUNK, &text), 0);
     assert_eq!(
@@ -179,9 +176,8 @@ fn every_method_outside_its_dialog_is_481_and_a_stray_ack_nothing() {
 fn numbers_may_leap_and_none_comes_twice() {
     let mut raw = Raw::new();
     let to = raw.call();
-    let mut say = |method: &str, branch: &str, cseq: u32| {
-        raw.status(TRUNK, &inside(method, branch, cseq, "call", &to, ""))
-    };
+    let mut say =
+        |method: &str, branch: &str, cseq: u32| raw.status(TRUNK, &inside(method, branch, cseq, "call", &to));
     assert_eq!(say("OPTIONS", "a", 900), 200, "a gap is no fault (§12.2.2)");
     assert_eq!(
         say("OPTIONS", "b", 900),
@@ -204,7 +200,7 @@ fn a_call_hung_up_by_both_at_once_or_by_cancel_and_bye_is_over_once() {
     let to = header(&raw.drain().remove(0).1, "To").unwrap().to_owned();
     assert_eq!(statuses(&raw.send(TRUNK, &cancelling("c"))), [200, 487]);
     assert_eq!(
-        raw.status(TRUNK, &inside("BYE", "b", 2, "c", &to, "")),
+        raw.status(TRUNK, &inside("BYE", "b", 2, "c", &to)),
         481,
         "the early dialog is gone with it"
     );
@@ -215,7 +211,7 @@ fn a_call_hung_up_by_both_at_once_or_by_cancel_and_bye_is_over_once() {
     let (leg, now) = (raw.leg(), raw.now);
     raw.endpoint.hangup(now, leg, None);
     let ours = raw.drain().remove(0).1;
-    assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 2, "call", &to, "")), 200);
+    assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 2, "call", &to)), 200);
     raw.send(TRUNK, &response_to(&ours, "481 Gone", "", ""));
     let ends = raw
         .events

@@ -122,7 +122,7 @@ impl Raw {
             .answer(self.now, leg, Bytes::from_static(super::world::ANSWER));
         let ok = self.drain().pop().unwrap().1;
         let to = header(&ok, "To").unwrap().to_owned();
-        self.send(TRUNK, &inside("ACK", "ack", 1, "call", &to, ""));
+        self.send(TRUNK, &inside("ACK", "ack", 1, "call", &to));
         assert!(matches!(self.events.last(), Some(Event::Acknowledged { .. })));
         to
     }
@@ -206,10 +206,15 @@ pub(super) fn request(method: &str, uri: &str, id: &str, cseq: u32, extra: &str)
 }
 
 /// A request in the call that [`Raw::call`] set up.
-pub(super) fn inside(method: &str, branch: &str, cseq: u32, id: &str, to: &str, extra: &str) -> String {
+pub(super) fn inside(method: &str, branch: &str, cseq: u32, id: &str, to: &str) -> String {
     format!(
-        "{method} sip:127.0.0.1:5060 SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.2:5070;branch=z9hG4bK{branch}\nMax-Forwards: 70\nFrom: \"A\" <sip:0612345@carrier.example>;tag=from{id}\nTo: {to}\nCall-ID: {id}\nCSeq: {cseq} {method}\n{extra}Content-Length: 0\n\n"
+        "{method} sip:127.0.0.1:5060 SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.2:5070;branch=z9hG4bK{branch}\nMax-Forwards: 70\nFrom: \"A\" <sip:0612345@carrier.example>;tag=from{id}\nTo: {to}\nCall-ID: {id}\nCSeq: {cseq} {method}\nContent-Length: 0\n\n"
     )
+}
+
+/// Adds header lines to a request without a body; each ends with its newline.
+pub(super) fn with_lines(request: &str, lines: &str) -> String {
+    request.replace("Content-Length: 0\n\n", &format!("{lines}Content-Length: 0\n\n"))
 }
 
 pub(super) fn with_body(head: &str, kind: &str, body: &str) -> String {
@@ -224,7 +229,9 @@ pub(super) fn with_body(head: &str, kind: &str, body: &str) -> String {
 pub(super) fn authorization(challenged: &str, user: &str, password: &str, method: &str, uri: &str) -> String {
     let message = Message::parse(Bytes::from(challenged.to_owned())).unwrap();
     let challenge = Challenge::parse(message.first(HeaderName::WwwAuthenticate).unwrap()).unwrap();
-    let value = digest::answer(&challenge, user, &Secret::new(password), (method, uri), "cn").unwrap();
+    let cnonce = "cn";
+    let covered = digest::Covered { method, uri, cnonce };
+    let value = digest::answer(&challenge, user, &Secret::new(password), &covered).unwrap();
     format!("Authorization: {value}\n")
 }
 

@@ -15,7 +15,7 @@ fn called_with(raw: &mut Raw, lines: &str, contact: &str) -> String {
     let (leg, now) = (raw.leg(), raw.now);
     raw.endpoint.answer(now, leg, Bytes::from_static(ANSWER));
     let to = header(&raw.drain().remove(0).1, "To").unwrap().to_owned();
-    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to));
     to
 }
 
@@ -143,7 +143,7 @@ fn only_what_refreshes_the_target_moves_it() {
     let to = called_with(&mut raw, "", "<sip:c@127.0.0.2:5070>");
     let elsewhere = "Contact: <sip:evil@127.0.0.2:6666>\n";
     for (cseq, method) in (2..).zip(["INFO", "OPTIONS"]) {
-        let text = inside(method, &format!("m{cseq}"), cseq, "call", &to, elsewhere);
+        let text = with_lines(&inside(method, &format!("m{cseq}"), cseq, "call", &to), elsewhere);
         assert_eq!(raw.status(TRUNK, &text), 200);
     }
     // One that is refused moves nothing either.
@@ -152,7 +152,7 @@ fn only_what_refreshes_the_target_moves_it() {
     raw.endpoint.reoffer(now, leg, Bytes::from_static(OFFER));
     let ours = raw.drain().remove(0).1;
     let text = with_body(
-        &inside("INVITE", "glare", 4, "call", &to, elsewhere),
+        &with_lines(&inside("INVITE", "glare", 4, "call", &to), elsewhere),
         "application/sdp",
         &sdp,
     );
@@ -161,12 +161,8 @@ fn only_what_refreshes_the_target_moves_it() {
         TRUNK,
         &response_to(&ours, "488 Not Acceptable Here", "", elsewhere),
     );
-    let update = inside(
-        "UPDATE",
-        "up",
-        5,
-        "call",
-        &to,
+    let update = with_lines(
+        &inside("UPDATE", "up", 5, "call", &to),
         "Contact: <sip:there@127.0.0.2:5075>\n",
     );
     assert_eq!(raw.status(TRUNK, &update), 200);

@@ -15,13 +15,16 @@ fn sdp() -> String {
 
 /// A re-INVITE or UPDATE in the call `call`, with an offer.
 fn offering(method: &str, cseq: u32, to: &str) -> String {
-    let head = inside(method, &format!("{method}{cseq}"), cseq, "call", to, "");
+    let head = inside(method, &format!("{method}{cseq}"), cseq, "call", to);
     with_body(&head, "application/sdp", &sdp())
 }
 
 fn refreshing(cseq: u32, to: &str) -> String {
     let contact = format!("Contact: <sip:at{cseq}@127.0.0.2:5070>\n");
-    inside("UPDATE", &format!("fresh{cseq}"), cseq, "call", to, &contact)
+    with_lines(
+        &inside("UPDATE", &format!("fresh{cseq}"), cseq, "call", to),
+        &contact,
+    )
 }
 
 /// The status, and how many seconds to wait, where the answer says.
@@ -84,7 +87,7 @@ fn an_offer_that_meets_ours_is_491_and_an_update_that_overtakes_the_ack_too() {
     raw.endpoint.answer(now, leg, Bytes::from_static(ANSWER));
     let to = header(&raw.drain().remove(0).1, "To").unwrap().to_owned();
     assert_eq!(refusal(&mut raw, &offering("UPDATE", 2, &to)), (491, None));
-    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to));
     assert!(
         matches!(raw.events.last(), Some(Event::Acknowledged { .. })),
         "the ACK counts for the INVITE"
@@ -118,7 +121,7 @@ fn an_update_without_an_offer_is_answered_whatever_else_is_under_way() {
     raw.endpoint.accept_offer(now, leg, Bytes::from_static(ANSWER));
     raw.drain();
     fresh(&mut raw, 5, &to, "its ACK");
-    raw.send(TRUNK, &inside("ACK", "ack3", 3, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "ack3", 3, "call", &to));
     assert!(
         raw.pass(Duration::from_secs(33)).is_empty(),
         "the ACK was for the INVITE's number"
@@ -134,7 +137,7 @@ fn an_update_without_an_offer_is_answered_whatever_else_is_under_way() {
     let now = raw.now;
     raw.endpoint.answer(now, leg, Bytes::from_static(ANSWER));
     raw.drain();
-    raw.send(TRUNK, &inside("ACK", "ack1", 1, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "ack1", 1, "call", &to));
     assert!(matches!(raw.events.last(), Some(Event::Acknowledged { .. })));
     // "…before the UAS has generated a final response to a previous UPDATE": 500.
     raw.send(TRUNK, &offering("UPDATE", 3, &to));
@@ -145,30 +148,30 @@ fn an_update_without_an_offer_is_answered_whatever_else_is_under_way() {
 fn what_is_asked_in_an_early_dialog_neither_answers_the_call_nor_loses_its_ack() {
     let mut raw = Raw::new();
     let (leg, to) = early(&mut raw);
-    let key = with_body(&inside("INFO", "i", 2, "call", &to, ""), "application/dtmf", "5");
+    let key = with_body(&inside("INFO", "i", 2, "call", &to), "application/dtmf", "5");
     assert_eq!(raw.status(TRUNK, &key), 200);
     assert!(
         matches!(raw.events.last(), Some(Event::Digit { digit, .. }) if digit.as_char() == '5'),
         "a key pressed early"
     );
-    assert_eq!(
-        raw.status(TRUNK, &inside("OPTIONS", "o", 3, "call", &to, "")),
-        200
-    );
+    assert_eq!(raw.status(TRUNK, &inside("OPTIONS", "o", 3, "call", &to)), 200);
     let (status, seconds) = refusal(&mut raw, &offering("UPDATE", 4, &to));
     assert_eq!((status, seconds.is_some()), (500, true));
     assert_eq!(
-        raw.status(TRUNK, &inside("PRACK", "p", 5, "call", &to, "RAck: 1 1 INVITE\n")),
+        raw.status(
+            TRUNK,
+            &with_lines(&inside("PRACK", "p", 5, "call", &to), "RAck: 1 1 INVITE\n")
+        ),
         481
     );
     assert_eq!(refusal(&mut raw, &offering("INVITE", 6, &to)).0, 500);
-    raw.send(TRUNK, &inside("ACK", "INVITE6", 6, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "INVITE6", 6, "call", &to));
     let now = raw.now;
     raw.endpoint.answer(now, leg, Bytes::from_static(ANSWER));
     let sent = raw.drain();
     assert_eq!(header(&sent[0].1, "CSeq"), Some("1 INVITE"));
     raw.pass(Duration::from_millis(700));
-    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to));
     assert!(matches!(raw.events.last(), Some(Event::Acknowledged { .. })));
     assert!(
         raw.pass(Duration::from_secs(40)).is_empty(),
@@ -184,11 +187,11 @@ fn an_ack_of_another_number_confirms_nothing_and_one_with_an_answer_to_no_offer_
     raw.endpoint.answer(now, leg, Bytes::from_static(ANSWER));
     let to = header(&raw.drain().remove(0).1, "To").unwrap().to_owned();
     for cseq in [0, 2, 4_294_967] {
-        raw.send(TRUNK, &inside("ACK", &format!("a{cseq}"), cseq, "call", &to, ""));
+        raw.send(TRUNK, &inside("ACK", &format!("a{cseq}"), cseq, "call", &to));
     }
     assert!(matches!(raw.events.last(), Some(Event::Invite(_))));
     assert_eq!(raw.endpoint.counts().dropped.stray_acks, 3);
-    let ack = with_body(&inside("ACK", "a", 1, "call", &to, ""), "application/sdp", &sdp());
+    let ack = with_body(&inside("ACK", "a", 1, "call", &to), "application/sdp", &sdp());
     raw.send(TRUNK, &ack);
     assert!(matches!(
         raw.events.last(),
@@ -204,7 +207,7 @@ fn an_ack_comes_late_and_the_call_is_up_but_not_after_the_bye() {
     raw.endpoint.answer(now, leg, Bytes::from_static(ANSWER));
     let to = header(&raw.drain().remove(0).1, "To").unwrap().to_owned();
     raw.pass(Duration::from_millis(31_900));
-    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to));
     assert!(matches!(raw.events.last(), Some(Event::Acknowledged { .. })));
     assert!(raw.pass(Duration::from_secs(120)).is_empty());
     let mut raw = Raw::new();
@@ -223,7 +226,7 @@ fn an_ack_comes_late_and_the_call_is_up_but_not_after_the_bye() {
             ..
         })
     ));
-    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to, ""));
+    raw.send(TRUNK, &inside("ACK", "a", 1, "call", &to));
     assert!(matches!(raw.events.last(), Some(Event::Ended { .. })));
     assert_eq!(
         raw.status(TRUNK, &offering("INVITE", 2, &to)),
@@ -243,11 +246,7 @@ fn a_refused_offer_leaves_the_session_and_the_next_is_heard() {
         let sent = raw.drain();
         assert_eq!(status(&sent.last().unwrap().1), 488, "{method}");
     }
-    let text = with_body(
-        &inside("UPDATE", "kind", 5, "call", &to, ""),
-        "text/plain",
-        "hello",
-    );
+    let text = with_body(&inside("UPDATE", "kind", 5, "call", &to), "text/plain", "hello");
     let answer = raw.send(TRUNK, &text).remove(0).1;
     assert_eq!(
         (status(&answer), header(&answer, "Accept")),
@@ -256,5 +255,5 @@ fn a_refused_offer_leaves_the_session_and_the_next_is_heard() {
             Some("application/sdp, multipart/mixed, multipart/alternative")
         )
     );
-    assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 6, "call", &to, "")), 200);
+    assert_eq!(raw.status(TRUNK, &inside("BYE", "b", 6, "call", &to)), 200);
 }

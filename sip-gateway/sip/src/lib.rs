@@ -12,15 +12,16 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod api;
 mod body;
 mod bucket;
 mod dialog;
 mod digest;
 mod endpoint;
-mod events;
 pub mod framing;
 mod identity;
 pub mod message;
+mod reason;
 mod refusal;
 mod registrar;
 pub mod sdp;
@@ -30,12 +31,13 @@ mod stun;
 mod tag;
 mod transaction;
 
-pub use endpoint::Endpoint;
-pub use events::{
+pub use api::{
     Caller, Counts, Destination, DialogChange, Dropped, EndedBy, Event, Found, Identity, Input, Invite,
-    InviteOptions, LegId, Notice, Orphan, Output, Reason, Registration, RegistrationId,
+    InviteOptions, LegId, Notice, Orphan, Output, Registration, RegistrationId,
 };
+pub use endpoint::Endpoint;
 pub use message::Status;
+pub use reason::Reason;
 pub use refusal::{Refusal, Warning};
 pub use registrar::Binding;
 pub use settings::{

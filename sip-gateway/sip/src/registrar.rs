@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pronto_types::{Deadlines, OperatorId, Time};
 
-use crate::events::Destination;
+use crate::api::Destination;
 use crate::message::Uri;
 use crate::settings::{ExpiresLimits, Flow};
 

@@ -7,8 +7,8 @@ use pronto_types::{OperatorId, Time};
 
 use super::Dialog;
 use crate::bucket::Bucket;
-use crate::events::Reason;
 use crate::message::{Method, Status};
+use crate::reason::Reason;
 use crate::settings::Flow;
 use crate::transaction::table::TxId;
 use crate::transaction::{T1, T1X64, T2};

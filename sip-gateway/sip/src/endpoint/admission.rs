@@ -8,8 +8,8 @@ use rand::Rng;
 
 use super::Endpoint;
 use super::request::Request;
+use crate::api::{Caller, Identity, LegId, Notice};
 use crate::digest::{Asked, Nonce, Verdict};
-use crate::events::{Caller, Identity, LegId, Notice};
 use crate::message::{Credentials, Draft, Fault, HeaderName, Method, NameAddr, Status, Uri, decode};
 use crate::settings::{Flow, Transport, Trunk};
 

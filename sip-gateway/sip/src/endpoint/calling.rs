@@ -7,13 +7,14 @@ use pronto_types::Time;
 
 use super::Endpoint;
 use super::parting::{hop_by_hop, own_branch, with_abilities, with_reason};
+use crate::api::{Destination, Event, InviteOptions, LegId};
 use crate::body::session_said;
 use crate::dialog::leg::{Calling, Leg, Parting, State, Stop};
 use crate::dialog::{Dialog, Way, contact_uri, has_odd_contact, record_routes};
 use crate::digest::{self, Covered};
-use crate::events::{Destination, Event, InviteOptions, LegId, Reason};
 use crate::identity::quote_display;
 use crate::message::{Challenge, Essentials, HeaderName, Message, Method, Status};
+use crate::reason::Reason;
 use crate::settings::Flow;
 use crate::tag::Tag;
 use crate::transaction::client_invite::Act;

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use pronto_types::{Secret, Time};
 
 use super::Endpoint;
+use crate::api::{Event, Registration, RegistrationId};
 use crate::dialog::{Dialog, Way};
-use crate::events::{Event, Registration, RegistrationId};
 use crate::identity::escape_user;
 use crate::message::{HeaderName, Message, Method, NameAddr, Status, delta_seconds};
 use crate::settings::Flow;

@@ -36,11 +36,11 @@ use pronto_types::{OperatorId, Time};
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 
-use crate::dialog::leg::{Leg, Renewal, Reoffer, State};
-use crate::digest::Authority;
-use crate::events::{
+use crate::api::{
     Counts, DialogChange, Dropped, EndedBy, Event, Input, LegId, Notice, Output, RegistrationId,
 };
+use crate::dialog::leg::{Leg, Renewal, Reoffer, State};
+use crate::digest::Authority;
 use crate::identity::LocalIdentity;
 use crate::registrar::{Binding, Registrar};
 use crate::settings::{Flow, Settings, Transport};

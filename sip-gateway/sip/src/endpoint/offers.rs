@@ -6,8 +6,8 @@ use rand::Rng;
 
 use super::Endpoint;
 use super::request::Request;
+use crate::api::{EndedBy, Event, LegId};
 use crate::dialog::leg::{Due, Leg, Renewal, Reoffer, State, Unacked};
-use crate::events::{EndedBy, Event, LegId};
 use crate::identity::ACCEPT;
 use crate::message::{Draft, HeaderName, Method, Status};
 use crate::refusal::Refusal;

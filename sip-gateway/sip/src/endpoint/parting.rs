@@ -3,11 +3,12 @@
 use pronto_types::Time;
 
 use super::Endpoint;
+use crate::api::{EndedBy, Event, Found, LegId};
 use crate::dialog::leg::{Calling, Leg, Parting, Reoffer, State, Stop};
 use crate::dialog::{Way, push_field};
-use crate::events::{EndedBy, Event, Found, LegId, Reason};
 use crate::identity::LocalIdentity;
 use crate::message::{Draft, HeaderName, Message, Method, Status, Via, push_display};
+use crate::reason::Reason;
 use crate::tag::Tag;
 use crate::transaction::T1X64;
 use crate::transaction::table::{Failure, Outgoing, Owner, Purpose, TxId};

@@ -8,8 +8,8 @@ use pronto_types::{Deadlines, OperatorId, Time};
 use rand::Rng;
 
 use super::Endpoint;
+use crate::api::{Destination, LegId};
 use crate::dialog::leg::State;
-use crate::events::{Destination, LegId};
 use crate::message::{HeaderName, Method, Status};
 use crate::tag::Tag;
 use crate::transaction::table::{Outgoing, Owner, Purpose};

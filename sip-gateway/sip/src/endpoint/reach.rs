@@ -12,10 +12,10 @@ use pronto_types::{OperatorId, Time};
 
 use super::Endpoint;
 use super::request::Request;
+use crate::api::{Event, LegId};
 use crate::dialog::leg::{Leg, State, Stop};
 use crate::dialog::{Dialog, Way};
 use crate::digest::Verdict;
-use crate::events::{Event, LegId};
 use crate::identity::LocalIdentity;
 use crate::message::{Host, NameAddr, Scheme, Uri, Via};
 use crate::registrar::{Binding, Wanted};

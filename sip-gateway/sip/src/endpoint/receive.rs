@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 use super::Endpoint;
 use super::reply::{bare, echo, reply_flow};
 use super::request::Request;
+use crate::api::{Event, Notice};
 use crate::body;
 use crate::dialog::has_odd_contact;
-use crate::events::{Event, Notice};
 use crate::identity::{ACCEPT, LocalIdentity};
 use crate::message::{
     Draft, Essentials, Fault, HeaderName, Message, Method, NameAddr, Scheme, Status, Unusable, Uri, Via,

@@ -7,8 +7,8 @@ use pronto_types::{OperatorId, Time};
 
 use super::request::Request;
 use super::{Endpoint, RETRY_AFTER};
+use crate::api::{Notice, Output};
 use crate::dialog::push_field;
-use crate::events::{Notice, Output};
 use crate::message::{Draft, Fault, HeaderName, Message, Method, Status, Via, push_display};
 use crate::settings::Flow;
 use crate::tag::Tag;

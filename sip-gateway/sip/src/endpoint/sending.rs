@@ -7,7 +7,7 @@ use bytes::Bytes;
 use pronto_types::{OperatorId, Time};
 
 use super::Endpoint;
-use crate::events::LegId;
+use crate::api::LegId;
 use crate::message::{HeaderName, Message, Uri};
 use crate::settings::{Flow, Transport};
 use crate::transaction::table::{Failure, Outgoing, TxId};

@@ -8,11 +8,12 @@ use pronto_types::{Digit, Time};
 use super::Endpoint;
 use super::reply::{bare, echo};
 use super::request::Request;
+use crate::api::{EndedBy, Event, LegId, Notice};
 use crate::body;
 use crate::dialog::leg::{Leg, State};
-use crate::events::{EndedBy, Event, LegId, Notice, Reason};
 use crate::identity::{ACCEPT_INFO, LocalIdentity};
 use crate::message::{Draft, Fault, Method, Status};
+use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::tag::Tag;
 

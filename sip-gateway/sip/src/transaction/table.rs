@@ -12,7 +12,7 @@ use super::client::Client;
 use super::client_invite::{Act, ClientInvite};
 use super::server::Server;
 use super::server_invite::ServerInvite;
-use crate::events::{LegId, RegistrationId};
+use crate::api::{LegId, RegistrationId};
 use crate::message::Status;
 use crate::settings::Flow;
 use crate::tag::Tag;

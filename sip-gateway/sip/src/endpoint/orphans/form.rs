@@ -11,9 +11,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use bytes::Bytes;
 
+use crate::api::DialogChange;
 use crate::dialog::{Dialog, Way};
 use crate::endpoint::parting::hop_by_hop;
-use crate::events::DialogChange;
 use crate::message::{HeaderName, Message, Method, NameAddr};
 use crate::settings::{Flow, Transport};
 use crate::tag::Tag;

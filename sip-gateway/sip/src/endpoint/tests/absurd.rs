@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::raw::*;
 use super::torture::{both, calling, crlf, frame, options, over_tcp, over_udp};
 use super::world::OFFER;
-use crate::events::*;
+use crate::api::*;
 use crate::framing::Framer;
 use crate::settings::Transport;
 

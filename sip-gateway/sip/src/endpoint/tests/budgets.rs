@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::raw::*;
 use super::world::gateway_settings;
-use crate::events::Notice;
+use crate::api::Notice;
 use crate::settings::{Budget, Transport};
 
 const OFFICE: &str = "127.0.0.8:5060";

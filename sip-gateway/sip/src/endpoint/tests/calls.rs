@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::world::*;
-use crate::events::*;
+use crate::api::*;
+use crate::reason::Reason;
 use crate::settings::Transport;
 
 const BOTH: [Transport; 2] = [Transport::Udp, Transport::Tcp];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::raw::*;
 use super::world::operator;
-use crate::events::*;
+use crate::api::*;
 
 const URI: &str = "sip:pronto.example";
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use super::raw::*;
-use crate::events::*;
+use crate::api::*;
+use crate::reason::Reason;
 
 fn methods(sent: &[(std::net::SocketAddr, String)]) -> Vec<&str> {
     sent.iter()

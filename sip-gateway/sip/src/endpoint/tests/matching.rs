@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::raw::*;
 use super::world::ANSWER;
-use crate::events::*;
+use crate::api::*;
 use crate::settings::Transport;
 
 fn cancelling(id: &str) -> String {

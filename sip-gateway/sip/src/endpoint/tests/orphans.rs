@@ -10,7 +10,7 @@ use super::raw::{Raw, TRUNK, invite, status};
 use super::transports::{PAGE, everywhere, register, ring, sent};
 use super::world::*;
 use crate::Endpoint;
-use crate::events::*;
+use crate::api::*;
 use crate::message::{HeaderName, Message};
 use crate::settings::Transport;
 

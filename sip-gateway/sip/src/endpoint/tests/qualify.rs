@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::world::*;
-use crate::events::*;
+use crate::api::*;
 use crate::settings::Transport;
 
 const DARK: Weather = Weather { loss: 1000, ..FINE };

@@ -6,7 +6,8 @@ use std::time::Duration;
 use rand::Rng;
 
 use super::world::*;
-use crate::events::*;
+use crate::api::*;
+use crate::reason::Reason;
 use crate::settings::Transport;
 
 fn roughly(world: &mut World, millis: u32) -> u64 {

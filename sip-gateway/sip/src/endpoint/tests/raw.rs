@@ -9,8 +9,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
 use super::world::gateway_settings;
+use crate::api::*;
 use crate::digest;
-use crate::events::*;
 use crate::message::{Challenge, HeaderName, Message};
 use crate::settings::{Flow, Settings, Transport};
 use crate::{Endpoint, framing};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::raw::*;
 use super::world::{ANSWER, gateway_settings, offer, operator};
-use crate::events::*;
+use crate::api::*;
 use crate::settings::{Transport, Trunk};
 
 const REALM: &str = "sip:pronto.example";

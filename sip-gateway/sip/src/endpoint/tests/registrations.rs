@@ -6,7 +6,7 @@ use pronto_types::Secret;
 
 use super::raw::*;
 use super::world::*;
-use crate::events::*;
+use crate::api::*;
 use crate::settings::Transport;
 
 fn leases(world: &World) -> Vec<bool> {

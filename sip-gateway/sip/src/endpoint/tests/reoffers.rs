@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::raw::{Raw, TRUNK};
 use super::world::*;
 use crate::Status;
-use crate::events::*;
+use crate::api::*;
+use crate::reason::Reason;
 use crate::settings::Transport;
 
 /// The status of each outcome told of a leg.

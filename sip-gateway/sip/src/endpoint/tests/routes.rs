@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::raw::*;
 use super::world::{ANSWER, OFFER};
-use crate::events::*;
+use crate::api::*;
 
 /// A call from the trunk with these lines in its INVITE, answered and acknowledged; the To of its 200.
 fn called_with(raw: &mut Raw, lines: &str, contact: &str) -> String {

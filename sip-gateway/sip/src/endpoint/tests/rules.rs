@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::raw::*;
 use super::world::gateway_settings;
-use crate::events::*;
+use crate::api::*;
 use crate::settings::{Algorithm, Transport};
 
 #[test]

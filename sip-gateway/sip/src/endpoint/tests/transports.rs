@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::raw::*;
 use super::world::{ANSWER, gateway_settings, operator};
-use crate::events::*;
+use crate::api::*;
 use crate::settings::{Flow, Transport};
 
 pub(super) const PAGE: &str = "sip:101@df7jal23ls0d.invalid;transport=ws";

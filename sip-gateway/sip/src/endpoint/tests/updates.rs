@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::raw::*;
 use super::world::{ANSWER, OFFER};
 use crate::Status;
-use crate::events::*;
+use crate::api::*;
 
 fn sdp() -> String {
     String::from_utf8_lossy(OFFER).replace("\r\n", "\n")

@@ -3,7 +3,7 @@
 use super::absurd::{answers, sdp};
 use super::raw::*;
 use super::torture::{both, calling, crlf, frame, options, over_udp, registering};
-use crate::events::*;
+use crate::api::*;
 
 #[test]
 fn what_is_quoted_may_hold_anything_and_must_end() {

@@ -9,7 +9,7 @@ use pronto_types::{OperatorId, Secret, Time};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
-use crate::events::*;
+use crate::api::*;
 use crate::settings::{Flow, Ha1, Settings, Transport, Trunk};
 use crate::{Endpoint, Status};
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use pronto_types::Time;
 
 use super::{Entry, Failure, Key, Machine, Matched, Outgoing, Owner, Purpose, Table, TxId};
-use crate::events::Output;
+use crate::api::Output;
 use crate::message::Status;
 use crate::settings::Flow;
 use crate::tag::Tag;

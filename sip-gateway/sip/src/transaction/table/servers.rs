@@ -7,7 +7,7 @@ use bytes::Bytes;
 use pronto_types::Time;
 
 use super::{Entry, Key, Machine, Owner, Table, TxId};
-use crate::events::Output;
+use crate::api::Output;
 use crate::message::Status;
 use crate::settings::Flow;
 use crate::transaction::server::Server;

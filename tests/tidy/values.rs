@@ -6,7 +6,7 @@ use super::{Page, functions, pages, verdict};
 const MOST: usize = 5;
 
 /// Functions that take more, as the file and the name; with a word why each may.
-const KNOWN: [(&str, &str); 5] = [
+const KNOWN: [(&str, &str); 4] = [
     // The fields of one wire message.
     ("proto/src/link.rs", "joined_to_wire"),
     // The fields of one fact, and two times.
@@ -15,8 +15,6 @@ const KNOWN: [(&str, &str); 5] = [
     ("queue/engine/src/world/gateway.rs", "lose_operator"),
     // A test.
     ("queue/engine/src/world/spoken.rs", "announced"),
-    // A stream and its codec go together.
-    ("sip-gateway/src/call/offering.rs", "ring_all"),
 ];
 
 /// The parts between commas that stand in no bracket.

@@ -20,8 +20,6 @@ use pronto_types::{AnnouncementId, TicketId, Time};
 use super::Gateway;
 use super::state::{Call, CallState, Playing, Speaking};
 
-/// Plays of announcements are told from those of the flow, which counts its own from 1.
-const ANNOUNCEMENT: u64 = 1 << 63;
 /// The media threads report the last sample at once; the music does not stay away for want of a report.
 const REPORT: Duration = Duration::from_secs(2);
 
@@ -65,7 +63,7 @@ impl Gateway {
         }
         let ticket = place.id;
         // Whoever hears that it takes longer hears what else they can do.
-        let way_out = words.rise.and_then(|_| call.flow.way_out());
+        let way_out = words.rise.and_then(|_| call.way_out());
         if let Some(WayOut::Key(key)) = &way_out {
             words.way_out = Some(*key);
         }
@@ -82,28 +80,12 @@ impl Gateway {
         }
         let lasts: Duration = clips.iter().map(media::Clip::duration).sum();
         call.caller.playing = Some(Playing::Announcement(Speaking {
+            play: self.play_clips(call, clips),
             announcement,
             ticket,
             until: now + lasts + REPORT,
         }));
-        self.command(media::Command::Play {
-            leg: call.caller.media,
-            play: play_of(announcement),
-            clips,
-        });
         true
-    }
-
-    /// The last sample of a play was sent. Returns whether that was an announcement, and not a prompt of the flow.
-    pub(super) fn announcement_finished(&mut self, now: Time, call: &mut Call, play: media::PlayId) -> bool {
-        match call.caller.playing {
-            Some(Playing::Announcement(speaking)) if play_of(speaking.announcement) == play => {
-                self.end_announcement(now, call, Hearing::Whole);
-                true
-            }
-            // Of one that was cut meanwhile.
-            _ => play.0 & ANNOUNCEMENT != 0,
-        }
     }
 
     /// A key: what is being announced ends, and the music goes on at the sample where it stopped.
@@ -118,7 +100,7 @@ impl Gateway {
         }
     }
 
-    fn end_announcement(&mut self, now: Time, call: &mut Call, how: Hearing) {
+    pub(super) fn end_announcement(&mut self, now: Time, call: &mut Call, how: Hearing) {
         let Some(Playing::Announcement(speaking)) = call.caller.playing else {
             return;
         };
@@ -128,7 +110,7 @@ impl Gateway {
         } else {
             call.caller.playing = None;
             self.command(media::Command::Stop {
-                leg: call.caller.media,
+                leg: call.caller.leg.media,
             });
         }
     }
@@ -150,8 +132,4 @@ impl Gateway {
             },
         );
     }
-}
-
-fn play_of(announcement: AnnouncementId) -> media::PlayId {
-    media::PlayId(ANNOUNCEMENT | announcement.0)
 }

@@ -15,7 +15,7 @@ impl Gateway {
         if call.over() {
             return;
         }
-        self.sip.hangup(now, call.caller.sip, None);
+        self.sip.hangup(now, call.caller.leg.sip, None);
         self.remove_call(now, call, outcome);
     }
 
@@ -25,8 +25,8 @@ impl Gateway {
             return;
         }
         // "connection.disconnect.hangup" reaches the flow; what it still wants is nobody's to hear.
-        call.flow.handle_input(now, ivr::Input::HungUp);
-        while call.flow.poll_output().is_some() {}
+        call.tell_flow(now, ivr::Input::HungUp);
+        while call.next_wish().is_some() {}
         let left = match outcome {
             // The caller would have waited on.
             CallOutcome::Stopped => LeaveReason::Failed,
@@ -34,8 +34,8 @@ impl Gateway {
             _ => LeaveReason::Abandoned,
         };
         self.leave(now, call, left);
-        self.sip_legs.remove(&call.caller.sip);
-        self.close_media(call.caller.media);
+        self.sip_legs.remove(&call.caller.leg.sip);
+        self.close_media(call.caller.leg.media);
         if let Origin::Operator(operator) = &call.origin {
             self.disengage(&operator.clone());
         }

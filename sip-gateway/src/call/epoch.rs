@@ -8,7 +8,7 @@ use std::fmt;
 use pronto_types::link::Event;
 use pronto_types::{AnnouncementId, CallId, OfferId, Time};
 
-use super::state::{Call, CallState, LegState, Playing};
+use super::state::{Call, CallState, LegState, Playing, Purpose};
 use super::{Gateway, Log};
 use crate::journal::Entry;
 
@@ -146,7 +146,7 @@ impl Gateway {
     fn begin_again(&mut self, now: Time, call: &mut Call) {
         let began = Event::CallBegan {
             call: call.id,
-            dialled: call.dialled.clone(),
+            dialled: call.dialled.to_string(),
             caller: call.identity.clone(),
             origin: call.origin.clone(),
         };
@@ -160,14 +160,17 @@ impl Gateway {
         }
         let lost = match &mut call.place {
             CallState::Waiting(ticket) => ticket.id,
-            CallState::Offered(ticket, ringing) => {
-                let lost = ticket.id;
-                ringing.offer = OfferId(self.foreign());
-                lost
+            CallState::Dialling(Purpose::Offer(offer), _) => {
+                offer.id = OfferId(self.foreign());
+                offer.ticket.id
             }
             // Its operator is busy here, and is not rung if the queue offers them a call.
-            CallState::Talking(_, talk) => return talk.offer = OfferId(self.foreign()),
-            CallState::ConsentPrompt(_) | CallState::Calling(_) | CallState::None => return,
+            CallState::Talking(Purpose::Offer(offer), _) => return offer.id = OfferId(self.foreign()),
+            CallState::Dialling(Purpose::Colleague, _)
+            | CallState::Talking(Purpose::Colleague, _)
+            | CallState::ConsentPrompt(_)
+            | CallState::Dialled
+            | CallState::None => return,
         };
         self.rejoin(now, call, lost);
         if let CallState::Waiting(ticket) = &mut call.place {

@@ -35,6 +35,6 @@ impl Gateway {
             (now.since(*told) <= FRESH).then(|| (queue.clone(), *wait))
         });
         let forecasts: BTreeMap<QueueName, Forecast> = known.collect();
-        call.flow.handle_input(now, ivr::Input::Found { look, forecasts });
+        call.tell_flow(now, ivr::Input::Found { look, forecasts });
     }
 }

@@ -5,18 +5,26 @@
 //!
 //! ```text
 //!  caller's INVITE ─ media opened ─ 200 ─ ACK ─┬─ flow: play, digits ─┬─ enqueue ─ waiting ─ offered ─ talking
-//!  (state.rs: Caller)                          │  (answering.rs)       │  (waiting.rs) (offering.rs) (talking.rs, recording.rs)
+//!  (answering.rs)                              │  (caller.rs)          │  (waiting.rs) (offering.rs) (bridge.rs, recording.rs)
 //!                                              └──── flow: hang up ────┴──────────── record (ending.rs)
 //! ```
+//!
+//! A leg is one dialog and its media (leg.rs). Whoever is called is dialled by one machine (dial.rs) and connected by another
+//! (bridge.rs), be it for an offer of the queue (offering.rs) or for a colleague who dials (colleague.rs).
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod announcing;
 mod answering;
-mod dialling;
+mod bridge;
+mod caller;
+mod colleague;
+mod contract;
+mod dial;
 mod ending;
 mod epoch;
 mod forecasts;
+mod leg;
 mod moving;
 mod negotiate;
 mod offering;
@@ -26,32 +34,28 @@ mod queue_link;
 mod recording;
 mod silence;
 mod state;
-mod talking;
 #[cfg(test)]
 mod tests;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use pronto_media as media;
-use pronto_recordings::{FinishedRecording, Talk};
 use pronto_sip as sip;
-use pronto_types::link::{Directive, Event};
+use pronto_types::link::Event;
 use pronto_types::{CallId, Forecast, OfferId, OperatorId, QueueName, TicketId, Time};
-use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 
 use crate::Settings;
-use crate::journal::{Entry, Journal};
-use crate::trace::Peer;
+use crate::journal::Journal;
+pub use contract::{Counts, Input, Log, Output};
+use dial::Report;
 pub use epoch::Closed;
 use epoch::Link;
 use orphans::Orphans;
 use parting::{PendingCancel, RungFor};
-use state::Call;
+use state::{Call, CallState, Purpose};
 
 /// Journal entries the queue has not acknowledged, at which new calls are refused.
 const MAX_BACKLOG: usize = 50_000;
@@ -59,133 +63,6 @@ const MAX_BACKLOG: usize = 50_000;
 /// Calls, operators and deadlines that one step works on, where there may be thousands: whoever waits for the core waits
 /// for no more.
 const AT_ONCE: usize = 16;
-
-/// An input of the gateway core.
-#[derive(Debug)]
-pub enum Input {
-    /// From the sockets.
-    Sip(sip::Input),
-    /// From the media threads.
-    Media(media::Event),
-    /// The queue service welcomed us and has the journal up to this number.
-    Attached {
-        /// The newest durable entry there.
-        have: u64,
-    },
-    /// The link to the queue service is gone.
-    Detached,
-    /// The queue service does not take us.
-    Refused,
-    /// A new epoch of the journal is durable, and begins.
-    NewEpoch,
-    /// The queue service has made the journal durable up to this number.
-    Acknowledged {
-        /// The newest durable entry there.
-        number: u64,
-    },
-    /// Our own journal is on the disk up to this entry: a crash does not lose it.
-    Durable {
-        /// The newest durable entry.
-        number: u64,
-    },
-    /// The queue asks.
-    Directive(Directive),
-    /// Calls a crashed predecessor left open: they are recorded as lost.
-    Recovered(BTreeSet<CallId>),
-    /// Dialogs a crashed predecessor left standing, each under the name that its [`Output::Dialog`] had: they are ended.
-    Orphans(Vec<(u64, sip::Orphan)>),
-    /// The recorder has finished a file, or gave it up.
-    Recorded(FinishedRecording),
-    /// A log has room for new calls, or has none: then they are refused with 503.
-    Admission {
-        /// The log concerned: the gateway's journal or the queue's ledger.
-        log: Log,
-        /// Whether new calls may be taken.
-        open: bool,
-    },
-    /// The journal cannot be written, for now or for good: callers who are not answered because their calls are not in it
-    /// are refused.
-    Unwritable,
-    /// The queue service has stopped for good: callers who wait go on as their flows say where a queue fails.
-    QueueStopped,
-    /// Take no new calls; finish those that are up.
-    Drain,
-    /// End every call now.
-    HangUpAll,
-}
-
-/// A log whose disk may be full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Log {
-    /// The gateway's journal.
-    Journal,
-    /// The queue's ledger.
-    Ledger,
-}
-
-/// An output of the gateway core, for its shell to carry out.
-#[derive(Debug)]
-pub enum Output {
-    /// Send a SIP message.
-    Transmit {
-        /// Over which flow.
-        flow: sip::Flow,
-        /// The encoded SIP message.
-        bytes: Bytes,
-    },
-    /// Command the media threads.
-    Media(media::Command),
-    /// Tell the recorder that a talk begins, before the command after it.
-    Recording(Talk),
-    /// A SIP dialog belongs to a call; said before anything is sent in it, so that a trace of the call holds all of it.
-    Leg {
-        /// The call that the dialog belongs to.
-        call: CallId,
-        /// The party at the far end of the dialog.
-        peer: Peer,
-        /// The dialog's Call-ID.
-        call_id: Bytes,
-    },
-    /// Keep what is new of a dialog where a kill does not reach it, before the messages that follow leave.
-    Dialog {
-        /// The number that names the dialog.
-        dialog: u64,
-        /// The change to be stored.
-        change: sip::DialogChange,
-    },
-    /// A body or an offer was refused: say so in the log, unless too much is said there already.
-    Refused {
-        /// The address of the sender.
-        source: IpAddr,
-        /// The refusal sent in reply.
-        refusal: sip::Refusal,
-    },
-    /// Append to the journal's store.
-    Record(Entry),
-    /// Send over the link. Only while attached.
-    Entry(Entry),
-}
-
-/// How much is going on; for metrics and for leak checks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Calls up or being set up.
-    pub calls: usize,
-    /// Operators whose phones are being silenced.
-    pub parting: usize,
-    /// Journal entries not yet acknowledged.
-    pub backlog: usize,
-    /// Calls begun since start.
-    pub begun: u64,
-    /// Calls ended since start: every one has its record.
-    pub ended: u64,
-    /// INVITEs refused for lack of resources since start.
-    pub refused: u64,
-    /// Dialogs of a crashed predecessor that are still to be ended.
-    pub orphans: usize,
-    /// Dialogs of a crashed predecessor that could not be reached.
-    pub unreached: u64,
-}
 
 /// The core. See the module's page.
 pub struct Gateway {
@@ -224,6 +101,8 @@ pub struct Gateway {
     timers: BTreeSet<(Time, CallId)>,
     next_call: u64,
     next_media_leg: u64,
+    /// The plays begun so far: the last one's number.
+    plays: u64,
     /// The queues whose forecasts flows ask for.
     asked: BTreeSet<QueueName>,
     /// Those that are known, and when they were told.
@@ -283,6 +162,7 @@ impl Gateway {
             timers: BTreeSet::new(),
             next_call: 0,
             next_media_leg: 1,
+            plays: 0,
             draining: false,
             full: BTreeSet::new(),
             journal_fails: false,
@@ -505,10 +385,14 @@ impl Gateway {
     fn leg_event(&mut self, now: Time, call: &mut Call, leg: sip::LegId, event: sip::Event) {
         if let sip::Event::Moved { ip, .. } = event {
             self.phone_moved(call, leg, ip);
-        } else if call.caller.sip == leg {
+        } else if call.caller.leg.sip == leg {
             self.caller_event(now, call, event);
+        } else if let CallState::Dialling(_, dial) = &mut call.place {
+            if let Some(report) = self.dial_event(now, dial, leg, event) {
+                self.dial_reports(now, call, report);
+            }
         } else {
-            self.operator_event(now, call, leg, event);
+            self.bridge_event(now, call, event);
         }
     }
 
@@ -516,12 +400,34 @@ impl Gateway {
         let leg = media_leg(&event);
         if let Some(&id) = self.media_legs.get(&leg) {
             self.with_call(now, id, |gateway, call| {
-                if call.caller.media == leg {
+                if call.caller.leg.media == leg {
                     gateway.caller_media(now, call, event);
+                } else if let CallState::Dialling(_, dial) = &mut call.place {
+                    if let Some(report) = gateway.dial_media(now, dial, &event) {
+                        gateway.dial_reports(now, call, report);
+                    }
                 } else {
-                    gateway.operator_media(now, call, event);
+                    gateway.bridge_media(now, call, &event);
                 }
             });
+        }
+    }
+
+    /// Takes the news of a dialling. A phone that answers is connected, whoever dialled; the rest depends on the purpose.
+    fn dial_reports(&mut self, now: Time, call: &mut Call, report: Report) {
+        let CallState::Dialling(purpose, _) = &call.place else {
+            return;
+        };
+        match (report, purpose) {
+            (Report::Answered(leg), _) => self.connect(now, call, leg),
+            (Report::Ringing, Purpose::Offer(offer)) => {
+                let offer = offer.id;
+                self.write(now, Event::Ringing { offer });
+            }
+            // The caller hears ringing since our own port is open.
+            (Report::Ringing, Purpose::Colleague) => {}
+            (Report::Failed(failure), Purpose::Offer(_)) => self.offer_failed(now, call, failure.reason),
+            (Report::Failed(failure), Purpose::Colleague) => self.nobody_answers(now, call, failure.status),
         }
     }
 
@@ -563,35 +469,8 @@ impl Gateway {
         self.outputs.push_back(Output::Record(entry));
     }
 
-    /// Tells whose a SIP leg is.
-    fn tell_leg(&mut self, call: CallId, peer: Peer, leg: sip::LegId) {
-        if let Some(call_id) = self.sip.call_id(leg).cloned() {
-            self.outputs.push_back(Output::Leg { call, peer, call_id });
-        }
-    }
-
     fn command(&mut self, command: media::Command) {
         self.outputs.push_back(Output::Media(command));
-    }
-
-    /// Opens a media leg for a call; both legs of a call are in one group, so that they can be bridged.
-    fn open_media(&mut self, call: CallId) -> media::LegId {
-        let leg = media::LegId(self.next_media_leg);
-        self.next_media_leg += 1;
-        self.media_legs.insert(leg, call);
-        let seed = self.rng.next_u64();
-        self.command(media::Command::Open {
-            leg,
-            group: call.0,
-            seed,
-        });
-        leg
-    }
-
-    fn close_media(&mut self, leg: media::LegId) {
-        if self.media_legs.remove(&leg).is_some() {
-            self.command(media::Command::Close { leg });
-        }
     }
 }
 

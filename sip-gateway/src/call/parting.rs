@@ -7,7 +7,7 @@ use pronto_sip as sip;
 use pronto_types::link::{Event, RefuseReason};
 use pronto_types::{CallId, OfferId, OperatorId, Time};
 
-use super::state::{Phone, RingPhase, Ringing};
+use super::dial::Dial;
 use super::{AT_ONCE, Gateway};
 
 /// A phone that does not confirm a CANCEL is reported after this long all the same.
@@ -18,7 +18,7 @@ const CONFIRM: Duration = Duration::from_secs(1);
 pub(super) enum RungFor {
     /// An offer of the queue, withdrawn.
     Offer(OfferId),
-    /// Another operator's call, which is over.
+    /// A colleague's call, which is over.
     Call(CallId),
 }
 
@@ -37,29 +37,30 @@ pub(super) struct PendingCancel {
 impl Gateway {
     /// Ends the ringing. A withdrawn offer is reported when the phone has confirmed (the operator is offered the next
     /// call at once); any other reason pauses the operator, and is reported at once to free the caller.
-    pub(super) fn stop_ringing(&mut self, now: Time, ringing: Ringing, reason: RefuseReason) {
-        self.close_media(ringing.media);
-        let phones = match ringing.phase {
-            RingPhase::Inviting(forked) => forked.phones,
-            RingPhase::Opening => Vec::new(),
-        };
-        self.silence_phones(now, &phones, None);
+    pub(super) fn stop_ringing(&mut self, now: Time, offer: OfferId, dial: &Dial, reason: RefuseReason) {
+        let phones = self.stop_dialling(now, dial);
         if reason != RefuseReason::Withdrawn || phones.is_empty() {
-            return self.offer_over(now, ringing.offer, &ringing.operator, reason);
+            return self.offer_over(now, offer, &dial.operator, reason);
         }
-        self.await_quiet(now, RungFor::Offer(ringing.offer), ringing.operator, &phones);
+        self.await_quiet(now, RungFor::Offer(offer), dial.operator.clone(), phones);
     }
 
     /// The operator is free when each of these phones, told to stop, has said that it has.
-    pub(super) fn await_quiet(&mut self, now: Time, rung: RungFor, operator: OperatorId, phones: &[Phone]) {
-        for phone in phones {
-            self.parting_legs.insert(phone.sip, rung);
+    pub(super) fn await_quiet(
+        &mut self,
+        now: Time,
+        rung: RungFor,
+        operator: OperatorId,
+        phones: Vec<sip::LegId>,
+    ) {
+        for phone in &phones {
+            self.parting_legs.insert(*phone, rung);
         }
         let parting = PendingCancel {
             operator,
             until: now + CONFIRM,
-            phones: phones.iter().map(|phone| phone.sip).collect(),
             ringing: phones.len(),
+            phones,
             record: None,
         };
         self.parting_timers.insert((parting.until, rung));

@@ -5,17 +5,14 @@ use pronto_types::{TicketId, Time};
 
 use super::Gateway;
 use super::offering::Grant;
-use super::state::{Call, CallState};
+use super::state::Call;
 
 impl Gateway {
     /// The queue knows of these joinings: the callers wait under its clock.
     pub(super) fn known(&mut self, now: Time, joined: Vec<TicketId>) {
         for ticket in joined {
             self.with_ticket(now, ticket, |_, call| {
-                if let CallState::Waiting(place)
-                | CallState::Offered(place, _)
-                | CallState::Talking(place, _) = &mut call.place
-                {
+                if let Some(place) = call.ticket_mut() {
                     place.unknown_until = None;
                 }
             });

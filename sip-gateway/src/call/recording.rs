@@ -12,8 +12,6 @@ use pronto_types::{QueueName, Time};
 use super::state::{Call, CallState, ConsentPrompt, Playing, Ticket};
 use super::{Gateway, Output};
 
-/// Plays of consents, told from those of the flow, which count from 1, and from announcements, which have the highest bit.
-const OURS: u64 = 1 << 62;
 /// The media threads say when a prompt is over; where they do not, the caller waits for it no longer than this.
 const UNSAID: Duration = Duration::from_secs(5);
 
@@ -29,31 +27,22 @@ impl Gateway {
         let (Some(prompt), Some(clip)) = (untold, clip) else {
             return self.join(now, call, wish, queue);
         };
-        let play = media::PlayId(OURS | wish.0);
-        call.caller.playing = Some(Playing::Consent);
         call.place = CallState::ConsentPrompt(ConsentPrompt {
             wish,
             queue,
             prompt,
-            play,
             until: now + clip.duration() + UNSAID,
         });
-        let (leg, clips) = (call.caller.media, vec![clip]);
-        self.command(media::Command::Play { leg, play, clips });
+        let play = self.play_clips(call, vec![clip]);
+        call.caller.playing = Some(Playing::Consent(play));
     }
 
-    /// A play is over; whether it was the consent's.
-    pub(super) fn consent_heard(&mut self, now: Time, call: &mut Call, play: media::PlayId) -> bool {
-        let CallState::ConsentPrompt(telling) = &call.place else {
-            return false;
-        };
-        if telling.play != play {
-            return false;
+    /// The consent was played to its end.
+    pub(super) fn consent_heard(&mut self, now: Time, call: &mut Call) {
+        if let CallState::ConsentPrompt(telling) = &call.place {
+            call.told.insert(Arc::clone(&telling.prompt));
+            self.join_after_telling(now, call);
         }
-        let prompt = Arc::clone(&telling.prompt);
-        call.told.insert(prompt);
-        self.join_after_telling(now, call);
-        true
     }
 
     /// The place is taken, told or not.
@@ -82,7 +71,7 @@ impl Gateway {
             began: now,
         }));
         self.command(media::Command::Record {
-            left: call.caller.media,
+            left: call.caller.leg.media,
             right: operator,
             recording: media::RecordingId(ticket.id.0),
         });

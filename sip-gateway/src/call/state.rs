@@ -1,25 +1,27 @@
 //! The states of a call. Each variant owns its data and its deadlines: leaving a state cancels its timers.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use pronto_ivr as ivr;
 use pronto_media as media;
 use pronto_sip as sip;
-use pronto_types::link::{Caller as CallerIdentity, Origin, RefuseReason};
-use pronto_types::{AnnouncementId, CallId, Digit, Language, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::link::{Caller as CallerIdentity, Origin};
+use pronto_types::{
+    AnnouncementId, CallId, Digit, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId, Time,
+};
 
-use super::negotiate::Stream;
+use super::dial::Dial;
+use super::leg::Leg;
 use super::silence::{MediaTimeout, Pace, Unanswered};
-use crate::settings::Answer;
+use crate::settings::Number;
 
-/// One call: the caller's leg, the flow, and where the caller stands with the queue.
+/// One call: the caller's leg, the flow, and where the caller stands.
 pub(super) struct Call {
-    /// The configured number that was dialled.
-    pub(super) dialled: String,
+    pub(super) dialled: Dialled,
     pub(super) id: CallId,
     /// The journal entry that says it began.
     pub(super) began: u64,
@@ -27,10 +29,9 @@ pub(super) struct Call {
     pub(super) identity: CallerIdentity,
     pub(super) language: Language,
     pub(super) caller: CallerLeg,
-    pub(super) flow: ivr::Session,
+    /// The flow that the number leads to; a call to a colleague has none.
+    pub(super) flow: Option<ivr::Session>,
     pub(super) place: CallState,
-    /// When the caller is answered.
-    pub(super) answer: Answer,
     /// The flow runs.
     pub(super) started: bool,
     /// When the 200 was sent.
@@ -43,12 +44,27 @@ pub(super) struct Call {
     pub(super) timer: Option<Time>,
 }
 
-/// The caller's dialog and its media.
+/// The destination that was dialled.
+pub(super) enum Dialled {
+    /// A configured number.
+    Number(Number),
+    /// A colleague of the operator who calls.
+    Colleague(OperatorId),
+}
+
+impl fmt::Display for Dialled {
+    /// As it stands in the journal and in call records.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Dialled::Number(number) => f.write_str(&number.dial),
+            Dialled::Colleague(operator) => write!(f, "operators/{operator}"),
+        }
+    }
+}
+
+/// The caller's side of a call.
 pub(super) struct CallerLeg {
-    pub(super) sip: sip::LegId,
-    pub(super) media: media::LegId,
-    /// Where the signalling comes from.
-    pub(super) source: IpAddr,
+    pub(super) leg: Leg,
     /// Whether the caller is known to be there before the ACK.
     pub(super) proof: media::Proof,
     /// The signs of life of a caller before the answer.
@@ -56,12 +72,9 @@ pub(super) struct CallerLeg {
     /// The keys told lately, in the media and by INFO.
     pub(super) presses: media::Presses,
     pub(super) state: LegState,
-    pub(super) stream: Stream,
-    /// While the phone sends nothing, although it could.
-    pub(super) silent: Option<MediaTimeout>,
     /// The media threads miss the phone.
     pub(super) stalled: bool,
-    /// The clip set the flow is playing now.
+    /// The audio being played.
     pub(super) playing: Option<Playing>,
 }
 
@@ -69,9 +82,14 @@ pub(super) struct CallerLeg {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Playing {
     /// A prompt of the flow.
-    Prompt(ivr::PlayId),
+    Prompt {
+        /// The number of the play with the media threads.
+        play: media::PlayId,
+        /// Its number with the flow.
+        of: ivr::PlayId,
+    },
     /// That the talk will be recorded.
-    Consent,
+    Consent(media::PlayId),
     /// Music on hold.
     Music,
     /// How things stand with the queue.
@@ -81,6 +99,8 @@ pub(super) enum Playing {
 /// An announcement being spoken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Speaking {
+    /// The number of the play with the media threads.
+    pub(super) play: media::PlayId,
     pub(super) announcement: AnnouncementId,
     /// The place it speaks of; who loses it and regains it is still spoken to.
     pub(super) ticket: TicketId,
@@ -93,14 +113,14 @@ pub(super) enum LegState {
     /// The INVITE is here; the media threads are opening a port.
     Opening {
         /// The offer, if the INVITE carried one.
-        offer: Option<pronto_sip::sdp::Offer>,
+        offer: Option<sip::sdp::Offer>,
         /// When the caller is refused because no port has been opened.
         until: Time,
     },
     /// The port is open, and the call is not in the journal on the disk yet: nobody is answered without a record.
     Opened {
         /// The offer, if the INVITE carried one.
-        offer: Option<pronto_sip::sdp::Offer>,
+        offer: Option<sip::sdp::Offer>,
         /// The address of the opened port.
         local: SocketAddr,
         /// When the caller is refused because the disk does not keep up.
@@ -131,7 +151,7 @@ pub(super) enum EarlyMediaTimer {
     Rests(Duration),
 }
 
-/// Where the caller stands with the queue.
+/// Where the caller stands, with the queue or with a colleague.
 pub(super) enum CallState {
     /// In no queue, and calling nobody.
     None,
@@ -139,12 +159,38 @@ pub(super) enum CallState {
     ConsentPrompt(ConsentPrompt),
     /// In a queue, hearing music.
     Waiting(Ticket),
-    /// An operator's phone is being rung.
-    Offered(Ticket, Ringing),
+    /// The caller has dialled a colleague, who is kept free until the caller's own port is open.
+    Dialled,
+    /// An operator's phones are being rung.
+    Dialling(Purpose, Dial),
     /// Connected to an operator.
-    Talking(Ticket, Talk),
-    /// In no queue: calling another operator.
-    Calling(Box<Peer>),
+    Talking(Purpose, Bridge),
+}
+
+/// Why an operator is dialled, which decides what follows.
+pub(super) enum Purpose {
+    /// The queue offers the caller to the operator.
+    Offer(Offer),
+    /// The caller is an operator too, and has dialled this one.
+    Colleague,
+}
+
+/// A ticket under a grant of the queue.
+pub(super) struct Offer {
+    pub(super) id: OfferId,
+    pub(super) ticket: Ticket,
+}
+
+/// The operator whom the caller talks to.
+pub(super) struct Bridge {
+    pub(super) operator: OperatorId,
+    pub(super) leg: Leg,
+    /// The caller's codec, if the phone was asked to speak it too.
+    pub(super) asked: Option<sip::sdp::Codec>,
+    /// Keys that the caller pressed while on hold; the operator hears them afterwards.
+    pub(super) keys: Vec<Digit>,
+    /// The operator is on hold, and hears music.
+    pub(super) music: bool,
 }
 
 /// The caller is being told.
@@ -153,7 +199,6 @@ pub(super) struct ConsentPrompt {
     pub(super) wish: ivr::WishId,
     pub(super) queue: QueueName,
     pub(super) prompt: Arc<str>,
-    pub(super) play: media::PlayId,
     /// When the place is taken although nothing was heard of the prompt's end.
     pub(super) until: Time,
 }
@@ -172,95 +217,6 @@ pub(super) struct Ticket {
     pub(super) until: Time,
 }
 
-/// An operator's phone being rung.
-pub(super) struct Ringing {
-    pub(super) offer: OfferId,
-    pub(super) operator: OperatorId,
-    pub(super) media: media::LegId,
-    pub(super) until: Time,
-    pub(super) phase: RingPhase,
-    /// From which queue and after how long, for the display.
-    pub(super) display: Arc<str>,
-}
-
-/// How far the ringing is.
-pub(super) enum RingPhase {
-    /// The media threads are opening a port.
-    Opening,
-    /// The INVITEs are out.
-    Inviting(Forked),
-}
-
-/// All phones of an operator, rung at once; they are told one and the same of our media, by the address each knows us by.
-pub(super) struct Forked {
-    pub(super) stream: Stream,
-    /// Those that may still answer.
-    pub(super) phones: Vec<Phone>,
-    /// The reason to report for the phones that have refused.
-    pub(super) refused: Option<RefuseReason>,
-    /// The queue has been told that it rings.
-    pub(super) told: bool,
-}
-
-impl Forked {
-    /// This phone has answered: what was said to it is what its answer answers.
-    pub(super) fn chosen(&mut self, leg: sip::LegId) {
-        if let Some(phone) = self.phones.iter().find(|phone| phone.sip == leg) {
-            self.stream.offered(&phone.told);
-        }
-    }
-}
-
-/// One of them.
-pub(super) struct Phone {
-    pub(super) sip: sip::LegId,
-    /// Where it is.
-    pub(super) source: IpAddr,
-    /// The address of our media that it was told, and how.
-    pub(super) told: (IpAddr, Bytes),
-    /// It has said that it rings.
-    pub(super) heard: bool,
-}
-
-/// Caller and operator connected.
-pub(super) struct Talk {
-    pub(super) offer: OfferId,
-    pub(super) operator: OperatorId,
-    pub(super) sip: sip::LegId,
-    pub(super) media: media::LegId,
-    pub(super) stream: Stream,
-    /// Where the signalling comes from.
-    pub(super) source: IpAddr,
-    /// While the phone sends nothing.
-    pub(super) silent: Option<MediaTimeout>,
-    /// The caller's codec, if the phone was asked to speak it too.
-    pub(super) asked: Option<sip::sdp::Codec>,
-    /// Keys that the caller pressed while on hold; the operator hears them afterwards.
-    pub(super) keys: Vec<Digit>,
-}
-
-impl Forked {
-    /// A phone does not take the call. Whether its reason is the one to be told, so far.
-    pub(super) fn refused_by(&mut self, leg: sip::LegId, reason: RefuseReason) -> bool {
-        self.phones.retain(|phone| phone.sip != leg);
-        let weighs_more = self.refused.is_none_or(|told| weight(told) < weight(reason));
-        if weighs_more {
-            self.refused = Some(reason);
-        }
-        weighs_more
-    }
-}
-
-/// Ranks the refusals of several phones: an operator's action on one phone outweighs the absence of another.
-fn weight(reason: RefuseReason) -> u8 {
-    match reason {
-        RefuseReason::Unreachable | RefuseReason::Withdrawn => 0,
-        RefuseReason::Busy => 1,
-        RefuseReason::Rejected => 2,
-        RefuseReason::Ignored => 3,
-    }
-}
-
 impl Call {
     /// The call leaves the table.
     pub(super) fn over(&self) -> bool {
@@ -270,44 +226,82 @@ impl Call {
     /// When it will be known whether the caller is gone, if the caller's phone has been asked: an operator's phone that is
     /// silent too is not given up before, or the next operator would be rung for nobody.
     pub(super) fn caller_verdict(&self) -> Option<Time> {
-        self.caller.silent.and_then(MediaTimeout::verdict)
+        self.caller.leg.silent.and_then(MediaTimeout::verdict)
     }
 
     /// How soon the caller's phone is asked when it sends nothing.
     pub(super) fn pace(&self) -> Pace {
         match self.place {
-            CallState::Talking(..) | CallState::Calling(_) => Pace::TALKING,
-            CallState::None
-            | CallState::ConsentPrompt(_)
-            | CallState::Waiting(_)
-            | CallState::Offered(..) => Pace::LISTENING,
+            CallState::Talking(..) => Pace::TALKING,
+            _ => Pace::LISTENING,
         }
     }
 
-    /// Whether the caller's phone knows where to send: while it hears another operator's phone ring it has no answer of ours
-    /// with an address.
+    /// Whether the caller's phone knows where to send: while it hears a colleague's phone ring it has no answer of ours with an
+    /// address.
     pub(super) fn can_send(&self) -> bool {
-        match &self.place {
-            CallState::Calling(peer) => matches!(peer.state, PeerState::Talking { .. }),
-            _ => true,
+        !matches!(
+            self.place,
+            CallState::Dialled | CallState::Dialling(Purpose::Colleague, _)
+        )
+    }
+
+    /// The caller for a display: the name, or else the number.
+    pub(super) fn shown_as(&self) -> Option<&str> {
+        let name = self.identity.name.as_ref().map(PhoneNumber::reveal);
+        name.or_else(|| self.identity.number.as_ref().map(PhoneNumber::reveal))
+    }
+
+    /// Whether an operator calls a colleague, ringing or answered.
+    pub(super) fn is_to_colleague(&self) -> bool {
+        matches!(self.dialled, Dialled::Colleague(_))
+    }
+
+    /// The place in a queue, if there is one, also during ringing and talk.
+    pub(super) fn ticket_mut(&mut self) -> Option<&mut Ticket> {
+        match &mut self.place {
+            CallState::Waiting(ticket)
+            | CallState::Dialling(Purpose::Offer(Offer { ticket, .. }), _)
+            | CallState::Talking(Purpose::Offer(Offer { ticket, .. }), _) => Some(ticket),
+            CallState::Dialling(Purpose::Colleague, _)
+            | CallState::Talking(Purpose::Colleague, _)
+            | CallState::ConsentPrompt(_)
+            | CallState::Dialled
+            | CallState::None => None,
         }
+    }
+
+    /// Hands an input to the flow, if the call has one.
+    pub(super) fn tell_flow(&mut self, now: Time, input: ivr::Input) {
+        if let Some(flow) = &mut self.flow {
+            flow.handle_input(now, input);
+        }
+    }
+
+    /// Takes the next wish of the flow.
+    pub(super) fn next_wish(&mut self) -> Option<ivr::Output> {
+        self.flow.as_mut()?.poll_output()
+    }
+
+    /// The alternative to waiting that the flow offers.
+    pub(super) fn way_out(&self) -> Option<ivr::WayOut> {
+        self.flow.as_ref()?.way_out()
     }
 
     /// The earliest deadline of the states it is in.
     pub(super) fn deadline(&self) -> Option<Time> {
         let place = match &self.place {
-            CallState::None => None,
-            CallState::Calling(peer) => peer.deadline(),
+            CallState::None | CallState::Dialled => None,
             CallState::ConsentPrompt(telling) => Some(telling.until),
             CallState::Waiting(ticket) => Some(
                 ticket
                     .unknown_until
                     .map_or(ticket.until, |at| at.min(ticket.until)),
             ),
-            CallState::Offered(_, ringing) => Some(ringing.until),
-            CallState::Talking(_, talk) => talk.silent.map(|it| it.deadline(self.caller_verdict())),
+            CallState::Dialling(_, dial) => Some(dial.until),
+            CallState::Talking(_, bridge) => bridge.leg.silent.map(|it| it.deadline(self.caller_verdict())),
         };
-        let silent = self.caller.silent.map(|it| it.deadline(None));
+        let silent = self.caller.leg.silent.map(|it| it.deadline(None));
         let opening = match &self.caller.state {
             LegState::Opening { until, .. } | LegState::Opened { until, .. } => Some(*until),
             LegState::Early { patience, .. } => patience.deadline(),
@@ -315,9 +309,10 @@ impl Call {
         };
         let speaking = match self.caller.playing {
             Some(Playing::Announcement(speaking)) => Some(speaking.until),
-            Some(Playing::Prompt(_) | Playing::Consent | Playing::Music) | None => None,
+            Some(Playing::Prompt { .. } | Playing::Consent(_) | Playing::Music) | None => None,
         };
-        [place, silent, opening, speaking, self.flow.poll_timeout()]
+        let flow = self.flow.as_ref().and_then(ivr::Session::poll_timeout);
+        [place, silent, opening, speaking, flow]
             .into_iter()
             .flatten()
             .min()
@@ -345,71 +340,4 @@ impl EarlyMediaTimer {
             EarlyMediaTimer::Rests(_) => None,
         }
     }
-}
-
-/// The operator who is called.
-pub(super) struct Peer {
-    pub(super) operator: OperatorId,
-    pub(super) state: PeerState,
-}
-
-/// How far that is.
-pub(super) enum PeerState {
-    /// The caller's port is being opened.
-    Called,
-    /// The called operator's port is being opened.
-    Opening { media: media::LegId, until: Time },
-    /// Their phones ring.
-    Ringing {
-        media: media::LegId,
-        forked: Forked,
-        until: Time,
-        /// The final status for the caller if no phone answers.
-        status: sip::Status,
-    },
-    /// Both hear each other.
-    Talking {
-        sip: sip::LegId,
-        media: media::LegId,
-        stream: Stream,
-        source: std::net::IpAddr,
-        silent: Option<MediaTimeout>,
-        /// They are on hold, and hear music.
-        music: bool,
-    },
-}
-
-impl Peer {
-    pub(super) fn deadline(&self) -> Option<Time> {
-        match &self.state {
-            PeerState::Called => None,
-            PeerState::Opening { until, .. } | PeerState::Ringing { until, .. } => Some(*until),
-            PeerState::Talking { silent, .. } => silent.map(|it| it.deadline(None)),
-        }
-    }
-
-    pub(super) fn media(&self) -> Option<media::LegId> {
-        match &self.state {
-            PeerState::Called => None,
-            PeerState::Opening { media, .. }
-            | PeerState::Ringing { media, .. }
-            | PeerState::Talking { media, .. } => Some(*media),
-        }
-    }
-}
-
-/// The other's media leg, while both talk.
-pub(super) fn peer_leg(peer: &Peer) -> Option<media::LegId> {
-    match &peer.state {
-        PeerState::Talking { media, .. } => Some(*media),
-        _ => None,
-    }
-}
-
-/// Before anything has been done about it.
-pub(super) fn called(operator: OperatorId) -> CallState {
-    CallState::Calling(Box::new(Peer {
-        operator,
-        state: PeerState::Called,
-    }))
 }

@@ -5,10 +5,12 @@ mod recording;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use pronto_ivr::Script;
 use pronto_media::Clip;
+use pronto_recordings::Talk;
 use pronto_sip::sdp;
-use pronto_types::link::{CallOutcome, ExitReason, LeaveReason, RefuseReason};
+use pronto_types::link::{CallOutcome, Directive, ExitReason, LeaveReason, RefuseReason};
 use pronto_types::{Digit, Language, QueueName, Secret};
 use rand::SeedableRng;
 
@@ -17,7 +19,7 @@ use crate::prompts::Prompts;
 use crate::settings::{Answer, Number};
 
 mod announcing;
-mod dialling;
+mod colleague;
 mod epochs;
 mod forecasts;
 mod full;

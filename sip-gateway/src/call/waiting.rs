@@ -8,7 +8,8 @@ use rand::Rng;
 use std::time::Duration;
 
 use super::Gateway;
-use super::state::{Call, CallState, Playing, Ticket};
+use super::dial::Report;
+use super::state::{Call, CallState, Dialled, Playing, Purpose, Ticket};
 
 /// The queue's clock decides when `max_wait` is over; ours follows this much later, should the queue be away.
 const AFTER_THE_QUEUE: Duration = Duration::from_secs(1);
@@ -66,17 +67,12 @@ impl Gateway {
     pub(super) fn rejoin(&mut self, now: Time, call: &mut Call, lost: TicketId) {
         let ticket = match std::mem::replace(&mut call.place, CallState::None) {
             CallState::Waiting(ticket) => ticket,
-            CallState::Offered(ticket, ringing) => {
-                self.stop_ringing(now, ringing, RefuseReason::Withdrawn);
-                ticket
+            CallState::Dialling(Purpose::Offer(offer), dial) => {
+                self.stop_ringing(now, offer.id, &dial, RefuseReason::Withdrawn);
+                offer.ticket
             }
-            // Who talks is no longer waiting: the report of the answer is on its way and says it all.
-            place @ (CallState::Talking(..)
-            | CallState::ConsentPrompt(_)
-            | CallState::Calling(_)
-            | CallState::None) => {
-                return call.place = place;
-            }
+            // A caller who talks is no longer waiting: the report of the answer is on its way and says it all.
+            place => return call.place = place,
         };
         let id = self.take_ticket(call, ticket.joined, &ticket.queue, Some(lost));
         self.tickets.remove(&lost);
@@ -119,7 +115,7 @@ impl Gateway {
         if let Some(clip) = self.settings.prompts.music() {
             call.caller.playing = Some(Playing::Music);
             self.command(media::Command::Music {
-                leg: call.caller.media,
+                leg: call.caller.leg.media,
                 clip,
             });
         }
@@ -136,16 +132,19 @@ impl Gateway {
         self.silence_announcement(now, call);
         match std::mem::replace(&mut call.place, CallState::None) {
             CallState::None | CallState::ConsentPrompt(_) => {}
-            CallState::Calling(peer) => self.leave_peer(now, call.id, *peer),
             CallState::Waiting(ticket) => self.left(now, &ticket, reason),
-            CallState::Offered(ticket, ringing) => {
-                self.left(now, &ticket, reason);
-                self.stop_ringing(now, ringing, RefuseReason::Withdrawn);
+            CallState::Dialled => {
+                if let Dialled::Colleague(operator) = &call.dialled {
+                    self.disengage(operator);
+                }
             }
-            CallState::Talking(ticket, talk) => {
-                self.tickets.remove(&ticket.id);
-                self.end_talk(now, ticket.id, talk, true);
+            CallState::Dialling(Purpose::Offer(offer), dial) => {
+                self.left(now, &offer.ticket, reason);
+                self.stop_ringing(now, offer.id, &dial, RefuseReason::Withdrawn);
             }
+            CallState::Dialling(Purpose::Colleague, dial) => self.stop_calling(now, call.id, &dial),
+            CallState::Talking(Purpose::Offer(offer), bridge) => self.end_talk(now, &offer, &bridge, true),
+            CallState::Talking(Purpose::Colleague, bridge) => self.release_operator(now, &bridge, true),
         }
     }
 
@@ -169,28 +168,20 @@ impl Gateway {
         };
         match std::mem::replace(&mut call.place, CallState::None) {
             CallState::Waiting(ticket) => self.exit_by(now, call, &ticket, outcome),
-            CallState::Offered(ticket, ringing) => {
-                self.stop_ringing(now, ringing, RefuseReason::Withdrawn);
-                self.exit_by(now, call, &ticket, outcome);
+            CallState::Dialling(Purpose::Offer(offer), dial) => {
+                self.stop_ringing(now, offer.id, &dial, RefuseReason::Withdrawn);
+                self.exit_by(now, call, &offer.ticket, outcome);
             }
             // The phone answered first: the report of it is on its way, and the queue accepts.
-            place @ (CallState::Talking(..)
-            | CallState::ConsentPrompt(_)
-            | CallState::Calling(_)
-            | CallState::None) => call.place = place,
+            place => call.place = place,
         }
     }
 
     fn exit_by(&mut self, now: Time, call: &mut Call, ticket: &Ticket, outcome: ivr::Outcome) {
         self.tickets.remove(&ticket.id);
         self.silence(now, call);
-        call.flow.handle_input(
-            now,
-            ivr::Input::Outcome {
-                wish: ticket.wish,
-                outcome,
-            },
-        );
+        let wish = ticket.wish;
+        call.tell_flow(now, ivr::Input::Outcome { wish, outcome });
     }
 
     /// Stops music and announcement, so that the flow's next prompt, or the operator, starts in silence.
@@ -200,7 +191,7 @@ impl Gateway {
                 self.heard(now, speaking.announcement, speaking.ticket, Hearing::Cut);
             }
             self.command(media::Command::Stop {
-                leg: call.caller.media,
+                leg: call.caller.leg.media,
             });
         }
     }
@@ -212,7 +203,8 @@ impl Gateway {
         let waiting: Vec<CallId> = self.tickets.values().copied().collect();
         for id in waiting {
             self.with_call(now, id, |_, call| {
-                if let CallState::Waiting(ticket) | CallState::Offered(ticket, _) = &mut call.place {
+                let talks = matches!(call.place, CallState::Talking(..));
+                if let Some(ticket) = call.ticket_mut().filter(|_| !talks) {
                     ticket.unknown_until = Some(now);
                 }
             });
@@ -237,10 +229,12 @@ impl Gateway {
                 self.exit_by(now, call, &ticket, outcome.1);
             }
             CallState::ConsentPrompt(telling) if telling.until <= now => self.join_after_telling(now, call),
-            CallState::Offered(_, ringing) if ringing.until <= now => self.ring_timeout(now, call),
-            CallState::Talking(..) => self.talk_deadline(now, call),
-            CallState::Calling(_) => self.peer_deadline(now, call),
-            CallState::Offered(..) | CallState::ConsentPrompt(_) | CallState::None => {}
+            CallState::Dialling(_, dial) if dial.until <= now => {
+                let failure = dial.timed_out();
+                self.dial_reports(now, call, Report::Failed(failure));
+            }
+            CallState::Talking(..) => self.bridge_deadline(now, call),
+            CallState::Dialled | CallState::Dialling(..) | CallState::ConsentPrompt(_) | CallState::None => {}
         }
     }
 }

@@ -227,3 +227,17 @@ fn an_end_that_nobody_reports_does_not_keep_the_music_away() {
     assert!(matches!(house.reports(7).as_slice(), [(_, Hearing::Cut)]));
     assert!(house.hears_music());
 }
+
+#[test]
+fn one_that_is_spoken_over_a_new_epoch_ends_with_its_last_sample() {
+    let mut house = House::open();
+    let (_, ticket) = house.wait_in_queue();
+    house.announce(7, ticket);
+    let play = house.spoken().unwrap().0;
+    house.say(Input::Detached);
+    house.say(Input::NewEpoch);
+    let leg = media::LegId(1);
+    house.say(Input::Media(media::Event::Finished { leg, play }));
+    assert!(house.hears_music(), "at once");
+    assert_eq!(house.reports(7), [], "the new epoch knows no announcement 7");
+}

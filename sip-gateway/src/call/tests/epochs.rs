@@ -1,6 +1,7 @@
 //! The queue service that is not there, does not want us, or has lost what it knew.
 
 use super::*;
+use crate::journal::Entry;
 
 fn refused(house: &House) -> usize {
     let refused =

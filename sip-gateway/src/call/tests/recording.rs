@@ -1,5 +1,6 @@
 //! Consent prompts, recorded talks, and the entries written about them.
 
+use pronto_recordings::FinishedRecording;
 use pronto_types::link::RecordingFlaw;
 
 use super::*;

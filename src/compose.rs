@@ -7,7 +7,7 @@ use pronto_gateway as gateway;
 use pronto_gateway::shell::ShellSettings;
 use pronto_sip as sip;
 use pronto_sip::Algorithm;
-use pronto_types::{OperatorId, Secret};
+use pronto_types::{OperatorId, Secret, TrunkName};
 
 use crate::config::{Config, Credential, Phone};
 
@@ -82,7 +82,7 @@ fn inside(config: &Config, own: &[std::net::IpAddr]) -> Result<sip::Inside, Stri
     networks.collect::<Result<_, String>>().map(sip::Inside::new)
 }
 
-fn budget(trunk: &crate::config::Trunk) -> (String, sip::Budget) {
+fn budget(trunk: &crate::config::Trunk) -> (TrunkName, sip::Budget) {
     let any = sip::Budget::default();
     let budget = sip::Budget {
         calls: trunk.calls.unwrap_or(any.calls),

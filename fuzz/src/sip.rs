@@ -7,7 +7,7 @@ use bytes::Bytes;
 use pronto_sip::framing::Framer;
 use pronto_sip::message::{Challenge, Credentials, HeaderName, MAX_MESSAGE, Message, NameAddr, Uri, Via};
 use pronto_sip::{Endpoint, Event, Flow, Ha1, Input, Output, Settings, Transport, Trunk, sdp};
-use pronto_types::{OperatorId, Secret, Time};
+use pronto_types::{OperatorId, Secret, Time, TrunkName};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
@@ -171,7 +171,7 @@ fn settings() -> Settings {
     settings.listen = vec![(Transport::Udp, SocketAddr::from(([127, 0, 0, 1], 5060)))];
     settings.operators.insert(operator, ha1);
     settings.trunks = vec![Trunk {
-        name: "carrier".into(),
+        name: TrunkName::new("carrier").expect("a name"),
         allow: vec!["127.0.0.2/32".parse().expect("a network")],
     }];
     settings.limits.transactions = 64;

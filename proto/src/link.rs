@@ -8,8 +8,8 @@ use pronto_types::link::{
     RefuseReason, RiseReason,
 };
 use pronto_types::{
-    AnnouncementId, CallId, Forecast, GatewayName, InvalidName, Language, OfferId, OperatorId, PhoneNumber,
-    QueueName, TicketId,
+    AnnouncementId, CallId, DisplayName, Forecast, GatewayName, InvalidName, Language, OfferId, OperatorId,
+    PhoneNumber, QueueName, TicketId,
 };
 
 use crate::v1::{self, entry, gateway_message, queue_message};
@@ -539,15 +539,16 @@ fn cut(text: &str) -> String {
 }
 
 fn caller_to_wire(caller: &Caller) -> (String, String) {
-    let text = |part: &Option<PhoneNumber>| part.as_ref().map_or(String::new(), |p| p.reveal().to_owned());
-    (text(&caller.number), text(&caller.name))
+    let number = caller.number.as_ref().map(PhoneNumber::reveal);
+    let name = caller.name.as_ref().map(DisplayName::reveal);
+    let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
+    (text(number), text(name))
 }
 
 fn caller_from_wire(number: &str, name: &str) -> Caller {
-    let part = |text: &str| (!text.is_empty()).then(|| PhoneNumber::new(text));
     Caller {
-        number: part(number),
-        name: part(name),
+        number: (!number.is_empty()).then(|| PhoneNumber::new(number)),
+        name: (!name.is_empty()).then(|| DisplayName::new(name)),
     }
 }
 

@@ -14,7 +14,7 @@ use pronto_gateway::shell::TlsFiles;
 use pronto_gateway::trace;
 use pronto_recordings::Library;
 use pronto_sip::{Algorithm, ExpiresLimits, Transport};
-use pronto_types::{GatewayName, OperatorId, QueueName, Secret};
+use pronto_types::{GatewayName, OperatorId, QueueName, Secret, TrunkName};
 
 use super::Report;
 
@@ -97,7 +97,7 @@ pub struct Sip {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trunk {
     /// `name`: names it in call records.
-    pub name: String,
+    pub name: TrunkName,
     /// `allow`: addresses and ranges. At least one, unless `this_machine`.
     pub allow: Vec<IpNet>,
     /// `"this-machine"` in `allow`: also every address that a network interface of this machine has, looked up again while

@@ -6,6 +6,7 @@ use std::path::Path;
 use ipnet::IpNet;
 use pronto_config::{Problem, Problems, Section, Table, Text, Wrong, nearest, quoted};
 use pronto_sip::{Algorithm, Transport};
+use pronto_types::TrunkName;
 use toml::de::DeValue;
 
 use super::keys::{
@@ -268,17 +269,15 @@ fn read_trunks(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<Trunk> {
     for table in tables {
         let mut section = Section::new(&TRUNK, table, problems);
         let name = section.parsed("name", |text| {
-            let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-            if text.is_empty() || text.len() > 64 || !text.bytes().all(legal) {
-                return Err(Wrong::default().expected("1 to 64 of a-z A-Z 0-9 . _ -"));
-            }
-            if trunks.iter().any(|other| other.name == text) {
+            let name = TrunkName::new(text)
+                .map_err(|_| Wrong::default().expected("1 to 64 of a-z A-Z 0-9 . _ -"))?;
+            if trunks.iter().any(|other| other.name == name) {
                 return Err(Wrong::because(format!(
                     "there are two trunks named {}",
                     quoted(text)
                 )));
             }
-            Ok(text.to_owned())
+            Ok(name)
         });
         let (allow, this_machine) = match section.texts("allow") {
             Some(texts) if !texts.is_empty() => read_allow(&mut section, &texts, &trunks),

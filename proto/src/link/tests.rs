@@ -26,7 +26,7 @@ fn events() -> Vec<Event> {
             dialled: "800".to_owned(),
             caller: Caller {
                 number: None,
-                name: Some(PhoneNumber::new("Rossi")),
+                name: Some(DisplayName::new("Rossi")),
             },
             origin: Origin::Operator(operator.clone()),
         },

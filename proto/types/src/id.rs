@@ -113,6 +113,10 @@ name_id! {
     QueueName
 }
 name_id! {
+    /// A trunk, as configured.
+    TrunkName
+}
+name_id! {
     /// A gateway, as configured.
     GatewayName
 }

@@ -14,9 +14,11 @@ mod wall;
 
 pub use deadlines::Deadlines;
 pub use digit::Digit;
-pub use id::{AnnouncementId, CallId, GatewayName, InvalidName, OfferId, OperatorId, QueueName, TicketId};
+pub use id::{
+    AnnouncementId, CallId, GatewayName, InvalidName, OfferId, OperatorId, QueueName, TicketId, TrunkName,
+};
 pub use language::Language;
-pub use personal::{PhoneNumber, Secret};
+pub use personal::{DisplayName, PhoneNumber, Secret};
 pub use rate_limit::RateLimit;
 pub use time::Time;
 pub use wait::{Forecast, MOST_MINUTES, Quantile, WaitRange, is_figure};

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::{
-    AnnouncementId, CallId, Forecast, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId,
-    WaitRange,
+    AnnouncementId, CallId, DisplayName, Forecast, Language, OfferId, OperatorId, PhoneNumber, QueueName,
+    TicketId, WaitRange,
 };
 
 /// One line of a gateway's journal: something the gateway saw.
@@ -176,8 +176,8 @@ pub enum RiseReason {
 pub struct Caller {
     /// The number, if it was told.
     pub number: Option<PhoneNumber>,
-    /// The name, if it was told. Redacted like a number.
-    pub name: Option<PhoneNumber>,
+    /// The name, if it was told.
+    pub name: Option<DisplayName>,
 }
 
 /// By which way a call came in.

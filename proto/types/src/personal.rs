@@ -34,6 +34,34 @@ impl fmt::Debug for PhoneNumber {
     }
 }
 
+/// A caller's name for displays, as it came. Prints as `…`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DisplayName(String);
+
+impl DisplayName {
+    /// Keeps at most 64 characters.
+    pub fn new(name: &str) -> Self {
+        DisplayName(name.chars().take(64).collect())
+    }
+
+    /// The name itself. Never for a log.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DisplayName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl fmt::Debug for DisplayName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DisplayName({self})")
+    }
+}
+
 /// A password, key or token. Prints as `[secret]`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -73,6 +101,10 @@ mod tests {
             "…67 PhoneNumber(…67)"
         );
         assert_eq!(PhoneNumber::new("800").to_string(), "…");
+        assert_eq!(
+            format!("{} {0:?}", DisplayName::new("Anna Rossi")),
+            "… DisplayName(…)"
+        );
         assert_eq!(format!("{} {0:?}", Secret::new("x")), "[secret] [secret]");
     }
 }

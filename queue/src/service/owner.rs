@@ -15,7 +15,7 @@ use pronto_engine::{Engine, Gate, Input, Output, RequestId, SetOperatorError};
 use pronto_proto::link as wire;
 use pronto_store::{AppendError, Batch, Health, Person, Store, StoreFile};
 use pronto_types::link::{Caller, Event};
-use pronto_types::{CallId, GatewayName, PhoneNumber};
+use pronto_types::{CallId, DisplayName, GatewayName, PhoneNumber};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
@@ -454,14 +454,13 @@ fn person(call: CallId, caller: &Caller) -> Option<Person> {
     if caller.number.is_none() && caller.name.is_none() {
         return None;
     }
-    let text = |told: &Option<PhoneNumber>| {
-        told.as_ref()
-            .map_or_else(String::new, |told| told.reveal().to_owned())
-    };
+    let number = caller.number.as_ref().map(PhoneNumber::reveal);
+    let name = caller.name.as_ref().map(DisplayName::reveal);
+    let text = |told: Option<&str>| told.unwrap_or_default().to_owned();
     Some(Person {
         contact: call.0,
-        number: text(&caller.number),
-        name: text(&caller.name),
+        number: text(number),
+        name: text(name),
     })
 }
 

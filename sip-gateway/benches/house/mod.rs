@@ -13,7 +13,7 @@ use pronto_ivr::Script;
 use pronto_media::{Clip, Command, Event, Stats};
 use pronto_sip as sip;
 use pronto_types::link::Event as Seen;
-use pronto_types::{Language, TicketId, Time};
+use pronto_types::{Language, TicketId, Time, TrunkName};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
 
@@ -44,7 +44,7 @@ impl House {
         endpoint.listen = vec![(sip::Transport::Udp, local)];
         let allow = vec!["127.0.0.0/8".parse().expect("a network")];
         endpoint.trunks.push(sip::Trunk {
-            name: "carrier".to_owned(),
+            name: TrunkName::new("carrier").expect("a name"),
             allow,
         });
         endpoint.keep_dialogs = true;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use pronto_types::{Digit, OperatorId, Secret, Time};
+use pronto_types::{Digit, OperatorId, Secret, Time, TrunkName};
 
 use crate::reason::Reason;
 use crate::refusal::Refusal;
@@ -61,7 +61,7 @@ pub enum Output {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Identity {
     /// From the addresses of this trunk.
-    Trunk(String),
+    Trunk(TrunkName),
     /// Proven by digest.
     Operator(OperatorId),
     /// From the registrar this endpoint is registered at: it is the phone here.

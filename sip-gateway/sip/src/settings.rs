@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use pronto_types::OperatorId;
+use pronto_types::{OperatorId, TrunkName};
 
 pub use crate::digest::{Algorithm, Ha1};
 
@@ -107,7 +107,7 @@ pub struct Flow {
 #[derive(Clone, Debug)]
 pub struct Trunk {
     /// The name in the configuration.
-    pub name: String,
+    pub name: TrunkName,
     /// The networks that its calls arrive from.
     pub allow: Vec<IpNet>,
 }
@@ -261,7 +261,7 @@ pub struct Settings {
     /// their address. The shell tells the addresses ([`Input::OwnAddresses`](crate::Input::OwnAddresses)).
     pub this_machine: Option<usize>,
     /// The budget of each trunk, by its name; a trunk without one has the endpoint's limits.
-    pub budgets: BTreeMap<String, Budget>,
+    pub budgets: BTreeMap<TrunkName, Budget>,
     /// Limits for every other source.
     pub strangers: StrangerLimits,
     /// Digest algorithms to ask for, best first. Debian's baresip 1.0.0 fails once SHA-256 is among them.

@@ -10,7 +10,7 @@ use pronto_ivr as ivr;
 use pronto_media as media;
 use pronto_sip as sip;
 use pronto_types::link::{CallOutcome, Caller as CallerIdentity, Event, Origin};
-use pronto_types::{CallId, Language, PhoneNumber, Time};
+use pronto_types::{CallId, DisplayName, Language, PhoneNumber, Time};
 use rand::Rng;
 
 use super::leg::Leg;
@@ -56,7 +56,7 @@ impl Gateway {
             },
         };
         let origin = match &invite.from {
-            sip::Identity::Trunk(name) => Origin::Trunk(name.clone()),
+            sip::Identity::Trunk(name) => Origin::Trunk(name.to_string()),
             sip::Identity::Operator(operator) => Origin::Operator(operator.clone()),
             sip::Identity::Registrar => {
                 self.sip.reject(now, leg, sip::Status::FORBIDDEN, None);
@@ -349,6 +349,6 @@ fn caller_identity(caller: &sip::Caller) -> CallerIdentity {
     let display = caller.display.as_deref().filter(|display| !display.is_empty());
     CallerIdentity {
         number: user.map(PhoneNumber::new),
-        name: display.map(PhoneNumber::new),
+        name: display.map(DisplayName::new),
     }
 }

@@ -11,7 +11,8 @@ use pronto_media as media;
 use pronto_sip as sip;
 use pronto_types::link::{Caller as CallerIdentity, Origin};
 use pronto_types::{
-    AnnouncementId, CallId, Digit, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId, Time,
+    AnnouncementId, CallId, Digit, DisplayName, Language, OfferId, OperatorId, PhoneNumber, QueueName,
+    TicketId, Time,
 };
 
 use super::dial::Dial;
@@ -248,7 +249,7 @@ impl Call {
 
     /// The caller for a display: the name, or else the number.
     pub(super) fn shown_as(&self) -> Option<&str> {
-        let name = self.identity.name.as_ref().map(PhoneNumber::reveal);
+        let name = self.identity.name.as_ref().map(DisplayName::reveal);
         name.or_else(|| self.identity.number.as_ref().map(PhoneNumber::reveal))
     }
 

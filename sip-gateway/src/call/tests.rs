@@ -11,7 +11,7 @@ use pronto_media::Clip;
 use pronto_recordings::Talk;
 use pronto_sip::sdp;
 use pronto_types::link::{CallOutcome, Directive, ExitReason, LeaveReason, RefuseReason};
-use pronto_types::{Digit, Language, QueueName, Secret};
+use pronto_types::{Digit, Language, QueueName, Secret, TrunkName};
 use rand::SeedableRng;
 
 use super::*;
@@ -104,7 +104,7 @@ impl House {
         }
         let allow = vec!["127.0.0.0/8".parse().unwrap()];
         endpoint.trunks.push(sip::Trunk {
-            name: "carrier".to_owned(),
+            name: TrunkName::new("carrier").unwrap(),
             allow,
         });
         let endpoint = sip::Endpoint::new(endpoint, ChaCha12Rng::seed_from_u64(seed));

@@ -13,7 +13,7 @@ use pronto_store::{
     AppendError, Batch, Durable, Health, Person, Record, SqliteReader, SqliteStore, Store, StoreError,
 };
 use pronto_types::link::{Caller, Event};
-use pronto_types::{CallId, PhoneNumber, Time};
+use pronto_types::{CallId, DisplayName, PhoneNumber, Time};
 use prost::Message;
 use tokio::sync::{Notify, watch};
 
@@ -195,11 +195,13 @@ impl Journal {
         }
         let mut event = entry.event.clone();
         if let Some((call, caller)) = take_caller(&mut event) {
-            let text = |part: Option<PhoneNumber>| part.map_or(String::new(), |p| p.reveal().to_owned());
+            let number = caller.number.as_ref().map(PhoneNumber::reveal);
+            let name = caller.name.as_ref().map(DisplayName::reveal);
+            let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
             self.batch.people.push(Person {
                 contact: call.0,
-                number: text(caller.number),
-                name: text(caller.name),
+                number: text(number),
+                name: text(name),
             });
         }
         let mut bytes = entry.at.as_micros().to_le_bytes().to_vec();
@@ -366,10 +368,10 @@ impl Earlier {
                 &mut entry.event
                 && let Some(person) = reader.person(call.0)?
             {
-                let known = |text: &str| (!text.is_empty()).then(|| PhoneNumber::new(text));
+                let (number, name) = (&person.number, &person.name);
                 *caller = Caller {
-                    number: known(&person.number),
-                    name: known(&person.name),
+                    number: (!number.is_empty()).then(|| PhoneNumber::new(number)),
+                    name: (!name.is_empty()).then(|| DisplayName::new(name)),
                 };
             }
             entries.push(entry);

@@ -10,7 +10,7 @@ use pronto_gateway::{Answer, Number, Prompts, Settings};
 use pronto_ivr::Script;
 use pronto_media::Clip;
 use pronto_sip as sip;
-use pronto_types::{Language, OperatorId, QueueName, Secret};
+use pronto_types::{Language, OperatorId, QueueName, Secret, TrunkName};
 
 use crate::gateway::GatewayNode;
 use crate::net::Wire;
@@ -169,7 +169,7 @@ fn endpoint(plan: Plan, address: SocketAddr) -> sip::Settings {
         operators,
         listen: vec![(sip::Transport::Udp, address)],
         trunks: vec![sip::Trunk {
-            name: "carrier".to_owned(),
+            name: TrunkName::new("carrier").expect("a name"),
             allow: vec![carrier],
         }],
         ..sip::Settings::new("pronto.example")

@@ -20,7 +20,7 @@ fn joined(number: u64) -> wire::Entry {
             queue: QueueName::new("support").unwrap(),
             caller: Caller {
                 number: Some(PhoneNumber::new("+39061234567")),
-                name: Some(PhoneNumber::new("Anna")),
+                name: Some(DisplayName::new("Anna")),
             },
             language: Language::Italian,
             regained: None,

@@ -16,7 +16,8 @@ use pronto_proto::v1::{GatewayMessage, GetQueueRequest, Queue, QueueMessage, que
 use pronto_store::{Durability, MemoryDisk, MemoryStore};
 use pronto_types::link::{Caller, Directive, Event};
 use pronto_types::{
-    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId,
+    AnnouncementId, CallId, DisplayName, GatewayName, Language, OfferId, OperatorId, PhoneNumber, QueueName,
+    TicketId,
 };
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -337,7 +338,7 @@ pub(super) fn joined(call: u64, ticket: u64) -> Event {
         queue: QueueName::new("support").unwrap(),
         caller: Caller {
             number: Some(PhoneNumber::new("+39061234567")),
-            name: Some(PhoneNumber::new("Anna")),
+            name: Some(DisplayName::new("Anna")),
         },
         language: Language::Italian,
         regained: None,

@@ -74,7 +74,7 @@ impl Endpoint {
         trunks.any(|(number, trunk)| {
             let allowed = trunk.allow.iter().any(|net| net.contains(&address));
             let is_this_machine = here.is_some() && self.settings.this_machine == Some(number);
-            trunk.name == name && (allowed || is_this_machine)
+            trunk.name.as_str() == name && (allowed || is_this_machine)
         })
     }
 

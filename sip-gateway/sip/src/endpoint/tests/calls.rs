@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pronto_types::TrunkName;
+
 use super::world::*;
 use crate::api::*;
 use crate::reason::Reason;
@@ -16,7 +18,7 @@ fn a_call_is_rung_answered_and_hung_up_by_the_caller() {
         let caller = world.dial();
         world.run_ms(50);
         let invite = world.incoming(GATEWAY).unwrap();
-        assert_eq!(invite.from, Identity::Trunk("carrier".into()));
+        assert_eq!(invite.from, Identity::Trunk(TrunkName::new("carrier").unwrap()));
         assert_eq!(invite.dialled, "800");
         assert_eq!(invite.caller.user.as_deref(), Some("+39061234567"));
         assert_eq!(invite.caller.display.as_deref(), Some("Anna \"A\" Rossi"));

@@ -1,7 +1,9 @@
 //! Where phones are rung, and where the requests of their calls go.
 
-use bytes::Bytes;
 use std::time::Duration;
+
+use bytes::Bytes;
+use pronto_types::TrunkName;
 
 use super::raw::*;
 use super::world::{ANSWER, gateway_settings, offer, operator};
@@ -205,7 +207,7 @@ fn nobody_registers_a_trunks_address_or_our_own_as_a_phone() {
 fn a_call_from_the_contact_of_a_binding_is_its_operators() {
     let mut settings = gateway_settings(Transport::Udp);
     settings.trunks.push(Trunk {
-        name: "lan".into(),
+        name: TrunkName::new("lan").unwrap(),
         allow: vec!["127.0.0.5/32".parse().unwrap()],
     });
     let mut raw = Raw::with(settings);

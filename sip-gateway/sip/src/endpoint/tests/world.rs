@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pronto_types::{OperatorId, Secret, Time};
+use pronto_types::{OperatorId, Secret, Time, TrunkName};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
@@ -87,7 +87,7 @@ pub(super) fn gateway_settings(transport: Transport) -> Settings {
         settings.operators.insert(operator(id), ha1);
     }
     settings.trunks = vec![Trunk {
-        name: "carrier".into(),
+        name: TrunkName::new("carrier").unwrap(),
         allow: vec!["127.0.0.2/32".parse().unwrap()],
     }];
     settings
@@ -104,7 +104,7 @@ impl World {
                 let mut settings = Settings::new("pronto.example");
                 settings.listen = vec![(transport, address(node))];
                 settings.trunks = vec![Trunk {
-                    name: "all".into(),
+                    name: TrunkName::new("all").unwrap(),
                     allow: vec!["127.0.0.0/8".parse().unwrap()],
                 }];
                 settings

@@ -1,7 +1,7 @@
 //! The reader of TOML that the configuration and the flows share, and its error pages.
 //!
 //! A text is walked by hand, not through serde: a walk finds everything that is wrong in one pass, and knows the place and
-//! the nearest valid name. [`document`] reads the tree, a [`Section`] reads one table of it, and a [`Report`] draws the
+//! the nearest valid name. [`document()`] reads the tree, a [`Section`] reads one table of it, and a [`Report`] draws the
 //! [`Problems`].
 //!
 //! [`Keys`] describes the keys of each section: form, default, range and meaning. A [`Section`] takes form, default and

@@ -10,11 +10,12 @@
 pub(crate) mod grpc;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
+use pronto_types::source_of;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -222,14 +223,6 @@ impl Table {
         }
         self.send_away(id, "idle");
         None
-    }
-}
-
-/// One source: an IPv4 address, or the network that one IPv6 subscriber has to itself.
-fn source_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from(u128::from(six) >> 64 << 64)),
-        four @ IpAddr::V4(_) => four,
     }
 }
 

@@ -126,7 +126,7 @@ fn what_callers_heard_is_held_against_what_came_per_queue_and_day_of_the_zone() 
     let expected = "\
 queue    day         heard  answered  left  off by s  over p50    kept  broken
 support  2026-11-24      2         2     0     100.0    50.0 %  50.0 %       1
-support  2026-11-25      1         0     1         -         -         -       0
+support  2026-11-25      1         0     1         -         -       -       0
 3 announced waits heard and closed, of 2 it is known whether they held: 50.0 % no longer than was said, 1 broken (more than 60 s later)
 ";
     assert_eq!(table(&books), expected);

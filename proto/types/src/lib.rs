@@ -8,6 +8,7 @@ mod language;
 pub mod link;
 mod personal;
 mod rate_limit;
+mod source;
 mod time;
 mod wait;
 mod wall;
@@ -20,6 +21,7 @@ pub use id::{
 pub use language::Language;
 pub use personal::{DisplayName, PhoneNumber, Secret};
 pub use rate_limit::RateLimit;
+pub use source::source_of;
 pub use time::Time;
 pub use wait::{Forecast, MOST_MINUTES, Quantile, WaitRange, is_figure};
 pub use wall::Wall;

@@ -13,12 +13,11 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
-use pronto_types::{OperatorId, Secret, Time};
+use pronto_types::{OperatorId, Secret, Time, source_of};
 use sha2::{Sha256, Sha512_256};
 use subtle::ConstantTimeEq;
 
 use crate::message::{Challenge, Credentials, Uri};
-use crate::source::source_of;
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,6 @@
 
 mod api;
 mod body;
-mod bucket;
 mod dialog;
 mod digest;
 mod endpoint;
@@ -26,7 +25,6 @@ mod refusal;
 mod registrar;
 pub mod sdp;
 mod settings;
-mod source;
 mod stun;
 mod tag;
 mod transaction;

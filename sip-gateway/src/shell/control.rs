@@ -158,7 +158,7 @@ impl Control {
         } = parts;
         Control {
             core,
-            handshakes: Handshakes::new(clock.now()),
+            handshakes: Handshakes::new(),
             clock,
             wall: Wall::begin(clock.offset()),
             media,

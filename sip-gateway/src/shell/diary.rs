@@ -10,9 +10,7 @@ use std::time::Duration;
 use memchr::memmem;
 use pronto_sip::Flow;
 use pronto_types::link::{CallOutcome, Event, Origin};
-use pronto_types::{CallId, OperatorId, RateLimit, Time};
-
-use super::handshakes::source_of;
+use pronto_types::{CallId, OperatorId, RateLimit, Time, source_of};
 
 /// Lines about calls in a second: a busy centre begins and ends fifty calls in one.
 const CALLS: u32 = 100;
@@ -83,7 +81,7 @@ impl Diary {
         if self.sources.len() >= SOURCES && !self.sources.contains_key(&source) {
             let forgotten = &mut self.forgotten;
             self.sources.retain(|_, limit| {
-                let stays = !limit.is_over(now);
+                let stays = !limit.has_room(now);
                 if !stays {
                     *forgotten += limit.left_out();
                 }

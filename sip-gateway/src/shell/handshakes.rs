@@ -3,10 +3,10 @@
 //! Who is through is not counted any more. Pure: the caller says what time it is.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use pronto_types::Time;
+use pronto_types::{RateLimit, Time, source_of};
 
 #[cfg(test)]
 mod tests;
@@ -29,54 +29,24 @@ pub(super) struct Inside {
     _one: Arc<()>,
 }
 
-/// Something that is used up and grows back, at most to its size.
-#[derive(Clone, Copy)]
-struct Bucket {
-    /// The fill level, in millionths of a handshake.
-    level: u64,
-    at: Time,
-}
-
 struct Source {
-    bucket: Bucket,
+    limit: RateLimit,
+    /// When a handshake was last asked for.
+    asked: Time,
     inside: Arc<()>,
 }
 
 /// Handshakes begun, for each source and in all.
 pub(super) struct Handshakes {
     by_source: BTreeMap<IpAddr, Source>,
-    all: Bucket,
-}
-
-impl Bucket {
-    fn full(now: Time, size: u32) -> Self {
-        let level = u64::from(size) * 1_000_000;
-        Bucket { level, at: now }
-    }
-
-    fn grow(&mut self, now: Time, size: u32, per_second: u32) {
-        let micros = u64::try_from(now.since(self.at).as_micros()).unwrap_or(u64::MAX);
-        let grown = micros.saturating_mul(u64::from(per_second));
-        self.level = self.level.saturating_add(grown).min(u64::from(size) * 1_000_000);
-        self.at = self.at.max(now);
-    }
-
-    fn has_one(&self) -> bool {
-        self.level >= 1_000_000
-    }
-
-    fn take(&mut self) -> bool {
-        let left = self.level.checked_sub(1_000_000);
-        self.level = left.unwrap_or(self.level);
-        left.is_some()
-    }
+    all: RateLimit,
 }
 
 impl Handshakes {
-    pub(super) fn new(now: Time) -> Self {
+    pub(super) fn new() -> Self {
         Handshakes {
             by_source: BTreeMap::new(),
-            all: Bucket::full(now, ALL_BURST),
+            all: RateLimit::per_second(ALL_BURST, ALL_PER_SECOND),
         }
     }
 
@@ -85,17 +55,19 @@ impl Handshakes {
         let from = source_of(from);
         self.make_room(from);
         let source = self.by_source.entry(from).or_insert_with(|| Source {
-            bucket: Bucket::full(now, BURST),
+            limit: RateLimit::per_second(BURST, PER_SECOND),
+            asked: now,
             inside: Arc::new(()),
         });
-        source.bucket.grow(now, BURST, PER_SECOND);
-        self.all.grow(now, ALL_BURST, ALL_PER_SECOND);
+        source.asked = now;
         // One reference is the table's own.
         let is_crowded = Arc::strong_count(&source.inside) > INSIDE;
         // Who is refused for the others' sake keeps their own share.
-        if is_crowded || !source.bucket.has_one() || !self.all.take() || !source.bucket.take() {
+        if is_crowded || !source.limit.has_room(now) {
             return None;
         }
+        self.all.allow(now)?;
+        source.limit.allow(now)?;
         let _one = Arc::clone(&source.inside);
         Some(Inside { _one })
     }
@@ -108,17 +80,9 @@ impl Handshakes {
         let oldest = self
             .by_source
             .iter()
-            .min_by_key(|(_, source)| (Arc::strong_count(&source.inside) > 1, source.bucket.at));
+            .min_by_key(|(_, source)| (Arc::strong_count(&source.inside) > 1, source.asked));
         if let Some(oldest) = oldest.map(|(address, _)| *address) {
             self.by_source.remove(&oldest);
         }
-    }
-}
-
-/// The source that an address counts as: an IPv4 address, or the /64 network of one IPv6 subscriber.
-pub(super) fn source_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from(u128::from(six) >> 64 << 64)),
-        four @ IpAddr::V4(_) => four,
     }
 }

@@ -13,9 +13,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use pronto_sip::Flow;
-use pronto_types::Time;
-
-use super::handshakes::source_of;
+use pronto_types::{Time, source_of};
 
 /// Connections at once.
 const ALL: usize = 4096;

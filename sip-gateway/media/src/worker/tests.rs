@@ -327,6 +327,8 @@ fn a_full_thread_says_so_but_always_takes_a_close() {
         on_recorded: Box::new(|_| {}),
     })
     .unwrap();
+    // Dropped before the media threads are waited for: where an assertion fails, they end.
+    let release = release;
     media
         .command(Command::Open {
             leg: LegId(1),

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use pronto_types::{OperatorId, Time};
+use pronto_types::{OperatorId, RateLimit, Time};
 
 use super::Dialog;
-use crate::bucket::Bucket;
 use crate::message::{Method, Status};
 use crate::reason::Reason;
 use crate::settings::Flow;
@@ -40,7 +39,7 @@ pub(crate) struct Leg {
     /// The operator whose phone is at the other end.
     pub(crate) operator: Option<OperatorId>,
     /// The remaining budget for the peer's requests within the dialog.
-    requests: Option<Bucket>,
+    requests: Option<RateLimit>,
     /// The deadline that the timer index holds for this leg.
     pub(crate) scheduled: Option<Time>,
 }
@@ -249,8 +248,8 @@ impl Leg {
     /// Takes one request of the peer from its budget; false when the budget is used up. Each request costs a
     /// transaction, and the number of transactions is limited for all calls together.
     pub(crate) fn may_ask(&mut self, now: Time) -> bool {
-        let bucket = self.requests.get_or_insert_with(|| Bucket::full(now, REQUESTS));
-        bucket.take(now, REQUESTS, REQUESTS_PER_SECOND)
+        let full = || RateLimit::per_second(REQUESTS, REQUESTS_PER_SECOND);
+        self.requests.get_or_insert_with(full).allow(now).is_some()
     }
 
     /// The earliest deadline of its states.

@@ -10,11 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use pronto_types::{OperatorId, Time};
+use pronto_types::{OperatorId, RateLimit, Time, source_of};
 
-use crate::bucket::Bucket;
 use crate::settings::StrangerLimits;
-use crate::source::source_of;
 
 #[cfg(test)]
 mod tests;
@@ -56,7 +54,7 @@ impl Guesses {
 }
 
 struct Source {
-    messages: Bucket,
+    messages: RateLimit,
     guesses: Guesses,
     /// The same by port, of the ports that guessed last.
     ports: Vec<(u16, Guesses)>,
@@ -90,10 +88,7 @@ impl Sources {
 
     /// Whether one more message from here is looked at.
     pub(crate) fn admits(&mut self, now: Time, address: IpAddr) -> bool {
-        let StrangerLimits {
-            burst, per_second, ..
-        } = self.limits;
-        self.source(now, address).messages.take(now, burst, per_second)
+        self.source(now, address).messages.allow(now).is_some()
     }
 
     /// Whether passwords from here are not looked at.
@@ -135,9 +130,11 @@ impl Sources {
         {
             self.by_address.remove(&oldest);
         }
-        let burst = self.limits.burst;
+        let StrangerLimits {
+            burst, per_second, ..
+        } = self.limits;
         let source = self.by_address.entry(address).or_insert_with(|| Source {
-            messages: Bucket::full(now, burst),
+            messages: RateLimit::per_second(burst, per_second),
             guesses: Guesses::none(now),
             ports: Vec::new(),
             seen: now,
@@ -164,11 +161,11 @@ const INVITES_PER_SECOND: u32 = 5;
 /// Budgets in use: by trunk, INVITEs a second and concurrent calls; by operator, REGISTERs and INVITEs a second.
 #[derive(Default)]
 pub(crate) struct Budgets {
-    rates: BTreeMap<usize, Bucket>,
+    rates: BTreeMap<usize, RateLimit>,
     calls: BTreeMap<usize, usize>,
     /// By operator: at most as many as there are.
-    registers: BTreeMap<OperatorId, Bucket>,
-    invites: BTreeMap<OperatorId, Bucket>,
+    registers: BTreeMap<OperatorId, RateLimit>,
+    invites: BTreeMap<OperatorId, RateLimit>,
 }
 
 impl Budgets {
@@ -178,22 +175,22 @@ impl Budgets {
             return false;
         }
         let rate = budget.per_second;
-        let bucket = self.rates.entry(trunk).or_insert_with(|| Bucket::full(now, rate));
-        bucket.take(now, rate, rate)
+        let full = || RateLimit::per_second(rate, rate);
+        self.rates.entry(trunk).or_insert_with(full).allow(now).is_some()
     }
 
     /// Whether one more REGISTER that an operator has proven is carried out.
     pub(crate) fn registers(&mut self, now: Time, operator: &OperatorId) -> bool {
-        let full = || Bucket::full(now, REGISTERS);
-        let bucket = self.registers.entry(operator.clone()).or_insert_with(full);
-        bucket.take(now, REGISTERS, REGISTERS_PER_SECOND)
+        let full = || RateLimit::per_second(REGISTERS, REGISTERS_PER_SECOND);
+        let limit = self.registers.entry(operator.clone()).or_insert_with(full);
+        limit.allow(now).is_some()
     }
 
     /// Whether an operator may begin one more call.
     pub(crate) fn calls(&mut self, now: Time, operator: &OperatorId) -> bool {
-        let full = || Bucket::full(now, INVITES);
-        let bucket = self.invites.entry(operator.clone()).or_insert_with(full);
-        bucket.take(now, INVITES, INVITES_PER_SECOND)
+        let full = || RateLimit::per_second(INVITES, INVITES_PER_SECOND);
+        let limit = self.invites.entry(operator.clone()).or_insert_with(full);
+        limit.allow(now).is_some()
     }
 
     pub(crate) fn begun(&mut self, trunk: usize) {

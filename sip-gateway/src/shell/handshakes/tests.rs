@@ -17,7 +17,7 @@ fn through(handshakes: &mut Handshakes, now: Time, from: &str, tries: usize) -> 
 
 #[test]
 fn a_source_has_a_burst_and_what_grows_back_and_takes_none_of_anothers() {
-    let mut handshakes = Handshakes::new(NOW);
+    let mut handshakes = Handshakes::new();
     assert_eq!(through(&mut handshakes, NOW, "192.0.2.1", 200), 64);
     assert_eq!(through(&mut handshakes, NOW, "192.0.2.2", 10), 10);
     let later = NOW + Duration::from_secs(1);
@@ -32,7 +32,7 @@ fn a_source_has_a_burst_and_what_grows_back_and_takes_none_of_anothers() {
 
 #[test]
 fn handshakes_that_do_not_end_hold_their_sources_places_and_nobody_elses() {
-    let mut handshakes = Handshakes::new(NOW);
+    let mut handshakes = Handshakes::new();
     let mut held: Vec<Inside> = Vec::new();
     for second in 0..20 {
         let now = NOW + Duration::from_secs(second);
@@ -51,7 +51,7 @@ fn handshakes_that_do_not_end_hold_their_sources_places_and_nobody_elses() {
 
 #[test]
 fn the_addresses_of_one_subscriber_are_one_source() {
-    let mut handshakes = Handshakes::new(NOW);
+    let mut handshakes = Handshakes::new();
     let many = (0..200).filter(|n| handshakes.begin(NOW, ip(&format!("2001:db8::{n:x}"))).is_some());
     assert_eq!(many.count(), 64);
     assert!(handshakes.begin(NOW, ip("2001:db8:0:1::1")).is_some());
@@ -61,7 +61,7 @@ fn the_addresses_of_one_subscriber_are_one_source() {
 
 #[test]
 fn many_sources_together_cost_no_more_than_their_share_and_no_more_room_than_there_is() {
-    let mut handshakes = Handshakes::new(NOW);
+    let mut handshakes = Handshakes::new();
     let mut begun = 0;
     for number in 0..10_000_u32 {
         let address = IpAddr::from((0x0a00_0000 + number).to_be_bytes());

@@ -7,7 +7,7 @@ use pronto_gateway as gateway;
 use pronto_gateway::shell::ShellSettings;
 use pronto_sip as sip;
 use pronto_sip::Algorithm;
-use pronto_types::{OperatorId, Secret, TrunkName};
+use pronto_types::{OperatorId, Secret};
 
 use crate::config::{Config, Credential, Phone};
 
@@ -22,10 +22,6 @@ pub(crate) fn gateway(
     config: &Config,
     generated: &BTreeMap<OperatorId, Secret>,
 ) -> Result<ShellSettings, String> {
-    let trunk = |trunk: &crate::config::Trunk| sip::Trunk {
-        name: trunk.name.clone(),
-        allow: trunk.allow.clone(),
-    };
     let addresses = crate::machine::own_addresses();
     let inside = inside(config, &addresses)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -48,9 +44,7 @@ pub(crate) fn gateway(
                 bindings_per_operator: config.registrar.phones,
                 ..sip::Limits::default()
             },
-            trunks: config.sip.trunks.iter().map(trunk).collect(),
-            this_machine: config.sip.trunks.iter().position(|trunk| trunk.this_machine),
-            budgets: config.sip.trunks.iter().map(budget).collect(),
+            trunks: config.sip.trunks.clone(),
             qualify: Some(config.sip.qualify).filter(|every| !every.is_zero()),
             trying: TRYING,
             digest: config.sip.digest.clone(),
@@ -80,15 +74,6 @@ fn inside(config: &Config, own: &[std::net::IpAddr]) -> Result<sip::Inside, Stri
     };
     let networks = config.sip.local.iter().map(towards);
     networks.collect::<Result<_, String>>().map(sip::Inside::new)
-}
-
-fn budget(trunk: &crate::config::Trunk) -> (TrunkName, sip::Budget) {
-    let any = sip::Budget::default();
-    let budget = sip::Budget {
-        calls: trunk.calls.unwrap_or(any.calls),
-        per_second: trunk.calls_per_second.unwrap_or(any.per_second),
-    };
-    (trunk.name.clone(), budget)
 }
 
 fn own_digest(phone: &Phone) -> Option<(OperatorId, Vec<Algorithm>)> {

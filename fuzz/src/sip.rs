@@ -170,10 +170,10 @@ fn settings() -> Settings {
     let ha1 = Ha1::from_password("101", "pronto.example", &Secret::new("secret"));
     settings.listen = vec![(Transport::Udp, SocketAddr::from(([127, 0, 0, 1], 5060)))];
     settings.operators.insert(operator, ha1);
-    settings.trunks = vec![Trunk {
-        name: TrunkName::new("carrier").expect("a name"),
-        allow: vec!["127.0.0.2/32".parse().expect("a network")],
-    }];
+    settings.trunks = vec![Trunk::new(
+        TrunkName::new("carrier").expect("a name"),
+        vec!["127.0.0.2/32".parse().expect("a network")],
+    )];
     settings.limits.transactions = 64;
     settings.limits.dialogs = 16;
     settings

@@ -35,7 +35,7 @@ pub use dial::normalise_dialled;
 pub use generated::generated_passwords;
 pub use keys::CONFIGURATION;
 pub use pronto_config::{Look, Report};
-pub use settings::{Config, Credential, Gateway, Media, Number, Phone, Registrar, Sip, Trunk};
+pub use settings::{Config, Credential, Gateway, Media, Number, Phone, Registrar, Sip};
 pub use token::gateway_token;
 
 /// Where `serve` and `config check` look when no file is named.

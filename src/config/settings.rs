@@ -13,8 +13,8 @@ use jiff::tz::TimeZone;
 use pronto_gateway::shell::TlsFiles;
 use pronto_gateway::trace;
 use pronto_recordings::Library;
-use pronto_sip::{Algorithm, ExpiresLimits, Transport};
-use pronto_types::{GatewayName, OperatorId, QueueName, Secret, TrunkName};
+use pronto_sip::{Algorithm, ExpiresLimits, Transport, Trunk};
+use pronto_types::{GatewayName, OperatorId, QueueName, Secret};
 
 use super::Report;
 
@@ -91,22 +91,6 @@ pub struct Sip {
     pub qualify: Duration,
     /// The trunks, in the order of the file.
     pub trunks: Vec<Trunk>,
-}
-
-/// `[[sip.trunk]]`: addresses whose calls are taken unchallenged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trunk {
-    /// `name`: names it in call records.
-    pub name: TrunkName,
-    /// `allow`: addresses and ranges. At least one, unless `this_machine`.
-    pub allow: Vec<IpNet>,
-    /// `"this-machine"` in `allow`: also every address that a network interface of this machine has, looked up again while
-    /// the gateway runs. At most one trunk says so.
-    pub this_machine: bool,
-    /// `calls`: at once; the next is answered 503 with Retry-After. Default: as many as the gateway takes.
-    pub calls: Option<usize>,
-    /// `calls_per_second`: new ones; more are answered 503 with Retry-After. Default: no limit.
-    pub calls_per_second: Option<u32>,
 }
 
 /// The section `[media]`.

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use ipnet::IpNet;
 use pronto_config::{Problem, Problems, Section, Table, Text, Wrong, nearest, quoted};
-use pronto_sip::{Algorithm, Transport};
+use pronto_sip::{Algorithm, Budget, Transport, Trunk};
 use pronto_types::TrunkName;
 use toml::de::DeValue;
 
 use super::keys::{
     ADDRESS, ADDRESSES, ALGORITHMS, ALLOW, DIGESTS, LISTEN, MEDIA, PORTS, SIP, THIS_MACHINE, TRUNK,
 };
-use super::settings::{Media, Sip, Trunk};
+use super::settings::{Media, Sip};
 use super::{dscp, tls};
 
 /// The well-known port of RFC 3261 §19.1.2.
@@ -288,13 +288,18 @@ fn read_trunks(tables: Vec<Table<'_>>, problems: &mut Problems) -> Vec<Trunk> {
         };
         let [calls, per_second] =
             ["calls", "calls_per_second"].map(|key| section.has(key).then(|| section.whole(key)));
+        let per_second = per_second.and_then(|rate| u32::try_from(rate).ok());
+        let unlimited = Budget::default();
+        let budget = Budget {
+            calls: calls.unwrap_or(unlimited.calls),
+            per_second: per_second.unwrap_or(unlimited.per_second),
+        };
         section.finish();
         trunks.extend(name.map(|name| Trunk {
             name,
             allow,
             this_machine,
-            calls,
-            calls_per_second: per_second.and_then(|rate| u32::try_from(rate).ok()),
+            budget,
         }));
     }
     trunks

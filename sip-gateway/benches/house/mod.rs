@@ -43,10 +43,9 @@ impl House {
         let local = SocketAddr::from(([127, 0, 0, 1], 5060));
         endpoint.listen = vec![(sip::Transport::Udp, local)];
         let allow = vec!["127.0.0.0/8".parse().expect("a network")];
-        endpoint.trunks.push(sip::Trunk {
-            name: TrunkName::new("carrier").expect("a name"),
-            allow,
-        });
+        endpoint
+            .trunks
+            .push(sip::Trunk::new(TrunkName::new("carrier").expect("a name"), allow));
         endpoint.keep_dialogs = true;
         let now = Time::from_secs(1_000);
         let mut endpoint = sip::Endpoint::new(endpoint, ChaCha12Rng::seed_from_u64(1));

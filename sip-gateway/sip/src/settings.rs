@@ -104,12 +104,29 @@ pub struct Flow {
 }
 
 /// A peer that may call in without registering, known by its source address.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Trunk {
     /// The name in the configuration.
     pub name: TrunkName,
     /// The networks that its calls arrive from.
     pub allow: Vec<IpNet>,
+    /// Whether callers from this machine's own addresses belong to it, where no `allow` names their address. The shell tells
+    /// the addresses ([`Input::OwnAddresses`](crate::Input::OwnAddresses)).
+    pub this_machine: bool,
+    /// The calls that it may make.
+    pub budget: Budget,
+}
+
+impl Trunk {
+    /// A trunk that is known by its networks alone, without a budget of its own.
+    pub fn new(name: TrunkName, allow: Vec<IpNet>) -> Self {
+        Trunk {
+            name,
+            allow,
+            this_machine: false,
+            budget: Budget::default(),
+        }
+    }
 }
 
 /// Limits of one trunk; above them, 503 with Retry-After. A trunk is budgeted, never banned.
@@ -257,11 +274,6 @@ pub struct Settings {
     pub operators: BTreeMap<OperatorId, Ha1>,
     /// The trunks, which may call in without registering.
     pub trunks: Vec<Trunk>,
-    /// The trunk, by its place in `trunks`, that callers from this machine's own addresses belong to, where no `allow` names
-    /// their address. The shell tells the addresses ([`Input::OwnAddresses`](crate::Input::OwnAddresses)).
-    pub this_machine: Option<usize>,
-    /// The budget of each trunk, by its name; a trunk without one has the endpoint's limits.
-    pub budgets: BTreeMap<TrunkName, Budget>,
     /// Limits for every other source.
     pub strangers: StrangerLimits,
     /// Digest algorithms to ask for, best first. Debian's baresip 1.0.0 fails once SHA-256 is among them.
@@ -296,8 +308,6 @@ impl Settings {
             product: "Pronto".to_owned(),
             operators: BTreeMap::new(),
             trunks: Vec::new(),
-            this_machine: None,
-            budgets: BTreeMap::new(),
             strangers: StrangerLimits::default(),
             digest: vec![Algorithm::Md5],
             operator_digest: BTreeMap::new(),

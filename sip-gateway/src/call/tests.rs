@@ -103,10 +103,9 @@ impl House {
             endpoint.operators.insert(OperatorId::new(id).unwrap(), ha1);
         }
         let allow = vec!["127.0.0.0/8".parse().unwrap()];
-        endpoint.trunks.push(sip::Trunk {
-            name: TrunkName::new("carrier").unwrap(),
-            allow,
-        });
+        endpoint
+            .trunks
+            .push(sip::Trunk::new(TrunkName::new("carrier").unwrap(), allow));
         let endpoint = sip::Endpoint::new(endpoint, ChaCha12Rng::seed_from_u64(seed));
         Gateway::new(Arc::new(settings), endpoint, ChaCha12Rng::seed_from_u64(seed + 1))
     }

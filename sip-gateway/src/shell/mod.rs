@@ -347,7 +347,7 @@ fn endpoint(
     clock: &Clock,
     happened: &mpsc::Sender<ShellEvent>,
 ) -> Result<pronto_sip::Endpoint, StartError> {
-    let this_machine = sip.this_machine.is_some();
+    let this_machine = sip.trunks.iter().any(|trunk| trunk.this_machine);
     let mut endpoint = pronto_sip::Endpoint::new(sip, dice()?);
     if this_machine {
         let own = addresses::own().map_err(StartError::Interfaces)?;

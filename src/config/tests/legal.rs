@@ -119,7 +119,7 @@ fn every_key_of_the_halves_arrives() {
     );
     assert_eq!(config.phones[1].digest, None, "those of [sip]");
     let trunk = &config.sip.trunks[0];
-    assert_eq!((trunk.calls, trunk.calls_per_second), (Some(20), Some(5)));
+    assert_eq!((trunk.budget.calls, trunk.budget.per_second), (20, 5));
     assert_eq!(config.sip.trunks[0].name.as_str(), "carrier");
     let allow: Vec<_> = config.sip.trunks[0]
         .allow

@@ -168,10 +168,10 @@ fn endpoint(plan: Plan, address: SocketAddr) -> sip::Settings {
     sip::Settings {
         operators,
         listen: vec![(sip::Transport::Udp, address)],
-        trunks: vec![sip::Trunk {
-            name: TrunkName::new("carrier").expect("a name"),
-            allow: vec![carrier],
-        }],
+        trunks: vec![sip::Trunk::new(
+            TrunkName::new("carrier").expect("a name"),
+            vec![carrier],
+        )],
         ..sip::Settings::new("pronto.example")
     }
 }

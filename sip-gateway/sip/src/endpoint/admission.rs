@@ -60,21 +60,19 @@ impl Endpoint {
         let named = self.settings.trunks.iter().position(is_here);
         // A program on this machine may send from any of its addresses, whichever the listening socket has.
         named.or_else(|| {
-            self.settings
-                .this_machine
-                .filter(|_| self.own_addresses.contains(&source))
+            let own = self.own_addresses.contains(&source);
+            let mut trunks = self.settings.trunks.iter();
+            trunks.position(|trunk| own && trunk.this_machine)
         })
     }
 
     /// Whether this trunk may call from that address.
     pub fn is_of_trunk(&self, name: &str, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        let here = Some(address).filter(|it| self.own_addresses.contains(it));
-        let mut trunks = self.settings.trunks.iter().enumerate();
-        trunks.any(|(number, trunk)| {
+        let own = self.own_addresses.contains(&address);
+        self.settings.trunks.iter().any(|trunk| {
             let allowed = trunk.allow.iter().any(|net| net.contains(&address));
-            let is_this_machine = here.is_some() && self.settings.this_machine == Some(number);
-            trunk.name.as_str() == name && (allowed || is_this_machine)
+            trunk.name.as_str() == name && (allowed || own && trunk.this_machine)
         })
     }
 

@@ -174,11 +174,8 @@ impl Endpoint {
             return self.reply_overload(request);
         }
         if let Some(trunk) = trunk {
-            let budget = self.settings.budgets.get(&self.settings.trunks[trunk].name);
-            if !self
-                .budgets
-                .allows(now, trunk, budget.copied().unwrap_or_default())
-            {
+            let budget = self.settings.trunks[trunk].budget;
+            if !self.budgets.allows(now, trunk, budget) {
                 return self.reply_overload(request);
             }
             self.budgets.begun(trunk);

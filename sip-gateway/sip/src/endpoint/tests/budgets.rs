@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use pronto_types::TrunkName;
-
 use super::raw::*;
 use super::world::gateway_settings;
 use crate::api::Notice;
@@ -82,8 +80,7 @@ fn a_trunk_over_its_budget_is_told_to_come_later_and_its_calls_go_on() {
         calls: 3,
         per_second: 10,
     };
-    let carrier = TrunkName::new("carrier").unwrap();
-    settings.budgets.insert(carrier, budget);
+    settings.trunks[0].budget = budget;
     let mut raw = Raw::with(settings);
     let to = raw.call();
     assert_eq!(raw.status(TRUNK, &invite("a")), 100);
@@ -109,8 +106,7 @@ fn a_trunk_has_so_many_new_calls_a_second() {
         calls: 100,
         per_second: 10,
     };
-    let carrier = TrunkName::new("carrier").unwrap();
-    settings.budgets.insert(carrier, budget);
+    settings.trunks[0].budget = budget;
     let mut raw = Raw::with(settings);
     for n in 0..44 {
         raw.send(TRUNK, &invite(&format!("e{n}")));

@@ -206,10 +206,10 @@ fn nobody_registers_a_trunks_address_or_our_own_as_a_phone() {
 #[test]
 fn a_call_from_the_contact_of_a_binding_is_its_operators() {
     let mut settings = gateway_settings(Transport::Udp);
-    settings.trunks.push(Trunk {
-        name: TrunkName::new("lan").unwrap(),
-        allow: vec!["127.0.0.5/32".parse().unwrap()],
-    });
+    settings.trunks.push(Trunk::new(
+        TrunkName::new("lan").unwrap(),
+        vec!["127.0.0.5/32".parse().unwrap()],
+    ));
     let mut raw = Raw::with(settings);
     let contact = "<sip:101@127.0.0.5:5060>";
     enrol(&mut raw, ("101", "127.0.0.5:49152"), "127.0.0.5:5060", contact);

@@ -86,10 +86,10 @@ pub(super) fn gateway_settings(transport: Transport) -> Settings {
         let ha1 = Ha1::from_password(id, "pronto.example", &Secret::new(format!("secret{id}")));
         settings.operators.insert(operator(id), ha1);
     }
-    settings.trunks = vec![Trunk {
-        name: TrunkName::new("carrier").unwrap(),
-        allow: vec!["127.0.0.2/32".parse().unwrap()],
-    }];
+    settings.trunks = vec![Trunk::new(
+        TrunkName::new("carrier").unwrap(),
+        vec!["127.0.0.2/32".parse().unwrap()],
+    )];
     settings
 }
 
@@ -103,10 +103,10 @@ impl World {
             } else {
                 let mut settings = Settings::new("pronto.example");
                 settings.listen = vec![(transport, address(node))];
-                settings.trunks = vec![Trunk {
-                    name: TrunkName::new("all").unwrap(),
-                    allow: vec!["127.0.0.0/8".parse().unwrap()],
-                }];
+                settings.trunks = vec![Trunk::new(
+                    TrunkName::new("all").unwrap(),
+                    vec!["127.0.0.0/8".parse().unwrap()],
+                )];
                 settings
             };
             nodes.push((

@@ -93,6 +93,9 @@ fn there_and_back() -> [Fact; 2] {
     [overflowed, sent_back]
 }
 
+/// The samples that were there in version 9. Later ones come after them.
+const FACTS_OF_VERSION_9: usize = 105;
+
 /// An hour, in microseconds.
 const BACK: i64 = -3_600_000_000;
 
@@ -175,6 +178,19 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
         written.push(HEXLOWER.encode(&encode(&recorded)));
     }
     assert_eq!(written, golden.collect::<Vec<_>>(), "{written:#?}");
+}
+
+/// Version 9 as it was written: one line for each fact of the samples.
+#[test]
+fn every_fact_of_version_9_is_read_as_it_was() {
+    let golden: Vec<&str> = include_str!("golden-9.hex").lines().collect();
+    let written: Vec<String> = ledger().iter().map(|it| HEXLOWER.encode(&encode(it))).collect();
+    assert_eq!(golden.len(), FACTS_OF_VERSION_9, "{}", written.join("\n"));
+    for ((line, recorded), again) in golden.iter().zip(ledger()).zip(&written) {
+        let bytes = HEXLOWER.decode(line.as_bytes()).unwrap();
+        assert_eq!(decode(9, &bytes).as_ref(), Ok(&recorded));
+        assert_eq!(again, line, "{recorded:?}");
+    }
 }
 
 /// A ledger of version 1 knows no announcements: its queues make none until they are configured again.

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use pronto_types::link::{
-    CallOutcome, Caller, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw,
-    RefuseReason, RiseReason,
+    CallOutcome, Caller, Channel, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, Promise,
+    RecordingFlaw, RefuseReason, RiseReason,
 };
 use pronto_types::{
-    AnnouncementId, CallId, DisplayName, Forecast, GatewayName, InvalidName, Language, OfferId, OperatorId,
-    PhoneNumber, QueueName, TicketId,
+    AnnouncementId, CallId, ContactId, DisplayName, Forecast, GatewayName, InvalidName, Language, OfferId,
+    OperatorId, PhoneNumber, QueueName, TicketId,
 };
 
 use crate::v1::{self, entry, gateway_message, queue_message};
@@ -195,14 +195,24 @@ fn event_to_wire(event: &Event) -> entry::Event {
         } => entry::Event::CallBegan(began_to_wire(*call, dialled, caller, origin)),
         Event::Joined {
             ticket,
-            call,
+            contact,
+            channel,
             queue,
             caller,
             language,
             regained,
         } => {
-            let place = (*ticket, *call, *regained);
-            entry::Event::Joined(joined_to_wire(place, queue, caller, *language))
+            let (caller_number, caller_name) = caller_to_wire(caller);
+            entry::Event::Joined(v1::Joined {
+                ticket: ticket.0,
+                contact: contact.0,
+                queue: queue.to_string(),
+                caller_number,
+                caller_name,
+                language: language.code().to_owned(),
+                regained: regained.map_or(0, |ticket| ticket.0),
+                channel: channel_to_wire(*channel).into(),
+            })
         }
         Event::Left { ticket, reason } => entry::Event::Left(v1::Left {
             ticket: ticket.0,
@@ -295,21 +305,16 @@ fn began_to_wire(call: CallId, dialled: &str, caller: &Caller, origin: &Origin) 
     }
 }
 
-fn joined_to_wire(
-    (ticket, call, regained): (TicketId, CallId, Option<TicketId>),
-    queue: &QueueName,
-    caller: &Caller,
-    language: Language,
-) -> v1::Joined {
-    let (caller_number, caller_name) = caller_to_wire(caller);
-    v1::Joined {
-        ticket: ticket.0,
-        call: call.0,
-        queue: queue.to_string(),
-        caller_number,
-        caller_name,
-        language: language.code().to_owned(),
-        regained: regained.map_or(0, |ticket| ticket.0),
+fn channel_to_wire(channel: Channel) -> v1::Channel {
+    match channel {
+        Channel::Phone => v1::Channel::Phone,
+    }
+}
+
+fn channel_from_wire(channel: i32) -> Result<Channel, WireError> {
+    match v1::Channel::try_from(channel) {
+        Ok(v1::Channel::Phone) => Ok(Channel::Phone),
+        Err(_) => Err(WireError::Invalid("channel")),
     }
 }
 
@@ -326,7 +331,8 @@ fn event_from_wire(event: entry::Event) -> Result<Event, WireError> {
         },
         entry::Event::Joined(joined) => Event::Joined {
             ticket: TicketId(id(joined.ticket, "ticket")?),
-            call: CallId(id(joined.call, "call")?),
+            contact: ContactId(id(joined.contact, "contact")?),
+            channel: channel_from_wire(joined.channel)?,
             queue: QueueName::new(&joined.queue)?,
             caller: caller_from_wire(&joined.caller_number, &joined.caller_name),
             language: Language::from_code(&joined.language).ok_or(WireError::Invalid("language"))?,

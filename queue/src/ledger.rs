@@ -18,7 +18,7 @@ mod wire;
 
 /// The form [`encode`] writes. To be raised with *every* change of `ledger.proto`, additions included: an older
 /// reader would pass over what it does not know and fold another state. [`decode`] goes on reading the forms before.
-pub const VERSION: u16 = 9;
+pub const VERSION: u16 = 10;
 
 /// The oldest form [`decode`] reads.
 const OLDEST: u16 = 1;

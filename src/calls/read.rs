@@ -222,7 +222,7 @@ impl Sources {
     fn line(&self, record: CallRecord) -> Result<Line, CallsError> {
         let mut person: Option<Person> = None;
         if let Some(ledger) = &self.ledger {
-            person = ledger.caller(record.call).map_err(ReadError::from)?;
+            person = ledger.caller(record.call.into()).map_err(ReadError::from)?;
         }
         if let (None, Some(journal)) = (&person, &self.journal) {
             person = journal.caller(record.call).map_err(JournalError::from)?;

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pronto_engine::{Cause, Fact, LedgerEntry};
+use pronto_engine::{Cause, Contact, Fact, LedgerEntry};
 use pronto_queue::ledger;
 use pronto_store::{Batch, Person, Record, SqliteStore, Store};
 use pronto_types::link::{LeaveReason, Origin};
@@ -40,9 +40,8 @@ fn facts() -> Vec<(i64, Fact)> {
     };
     let joined = |call, at| Fact::Joined {
         ticket: TicketId(call * 16),
-        call: CallId(call),
+        contact: Contact::of_call(gateway.clone(), CallId(call)),
         queue: queue.clone(),
-        gateway: gateway.clone(),
         language: Language::Italian,
         joined_at: Time::from_secs(EVENING + at),
         deadline: Time::MAX,

@@ -201,6 +201,7 @@ impl Waits {
 
 #[cfg(test)]
 mod tests {
+    use pronto_engine::Contact;
     use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId};
 
     use super::*;
@@ -228,9 +229,8 @@ mod tests {
     fn joined() -> Fact {
         Fact::Joined {
             ticket: TICKET,
-            call: CallId(1),
+            contact: Contact::of_call(GatewayName::new("gw1").unwrap(), CallId(1)),
             queue: QueueName::new("support").unwrap(),
-            gateway: GatewayName::new("gw1").unwrap(),
             language: Language::Italian,
             joined_at: second(0),
             deadline: second(100),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use pronto_engine::{Configuration, LedgerEntry, QueueSettings};
+use pronto_engine::{Configuration, Contact, LedgerEntry, QueueSettings};
 use pronto_queue::ledger;
 use pronto_store::{Batch, Record, SqliteStore, Store};
 use pronto_types::link::{Hearing, LeaveReason, Promise};
@@ -33,9 +33,8 @@ fn facts() -> Vec<(i64, Fact)> {
             at,
             Fact::Joined {
                 ticket,
-                call: CallId(number),
+                contact: Contact::of_call(GatewayName::new("gw1").unwrap(), CallId(number)),
                 queue: support(),
-                gateway: GatewayName::new("gw1").unwrap(),
                 language: Language::Italian,
                 joined_at: Time::from_secs(EVENING + at),
                 deadline: Time::MAX,

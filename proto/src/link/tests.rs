@@ -48,7 +48,8 @@ fn events() -> Vec<Event> {
         let language = Language::English;
         events.push(Event::Joined {
             ticket,
-            call,
+            contact: call.into(),
+            channel: Channel::Phone,
             queue,
             caller: caller(),
             language,

@@ -25,10 +25,20 @@ macro_rules! number_id {
 }
 
 number_id! {
-    /// One call on one gateway: 40 random bits drawn by the gateway, and 24 it counts with. A call is a contact by phone, so
-    /// this is also the number of its contact.
+    /// One call on one gateway: 40 random bits drawn by the gateway, and 24 it counts with.
     CallId
 }
+number_id! {
+    /// One person's attempt to reach the company, on any channel. A contact by phone has the number of its call.
+    ContactId
+}
+
+impl From<CallId> for ContactId {
+    fn from(call: CallId) -> Self {
+        ContactId(call.0)
+    }
+}
+
 number_id! {
     /// A contact's place in one queue: 64 random bits drawn by the gateway when the contact joins. A contact
     /// that leaves a queue and joins again has a new ticket.

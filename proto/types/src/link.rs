@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::{
-    AnnouncementId, CallId, DisplayName, Forecast, Language, OfferId, OperatorId, PhoneNumber, QueueName,
-    TicketId, WaitRange,
+    AnnouncementId, CallId, ContactId, DisplayName, Forecast, Language, OfferId, OperatorId, PhoneNumber,
+    QueueName, TicketId, WaitRange,
 };
 
 /// One line of a gateway's journal: something the gateway saw.
@@ -26,8 +26,10 @@ pub enum Event {
     Joined {
         /// The ticket of the place taken.
         ticket: TicketId,
-        /// The call that joined the queue.
-        call: CallId,
+        /// The contact that joined the queue.
+        contact: ContactId,
+        /// The channel by which the contact reaches us.
+        channel: Channel,
         /// In which queue.
         queue: QueueName,
         /// The caller, as the gateway knows them.
@@ -120,6 +122,25 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The caller in an event that names one, and the contact whose caller it is. Personal data.
+    pub fn caller_mut(&mut self) -> Option<(ContactId, &mut Caller)> {
+        match self {
+            Event::CallBegan { call, caller, .. } => Some(((*call).into(), caller)),
+            Event::Joined { contact, caller, .. } => Some((*contact, caller)),
+            _ => None,
+        }
+    }
+}
+
+/// A channel by which a contact reaches us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Channel {
+    /// A call at the gateway that tells of the contact. The call has the number of the contact.
+    #[default]
+    Phone,
+}
+
 /// Why a recording does not hold all of a talk. What there is can be played in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RecordingFlaw {
@@ -172,7 +193,7 @@ pub enum RiseReason {
 }
 
 /// The caller of a call. Personal data.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
     /// The number, if it was told.
     pub number: Option<PhoneNumber>,

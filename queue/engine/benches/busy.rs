@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use pronto_types::link::{Caller, Directive, Event};
+use pronto_types::link::{Caller, Channel, Directive, Event};
 use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time};
 
 use pronto_engine::{Configuration, Engine, Input, OperatorSettings, Output, QueueSettings, SignIn};
@@ -84,11 +84,12 @@ impl Bench {
             number: None,
             name: None,
         };
-        let (ticket, call, queue) = (TicketId(ticket), CallId(ticket), queue.clone());
+        let (contact, ticket, queue) = (CallId(ticket).into(), TicketId(ticket), queue.clone());
         let language = Language::Italian;
         self.says(Event::Joined {
             ticket,
-            call,
+            contact,
+            channel: Channel::Phone,
             queue,
             caller,
             language,

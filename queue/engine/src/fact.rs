@@ -15,7 +15,7 @@ use pronto_types::{
     Wall,
 };
 
-use crate::Configuration;
+use crate::{Configuration, Contact};
 
 /// A fact with its place in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,12 +159,10 @@ pub enum Fact {
     Joined {
         /// The ticket of the place taken.
         ticket: TicketId,
-        /// The call that joined the queue.
-        call: CallId,
+        /// The contact that joined the queue.
+        contact: Contact,
         /// In which queue.
         queue: QueueName,
-        /// On which gateway.
-        gateway: GatewayName,
         /// The caller's language.
         language: Language,
         /// Seniority: when they joined (first).
@@ -180,12 +178,10 @@ pub enum Fact {
     TurnedAway {
         /// The place that was not given.
         ticket: TicketId,
-        /// The call that was refused a place.
-        call: CallId,
+        /// The contact that was refused a place.
+        contact: Contact,
         /// In which queue.
         queue: QueueName,
-        /// On which gateway.
-        gateway: GatewayName,
     },
     /// A contact left of its own accord (or its gateway gave up on us).
     Left {

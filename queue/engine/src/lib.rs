@@ -23,6 +23,7 @@
 
 mod api;
 mod configuration;
+mod contact;
 mod engine;
 mod fact;
 mod fault;
@@ -39,6 +40,7 @@ pub use configuration::{
     Announcing, Configuration, ConfigurationError, OperatorSettings, Overflow, QueueSettings, SignIn,
     Strategy, limits,
 };
+pub use contact::{Contact, Reach};
 pub use engine::Engine;
 pub use fact::{
     CallerKey, Cause, Fact, LedgerEntry, LostReason, NoteReason, PauseReason, SignOutReason, SkipReason,

@@ -254,6 +254,7 @@ mod tests {
     use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId};
 
     use super::*;
+    use crate::Contact;
 
     /// A caller joins at 0 and hears at 10 s that nine of ten wait 100 s; or the announcement is cut.
     fn told(how: Hearing) -> Promises {
@@ -262,9 +263,8 @@ mod tests {
         for (seq, fact) in [
             Fact::Joined {
                 ticket: TicketId(7),
-                call: CallId(1),
+                contact: Contact::of_call(GatewayName::new("gw1").unwrap(), CallId(1)),
                 queue: QueueName::new("support").unwrap(),
-                gateway: GatewayName::new("gw1").unwrap(),
                 language: Language::Italian,
                 joined_at: Time::ZERO,
                 deadline: Time::MAX,

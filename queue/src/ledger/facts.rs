@@ -1,16 +1,17 @@
 //! The table of facts: which field of the engine's is which field of the message. Both directions are made from it.
 
-use pronto_engine::{Announcing, Configuration, Fact, OperatorSettings, Overflow, QueueSettings};
+use pronto_engine::{Announcing, Configuration, Contact, Fact, OperatorSettings, Overflow, QueueSettings};
 use pronto_proto::link::duration;
 use pronto_proto::v1::fact::{self, configured};
 
 use super::LedgerError;
 use super::wire::{Wire, lasting};
 
-/// One line a fact: the fields that go by [`Wire`] under the same name; then `times`, whose name on the wire ends in
+/// One line a fact: the fields that go by [`Wire`] under the same name; then `of`, a contact with the way to it; `times`, whose name on the wire ends in
 /// their unit; `lengths` of time; `counts`, which may be 0; and `needs`, messages that must be there.
 macro_rules! facts {
     ($($Fact:ident { $($field:ident),* }
+        $(of { $contact:ident })?
         $(times { $($time:ident = $micros:ident),* })?
         $(lengths { $($length:ident),* })?
         $(counts { $($count:ident),* })?
@@ -23,12 +24,18 @@ macro_rules! facts {
                 Fact::Configured(configuration) => fact::Fact::Configured(configuration_to_wire(configuration)),
                 $(Fact::$Fact {
                     $($field,)*
+                    $($contact,)?
                     $($($time,)*)?
                     $($($length,)*)?
                     $($($count,)*)?
                     $($($need,)*)?
                 } => fact::Fact::$Fact(fact::$Fact {
                     $($field: $field.to_wire(),)*
+                    $(
+                        $contact: $contact.id.to_wire(),
+                        gateway: $contact.gateway().to_wire(),
+                        channel: $contact.channel().to_wire(),
+                    )?
                     $($($micros: $time.to_wire(),)*)?
                     $($($length: Some(duration(*$length)),)*)?
                     $($($count: *$count,)*)?
@@ -45,6 +52,11 @@ macro_rules! facts {
                 fact::Fact::Configured(wire) => Fact::Configured(configuration_from_wire(wire)?),
                 $(fact::Fact::$Fact(wire) => Fact::$Fact {
                     $($field: Wire::from_wire(wire.$field, name!($Fact, $field))?,)*
+                    $($contact: Contact::at(
+                        Wire::from_wire(wire.gateway, name!($Fact, gateway))?,
+                        Wire::from_wire(wire.$contact, name!($Fact, $contact))?,
+                        Wire::from_wire(wire.channel, name!($Fact, channel))?,
+                    ),)?
                     $($($time: Wire::from_wire(wire.$micros, name!($Fact, $time))?,)*)?
                     $($($length: length!(wire.$length, name!($Fact, $length)),)*)?
                     $($($count: wire.$count,)*)?
@@ -83,9 +95,10 @@ facts! {
     CallBegan { call, dialled, origin };
     CallEnded { call, outcome } lengths { duration } counts { digits };
 
-    Joined { ticket, call, queue, gateway, language, caller_key, regained }
+    Joined { ticket, queue, language, caller_key, regained }
+        of { contact }
         times { joined_at = joined_at_micros, deadline = deadline_micros };
-    TurnedAway { ticket, call, queue, gateway };
+    TurnedAway { ticket, queue } of { contact };
     Left { ticket, reason };
     Exited { ticket, reason };
     Moved { ticket };

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use pronto_engine::{
-    CallerKey, Fact, LostReason, NoteReason, SignIn, SignOutReason, SkipReason, Strategy, UnreachableReason,
-    WithdrawReason,
+    CallerKey, Contact, Fact, LostReason, NoteReason, SignIn, SignOutReason, SkipReason, Strategy,
+    UnreachableReason, WithdrawReason,
 };
 use pronto_types::link::{
     CallOutcome, ExitReason, Hearing, LeaveReason, Promise, RecordingFlaw, RefuseReason, RiseReason,
@@ -119,9 +119,8 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
     };
     let joined = Fact::Joined {
         ticket: TicketId(0x0123_4567_89ab_cdef),
-        call: CALL,
+        contact: Contact::of_call(gateway(), CALL),
         queue: queue(),
-        gateway: gateway(),
         language: Language::English,
         joined_at: time(),
         deadline: time() + Duration::from_secs(1_800),

@@ -9,10 +9,12 @@ use pronto_engine::{
 use pronto_proto::link::duration;
 use pronto_proto::v1::{self, fact};
 use pronto_types::link::{
-    CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason, RiseReason,
+    CallOutcome, Channel, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason,
+    RiseReason,
 };
 use pronto_types::{
-    AnnouncementId, CallId, Forecast, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+    AnnouncementId, CallId, ContactId, Forecast, GatewayName, Language, OfferId, OperatorId, QueueName,
+    TicketId, Time,
 };
 
 use super::LedgerError;
@@ -137,7 +139,7 @@ macro_rules! ids {
     };
 }
 
-ids!(CallId, TicketId, OfferId, AnnouncementId);
+ids!(CallId, ContactId, TicketId, OfferId, AnnouncementId);
 
 macro_rules! names {
     ($($Name:ident),*) => {
@@ -229,6 +231,24 @@ impl Wire for Origin {
             fact::call_began::Origin::Trunk(name) => Origin::Trunk(name),
             fact::call_began::Origin::Operator(id) => Origin::Operator(Wire::from_wire(id, field)?),
         })
+    }
+}
+
+/// The first number of the enum is a channel: what is absent is a phone.
+impl Wire for Channel {
+    type Form = i32;
+
+    fn to_wire(&self) -> i32 {
+        match self {
+            Channel::Phone => v1::Channel::Phone.into(),
+        }
+    }
+
+    fn from_wire(form: i32, field: &'static str) -> Result<Self, LedgerError> {
+        match v1::Channel::try_from(form) {
+            Ok(v1::Channel::Phone) => Ok(Channel::Phone),
+            Err(_) => Err(LedgerError::Invalid(field)),
+        }
     }
 }
 

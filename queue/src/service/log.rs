@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pronto_engine::LedgerEntry;
 use pronto_store::{Person, Record, SqliteReader, Store, StoreError};
-use pronto_types::CallId;
+use pronto_types::ContactId;
 
 use crate::ledger::{self, LedgerError};
 
@@ -69,12 +69,12 @@ impl LedgerReader {
         self.0.records_from(first).map(|record| fact(&record?))
     }
 
-    /// The caller of a call, if that was told and is not erased. Personal data.
+    /// The caller of a contact, if that was told and is not erased. Personal data.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    pub fn caller(&self, call: CallId) -> Result<Option<Person>, StoreError> {
-        self.0.person(call.0)
+    pub fn caller(&self, contact: ContactId) -> Result<Option<Person>, StoreError> {
+        self.0.person(contact.0)
     }
 }
 

@@ -15,7 +15,7 @@ use pronto_engine::{Engine, Gate, Input, Output, RequestId, SetOperatorError};
 use pronto_proto::link as wire;
 use pronto_store::{AppendError, Batch, Health, Person, Store, StoreFile};
 use pronto_types::link::{Caller, Event};
-use pronto_types::{CallId, DisplayName, GatewayName, PhoneNumber};
+use pronto_types::{ContactId, DisplayName, GatewayName, PhoneNumber};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
@@ -274,8 +274,11 @@ impl Owner {
             mut event,
         } = entry;
         let joins = matches!(event, Event::Joined { .. });
-        let (person, caller_number) = match take_caller(&mut event) {
-            Some((call, caller)) => (person(call, &caller), caller.number),
+        let (person, caller_number) = match event.caller_mut() {
+            Some((contact, caller)) => {
+                let caller = std::mem::take(caller);
+                (person(contact, &caller), caller.number)
+            }
             None => (None, None),
         };
         let caller_key = caller_number
@@ -437,20 +440,8 @@ async fn until(deadline: Option<tokio::time::Instant>) {
     }
 }
 
-/// Takes the personal data out of an event.
-fn take_caller(event: &mut Event) -> Option<(CallId, Caller)> {
-    let (Event::CallBegan { call, caller, .. } | Event::Joined { call, caller, .. }) = event else {
-        return None;
-    };
-    let nobody = Caller {
-        number: None,
-        name: None,
-    };
-    Some((*call, std::mem::replace(caller, nobody)))
-}
-
 /// For the side table, if anything was told.
-fn person(call: CallId, caller: &Caller) -> Option<Person> {
+fn person(contact: ContactId, caller: &Caller) -> Option<Person> {
     if caller.number.is_none() && caller.name.is_none() {
         return None;
     }
@@ -458,7 +449,7 @@ fn person(call: CallId, caller: &Caller) -> Option<Person> {
     let name = caller.name.as_ref().map(DisplayName::reveal);
     let text = |told: Option<&str>| told.unwrap_or_default().to_owned();
     Some(Person {
-        contact: call.0,
+        contact: contact.0,
         number: text(number),
         name: text(name),
     })

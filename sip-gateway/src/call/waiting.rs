@@ -2,7 +2,7 @@
 
 use pronto_ivr as ivr;
 use pronto_media as media;
-use pronto_types::link::{Event, ExitReason, Hearing, LeaveReason, RefuseReason};
+use pronto_types::link::{Channel, Event, ExitReason, Hearing, LeaveReason, RefuseReason};
 use pronto_types::{CallId, QueueName, TicketId, Time};
 use rand::Rng;
 use std::time::Duration;
@@ -52,7 +52,8 @@ impl Gateway {
         self.tickets.insert(ticket, call.id);
         let event = Event::Joined {
             ticket,
-            call: call.id,
+            contact: call.id.into(),
+            channel: Channel::Phone,
             queue: queue.clone(),
             caller: call.identity.clone(),
             language: call.language,

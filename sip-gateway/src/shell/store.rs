@@ -13,7 +13,7 @@ use pronto_store::{
     AppendError, Batch, Durable, Health, Person, Record, SqliteReader, SqliteStore, Store, StoreError,
 };
 use pronto_types::link::{Caller, Event};
-use pronto_types::{CallId, DisplayName, PhoneNumber, Time};
+use pronto_types::{CallId, ContactId, DisplayName, PhoneNumber, Time};
 use prost::Message;
 use tokio::sync::{Notify, watch};
 
@@ -194,12 +194,12 @@ impl Journal {
             return;
         }
         let mut event = entry.event.clone();
-        if let Some((call, caller)) = take_caller(&mut event) {
+        if let Some((contact, caller)) = take_caller(&mut event) {
             let number = caller.number.as_ref().map(PhoneNumber::reveal);
             let name = caller.name.as_ref().map(DisplayName::reveal);
             let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
             self.batch.people.push(Person {
-                contact: call.0,
+                contact: contact.0,
                 number: text(number),
                 name: text(name),
             });
@@ -364,9 +364,8 @@ impl Earlier {
             let Some(Line { mut entry, .. }) = Line::read(&record) else {
                 return Err(StoreError::Damaged(record.seq));
             };
-            if let Event::CallBegan { call, caller, .. } | Event::Joined { call, caller, .. } =
-                &mut entry.event
-                && let Some(person) = reader.person(call.0)?
+            if let Some((contact, caller)) = entry.event.caller_mut()
+                && let Some(person) = reader.person(contact.0)?
             {
                 let (number, name) = (&person.number, &person.name);
                 *caller = Caller {
@@ -380,20 +379,12 @@ impl Earlier {
     }
 }
 
-/// Takes the personal data out of an event.
-fn take_caller(event: &mut Event) -> Option<(CallId, Caller)> {
-    let nobody = Caller {
-        number: None,
-        name: None,
-    };
-    match event {
-        Event::CallBegan { call, caller, .. } => Some((*call, std::mem::replace(caller, nobody))),
-        Event::Joined { caller, .. } => {
-            *caller = nobody;
-            None
-        }
-        _ => None,
-    }
+/// Takes the personal data out of an event, and returns what is not known from an earlier one: a call that begins tells of the
+/// caller who joins.
+fn take_caller(event: &mut Event) -> Option<(ContactId, Caller)> {
+    let (contact, caller) = event.caller_mut()?;
+    let taken = (contact, std::mem::take(caller));
+    matches!(event, Event::CallBegan { .. }).then_some(taken)
 }
 
 /// A journal with these entries, whose process is gone: what it leaves to the next one.

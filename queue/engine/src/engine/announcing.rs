@@ -133,11 +133,13 @@ impl Engine {
         };
         let first = ticket.told.at.is_none();
         let early = first && ticket.ranked_at + wanted.first > self.now;
-        if early || !matches!(ticket.place, TicketState::Waiting { .. }) || !self.may_be_told(&ticket.gateway)
+        if early
+            || !matches!(ticket.place, TicketState::Waiting { .. })
+            || !self.may_be_told(ticket.gateway())
         {
             return;
         }
-        let gateway = ticket.gateway.clone();
+        let gateway = ticket.gateway().clone();
         let Some(saying) = self.sayable(id, ticket, wanted, crowd) else {
             if first {
                 self.mute.insert(id);
@@ -329,7 +331,7 @@ impl Engine {
             .state
             .tickets
             .get(&ticket)
-            .filter(|it| it.gateway == *gateway);
+            .filter(|it| it.gateway() == gateway);
         match known {
             Some(known) if known.told.unheard.contains(&announcement) => {
                 self.record(Fact::Heard {

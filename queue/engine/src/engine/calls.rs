@@ -6,6 +6,7 @@ use pronto_types::link::{CallOutcome, Directive, Event, ExitReason, LeaveReason,
 use pronto_types::{CallId, GatewayName, Language, QueueName, TicketId, Time};
 
 use super::Engine;
+use crate::Contact;
 use crate::api::Output;
 use crate::fact::{CallerKey, Fact, LostReason, NoteReason, WithdrawReason};
 use crate::limits;
@@ -14,12 +15,11 @@ use crate::state::{Link, TicketState};
 /// A `Joined` entry, with what the engine knows about it.
 struct Joining {
     ticket: TicketId,
-    call: CallId,
+    contact: Contact,
     queue: QueueName,
     language: Language,
     regained: Option<TicketId>,
     caller_key: Option<CallerKey>,
-    gateway: GatewayName,
 }
 
 impl Engine {
@@ -68,25 +68,23 @@ impl Engine {
             } => self.call_began(call, &dialled, origin),
             Event::Joined {
                 ticket,
-                call,
+                contact,
+                channel,
                 queue,
                 language,
                 regained,
                 caller: _,
             } => {
-                let gateway = gateway.clone();
-                self.join(
-                    Joining {
-                        ticket,
-                        call,
-                        queue,
-                        language,
-                        regained,
-                        caller_key,
-                        gateway,
-                    },
-                    at,
-                );
+                let contact = Contact::at(gateway.clone(), contact, channel);
+                let new = Joining {
+                    ticket,
+                    contact,
+                    queue,
+                    language,
+                    regained,
+                    caller_key,
+                };
+                self.join(new, at);
             }
             Event::Left { ticket, reason } => self.leave(gateway, ticket, reason, at),
             Event::Ringing { offer } => self.ringing(gateway, offer),
@@ -159,31 +157,24 @@ impl Engine {
             self.note(NoteReason::Stale);
             return;
         }
-        if let Some(earlier) = self
-            .state
-            .index
-            .by_call
-            .get(&(new.gateway.clone(), new.call))
-            .copied()
-        {
+        if let Some(earlier) = self.state.index.by_contact.get(&new.contact).copied() {
             self.move_on(earlier, at);
         }
         let Joining {
             ticket,
-            call,
+            contact,
             queue,
             language,
             regained,
             caller_key,
-            gateway,
         } = new;
+        let gateway = contact.gateway().clone();
         let queue = self.stands_in(regained).unwrap_or(queue);
         let Some(max_wait) = self.room_in(&queue, regained.is_some()) else {
             self.record(Fact::TurnedAway {
                 ticket,
-                call,
+                contact,
                 queue,
-                gateway: gateway.clone(),
             });
             self.direct(
                 &gateway,
@@ -200,9 +191,8 @@ impl Engine {
         let deadline = old.map_or(joined_at + max_wait, |old| old.deadline);
         let joined = Fact::Joined {
             ticket,
-            call,
+            contact,
             queue: queue.clone(),
-            gateway: gateway.clone(),
             language,
             joined_at,
             deadline,
@@ -276,7 +266,7 @@ impl Engine {
             .state
             .tickets
             .get(&ticket)
-            .filter(|it| it.gateway == *gateway);
+            .filter(|it| it.gateway() == gateway);
         let Some(place) = known.map(|it| it.place.clone()) else {
             self.note(NoteReason::UnknownTicket);
             return;
@@ -299,7 +289,8 @@ impl Engine {
 
     /// An honest journal has ended the ticket before the call; nothing stays behind in any case.
     fn call_ended(&mut self, gateway: &GatewayName, call: CallId, at: Time) {
-        let Some(ticket) = self.state.index.by_call.get(&(gateway.clone(), call)).copied() else {
+        let contact = Contact::of_call(gateway.clone(), call);
+        let Some(ticket) = self.state.index.by_contact.get(&contact).copied() else {
             return;
         };
         if self
@@ -320,7 +311,7 @@ impl Engine {
         if !matches!(known.place, TicketState::Waiting { .. }) {
             return;
         }
-        let gateway = known.gateway.clone();
+        let gateway = known.gateway().clone();
         self.record(Fact::Exited { ticket, reason });
         self.direct(&gateway, Directive::Exit { ticket, reason });
     }
@@ -337,7 +328,7 @@ impl Engine {
         if self
             .state
             .gateways
-            .get(&known.gateway)
+            .get(known.gateway())
             .is_none_or(|it| it.link == Link::Gone)
         {
             self.record(Fact::Lost {

@@ -58,7 +58,7 @@ impl Engine {
             let gone = self
                 .state
                 .gateways
-                .get(&ticket.gateway)
+                .get(ticket.gateway())
                 .is_none_or(|it| it.link == Link::Gone);
             if gone
                 && matches!(
@@ -145,8 +145,8 @@ impl Engine {
         }
         let mut waiting: BTreeSet<(&QueueName, &GatewayName)> = BTreeSet::new();
         for ticket in self.state.tickets.values() {
-            if matches!(ticket.place, TicketState::Waiting { .. }) && self.state.in_step(&ticket.gateway) {
-                waiting.insert((&ticket.queue, &ticket.gateway));
+            if matches!(ticket.place, TicketState::Waiting { .. }) && self.state.in_step(ticket.gateway()) {
+                waiting.insert((&ticket.queue, ticket.gateway()));
             }
         }
         for (id, operator) in &self.state.operators {

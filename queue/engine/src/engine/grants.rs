@@ -176,7 +176,7 @@ impl Engine {
                     .state
                     .tickets
                     .get(&ticket)
-                    .filter(|it| it.gateway == *gateway);
+                    .filter(|it| it.gateway() == gateway);
                 let lost = known.is_some_and(
                     |it| matches!(it.place, TicketState::Lost { talk: Some((talk, _)), .. } if talk == offer),
                 );
@@ -200,7 +200,7 @@ impl Engine {
         at: Time,
     ) {
         let known = self.state.tickets.get(&ticket);
-        let Some(known) = known.filter(|it| it.gateway == *gateway && it.place.talks_under(offer)) else {
+        let Some(known) = known.filter(|it| it.gateway() == gateway && it.place.talks_under(offer)) else {
             self.note(NoteReason::UnknownOffer);
             return;
         };

@@ -172,7 +172,9 @@ impl Engine {
     fn may_overflow(&self, id: TicketId, gateways: &BTreeSet<GatewayName>) -> bool {
         self.state.tickets.get(&id).is_some_and(|ticket| {
             let first = !ticket.overflowed || self.fault().is(Fault::OverflowsAgain);
-            first && matches!(ticket.place, TicketState::Waiting { .. }) && gateways.contains(&ticket.gateway)
+            first
+                && matches!(ticket.place, TicketState::Waiting { .. })
+                && gateways.contains(ticket.gateway())
         })
     }
 

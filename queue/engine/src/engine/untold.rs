@@ -87,10 +87,10 @@ impl Engine {
     fn never_told(&self, id: TicketId) -> Option<(&GatewayName, Ranked)> {
         let ticket = self.state.tickets.get(&id)?;
         let waits = matches!(ticket.place, TicketState::Waiting { .. }) && ticket.told.at.is_none();
-        if !waits || self.mute.contains(&id) || !self.may_be_told(&ticket.gateway) {
+        if !waits || self.mute.contains(&id) || !self.may_be_told(ticket.gateway()) {
             return None;
         }
         let wanted = self.announcing(&ticket.queue)?;
-        (ticket.ranked_at + wanted.first <= self.now).then(|| (&ticket.gateway, ticket.rank(id)))
+        (ticket.ranked_at + wanted.first <= self.now).then(|| (ticket.gateway(), ticket.rank(id)))
     }
 }

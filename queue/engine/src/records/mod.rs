@@ -89,8 +89,8 @@ impl CallRecords {
     fn follow(&mut self, seq: u64, at: Time, cause: Option<&Cause>, fact: &Fact) {
         match fact {
             Fact::CallBegan { .. } => self.begin(at, cause, fact),
-            Fact::Joined { ticket, call, .. } | Fact::TurnedAway { ticket, call, .. } => {
-                self.join(*ticket, *call, at, fact);
+            Fact::Joined { ticket, contact, .. } | Fact::TurnedAway { ticket, contact, .. } => {
+                self.join(*ticket, contact.call(), at, fact);
             }
             Fact::Offered { ticket, .. } => self.offer(OfferId(seq), *ticket, at, fact),
             Fact::Ringing { offer }

@@ -2,6 +2,7 @@ use pronto_types::link::{ExitReason, Hearing, LeaveReason, Origin, Promise, Refu
 use pronto_types::{AnnouncementId, Language, OperatorId, QueueName};
 
 use super::*;
+use crate::Contact;
 use crate::fact::{LostReason, UnreachableReason, WithdrawReason};
 
 /// A ledger being written, a second a fact.
@@ -77,9 +78,8 @@ impl Book {
         let joined_at = second(self.seq + 1);
         self.write(Fact::Joined {
             ticket,
-            call: CALL,
+            contact: Contact::of_call(gateway(), CALL),
             queue: QueueName::new("support").unwrap(),
-            gateway: gateway(),
             language: Language::English,
             joined_at,
             deadline: Time::MAX,

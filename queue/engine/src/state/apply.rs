@@ -263,16 +263,15 @@ impl State {
         if let Fact::Joined { regained, .. } = fact {
             if let Some(old) = regained {
                 self.forget(*old);
-            } else if let Some(known) = self.gateways.get_mut(&ticket.gateway) {
+            } else if let Some(known) = self.gateways.get_mut(ticket.gateway()) {
                 known.latest_join = known.latest_join.max(ticket.joined_at);
             }
             if let Some(queue) = self.queues.get_mut(&ticket.queue) {
                 queue.joined += 1;
             }
         }
-        // A call stands in one place; what was remembered of an earlier one is over.
-        let call = (ticket.gateway.clone(), ticket.call);
-        if let Some(earlier) = self.index.by_call.get(&call).copied() {
+        // A contact stands in one place; what was remembered of an earlier one is over.
+        if let Some(earlier) = self.index.by_contact.get(&ticket.contact).copied() {
             self.remove_ticket(earlier);
         }
         let queue = ticket.queue.clone();
@@ -287,9 +286,8 @@ impl State {
         match fact {
             Fact::Joined {
                 ticket,
-                call,
+                contact,
                 queue,
-                gateway,
                 language,
                 joined_at,
                 deadline,
@@ -301,9 +299,8 @@ impl State {
                 let (ranked_at, order) =
                     old.map_or((*joined_at, seq), |old| old.regained_in(queue, *joined_at, seq));
                 let new = Ticket {
-                    call: *call,
+                    contact: contact.clone(),
                     queue: queue.clone(),
-                    gateway: gateway.clone(),
                     language: *language,
                     joined_at: *joined_at,
                     waits_since: old.map_or(*joined_at, |old| old.waits_since),
@@ -326,14 +323,12 @@ impl State {
             }
             Fact::TurnedAway {
                 ticket,
-                call,
+                contact,
                 queue,
-                gateway,
             } => {
                 let new = Ticket {
-                    call: *call,
+                    contact: contact.clone(),
                     queue: queue.clone(),
-                    gateway: gateway.clone(),
                     language: Language::default(),
                     joined_at: Time::ZERO,
                     waits_since: Time::ZERO,

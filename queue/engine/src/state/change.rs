@@ -4,8 +4,8 @@ use pronto_types::link::ExitReason;
 use pronto_types::{CallId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
 
 use super::{Gateway, Grant, Link, Operator, OperatorState, Parties, State, Ticket, TicketState};
-use crate::limits;
 use crate::view::EndedCounts;
+use crate::{Contact, limits};
 
 impl State {
     /// Counts the end of a ticket that is still live.
@@ -42,7 +42,8 @@ impl State {
 
     /// The call is over: what was remembered of its ticket is too. (A live ticket is ended by its own fact.)
     pub(super) fn forget_call(&mut self, gateway: &GatewayName, call: CallId) {
-        if let Some(id) = self.index.by_call.get(&(gateway.clone(), call)).copied() {
+        let contact = Contact::of_call(gateway.clone(), call);
+        if let Some(id) = self.index.by_contact.get(&contact).copied() {
             self.forget(id);
         }
     }

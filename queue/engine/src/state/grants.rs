@@ -162,8 +162,8 @@ impl State {
         let parties = Parties {
             ticket,
             operator: operator.clone(),
-            gateway: lost.gateway.clone(),
-            epoch: self.gateways.get(&lost.gateway).map_or(0, |it| it.epoch),
+            gateway: lost.gateway().clone(),
+            epoch: self.gateways.get(lost.gateway()).map_or(0, |it| it.epoch),
             queue: lost.queue.clone(),
         };
         self.connect(offer, ticket, &operator, parties, at, at);

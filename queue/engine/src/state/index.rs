@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pronto_types::{CallId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::{GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
 
 use super::ranking::{Ranked, Ranking};
 use super::{Gateway, Grant, Link, Operator, OperatorState, Phase, Queue, State, Ticket, TicketState};
+use crate::Contact;
 
 /// A deadline's owner.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,8 +69,8 @@ pub(crate) struct Index {
     /// Per gateway and queue those who wait and have never been told how things stand.
     pub(crate) untold: BTreeMap<GatewayName, BTreeMap<QueueName, BTreeSet<Ranked>>>,
     pub(crate) by_gateway: BTreeMap<GatewayName, BTreeSet<TicketId>>,
-    /// The ticket, live or closed, of each call.
-    pub(crate) by_call: BTreeMap<(GatewayName, CallId), TicketId>,
+    /// The ticket, live or closed, of each contact.
+    pub(crate) by_contact: BTreeMap<Contact, TicketId>,
     /// Closed tickets, the oldest first.
     pub(crate) closed: BTreeSet<(u64, TicketId)>,
     pub(crate) timers: BTreeSet<(Time, Timer)>,
@@ -105,24 +106,23 @@ impl Index {
     /// Takes up a ticket.
     pub(crate) fn ticket_in(&mut self, id: TicketId, ticket: &Ticket) {
         self.by_gateway
-            .entry(ticket.gateway.clone())
+            .entry(ticket.gateway().clone())
             .or_default()
             .insert(id);
-        self.by_call.insert((ticket.gateway.clone(), ticket.call), id);
+        self.by_contact.insert(ticket.contact.clone(), id);
         self.place_in(id, ticket);
     }
 
     /// Drops a ticket.
     pub(crate) fn ticket_out(&mut self, id: TicketId, ticket: &Ticket) {
-        if let Some(ids) = self.by_gateway.get_mut(&ticket.gateway) {
+        if let Some(ids) = self.by_gateway.get_mut(ticket.gateway()) {
             ids.remove(&id);
             if ids.is_empty() {
-                self.by_gateway.remove(&ticket.gateway);
+                self.by_gateway.remove(ticket.gateway());
             }
         }
-        let call = (ticket.gateway.clone(), ticket.call);
-        if self.by_call.get(&call) == Some(&id) {
-            self.by_call.remove(&call);
+        if self.by_contact.get(&ticket.contact) == Some(&id) {
+            self.by_contact.remove(&ticket.contact);
         }
         self.place_out(id, ticket);
     }
@@ -140,18 +140,18 @@ impl Index {
                 standing.waiting += 1;
                 standing.ranking.insert(ticket.rank(id));
                 standing.since.insert((ticket.waits_since, id));
-                let pool = standing.pools.entry(ticket.gateway.clone()).or_default();
+                let pool = standing.pools.entry(ticket.gateway().clone()).or_default();
                 pool.waiting.insert(ticket.rank(id));
                 if !skipped {
                     pool.fresh.insert(ticket.rank(id));
                 }
                 self.timers.insert((ticket.deadline, Timer::MaxWait(id)));
                 if ticket.told.at.is_none() {
-                    let queues = self.untold.entry(ticket.gateway.clone()).or_default();
+                    let queues = self.untold.entry(ticket.gateway().clone()).or_default();
                     let untold = queues.entry(ticket.queue.clone()).or_default();
                     untold.insert(ticket.rank(id));
                 }
-                self.rematch(&ticket.queue, &ticket.gateway);
+                self.rematch(&ticket.queue, ticket.gateway());
             }
             TicketState::Offered { .. } => standing.offered += 1,
             TicketState::Connected { .. } => standing.connected += 1,
@@ -174,21 +174,21 @@ impl Index {
                 standing.waiting = standing.waiting.saturating_sub(1);
                 standing.ranking.remove(ticket.rank(id));
                 standing.since.remove(&(ticket.waits_since, id));
-                if let Some(pool) = standing.pools.get_mut(&ticket.gateway) {
+                if let Some(pool) = standing.pools.get_mut(ticket.gateway()) {
                     pool.waiting.remove(&ticket.rank(id));
                     pool.fresh.remove(&ticket.rank(id));
                 }
                 self.timers.remove(&(ticket.deadline, Timer::MaxWait(id)));
-                if let Some(queues) = self.untold.get_mut(&ticket.gateway) {
+                if let Some(queues) = self.untold.get_mut(ticket.gateway()) {
                     if let Some(untold) = queues.get_mut(&ticket.queue) {
                         untold.remove(&ticket.rank(id));
                     }
                     queues.retain(|_, untold| !untold.is_empty());
                     if queues.is_empty() {
-                        self.untold.remove(&ticket.gateway);
+                        self.untold.remove(ticket.gateway());
                     }
                 }
-                self.rematch(&ticket.queue, &ticket.gateway);
+                self.rematch(&ticket.queue, ticket.gateway());
             }
             TicketState::Offered { .. } => standing.offered = standing.offered.saturating_sub(1),
             TicketState::Connected { .. } => standing.connected = standing.connected.saturating_sub(1),

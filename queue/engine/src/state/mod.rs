@@ -20,7 +20,7 @@ use crate::fact::{CallerKey, PauseReason, WithdrawReason};
 use crate::fault::{Fault, Switch};
 use crate::promises::{PromiseStats, Promises};
 use crate::view::EndedCounts;
-use crate::{Configuration, QueueSettings, Wanted};
+use crate::{Configuration, Contact, QueueSettings, Wanted};
 
 pub(crate) use index::{Index, Timer};
 pub(crate) use ranking::Ranked;
@@ -101,9 +101,8 @@ pub(crate) struct Queue {
 /// A contact's place in one queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
-    pub(crate) call: CallId,
+    pub(crate) contact: Contact,
     pub(crate) queue: QueueName,
-    pub(crate) gateway: GatewayName,
     pub(crate) language: Language,
     /// When they joined (first).
     pub(crate) joined_at: Time,
@@ -385,6 +384,11 @@ impl State {
 }
 
 impl Ticket {
+    /// The gateway that has the contact.
+    pub(crate) fn gateway(&self) -> &GatewayName {
+        self.contact.gateway()
+    }
+
     /// The place of the ticket in the order of service.
     pub(crate) fn rank(&self, id: TicketId) -> Ranked {
         let rank = pronto_routing::Rank {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pronto_types::link::{
-    CallOutcome, Caller, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, RefuseReason,
+    CallOutcome, Caller, Channel, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, RefuseReason,
 };
 use pronto_types::{
     AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
@@ -209,7 +209,8 @@ impl SimGateway {
             at,
             Event::Joined {
                 ticket,
-                call,
+                contact: call.into(),
+                channel: Channel::Phone,
                 queue,
                 caller,
                 language,

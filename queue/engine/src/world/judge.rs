@@ -49,7 +49,7 @@ impl World {
             let live = state
                 .tickets
                 .iter()
-                .filter(|(_, it)| it.gateway == gateway.name && it.place.closed().is_none());
+                .filter(|(_, it)| *it.gateway() == gateway.name && it.place.closed().is_none());
             let seen: BTreeMap<TicketId, bool> = live
                 .map(|(id, it)| (*id, matches!(it.place, TicketState::Connected { .. })))
                 .collect();

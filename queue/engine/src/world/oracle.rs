@@ -98,7 +98,7 @@ impl Oracle {
             Fact::Joined {
                 ticket,
                 queue,
-                gateway,
+                contact,
                 joined_at,
                 regained,
                 ..
@@ -116,7 +116,7 @@ impl Oracle {
                         "{ticket:?} joined {joined:?}, the engine says {joined_at:?}"
                     ));
                 }
-                let (queue, gateway) = (queue.clone(), gateway.clone());
+                let (queue, gateway) = (queue.clone(), contact.gateway().clone());
                 let stood = regained
                     .and_then(|old| self.lost.get(&old))
                     .filter(|it| it.overflowed);

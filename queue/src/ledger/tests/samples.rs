@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use pronto_engine::{
-    Announcing, CallerKey, Cause, Configuration, Fact, LedgerEntry, LostReason, NoteReason, OperatorSettings,
-    Overflow, PauseReason, QueueSettings, SignIn, SignOutReason, SkipReason, Strategy, UnreachableReason,
-    Wanted, WithdrawReason,
+    Announcing, CallerKey, Cause, Configuration, Contact, Fact, LedgerEntry, LostReason, NoteReason,
+    OperatorSettings, Overflow, PauseReason, QueueSettings, SignIn, SignOutReason, SkipReason, Strategy,
+    UnreachableReason, Wanted, WithdrawReason,
 };
 use pronto_types::link::{
     CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason, RiseReason,
@@ -156,13 +156,12 @@ fn forecast(seconds: u64) -> Forecast {
 
 /// Sample facts about tickets.
 pub(super) fn places() -> Vec<Fact> {
-    let (ticket, call) = (TICKET, CALL);
+    let (ticket, contact) = (TICKET, Contact::of_call(gateway(), CALL));
     let mut facts = vec![
         Fact::TurnedAway {
             ticket,
-            call,
+            contact: contact.clone(),
             queue: queue(),
-            gateway: gateway(),
         },
         Fact::Moved { ticket },
         Fact::Forgotten { ticket },
@@ -190,9 +189,8 @@ pub(super) fn places() -> Vec<Fact> {
     ] {
         facts.push(Fact::Joined {
             ticket,
-            call,
+            contact: contact.clone(),
             queue: queue(),
-            gateway: gateway(),
             language,
             joined_at: time(),
             deadline: Time::MAX,

@@ -6,7 +6,7 @@ use metrics::{
     SharedString, Unit,
 };
 use pronto_engine::{Configuration, Input, OperatorSettings, Output, QueueSettings, SignIn};
-use pronto_types::link::{Caller, Directive, Event, Hearing, LeaveReason};
+use pronto_types::link::{Caller, Channel, Directive, Event, Hearing, LeaveReason};
 use pronto_types::{AnnouncementId, CallId, GatewayName, Language, OperatorId, QueueName, TicketId, Time};
 
 use super::*;
@@ -130,7 +130,8 @@ fn entry(number: u64, age: u64, event: Event) -> Input {
 fn joined(ticket: u64, call: u64, regained: Option<TicketId>) -> Event {
     Event::Joined {
         ticket: TicketId(ticket),
-        call: CallId(call),
+        contact: CallId(call).into(),
+        channel: Channel::Phone,
         queue: QueueName::new("support").unwrap(),
         caller: Caller {
             number: None,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use pronto_engine::{Configuration, OperatorSettings, QueueSettings, SignIn};
 use pronto_store::{Durability, MemoryDisk, MemoryStore};
-use pronto_types::{Language, OperatorId, QueueName, TicketId};
+use pronto_types::link::{Caller, Channel};
+use pronto_types::{CallId, Language, OperatorId, QueueName, TicketId};
 
 use super::super::{begin_owner, opened};
 use super::*;
@@ -16,7 +17,8 @@ fn joined(number: u64) -> wire::Entry {
         age: Duration::ZERO,
         event: Event::Joined {
             ticket: TicketId(8),
-            call: CallId(8),
+            contact: CallId(8).into(),
+            channel: Channel::Phone,
             queue: QueueName::new("support").unwrap(),
             caller: Caller {
                 number: Some(PhoneNumber::new("+39061234567")),

@@ -14,7 +14,7 @@ use pronto_proto::v1::operators_client::OperatorsClient;
 use pronto_proto::v1::queues_client::QueuesClient;
 use pronto_proto::v1::{GatewayMessage, GetQueueRequest, Queue, QueueMessage, queue_message};
 use pronto_store::{Durability, MemoryDisk, MemoryStore};
-use pronto_types::link::{Caller, Directive, Event};
+use pronto_types::link::{self, Caller, Directive, Event};
 use pronto_types::{
     AnnouncementId, CallId, DisplayName, GatewayName, Language, OfferId, OperatorId, PhoneNumber, QueueName,
     TicketId,
@@ -334,7 +334,8 @@ impl TestGateway {
 pub(super) fn joined(call: u64, ticket: u64) -> Event {
     Event::Joined {
         ticket: TicketId(ticket),
-        call: CallId(call),
+        contact: CallId(call).into(),
+        channel: link::Channel::Phone,
         queue: QueueName::new("support").unwrap(),
         caller: Caller {
             number: Some(PhoneNumber::new("+39061234567")),

@@ -1,7 +1,7 @@
 //! The journal on a real disk.
 
 use pronto_sip::DialogChange;
-use pronto_types::link::{CallOutcome, Origin};
+use pronto_types::link::{CallOutcome, Channel, Origin};
 use pronto_types::{Language, PhoneNumber, QueueName, TicketId};
 
 use super::*;
@@ -258,7 +258,8 @@ async fn the_number_of_a_caller_who_joins_is_in_no_record_and_is_told_the_queue(
     };
     let event = Event::Joined {
         ticket: TicketId(10),
-        call: CallId(10),
+        contact: CallId(10).into(),
+        channel: Channel::Phone,
         queue: QueueName::new("support").unwrap(),
         caller,
         language: Language::Italian,

@@ -195,7 +195,8 @@ fn over_the_limit_and_for_an_unknown_queue_the_exit_is_failed() {
     assert_eq!(house.queue().joined, 2);
     let Event::Joined {
         ticket: _,
-        call,
+        contact,
+        channel,
         queue: _,
         caller,
         language,
@@ -209,7 +210,8 @@ fn over_the_limit_and_for_an_unknown_queue_the_exit_is_failed() {
         "gw1",
         Event::Joined {
             ticket: TicketId(4),
-            call,
+            contact,
+            channel,
             queue,
             caller,
             language,

@@ -18,7 +18,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pronto_types::link::{
-    CallOutcome, Caller, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, Promise, RefuseReason,
+    CallOutcome, Caller, Channel, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, Promise,
+    RefuseReason,
 };
 use pronto_types::{
     AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
@@ -349,7 +350,8 @@ impl House {
 fn joined(ticket: u64, call: u64, regained: Option<u64>) -> Event {
     Event::Joined {
         ticket: TicketId(ticket),
-        call: CallId(call),
+        contact: CallId(call).into(),
+        channel: Channel::Phone,
         queue: support(),
         caller: Caller {
             number: None,

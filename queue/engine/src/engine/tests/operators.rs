@@ -223,12 +223,13 @@ fn an_operator_of_several_queues_takes_the_oldest_caller_of_all() {
         number: None,
         name: None,
     };
-    let (ticket, call, language) = (TicketId(1), CallId(1), Language::English);
+    let (ticket, contact, language) = (TicketId(1), CallId(1).into(), Language::English);
     house.says(
         "gw1",
         Event::Joined {
             ticket,
-            call,
+            contact,
+            channel: Channel::Phone,
             queue: sales,
             caller,
             language,

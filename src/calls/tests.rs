@@ -44,6 +44,7 @@ fn facts() -> Vec<(i64, Fact)> {
         queue: queue.clone(),
         language: Language::Italian,
         joined_at: Time::from_secs(EVENING + at),
+        head_start: Duration::ZERO,
         deadline: Time::MAX,
         caller_key: None,
         regained: None,

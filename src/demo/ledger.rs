@@ -233,6 +233,7 @@ mod tests {
             queue: QueueName::new("support").unwrap(),
             language: Language::Italian,
             joined_at: second(0),
+            head_start: Duration::ZERO,
             deadline: second(100),
             caller_key: None,
             regained: None,

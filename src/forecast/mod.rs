@@ -199,6 +199,7 @@ impl Reading {
             queue,
             priority: priority.clamp(0.0, 255.0) as u8,
             joined_at: at,
+            head_start: Duration::ZERO,
             waits_since: at,
         };
         self.forecaster.observe(at, joined);

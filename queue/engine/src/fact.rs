@@ -167,6 +167,8 @@ pub enum Fact {
         language: Language,
         /// Seniority: when they joined (first).
         joined_at: Time,
+        /// Served as if they had joined so much earlier.
+        head_start: Duration,
         /// When `max_wait` runs out.
         deadline: Time,
         /// The caller, recognisable.

@@ -267,6 +267,7 @@ mod tests {
                 queue: QueueName::new("support").unwrap(),
                 language: Language::Italian,
                 joined_at: Time::ZERO,
+                head_start: Duration::ZERO,
                 deadline: Time::MAX,
                 caller_key: None,
                 regained: None,

@@ -24,6 +24,7 @@ fn join(ticket: u64, at: Time) -> Event {
         queue: queue(),
         priority: 0,
         joined_at: at,
+        head_start: Duration::ZERO,
         waits_since: at,
     }
 }

@@ -62,6 +62,8 @@ impl CensoredSamples {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use pronto_types::Time;
 
     use super::*;
@@ -80,11 +82,7 @@ mod tests {
             since,
             left: since + 10.0,
         };
-        let rank = |joined: i64| Rank {
-            class: 0,
-            ranked_at: Time::from_secs(joined),
-            order: 0,
-        };
+        let rank = |joined: i64| Rank::new(0, Time::from_secs(joined), Duration::ZERO, 0);
         let mut censored = CensoredSamples::default();
         for joined in [100, 200, 3000] {
             censored.add(rank(joined), sample(joined as f64));

@@ -21,6 +21,8 @@ pub enum Event {
         priority: u8,
         /// Seniority: when they joined (first). A time to come counts as now.
         joined_at: Time,
+        /// Served as if it had joined so much earlier.
+        head_start: Duration,
         /// Since when they wait: later than `joined_at` if they have talked meanwhile. An earlier time counts as
         /// `joined_at`.
         waits_since: Time,

@@ -1,6 +1,7 @@
 //! The floor as it is now: who waits where, who serves whom. No learning, only what stands.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pronto_routing::Rank;
 use pronto_types::{OperatorId, QueueName, TicketId, Time};
@@ -58,6 +59,17 @@ pub(crate) struct Line {
 pub(crate) struct Waiter {
     pub(crate) ticket: TicketId,
     /// Since when they wait.
+    pub(crate) since: Time,
+}
+
+/// A caller who takes a place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Joining {
+    pub(crate) priority: u8,
+    /// The caller is served by this time, less the head start.
+    pub(crate) joined_at: Time,
+    pub(crate) head_start: Duration,
+    /// The wait counts from then.
     pub(crate) since: Time,
 }
 
@@ -130,7 +142,7 @@ impl Post {
 pub(crate) struct Ticket {
     pub(crate) queue: usize,
     pub(crate) rank: Rank,
-    /// Since when they wait: not before the time of the rank.
+    /// Since when they wait: not before they joined.
     pub(crate) since: Time,
     pub(crate) place: TicketState,
     /// Nobody was ready when they came: their wait says how long a wait is.
@@ -152,23 +164,19 @@ pub(crate) enum TicketState {
 }
 
 impl Floor {
-    /// A caller takes a place, with the seniority of `joined_at`; the wait counts from `since`.
-    pub(crate) fn join(
-        &mut self,
-        id: TicketId,
-        queue: usize,
-        (priority, joined_at): (u8, Time),
-        since: Time,
-    ) {
+    /// A caller takes a place.
+    pub(crate) fn join(&mut self, id: TicketId, queue: usize, caller: Joining) {
         if self.tickets.len() >= TICKETS || queue >= self.queues.len() {
             return;
         }
         self.order += 1;
-        let rank = Rank {
-            class: priority,
-            ranked_at: joined_at,
-            order: self.order,
-        };
+        let Joining {
+            priority,
+            joined_at,
+            head_start,
+            since,
+        } = caller;
+        let rank = Rank::new(priority, joined_at, head_start, self.order);
         let line = &mut self.queues[queue];
         let ticket = Ticket {
             queue,

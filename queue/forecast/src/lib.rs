@@ -38,6 +38,7 @@ mod wait;
 mod week;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use pronto_types::{QueueName, TicketId, Time};
 
@@ -110,11 +111,7 @@ impl Forecaster {
     /// As [`Forecaster::joining`], with a priority (0 is served first).
     pub fn joining_as(&self, now: Time, queue: &QueueName, priority: u8) -> Option<Wait> {
         let queue = *self.floor.names.get(queue)?;
-        let behind_all = Rank {
-            class: priority,
-            ranked_at: now,
-            order: u64::MAX,
-        };
+        let behind_all = Rank::new(priority, now, Duration::ZERO, u64::MAX);
         self.wait_of(seconds(now).max(self.now), queue, behind_all)
     }
 

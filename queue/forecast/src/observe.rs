@@ -8,7 +8,7 @@ use crate::event::{AwayReason, Configuration, Event};
 use pronto_routing::Rank;
 
 use crate::censored::CensoredSample;
-use crate::floor::{Floor, Line, Operator, Post, TicketState, seconds};
+use crate::floor::{Floor, Joining, Line, Operator, Post, TicketState, seconds};
 use crate::learned::class;
 use crate::{Forecaster, Learned};
 
@@ -31,12 +31,18 @@ impl Forecaster {
                 queue,
                 priority,
                 joined_at,
+                head_start,
                 waits_since,
             } => {
                 if let Some(&queue) = self.floor.names.get(&queue) {
                     self.end(ticket);
-                    let since = waits_since.max(joined_at).min(at);
-                    self.joined(ticket, queue, (priority, joined_at.min(at)), since);
+                    let caller = Joining {
+                        priority,
+                        joined_at: joined_at.min(at),
+                        head_start,
+                        since: waits_since.max(joined_at).min(at),
+                    };
+                    self.joined(ticket, queue, caller);
                 }
             }
             Event::Offered { ticket, operator } => self.offered(ticket, &operator),
@@ -120,10 +126,13 @@ impl Forecaster {
         known.map_or(&[], |&known| &self.floor.operators[known].queues)
     }
 
-    fn joined(&mut self, ticket: TicketId, queue: usize, rank: (u8, Time), since: Time) {
-        self.learned[queue].arrivals.join(self.now, class(rank.0));
-        self.learned[queue].week.joined(seconds(since) + self.floor.clock);
-        self.floor.join(ticket, queue, rank, since);
+    fn joined(&mut self, ticket: TicketId, queue: usize, caller: Joining) {
+        let since = seconds(caller.since);
+        self.learned[queue]
+            .arrivals
+            .join(self.now, class(caller.priority));
+        self.learned[queue].week.joined(since + self.floor.clock);
+        self.floor.join(ticket, queue, caller);
         let Some(known) = self.floor.tickets.get(&ticket) else {
             return;
         };

@@ -45,6 +45,7 @@ pub(crate) fn join_as(ticket: u64, seconds: i64, priority: u8) -> Event {
         queue: queue("support"),
         priority,
         joined_at: at(seconds),
+        head_start: Duration::ZERO,
         waits_since: at(seconds),
     }
 }
@@ -229,6 +230,7 @@ fn rejoin(forecaster: &mut Forecaster, ticket: u64, now: i64) {
         queue: queue("support"),
         priority: 0,
         joined_at: at(now - 310),
+        head_start: Duration::ZERO,
         waits_since: at(now),
     };
     forecaster.observe(at(now), rejoined);
@@ -292,9 +294,9 @@ fn any_event() -> impl Strategy<Value = Event> {
     ];
     prop_oneof![
         1 => configured,
-        6 => (ticket(), place(), 0u8..3, any::<[i64; 2]>()).prop_map(|(ticket, queue, priority, times)| {
-            let [joined_at, waits_since] = times.map(Time::from_micros);
-            Event::Joined { ticket, queue, priority, joined_at, waits_since }
+        6 => (ticket(), place(), 0u8..3, any::<([i64; 2], Duration)>()).prop_map(|(ticket, queue, priority, times)| {
+            let ([joined_at, waits_since], head_start) = (times.0.map(Time::from_micros), times.1);
+            Event::Joined { ticket, queue, priority, joined_at, head_start, waits_since }
         }),
         6 => (ticket(), who()).prop_map(|(ticket, operator)| Event::Offered { ticket, operator }),
         2 => (ticket(), who()).prop_map(|(ticket, operator)| Event::Returned { ticket, operator }),
@@ -360,7 +362,7 @@ impl Floor {
                     (index, *rank, TicketState::Waiting, waiter.since)
                 );
                 assert!(
-                    waiter.since >= rank.ranked_at,
+                    waiter.since >= rank.seniority,
                     "nobody waits since before they joined"
                 );
             }

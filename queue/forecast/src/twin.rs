@@ -98,7 +98,7 @@ struct Stage<'a> {
 /// A caller of a line, in seconds from now (negative).
 #[derive(Clone, Copy, Debug)]
 struct Ahead {
-    /// When they joined: who is served first.
+    /// When they joined, less their head start: who is served first.
     joined: f64,
     /// Since when they wait: how patient they are.
     since: f64,
@@ -205,7 +205,7 @@ impl Twin<'_> {
             for (other, since) in self.floor.ahead(member, rank) {
                 let since = seconds(since) - self.now;
                 lines[class(other.class)].push(Ahead {
-                    joined: seconds(other.ranked_at) - self.now,
+                    joined: seconds(other.seniority) - self.now,
                     since,
                     endured: learned.hazard.integral(-since),
                 });

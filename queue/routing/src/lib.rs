@@ -2,7 +2,7 @@
 //! takes the next caller. Pure, and the only copy: the engine decides by it, and the forecast plays it forward.
 //!
 //! 1. **Eligibility**: an operator serves the queues that the configuration names for them, while ready.
-//! 2. **Order**: in a queue, callers are served by [`Rank`].
+//! 2. **Order**: in a queue, callers are served by [`Rank`]: the class, then the time of joining less a head start.
 //! 3. **Choice**: an operator takes the caller of the best rank over all queues they serve ([`first_served`]); a caller goes
 //!    to the operator who has been idle longest ([`longest_idle`]); of several meetings that are possible at once, the one
 //!    whose caller has the best rank comes first ([`next_meeting`]).
@@ -11,6 +11,8 @@
 
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use std::time::Duration;
+
 use pronto_types::Time;
 
 /// The place of a caller in the order of service; the smallest is served first.
@@ -18,10 +20,23 @@ use pronto_types::Time;
 pub struct Rank {
     /// The priority class: 0 is served before 1.
     pub class: u8,
-    /// When the caller joined; a caller who joins again keeps the time of the first joining.
-    pub ranked_at: Time,
-    /// Orders callers who joined at the same moment, by the number of the record of their joining.
+    /// The time of joining, less the head start.
+    pub seniority: Time,
+    /// Orders callers of equal seniority, by the number of the record of their joining.
     pub order: u64,
+}
+
+impl Rank {
+    /// The place of a caller who joined at `ranked_at` (a caller who joins again keeps the time of the first joining), and who
+    /// is served as if that had been earlier by the head start.
+    pub fn new(class: u8, ranked_at: Time, head_start: Duration, order: u64) -> Self {
+        let seniority = ranked_at - head_start;
+        Rank {
+            class,
+            seniority,
+            order,
+        }
+    }
 }
 
 /// Where callers wait and operators are ready who can serve them: a queue, or a part of it.

@@ -16,21 +16,21 @@ struct Centre {
 
 const QUEUES: usize = 3;
 
+/// None for most callers.
+fn head_starts() -> impl Strategy<Value = Duration> {
+    prop_oneof![3 => Just(0), 1 => 0..20_u64].prop_map(Duration::from_secs)
+}
+
 fn centres() -> impl Strategy<Value = Centre> {
-    let caller = (0..QUEUES, 0..2_u8, 0..20_i64);
+    let caller = (0..QUEUES, 0..2_u8, 0..20_i64, head_starts());
     let operator = (proptest::collection::btree_set(0..QUEUES, 1..=QUEUES), 0..20_u64);
     let callers = proptest::collection::vec(caller, 0..12);
     let operators = proptest::collection::vec(operator, 0..6);
     (callers, operators).prop_map(|(callers, operators)| Centre {
         waiting: (0..)
             .zip(callers)
-            .map(|(order, (queue, class, second))| {
-                let ranked_at = Time::from_secs(second);
-                let rank = Rank {
-                    class,
-                    ranked_at,
-                    order,
-                };
+            .map(|(order, (queue, class, second, head_start))| {
+                let rank = Rank::new(class, Time::from_secs(second), head_start, order);
                 (queue, rank)
             })
             .collect(),
@@ -94,13 +94,32 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn a_head_start_is_worth_as_much_as_having_joined_earlier_by_it(
+        callers in proptest::collection::vec((0..2_u8, 0..20_i64, head_starts()), 2..12),
+    ) {
+        let ranks = callers.iter().zip(0..).map(|(&(class, second, head_start), order)| {
+            let joined = Time::from_secs(second);
+            let earlier = Rank::new(class, joined - head_start, Duration::ZERO, order);
+            (Rank::new(class, joined, head_start, order), earlier, (class, joined, head_start))
+        });
+        let ranks: Vec<_> = ranks.collect();
+        for (rank, earlier, (class, joined, head_start)) in &ranks {
+            for (other, its_earlier, its) in &ranks {
+                prop_assert_eq!(rank.cmp(other), earlier.cmp(its_earlier));
+                // Nobody overtakes by more than the head start, and without one nobody overtakes.
+                if rank < other && *class == its.0 {
+                    prop_assert!(*joined <= its.1 + *head_start);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_better_class_goes_before_an_older_caller_and_the_order_settles_a_tie() {
-    let rank = |class, second, order| Rank {
-        class,
-        ranked_at: Time::from_secs(second),
-        order,
-    };
+    let rank = |class, second, order| Rank::new(class, Time::from_secs(second), Duration::ZERO, order);
     let mut ranks = [rank(1, 1, 1), rank(0, 9, 4), rank(1, 1, 0), rank(0, 9, 3)];
     ranks.sort_unstable();
     assert_eq!(ranks.map(|it| it.order), [3, 4, 0, 1]);

@@ -1,5 +1,7 @@
 //! The table of facts: which field of the engine's is which field of the message. Both directions are made from it.
 
+use std::time::Duration;
+
 use pronto_engine::{Announcing, Configuration, Contact, Fact, OperatorSettings, Overflow, QueueSettings};
 use pronto_proto::link::duration;
 use pronto_proto::v1::fact::{self, configured};
@@ -8,12 +10,13 @@ use super::LedgerError;
 use super::wire::{Wire, lasting};
 
 /// One line a fact: the fields that go by [`Wire`] under the same name; then `of`, a contact with the way to it; `times`, whose name on the wire ends in
-/// their unit; `lengths` of time; `counts`, which may be 0; and `needs`, messages that must be there.
+/// their unit; `lengths` of time, and `short` ones that are absent when zero; `counts`, which may be 0; and `needs`, messages that must be there.
 macro_rules! facts {
     ($($Fact:ident { $($field:ident),* }
         $(of { $contact:ident })?
         $(times { $($time:ident = $micros:ident),* })?
         $(lengths { $($length:ident),* })?
+        $(short { $($short:ident),* })?
         $(counts { $($count:ident),* })?
         $(needs { $($need:ident),* })?;)*) => {
         /// A fact for the wire.
@@ -27,6 +30,7 @@ macro_rules! facts {
                     $($contact,)?
                     $($($time,)*)?
                     $($($length,)*)?
+                    $($($short,)*)?
                     $($($count,)*)?
                     $($($need,)*)?
                 } => fact::Fact::$Fact(fact::$Fact {
@@ -38,6 +42,7 @@ macro_rules! facts {
                     )?
                     $($($micros: $time.to_wire(),)*)?
                     $($($length: Some(duration(*$length)),)*)?
+                    $($($short: (!$short.is_zero()).then(|| duration(*$short)),)*)?
                     $($($count: *$count,)*)?
                     $($($need: Some($need.to_wire()),)*)?
                 }),)*
@@ -59,6 +64,7 @@ macro_rules! facts {
                     ),)?
                     $($($time: Wire::from_wire(wire.$micros, name!($Fact, $time))?,)*)?
                     $($($length: length!(wire.$length, name!($Fact, $length)),)*)?
+                    $($($short: length!(wire.$short.or_else(|| Some(duration(Duration::ZERO))), name!($Fact, $short)),)*)?
                     $($($count: wire.$count,)*)?
                     $($($need: needed(wire.$need, name!($Fact, $need))?,)*)?
                 },)*
@@ -97,7 +103,8 @@ facts! {
 
     Joined { ticket, queue, language, caller_key, regained }
         of { contact }
-        times { joined_at = joined_at_micros, deadline = deadline_micros };
+        times { joined_at = joined_at_micros, deadline = deadline_micros }
+        short { head_start };
     TurnedAway { ticket, queue } of { contact };
     Left { ticket, reason };
     Exited { ticket, reason };

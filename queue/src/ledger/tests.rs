@@ -123,6 +123,7 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
         queue: queue(),
         language: Language::English,
         joined_at: time(),
+        head_start: Duration::ZERO,
         deadline: time() + Duration::from_secs(1_800),
         caller_key: Some(CallerKey(*b"0123456789abcdef")),
         regained: Some(TicketId(1)),

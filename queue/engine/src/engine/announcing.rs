@@ -132,7 +132,7 @@ impl Engine {
             return;
         };
         let first = ticket.told.at.is_none();
-        let early = first && ticket.ranked_at + wanted.first > self.now;
+        let early = first && ticket.seniority.ranked_at + wanted.first > self.now;
         if early
             || !matches!(ticket.place, TicketState::Waiting { .. })
             || !self.may_be_told(ticket.gateway())
@@ -285,7 +285,7 @@ impl Engine {
         let (since, every) = match ticket.told.at {
             Some(told) => (told, wanted.every),
             None => {
-                let first = ticket.ranked_at + wanted.first;
+                let first = ticket.seniority.ranked_at + wanted.first;
                 if first > self.now {
                     return Some(first);
                 }

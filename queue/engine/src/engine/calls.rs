@@ -189,12 +189,14 @@ impl Engine {
         // `max_wait` counts as it did before: in another queue not by that queue's, after a lost operator from the loss.
         let old = regained.and_then(|old| self.state.tickets.get(&old));
         let deadline = old.map_or(joined_at + max_wait, |old| old.deadline);
+        let head_start = old.map_or(Duration::ZERO, |old| old.head_start());
         let joined = Fact::Joined {
             ticket,
             contact,
             queue: queue.clone(),
             language,
             joined_at,
+            head_start,
             deadline,
             caller_key,
             regained,

@@ -91,6 +91,6 @@ impl Engine {
             return None;
         }
         let wanted = self.announcing(&ticket.queue)?;
-        (ticket.ranked_at + wanted.first <= self.now).then(|| (ticket.gateway(), ticket.rank(id)))
+        (ticket.seniority.ranked_at + wanted.first <= self.now).then(|| (ticket.gateway(), ticket.rank(id)))
     }
 }

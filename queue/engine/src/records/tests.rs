@@ -82,6 +82,7 @@ impl Book {
             queue: QueueName::new("support").unwrap(),
             language: Language::English,
             joined_at,
+            head_start: Duration::ZERO,
             deadline: Time::MAX,
             caller_key: None,
             regained,

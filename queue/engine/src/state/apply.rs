@@ -2,12 +2,15 @@
 //! trusted, but never with a panic.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use pronto_types::link::{LeaveReason, Origin};
 use pronto_types::{AnnouncementId, GatewayName, Language, OperatorId, QueueName, TicketId, Time};
 
 use super::change::exit_count;
-use super::{AnnouncedState, Index, Link, Operator, OperatorState, Queue, State, Ticket, TicketState, Timer};
+use super::{
+    AnnouncedState, Index, Link, Operator, OperatorState, Queue, Seniority, State, Ticket, TicketState, Timer,
+};
 use crate::fact::{Fact, LedgerEntry, LostReason, SignOutReason};
 use crate::fault::Fault;
 use crate::limits;
@@ -116,8 +119,8 @@ impl State {
         self.set_settling(settle_until);
         if self.fault.is(Fault::RestartForgetsSeniority) {
             for ticket in self.tickets.values_mut() {
-                ticket.ranked_at = Time::ZERO;
-                ticket.order = u64::MAX - ticket.order;
+                ticket.seniority.ranked_at = Time::ZERO;
+                ticket.seniority.order = u64::MAX - ticket.seniority.order;
             }
             self.index = Index::of(self);
         }
@@ -290,22 +293,26 @@ impl State {
                 queue,
                 language,
                 joined_at,
+                head_start,
                 deadline,
                 caller_key,
                 regained,
             } => {
                 // Who regains a place stands where the lost ticket stood, and remembers what they were told.
                 let old = regained.and_then(|old| self.tickets.get(&old));
-                let (ranked_at, order) =
-                    old.map_or((*joined_at, seq), |old| old.regained_in(queue, *joined_at, seq));
+                let joined = Seniority {
+                    ranked_at: *joined_at,
+                    head_start: *head_start,
+                    order: seq,
+                };
+                let seniority = old.map_or(joined, |old| old.regained_in(queue, joined));
                 let new = Ticket {
                     contact: contact.clone(),
                     queue: queue.clone(),
                     language: *language,
                     joined_at: *joined_at,
                     waits_since: old.map_or(*joined_at, |old| old.waits_since),
-                    ranked_at,
-                    order,
+                    seniority,
                     overflowed: old.is_some_and(|old| old.overflowed),
                     home: old
                         .and_then(|old| old.home.clone())
@@ -332,8 +339,11 @@ impl State {
                     language: Language::default(),
                     joined_at: Time::ZERO,
                     waits_since: Time::ZERO,
-                    ranked_at: Time::ZERO,
-                    order: seq,
+                    seniority: Seniority {
+                        ranked_at: Time::ZERO,
+                        head_start: Duration::ZERO,
+                        order: seq,
+                    },
                     overflowed: false,
                     home: None,
                     deadline: Time::MAX,

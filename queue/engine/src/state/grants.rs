@@ -239,7 +239,7 @@ impl State {
                     overtaken: false,
                 };
                 if to_the_back {
-                    (it.ranked_at, it.order) = (at, seq);
+                    (it.seniority.ranked_at, it.seniority.order) = (at, seq);
                 }
             });
         }

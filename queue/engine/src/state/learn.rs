@@ -5,7 +5,7 @@ use pronto_forecast::{AwayReason, Configuration as Hints, Event, QueueHints, Ski
 use pronto_types::Time;
 use pronto_types::link::LeaveReason;
 
-use super::{OperatorState, State, TicketState};
+use super::{OperatorState, Seniority, State, TicketState};
 use crate::Configuration;
 use crate::fact::Fact;
 
@@ -18,17 +18,24 @@ impl State {
                 ticket,
                 queue,
                 joined_at,
+                head_start,
                 regained,
                 ..
             } => {
                 // Where they stand, which for a place regained in another queue is not when they joined.
                 let old = regained.and_then(|old| self.tickets.get(&old));
-                let rank = old.map(|old| old.regained_in(queue, *joined_at, 0));
+                let joined = Seniority {
+                    ranked_at: *joined_at,
+                    head_start: *head_start,
+                    order: 0,
+                };
+                let seniority = old.map_or(joined, |old| old.regained_in(queue, joined));
                 Event::Joined {
                     ticket: *ticket,
                     queue: queue.clone(),
                     priority: super::PRIORITY,
-                    joined_at: rank.map_or(*joined_at, |(ranked_at, _)| ranked_at),
+                    joined_at: seniority.ranked_at,
+                    head_start: seniority.head_start,
                     waits_since: old.map_or(*joined_at, |old| old.waits_since),
                 }
             }

@@ -9,6 +9,7 @@ mod overflow;
 mod ranking;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use pronto_forecast::{Forecaster, Habits, HourAhead, Wait};
 use pronto_types::link::{ExitReason, Promise};
@@ -108,10 +109,8 @@ pub(crate) struct Ticket {
     pub(crate) joined_at: Time,
     /// Since when they wait: that moment, or when they lost the operator they talked to.
     pub(crate) waits_since: Time,
-    /// Seniority in the queue: that moment, or when they overflowed into it.
-    pub(crate) ranked_at: Time,
-    /// Among those of the same seniority: the sequence of the fact.
-    pub(crate) order: u64,
+    /// Its seniority in the queue.
+    pub(crate) seniority: Seniority,
     /// Went to another queue, as it took too long in the first; perhaps it is back.
     pub(crate) overflowed: bool,
     /// The queue it came from, while it is in another.
@@ -127,7 +126,17 @@ pub(crate) struct Ticket {
 pub(crate) struct Home {
     pub(crate) queue: QueueName,
     /// Its seniority there.
+    pub(crate) seniority: Seniority,
+}
+
+/// The values by which the tickets of a queue are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seniority {
+    /// When they joined (first), or overflowed into the queue.
     pub(crate) ranked_at: Time,
+    /// Served as if that had been so much earlier. It is lost in the queue into which they overflow: they go to its end.
+    pub(crate) head_start: Duration,
+    /// Orders tickets that are equal otherwise: the sequence of the fact.
     pub(crate) order: u64,
 }
 
@@ -391,11 +400,12 @@ impl Ticket {
 
     /// The place of the ticket in the order of service.
     pub(crate) fn rank(&self, id: TicketId) -> Ranked {
-        let rank = pronto_routing::Rank {
-            class: PRIORITY,
-            ranked_at: self.ranked_at,
-            order: self.order,
-        };
+        let Seniority {
+            ranked_at,
+            head_start,
+            order,
+        } = self.seniority;
+        let rank = pronto_routing::Rank::new(PRIORITY, ranked_at, head_start, order);
         Ranked { rank, ticket: id }
     }
 }

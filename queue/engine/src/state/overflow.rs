@@ -1,9 +1,11 @@
 //! A ticket that goes on waiting in another queue, and one that comes back.
 
+use std::time::Duration;
+
 use pronto_forecast::Event;
 use pronto_types::{QueueName, TicketId, Time};
 
-use super::{Home, State, Ticket, TicketState};
+use super::{Home, Seniority, State, Ticket, TicketState};
 use crate::fact::{Fact, LedgerEntry};
 
 impl State {
@@ -12,10 +14,14 @@ impl State {
         self.wait_on(id, seq, to, |ticket| {
             ticket.home = Some(Home {
                 queue: ticket.queue.clone(),
-                ranked_at: ticket.ranked_at,
-                order: ticket.order,
+                seniority: ticket.seniority,
             });
-            (ticket.ranked_at, ticket.order, ticket.overflowed) = (at, seq, true);
+            ticket.overflowed = true;
+            ticket.seniority = Seniority {
+                ranked_at: at,
+                head_start: Duration::ZERO,
+                order: seq,
+            };
         });
     }
 
@@ -23,7 +29,7 @@ impl State {
     pub(super) fn apply_sent_back(&mut self, seq: u64, id: TicketId, to: &QueueName) {
         self.wait_on(id, seq, to, |ticket| {
             if let Some(home) = ticket.home.take().filter(|home| home.queue == *to) {
-                (ticket.ranked_at, ticket.order) = (home.ranked_at, home.order);
+                ticket.seniority = home.seniority;
             }
         });
     }
@@ -66,7 +72,7 @@ impl State {
             return;
         };
         let known = self.tickets.get(ticket);
-        let Some((joined_at, waits_since)) = known.map(|it| (it.ranked_at, it.waits_since)) else {
+        let Some((seniority, waits_since)) = known.map(|it| (it.seniority, it.waits_since)) else {
             return;
         };
         self.learn(recorded.at, Event::Ended { ticket: *ticket });
@@ -74,7 +80,8 @@ impl State {
             ticket: *ticket,
             queue: to.clone(),
             priority: super::PRIORITY,
-            joined_at,
+            joined_at: seniority.ranked_at,
+            head_start: seniority.head_start,
             waits_since,
         };
         self.learn(recorded.at, joined);
@@ -82,14 +89,23 @@ impl State {
 }
 
 impl Ticket {
-    /// The seniority (moment and order) of who regains this ticket's place in a queue: that of the ticket, if it stands or
-    /// stood there; else that of who joins then.
-    pub(super) fn regained_in(&self, queue: &QueueName, joined_at: Time, seq: u64) -> (Time, u64) {
+    /// The seniority of a contact that regains this ticket's place in a queue: that of the ticket, if it stands or stood there;
+    /// else that of a contact that joins then.
+    pub(super) fn regained_in(&self, queue: &QueueName, joined: Seniority) -> Seniority {
         match &self.home {
-            _ if self.queue == *queue && self.overflowed => (self.ranked_at, self.order),
-            _ if self.queue == *queue => (joined_at, self.order),
-            Some(home) if home.queue == *queue => (home.ranked_at, home.order),
-            _ => (joined_at, seq),
+            _ if self.queue == *queue && self.overflowed => self.seniority,
+            _ if self.queue == *queue => Seniority {
+                order: self.seniority.order,
+                ..joined
+            },
+            Some(home) if home.queue == *queue => home.seniority,
+            _ => joined,
         }
+    }
+
+    /// The head start of the contact, also while it is in a queue where it has none.
+    pub(crate) fn head_start(&self) -> Duration {
+        let here = self.seniority.head_start;
+        self.home.as_ref().map_or(here, |home| home.seniority.head_start)
     }
 }

@@ -83,6 +83,7 @@ impl Eq for Ranking {}
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::time::Duration;
 
     use pronto_types::{TicketId, Time};
     use proptest::prelude::*;
@@ -90,11 +91,8 @@ mod tests {
     use super::*;
 
     fn rank(n: u64) -> Ranked {
-        let rank = pronto_routing::Rank {
-            class: 0,
-            ranked_at: Time::from_micros((n / 7) as i64),
-            order: n % 7,
-        };
+        let ranked_at = Time::from_micros((n / 7) as i64);
+        let rank = pronto_routing::Rank::new(0, ranked_at, Duration::ZERO, n % 7);
         Ranked {
             rank,
             ticket: TicketId(n),

@@ -106,6 +106,7 @@ impl Centre {
             queue: queue("support"),
             priority: 0,
             joined_at: time(self.now),
+            head_start: Duration::ZERO,
             waits_since: time(self.now),
         };
         self.tell(joined);

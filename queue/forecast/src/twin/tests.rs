@@ -15,8 +15,8 @@ fn name(number: usize) -> pronto_types::QueueName {
     queue(["orders", "sales", "support"][number])
 }
 
-/// One operator is ready, of several who serve these queues; callers wait, each with queue, class and time of joining.
-fn centre(skills: &[Vec<usize>], callers: &[(usize, u8, i64)]) -> Forecaster {
+/// One operator is ready, of several who serve these queues; callers wait, each with queue, class, time of joining and head start.
+fn centre(skills: &[Vec<usize>], callers: &[(usize, u8, i64, u64)]) -> Forecaster {
     let hints = |number| QueueHints {
         name: name(number),
         talk: Duration::from_secs(280),
@@ -37,12 +37,13 @@ fn centre(skills: &[Vec<usize>], callers: &[(usize, u8, i64)]) -> Forecaster {
         let (operator, reason) = (operator(number), AwayReason::Paused);
         forecaster.observe(at(0), Event::Away { operator, reason });
     }
-    for (ticket, &(wanted, priority, second)) in (1..).zip(callers) {
+    for (ticket, &(wanted, priority, second, head_start)) in (1..).zip(callers) {
         let joined = Event::Joined {
             ticket: TicketId(ticket),
             queue: name(wanted),
             priority,
             joined_at: at(second),
+            head_start: Duration::from_secs(head_start),
             waits_since: at(second),
         };
         forecaster.observe(at(30), joined);
@@ -58,7 +59,7 @@ proptest! {
     #[test]
     fn in_the_twin_a_ready_operator_takes_the_caller_whom_the_rule_names(
         skills in proptest::collection::vec(proptest::collection::btree_set(0..QUEUES, 1..=QUEUES), 1..4),
-        callers in proptest::collection::vec((0..QUEUES, 0..2_u8, 0..20_i64), 1..8),
+        callers in proptest::collection::vec((0..QUEUES, 0..2_u8, 0..20_i64, 0..20_u64), 1..8),
     ) {
         let skills: Vec<Vec<usize>> = skills.into_iter().map(|it| it.into_iter().collect()).collect();
         let forecaster = centre(&skills, &callers);

@@ -193,6 +193,7 @@ pub(super) fn places() -> Vec<Fact> {
             queue: queue(),
             language,
             joined_at: time(),
+            head_start: Duration::ZERO,
             deadline: Time::MAX,
             caller_key,
             regained,
@@ -362,6 +363,21 @@ pub(super) fn announcements() -> Vec<Fact> {
     facts
 }
 
+/// Sample facts with what was added after version 9.
+pub(super) fn added() -> Vec<Fact> {
+    vec![Fact::Joined {
+        ticket: TICKET,
+        contact: Contact::of_call(gateway(), CALL),
+        queue: queue(),
+        language: Language::English,
+        joined_at: time(),
+        head_start: LENGTH,
+        deadline: time(),
+        caller_key: None,
+        regained: None,
+    }]
+}
+
 /// Every variant, every reason, with and without what may be absent.
 pub(super) fn ledger() -> Vec<LedgerEntry> {
     let facts = [
@@ -371,6 +387,7 @@ pub(super) fn ledger() -> Vec<LedgerEntry> {
         people(),
         announcements(),
         recordings(),
+        added(),
     ]
     .concat();
     (1..)

@@ -71,8 +71,7 @@ proptest! {
             // Where nobody is signed in, nobody waits.
             if skills.iter().any(|served| serves(served, &wanted)) {
                 join(&mut house, ticket, wanted);
-                let (class, ranked_at) = (0, house.now);
-                waiting.push((wanted, ticket, Rank { class, ranked_at, order: ticket }));
+                waiting.push((wanted, ticket, Rank::new(0, house.now, Duration::ZERO, ticket)));
             }
             house.wait(Duration::from_millis(100));
         }
@@ -110,4 +109,43 @@ proptest! {
             ready.retain(|(operator, _)| Some(*operator) != taken);
         }
     }
+}
+
+/// The ledger of a house in which three callers wait, who joined a minute apart; the last has this head start.
+fn with_head_start(last: Duration) -> House {
+    let mut house = House::with(&["ann"]);
+    house.pause("ann");
+    for ticket in 1..=3 {
+        house.join(ticket);
+        house.wait(secs(60));
+    }
+    for recorded in &mut house.ledger {
+        if let Fact::Joined {
+            ticket: TicketId(3),
+            head_start,
+            ..
+        } = &mut recorded.fact
+        {
+            *head_start = last;
+        }
+    }
+    house.shadow = State::default();
+    house.ledger.iter().for_each(|fact| house.shadow.apply(fact));
+    house.restart();
+    house.attach("gw1", 1);
+    house
+}
+
+#[test]
+fn a_head_start_of_the_ledger_brings_a_caller_forward_by_that_much() {
+    for (head_start, first) in [(0, 1), (119, 1), (121, 3)] {
+        let mut house = with_head_start(secs(head_start));
+        house.set("ann", Wanted::Ready).unwrap();
+        house.offered(first, "ann");
+    }
+    // One that lies between the two others.
+    let mut house = with_head_start(secs(90));
+    house.leave(1);
+    house.set("ann", Wanted::Ready).unwrap();
+    house.offered(3, "ann");
 }

@@ -6,15 +6,7 @@ use super::{Page, functions, pages, verdict};
 const MOST: usize = 5;
 
 /// Functions that take more, as the file and the name; with a word why each may.
-const KNOWN: [(&str, &str); 4] = [
-    // The fields of one wire message.
-    ("proto/src/link.rs", "joined_to_wire"),
-    // The fields of one fact, and two times.
-    ("queue/engine/src/state/grants.rs", "connect"),
-    // A test.
-    ("queue/engine/src/world/gateway.rs", "lose_operator"),
-    // A test.
-    ("queue/engine/src/world/spoken.rs", "announced"),
+const KNOWN: [(&str, &str); 0] = [
 ];
 
 /// The parts between commas that stand in no bracket.

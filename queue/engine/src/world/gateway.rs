@@ -292,7 +292,7 @@ impl SimGateway {
     /// Somebody has had enough of the talk; or the operator's phone is gone.
     fn talk_over(&mut self, now: Time, operator: &OperatorId, offer: OfferId, dice: &mut Dice) {
         let line = self.phones.get(operator).map(|it| it.line);
-        let Some(Line::Talking(talk, ticket)) =
+        let Some(Line::Talking(_, ticket)) =
             line.filter(|it| matches!(it, Line::Talking(of, _) if *of == offer))
         else {
             return;
@@ -305,7 +305,9 @@ impl SimGateway {
             .map(|(call, _)| *call);
         match call {
             Some(call) if dice.chance(10) => {
-                self.lose_operator(now, call, (talk, ticket), operator, dice);
+                self.lose_phone(now, operator, dice);
+                self.write(now, Event::OperatorLost { offer, ticket });
+                self.rejoin(now, (call, ticket), now, dice);
             }
             call => {
                 self.end_talk_of(now, ticket);
@@ -316,15 +318,8 @@ impl SimGateway {
         }
     }
 
-    /// The operator's phone is gone in mid-talk: the caller waits again.
-    fn lose_operator(
-        &mut self,
-        now: Time,
-        call: CallId,
-        (offer, ticket): (OfferId, TicketId),
-        operator: &OperatorId,
-        dice: &mut Dice,
-    ) {
+    /// The operator's phone is gone in mid-talk.
+    fn lose_phone(&mut self, now: Time, operator: &OperatorId, dice: &mut Dice) {
         if let Some(phone) = self.phones.get_mut(operator) {
             phone.line = Line::Idle;
         }
@@ -333,8 +328,6 @@ impl SimGateway {
             self.unregister(now, operator);
             self.after(now + Duration::from_secs(20), Later::ComeBack(operator.clone()));
         }
-        self.write(now, Event::OperatorLost { offer, ticket });
-        self.rejoin(now, (call, ticket), now, dice);
     }
 
     /// Takes a place again in the stead of an old one, with the seniority of the first joining.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pronto_types::link::{Origin, RefuseReason};
-use pronto_types::{AnnouncementId, CallId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::{CallId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
 
 use crate::fact::{Fact, LedgerEntry};
 use crate::{Configuration, LostReason};
@@ -180,16 +180,9 @@ impl Oracle {
             Fact::Overflowed { .. } => self.overflow(recorded)?,
             Fact::SentBack { .. } => self.send_back(recorded)?,
             Fact::Exited { ticket, .. } => self.close(*ticket),
-            Fact::Announced {
-                ticket,
-                position,
-                wait,
-                rise,
-            } => {
+            Fact::Announced { ticket, position, .. } => {
                 self.judge_announcement(*ticket, *position)?;
-                let announcement = AnnouncementId(recorded.seq);
-                self.spoken
-                    .announced(announcement, at, *ticket, (*position, *wait, *rise))?;
+                self.spoken.announced(recorded)?;
             }
             Fact::Heard {
                 announcement,

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pronto_types::link::{Hearing, Promise, RiseReason};
+use pronto_types::link::{Hearing, Promise};
 use pronto_types::{AnnouncementId, TicketId, Time};
+
+use crate::{Fact, LedgerEntry};
 
 /// The last figures one caller was told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,13 +46,20 @@ impl Spoken {
     }
 
     /// Invariant 11: "what we announce never rises silently: a longer wait comes with its reason". Judged is what is said.
-    pub(super) fn announced(
-        &mut self,
-        announcement: AnnouncementId,
-        at: Time,
-        ticket: TicketId,
-        (position, wait, rise): (Option<u32>, Option<Promise>, Option<RiseReason>),
-    ) -> Result<(), String> {
+    pub(super) fn announced(&mut self, recorded: &LedgerEntry) -> Result<(), String> {
+        let &LedgerEntry {
+            seq, at, ref fact, ..
+        } = recorded;
+        let &Fact::Announced {
+            ticket,
+            position,
+            wait,
+            rise,
+        } = fact
+        else {
+            return Ok(());
+        };
+        let announcement = AnnouncementId(seq);
         let before = self.callers.entry(ticket).or_default();
         if position.is_none() && wait.is_none() {
             return Err(format!("{announcement:?} says nothing"));

@@ -58,6 +58,7 @@ fn facts() -> Vec<(i64, Fact)> {
     let ticket = TicketId(0xaa * 16);
     let offered = Fact::Offered {
         ticket,
+        round: None,
         operator: operator.clone(),
         queue: queue.clone(),
         gateway: gateway.clone(),

@@ -6,8 +6,7 @@ use super::{Page, functions, pages, verdict};
 const MOST: usize = 5;
 
 /// Functions that take more, as the file and the name; with a word why each may.
-const KNOWN: [(&str, &str); 0] = [
-];
+const KNOWN: [(&str, &str); 0] = [];
 
 /// The parts between commas that stand in no bracket.
 fn parts(text: &str) -> Vec<&str> {

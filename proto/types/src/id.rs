@@ -49,6 +49,10 @@ number_id! {
     OfferId
 }
 number_id! {
+    /// A round of offers for one ticket: the ledger sequence of the fact that made the first of them.
+    RoundId
+}
+number_id! {
     /// One announcement to one ticket: the ledger sequence of the fact that made it.
     AnnouncementId
 }

@@ -16,8 +16,8 @@ mod wall;
 pub use deadlines::Deadlines;
 pub use digit::Digit;
 pub use id::{
-    AnnouncementId, CallId, ContactId, GatewayName, InvalidName, OfferId, OperatorId, QueueName, TicketId,
-    TrunkName,
+    AnnouncementId, CallId, ContactId, GatewayName, InvalidName, OfferId, OperatorId, QueueName, RoundId,
+    TicketId, TrunkName,
 };
 pub use language::Language;
 pub use personal::{DisplayName, PhoneNumber, Secret};

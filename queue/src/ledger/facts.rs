@@ -115,7 +115,7 @@ facts! {
     Overflowed { ticket, queue, to } needs { here, there };
     SentBack { ticket, queue, to };
 
-    Offered { ticket, operator, queue, gateway }
+    Offered { ticket, round, operator, queue, gateway }
         times { valid_until = valid_until_micros }
         lengths { waited };
     Ringing { offer };

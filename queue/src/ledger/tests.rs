@@ -130,6 +130,7 @@ fn the_bytes_of_today_are_the_bytes_of_tomorrow() {
     };
     let offered = Fact::Offered {
         ticket: TicketId(0x0123_4567_89ab_cdef),
+        round: None,
         operator: operator(),
         queue: queue(),
         gateway: gateway(),

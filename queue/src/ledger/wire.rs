@@ -14,7 +14,7 @@ use pronto_types::link::{
 };
 use pronto_types::{
     AnnouncementId, CallId, ContactId, Forecast, GatewayName, Language, OfferId, OperatorId, QueueName,
-    TicketId, Time,
+    RoundId, TicketId, Time,
 };
 
 use super::LedgerError;
@@ -139,7 +139,7 @@ macro_rules! ids {
     };
 }
 
-ids!(CallId, ContactId, TicketId, OfferId, AnnouncementId);
+ids!(CallId, ContactId, TicketId, OfferId, RoundId, AnnouncementId);
 
 macro_rules! names {
     ($($Name:ident),*) => {

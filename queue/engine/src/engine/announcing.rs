@@ -133,10 +133,7 @@ impl Engine {
         };
         let first = ticket.told.at.is_none();
         let early = first && ticket.seniority.ranked_at + wanted.first > self.now;
-        if early
-            || !matches!(ticket.place, TicketState::Waiting { .. })
-            || !self.may_be_told(ticket.gateway())
-        {
+        if early || !self.state.is_waiting(id) || !self.may_be_told(ticket.gateway()) {
             return;
         }
         let gateway = ticket.gateway().clone();
@@ -275,10 +272,7 @@ impl Engine {
 
     fn next_time(&self, id: TicketId) -> Option<Time> {
         let ticket = self.state.tickets.get(&id)?;
-        if !matches!(
-            ticket.place,
-            TicketState::Waiting { .. } | TicketState::Offered { .. }
-        ) {
+        if matches!(self.state.ticket_state(id), Some(TicketState::Connected(_))) {
             return None;
         }
         let wanted = self.announcing(&ticket.queue)?;
@@ -327,12 +321,7 @@ impl Engine {
         ticket: TicketId,
         how: Hearing,
     ) {
-        let known = self
-            .state
-            .tickets
-            .get(&ticket)
-            .filter(|it| it.gateway() == gateway);
-        match known {
+        match self.state.held(ticket).filter(|it| it.gateway() == gateway) {
             Some(known) if known.told.unheard.contains(&announcement) => {
                 self.record(Fact::Heard {
                     announcement,

@@ -153,7 +153,7 @@ impl Engine {
     }
 
     fn join(&mut self, new: Joining, at: Time) {
-        if self.state.tickets.contains_key(&new.ticket) {
+        if self.is_known(new.ticket) {
             self.note(NoteReason::Stale);
             return;
         }
@@ -187,7 +187,7 @@ impl Engine {
         };
         let joined_at = self.seniority(&gateway, at, regained);
         // `max_wait` counts as it did before: in another queue not by that queue's, after a lost operator from the loss.
-        let old = regained.and_then(|old| self.state.tickets.get(&old));
+        let old = regained.and_then(|old| self.state.held(old));
         let deadline = old.map_or(joined_at + max_wait, |old| old.deadline);
         let head_start = old.map_or(Duration::ZERO, |old| old.head_start());
         let joined = Fact::Joined {
@@ -213,7 +213,7 @@ impl Engine {
 
     /// Where the lost ticket stood, if its gateway does not know: it had gone on waiting in another queue.
     fn stands_in(&self, regained: Option<TicketId>) -> Option<QueueName> {
-        let old = self.state.tickets.get(&regained?)?;
+        let old = self.state.held(regained?)?;
         let elsewhere = old.overflowed && self.state.open_queue(&old.queue).is_some();
         elsewhere.then(|| old.queue.clone())
     }
@@ -222,7 +222,7 @@ impl Engine {
     /// that, it needs no clock. A journal is in order: a later entry never joined earlier.
     fn seniority(&self, gateway: &GatewayName, at: Time, regained: Option<TicketId>) -> Time {
         match regained {
-            Some(old) => self.state.tickets.get(&old).map_or(at, |old| old.joined_at),
+            Some(old) => self.state.held(old).map_or(at, |old| old.joined_at),
             None => {
                 let latest = self
                     .state
@@ -244,48 +244,55 @@ impl Engine {
             .get(queue)
             .map_or(0, |it| it.waiting + it.offered);
         let full = held >= open.settings.limit as u64 && !regained;
-        (!full && self.state.index.live < limits::TICKETS).then_some(open.settings.max_wait)
+        (!full && self.state.tickets.len() < limits::TICKETS).then_some(open.settings.max_wait)
     }
 
     /// The call joins again without having left: its earlier ticket is over. (A closed one is dropped by `Joined`.)
     fn move_on(&mut self, ticket: TicketId, at: Time) {
-        match self.state.tickets.get(&ticket).map(|it| it.place.clone()) {
-            Some(TicketState::Waiting { .. }) => {
+        match self.state.ticket_state(ticket) {
+            Some(TicketState::Waiting | TicketState::Offered) => {
                 self.record(Fact::Moved { ticket });
+                self.withdraw_round(ticket);
             }
-            Some(TicketState::Offered { offer }) => {
-                self.record(Fact::Moved { ticket });
-                self.withdraw(offer, WithdrawReason::CallerLeft);
-            }
-            Some(TicketState::Connected { offer }) => self.end_talk(offer, at),
-            _ => {}
+            Some(TicketState::Connected(offer)) => self.end_talk(offer, at),
+            None => {}
         }
     }
 
     /// "A caller who leaves is an explicit `left{reason}`: at once."
     fn leave(&mut self, gateway: &GatewayName, ticket: TicketId, reason: LeaveReason, at: Time) {
-        let known = self
-            .state
-            .tickets
-            .get(&ticket)
-            .filter(|it| it.gateway() == gateway);
-        let Some(place) = known.map(|it| it.place.clone()) else {
+        if !self.is_at(ticket, gateway) {
             self.note(NoteReason::UnknownTicket);
             return;
-        };
-        match place {
-            TicketState::Waiting { .. } => {
+        }
+        match self.state.ticket_state(ticket) {
+            Some(TicketState::Waiting | TicketState::Offered) => {
                 self.record(Fact::Left { ticket, reason });
+                self.withdraw_round(ticket);
             }
-            // The operator stays bound until the gateway says that the phone is quiet.
-            TicketState::Offered { offer } => {
-                self.record(Fact::Left { ticket, reason });
-                self.withdraw(offer, WithdrawReason::CallerLeft);
-            }
-            TicketState::Connected { offer } => self.end_talk(offer, at),
-            TicketState::Lost { .. } | TicketState::Exited { .. } | TicketState::TurnedAway { .. } => {
+            Some(TicketState::Connected(offer)) => self.end_talk(offer, at),
+            None => {
                 self.record(Fact::Forgotten { ticket });
             }
+        }
+    }
+
+    /// Whether a ticket is known, closed or not.
+    fn is_known(&self, ticket: TicketId) -> bool {
+        self.state.tickets.contains_key(&ticket) || self.state.closed.contains_key(&ticket)
+    }
+
+    /// Whether a ticket, closed or not, is one of this gateway.
+    fn is_at(&self, ticket: TicketId, gateway: &GatewayName) -> bool {
+        let live = self.state.tickets.get(&ticket).map(|it| &it.contact);
+        let closed = || self.state.closed.get(&ticket).map(|it| it.contact());
+        live.or_else(closed).is_some_and(|it| it.gateway() == gateway)
+    }
+
+    /// The caller is gone. The operators stay bound until the gateway says that the phones are quiet.
+    fn withdraw_round(&mut self, ticket: TicketId) {
+        for offer in self.state.offers_of(ticket) {
+            self.withdraw(offer, WithdrawReason::CallerLeft);
         }
     }
 
@@ -295,12 +302,7 @@ impl Engine {
         let Some(ticket) = self.state.index.by_contact.get(&contact).copied() else {
             return;
         };
-        if self
-            .state
-            .tickets
-            .get(&ticket)
-            .is_some_and(|it| it.place.closed().is_none())
-        {
+        if self.state.tickets.contains_key(&ticket) {
             self.leave(gateway, ticket, LeaveReason::Abandoned, at);
         }
     }
@@ -310,7 +312,7 @@ impl Engine {
         let Some(known) = self.state.tickets.get(&ticket) else {
             return;
         };
-        if !matches!(known.place, TicketState::Waiting { .. }) {
+        if !self.state.is_waiting(ticket) {
             return;
         }
         let gateway = known.gateway().clone();
@@ -324,7 +326,7 @@ impl Engine {
         let Some(known) = self.state.tickets.get(&ticket) else {
             return;
         };
-        if !matches!(known.place, TicketState::Waiting { .. }) {
+        if !self.state.is_waiting(ticket) {
             return;
         }
         if self

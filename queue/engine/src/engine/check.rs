@@ -39,37 +39,17 @@ impl Engine {
 
     fn check_tickets(&self) -> Result<(), String> {
         for (id, ticket) in &self.state.tickets {
-            let bound = match ticket.place {
-                TicketState::Offered { offer } => Some((offer, true)),
-                TicketState::Connected { offer } => Some((offer, false)),
-                _ => None,
-            };
-            if let Some((offer, unresolved)) = bound {
-                let grant = self.state.grants.get(&offer);
-                let right =
-                    grant.is_some_and(|it| it.parties.ticket == *id && it.is_unresolved() == unresolved);
-                if !right {
-                    return Err(format!(
-                        "3: {id:?} is {:?}, the grant says {grant:?}",
-                        ticket.place
-                    ));
-                }
+            if self.state.closed.contains_key(id) {
+                return Err(format!("6: {id:?} is closed and not closed"));
             }
             let gone = self
                 .state
                 .gateways
                 .get(ticket.gateway())
                 .is_none_or(|it| it.link == Link::Gone);
-            if gone
-                && matches!(
-                    ticket.place,
-                    TicketState::Waiting { .. } | TicketState::Connected { .. }
-                )
-            {
-                return Err(format!(
-                    "7: {id:?} is {:?} at a gateway that is gone",
-                    ticket.place
-                ));
+            let place = self.state.ticket_state(*id);
+            if gone && place != Some(TicketState::Offered) {
+                return Err(format!("7: {id:?} is {place:?} at a gateway that is gone"));
             }
         }
         Ok(())
@@ -77,23 +57,15 @@ impl Engine {
 
     fn check_operators(&self) -> Result<(), String> {
         for (id, operator) in &self.state.operators {
-            let talking = matches!(operator.state, OperatorState::Talking { .. });
-            if talking == operator.talks.is_empty() {
-                return Err(format!(
-                    "3: {id:?} is {:?} with talks {:?}",
-                    operator.state, operator.talks
-                ));
-            }
-            let bound = match operator.state {
-                OperatorState::Offered { offer, .. } => operator.offers.contains(&offer),
-                OperatorState::Talking { .. } => true,
-                _ => operator.offers.is_empty(),
+            let (offered, talks) = (self.state.offer_to(id).is_some(), self.state.talks(id));
+            let right = match operator.state {
+                OperatorState::Offered { .. } => offered && !talks,
+                OperatorState::Talking { .. } => talks,
+                _ => !offered && !talks,
             };
-            if !bound {
-                return Err(format!(
-                    "3: {id:?} is {:?} with offers {:?}",
-                    operator.state, operator.offers
-                ));
+            if !right {
+                let bound = self.state.index.operators.get(id);
+                return Err(format!("3: {id:?} is {:?}, bound by {bound:?}", operator.state));
             }
             let idle = matches!(
                 operator.state,
@@ -106,33 +78,42 @@ impl Engine {
         Ok(())
     }
 
+    /// 3: a ticket has at most one live round, an operator at most one live offer; both are bound to it.
     fn check_grants(&self) -> Result<(), String> {
-        let mut live = BTreeSet::new();
-        for (offer, grant) in &self.state.grants {
-            let parties = &grant.parties;
-            let operator = self.state.operators.get(&parties.operator);
-            let place = self.state.tickets.get(&parties.ticket).map(|it| &it.place);
-            let right = match grant.phase {
-                Phase::Live { .. } => {
-                    if !live.insert(parties.operator.clone()) {
-                        return Err(format!("3: {:?} has two live offers", parties.operator));
+        let mut operators = BTreeSet::new();
+        let mut rounds = BTreeMap::new();
+        for (id, round) in &self.state.rounds {
+            let place = self.state.ticket_state(round.ticket);
+            for offer in &round.offers {
+                let operator = self.state.operators.get(&offer.operator).map(|it| &it.state);
+                let right = match offer.phase {
+                    Phase::Live { .. } => {
+                        if !operators.insert(&offer.operator) {
+                            return Err(format!("3: {:?} has two live offers", offer.operator));
+                        }
+                        if *rounds.entry(round.ticket).or_insert(id) != id {
+                            return Err(format!("3: {:?} has two live rounds", round.ticket));
+                        }
+                        if !self.state.in_step(&round.gateway) {
+                            return Err(format!("3: {:?} is live at a gateway that is away", offer.id));
+                        }
+                        matches!(operator, Some(OperatorState::Offered { .. }))
+                            && self.state.offer_to(&offer.operator) == Some(offer.id)
+                            && place == Some(TicketState::Offered)
                     }
-                    if !self.state.in_step(&parties.gateway) {
-                        return Err(format!("3: {offer:?} is live at a gateway that is away"));
+                    Phase::Withdrawing { .. } => operator.is_some(),
+                    Phase::Talking { .. } => {
+                        operator.is_some() && place == Some(TicketState::Connected(offer.id))
                     }
-                    operator.is_some_and(|it| it.is_offered(*offer))
-                        && place == Some(&TicketState::Offered { offer: *offer })
+                };
+                if !right {
+                    return Err(format!(
+                        "3: {id:?} {offer:?}: the ticket is {place:?}, the operator {operator:?}"
+                    ));
                 }
-                Phase::Withdrawing { .. } => operator.is_some_and(|it| it.offers.contains(offer)),
-                Phase::Talking { .. } => {
-                    operator.is_some_and(|it| it.talks.contains(offer))
-                        && place == Some(&TicketState::Connected { offer: *offer })
-                }
-            };
-            if !right {
-                return Err(format!(
-                    "3: {offer:?} {grant:?}: the ticket is {place:?}, the operator {operator:?}"
-                ));
+            }
+            if round.offers.is_empty() {
+                return Err(format!("3: {id:?} has no offer"));
             }
         }
         Ok(())
@@ -144,8 +125,8 @@ impl Engine {
             return Ok(());
         }
         let mut waiting: BTreeSet<(&QueueName, &GatewayName)> = BTreeSet::new();
-        for ticket in self.state.tickets.values() {
-            if matches!(ticket.place, TicketState::Waiting { .. }) && self.state.in_step(ticket.gateway()) {
+        for (id, ticket) in &self.state.tickets {
+            if self.state.is_waiting(*id) && self.state.in_step(ticket.gateway()) {
                 waiting.insert((&ticket.queue, ticket.gateway()));
             }
         }
@@ -172,23 +153,21 @@ impl Engine {
     fn check_order(&self) -> Result<(), String> {
         let mut waiting: BTreeMap<&QueueName, BTreeMap<Ranked, u64>> = BTreeMap::new();
         for (id, ticket) in &self.state.tickets {
-            if let TicketState::Waiting {
-                since,
-                overtaken: false,
-                ..
-            } = ticket.place
-            {
+            if self.state.is_waiting(*id) && !ticket.line.overtaken {
                 waiting
                     .entry(&ticket.queue)
                     .or_default()
-                    .insert(ticket.rank(*id), since);
+                    .insert(ticket.rank(*id), ticket.line.since);
             }
         }
-        for (offer, grant) in &self.state.grants {
-            let Some(queue) = waiting.get(&grant.parties.queue) else {
+        for grant in self.state.grants() {
+            let Some(queue) = waiting.get(&grant.round.queue) else {
                 continue;
             };
-            let older = queue.range(..grant.rank).find(|(_, since)| **since < offer.0);
+            let offer = grant.offer.id;
+            let older = queue
+                .range(..grant.round.rank)
+                .find(|(_, since)| **since < offer.0);
             if let Some((rank, _)) = older {
                 return Err(format!(
                     "5: {:?} was overtaken by {offer:?} without a fact",
@@ -216,21 +195,13 @@ impl Engine {
     /// 6: every ticket is in exactly one place, and the sums are right.
     fn check_sums(&self) -> Result<(), String> {
         for (name, queue) in &self.state.queues {
-            let places = self
-                .state
-                .tickets
-                .values()
-                .filter(|it| it.queue == *name)
-                .map(|it| &it.place);
+            let tickets = self.state.tickets.iter().filter(|(_, it)| it.queue == *name);
             let (mut waiting, mut offered, mut connected) = (0, 0, 0);
-            for place in places {
-                match place {
-                    TicketState::Waiting { .. } => waiting += 1,
-                    TicketState::Offered { .. } => offered += 1,
-                    TicketState::Connected { .. } => connected += 1,
-                    TicketState::Lost { .. }
-                    | TicketState::Exited { .. }
-                    | TicketState::TurnedAway { .. } => {}
+            for (id, _) in tickets {
+                match self.state.index.ticket_state(*id) {
+                    TicketState::Waiting => waiting += 1,
+                    TicketState::Offered => offered += 1,
+                    TicketState::Connected(_) => connected += 1,
                 }
             }
             let sum = waiting + offered + connected + queue.ended.total();

@@ -19,7 +19,7 @@ use pronto_types::{GatewayName, OfferId, TicketId, Time};
 use super::operators::Release;
 use super::{Engine, Fault};
 use crate::fact::{Fact, NoteReason, PauseReason, WithdrawReason};
-use crate::state::{Parties, Phase, TicketState};
+use crate::state::{End, Parties, Phase, TicketState};
 
 impl Engine {
     /// Asks for the phone to stop ringing. If it was answered first, the gateway says so and the engine accepts.
@@ -27,7 +27,7 @@ impl Engine {
         if !self.is_live(offer) {
             return;
         }
-        let gateway = self.state.grants.get(&offer).map(|it| it.parties.gateway.clone());
+        let gateway = self.state.grant(offer).map(|it| it.round.gateway.clone());
         self.record(Fact::Withdrawing { offer, reason });
         if let Some(gateway) = gateway {
             self.direct(&gateway, Directive::Withdraw { offer });
@@ -35,11 +35,7 @@ impl Engine {
     }
 
     pub(super) fn ringing(&mut self, gateway: &GatewayName, offer: OfferId) {
-        let grant = self
-            .state
-            .grants
-            .get(&offer)
-            .filter(|it| it.parties.gateway == *gateway);
+        let grant = self.state.grant(offer).filter(|it| it.round.gateway == *gateway);
         if grant.is_some_and(|it| it.is_unresolved()) {
             self.record(Fact::Ringing { offer });
         } else {
@@ -68,25 +64,17 @@ impl Engine {
             }
             Some(Phase::Live { .. } | Phase::Withdrawing { .. }) | None => {}
         }
-        let other = match self.state.tickets.get(&ticket).map(|it| &it.place) {
-            Some(
-                TicketState::Waiting { .. }
-                | TicketState::Exited { .. }
-                | TicketState::Lost { talk: None, .. },
-            ) => None,
-            Some(TicketState::Offered { offer: bound }) => Some(*bound).filter(|bound| *bound != offer),
-            Some(
-                TicketState::Connected { .. } | TicketState::Lost { .. } | TicketState::TurnedAway { .. },
-            )
-            | None => {
-                if phase.is_some() {
-                    self.end_grant(&parties, offer, RefuseReason::Withdrawn);
-                } else {
-                    self.note(NoteReason::UnknownTicket);
-                }
-                return;
+        if !self.may_be_answered(ticket) {
+            if phase.is_some() {
+                self.end_grant(&parties, offer, RefuseReason::Withdrawn);
+            } else {
+                self.note(NoteReason::UnknownTicket);
             }
-        };
+            return;
+        }
+        // One answer wins: of the same round, and over another round.
+        let mut others = self.state.offers_of(ticket);
+        others.retain(|other| *other != offer);
         let elsewhere = self.bound_to(&parties.operator).filter(|bound| *bound != offer);
         let operator = parties.operator;
         let answered_at = at.min(self.now);
@@ -96,8 +84,20 @@ impl Engine {
             operator,
             answered_at,
         });
-        for bound in other.into_iter().chain(elsewhere) {
+        for bound in others.into_iter().chain(elsewhere) {
             self.withdraw(bound, WithdrawReason::Superseded);
+        }
+    }
+
+    /// Whether an answer for this ticket counts: it does not talk, and it was the engine that ended it, if it is ended.
+    fn may_be_answered(&self, ticket: TicketId) -> bool {
+        match self.state.ticket_state(ticket) {
+            Some(TicketState::Waiting | TicketState::Offered) => true,
+            Some(TicketState::Connected(_)) => false,
+            None => self.state.closed.get(&ticket).is_some_and(|it| match it.end {
+                End::Exited { .. } | End::Lost { talk: None, .. } => true,
+                End::Lost { talk: Some(_), .. } | End::TurnedAway { .. } => false,
+            }),
         }
     }
 
@@ -114,11 +114,7 @@ impl Engine {
     /// The grant came to nothing. RONA: the operator is paused, the caller back in their place, at the head, and offered to
     /// the next. A withdrawal is nobody's fault.
     fn end_grant(&mut self, parties: &Parties, offer: OfferId, reason: RefuseReason) {
-        let bound = self
-            .state
-            .operators
-            .get(&parties.operator)
-            .is_some_and(|it| it.is_offered(offer));
+        let bound = self.bound_to(&parties.operator) == Some(offer);
         self.record(Fact::Refused { offer, reason });
         if bound {
             let operator = self.state.operators.get(&parties.operator);
@@ -140,18 +136,14 @@ impl Engine {
     /// The validity ran out, counted by the engine alone. A live grant of which nothing was heard speaks against the
     /// operator's phone; a withdrawing one speaks against the link.
     pub(super) fn expire(&mut self, offer: OfferId) {
-        let Some(grant) = self.state.grants.get(&offer).filter(|it| it.is_unresolved()) else {
+        let Some(grant) = self.state.grant(offer).filter(|it| it.is_unresolved()) else {
             return;
         };
         if self.fault().is(Fault::ExpiredNeverFreed) {
             return;
         }
-        let (parties, phase) = (grant.parties.clone(), grant.phase);
-        let bound = self
-            .state
-            .operators
-            .get(&parties.operator)
-            .is_some_and(|it| it.is_offered(offer));
+        let (parties, phase) = (grant.parties(), grant.offer.phase);
+        let bound = self.bound_to(&parties.operator) == Some(offer);
         self.record(Fact::Expired { offer });
         if bound {
             let release = match phase {
@@ -172,15 +164,11 @@ impl Engine {
             Some(_) => self.note(NoteReason::Stale),
             None => {
                 // A talk that was lost by the grace has ended since: the operator was freed then.
-                let known = self
-                    .state
-                    .tickets
-                    .get(&ticket)
-                    .filter(|it| it.gateway() == gateway);
-                let lost = known.is_some_and(
-                    |it| matches!(it.place, TicketState::Lost { talk: Some((talk, _)), .. } if talk == offer),
-                );
-                if lost {
+                let closed = self.state.closed.get(&ticket);
+                let lost = closed
+                    .filter(|it| it.contact().gateway() == gateway)
+                    .and_then(|it| it.talk());
+                if lost.is_some_and(|(talk, _)| *talk == offer) {
                     self.record(Fact::Forgotten { ticket });
                 } else {
                     self.note(NoteReason::UnknownOffer);
@@ -199,14 +187,14 @@ impl Engine {
         ticket: TicketId,
         at: Time,
     ) {
-        let known = self.state.tickets.get(&ticket);
-        let Some(known) = known.filter(|it| it.gateway() == gateway && it.place.talks_under(offer)) else {
+        let known = self.state.held(ticket).filter(|it| it.gateway() == gateway);
+        let Some(known) = known.filter(|_| self.state.talks_under(ticket, offer)) else {
             self.note(NoteReason::UnknownOffer);
             return;
         };
         let queue = self.state.queues.get(&known.queue);
         let max_wait = queue.map_or(Duration::ZERO, |it| it.settings.max_wait);
-        let parties = self.state.grants.get(&offer).map(|it| it.parties.clone());
+        let parties = self.state.grant(offer).map(|it| it.parties());
         let lost_at = at.min(self.now);
         self.record(Fact::OperatorLost {
             offer,
@@ -223,7 +211,7 @@ impl Engine {
 
     /// Wrap-up counts from the end of the talk, not from when we heard of it.
     pub(super) fn end_talk(&mut self, offer: OfferId, at: Time) {
-        let Some(parties) = self.state.grants.get(&offer).map(|it| it.parties.clone()) else {
+        let Some(parties) = self.state.grant(offer).map(|it| it.parties()) else {
             return;
         };
         let ended_at = at.min(self.now);
@@ -239,12 +227,9 @@ impl Engine {
 
     /// The ticket and operator of a grant of this gateway, and the grant's phase; no phase: it had run out.
     fn parties(&self, gateway: &GatewayName, offer: OfferId) -> Option<(Parties, Option<Phase>)> {
-        let unresolved = self
-            .state
-            .grants
-            .get(&offer)
-            .map(|it| (&it.parties, Some(it.phase)));
-        let (parties, phase) = unresolved.or_else(|| self.state.expired.get(&offer).map(|it| (it, None)))?;
-        (parties.gateway == *gateway).then(|| (parties.clone(), phase))
+        let grant = self.state.grant(offer);
+        let known = grant.map(|it| (it.parties(), Some(it.offer.phase)));
+        let known = known.or_else(|| self.state.expired.get(&offer).map(|it| (it.clone(), None)));
+        known.filter(|(parties, _)| parties.gateway == *gateway)
     }
 }

@@ -19,7 +19,7 @@ use super::{Engine, Fault};
 use crate::api::{Output, Refusal};
 use crate::fact::{Fact, LostReason, UnreachableReason, WithdrawReason};
 use crate::limits;
-use crate::state::{Link, OperatorState, Phase, TicketState};
+use crate::state::{End, Link, OperatorState, Phase, TicketState};
 
 use super::operators::Release;
 
@@ -42,8 +42,8 @@ impl Engine {
             self.link_down(gateway, epoch, WithdrawReason::Restarted);
         }
         if self.fault().is(Fault::RestartFreesTalking) {
-            let talks = self.state.grants.iter().filter(|(_, it)| !it.is_unresolved());
-            let talks: Vec<OfferId> = talks.map(|(offer, _)| *offer).collect();
+            let talks = self.state.grants().filter(|it| !it.is_unresolved());
+            let talks: Vec<OfferId> = talks.map(|it| it.offer.id).collect();
             for offer in talks {
                 self.end_talk(offer, self.now);
             }
@@ -156,12 +156,12 @@ impl Engine {
 
     /// A waiting or connected ticket ends as lost, and its operator is free.
     fn lose(&mut self, ticket: TicketId, reason: LostReason) {
-        match self.state.tickets.get(&ticket).map(|it| &it.place) {
-            Some(TicketState::Waiting { .. }) => {
+        match self.state.ticket_state(ticket) {
+            Some(TicketState::Waiting) => {
                 self.record(Fact::Lost { ticket, reason });
             }
-            Some(TicketState::Connected { offer }) => {
-                let parties = self.state.grants.get(offer).map(|it| it.parties.clone());
+            Some(TicketState::Connected(offer)) => {
+                let parties = self.state.grant(offer).map(|it| it.parties());
                 self.record(Fact::Lost { ticket, reason });
                 if let Some(parties) = parties {
                     let talked = Release::Talked {
@@ -171,7 +171,7 @@ impl Engine {
                     self.release(&parties.operator, talked);
                 }
             }
-            _ => {}
+            Some(TicketState::Offered) | None => {}
         }
     }
 
@@ -186,14 +186,10 @@ impl Engine {
 
     fn part_with(&mut self, gateway: &GatewayName) {
         for offer in self.state.unresolved_of(gateway) {
-            let Some(parties) = self.state.grants.get(&offer).map(|it| it.parties.clone()) else {
+            let Some(parties) = self.state.grant(offer).map(|it| it.parties()) else {
                 continue;
             };
-            let bound = self
-                .state
-                .operators
-                .get(&parties.operator)
-                .is_some_and(|it| it.is_offered(offer));
+            let bound = self.bound_to(&parties.operator) == Some(offer);
             self.record(Fact::Expired { offer });
             if bound {
                 self.release(&parties.operator, Release::Free);
@@ -222,36 +218,31 @@ impl Engine {
             return;
         }
         for offer in self.state.unresolved_of(gateway) {
-            match self.state.grants.get(&offer).map(|it| it.phase) {
+            match self.state.grant(offer).map(|it| it.offer.phase) {
                 Some(Phase::Withdrawing { .. }) => self.direct(gateway, Directive::Withdraw { offer }),
                 // None can be live: a lost link makes them withdrawing.
                 Some(Phase::Live { .. } | Phase::Talking { .. }) | None => {}
             }
         }
-        for ticket in self.state.tickets_of(gateway) {
-            let Some(place) = self.state.tickets.get(&ticket).map(|it| it.place.clone()) else {
-                continue;
-            };
-            match place {
-                TicketState::Lost { talk: None, .. } => self.direct(gateway, Directive::Rejoin { ticket }),
-                TicketState::Lost {
-                    talk: Some((_, operator)),
+        for ticket in self.state.closed_of(gateway) {
+            match self.state.closed.get(&ticket).map(|it| &it.end) {
+                Some(End::Lost { talk: None, .. }) => self.direct(gateway, Directive::Rejoin { ticket }),
+                Some(End::Lost {
+                    talk: Some((_, parties)),
                     ..
-                } => self.reconnect(ticket, &operator),
-                TicketState::Exited { reason, .. } => {
-                    self.direct(gateway, Directive::Exit { ticket, reason })
+                }) => {
+                    let operator = parties.operator.clone();
+                    self.reconnect(ticket, &operator);
                 }
-                TicketState::TurnedAway { .. } => {
-                    self.direct(
-                        gateway,
-                        Directive::Exit {
-                            ticket,
-                            reason: ExitReason::Failed,
-                        },
-                    );
+                Some(End::Exited { reason, .. }) => {
+                    let reason = *reason;
+                    self.direct(gateway, Directive::Exit { ticket, reason });
                 }
-                TicketState::Waiting { .. } | TicketState::Offered { .. } | TicketState::Connected { .. } => {
+                Some(End::TurnedAway { .. }) => {
+                    let reason = ExitReason::Failed;
+                    self.direct(gateway, Directive::Exit { ticket, reason });
                 }
+                None => {}
             }
         }
     }
@@ -268,7 +259,7 @@ impl Engine {
     /// The unresolved grant that binds the operator.
     pub(super) fn bound_to(&self, operator: &OperatorId) -> Option<OfferId> {
         match self.state.operators.get(operator)?.state {
-            OperatorState::Offered { offer, .. } => Some(offer),
+            OperatorState::Offered { .. } => self.state.offer_to(operator),
             _ => None,
         }
     }

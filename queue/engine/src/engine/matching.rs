@@ -79,6 +79,7 @@ impl Engine {
         let waited = since.map_or(Duration::ZERO, |since| self.now.since(since));
         let seq = self.record(Fact::Offered {
             ticket,
+            round: None,
             operator: operator.clone(),
             queue: queue.clone(),
             gateway: gateway.clone(),

@@ -273,9 +273,7 @@ impl Engine {
     }
 
     fn is_live(&self, offer: OfferId) -> bool {
-        self.state
-            .grants
-            .get(&offer)
-            .is_some_and(|grant| matches!(grant.phase, Phase::Live { .. }))
+        let grant = self.state.grant(offer);
+        grant.is_some_and(|it| matches!(it.offer.phase, Phase::Live { .. }))
     }
 }

@@ -22,7 +22,7 @@ use pronto_types::{Forecast, GatewayName, QueueName, TicketId, Time};
 
 use super::{Engine, Fault};
 use crate::fact::Fact;
-use crate::state::{Operator, OperatorState, TicketState};
+use crate::state::{Operator, OperatorState};
 use crate::{Configuration, Overflow};
 
 /// Between two looks at those who wait.
@@ -172,9 +172,7 @@ impl Engine {
     fn may_overflow(&self, id: TicketId, gateways: &BTreeSet<GatewayName>) -> bool {
         self.state.tickets.get(&id).is_some_and(|ticket| {
             let first = !ticket.overflowed || self.fault().is(Fault::OverflowsAgain);
-            first
-                && matches!(ticket.place, TicketState::Waiting { .. })
-                && gateways.contains(ticket.gateway())
+            first && self.state.is_waiting(id) && gateways.contains(ticket.gateway())
         })
     }
 
@@ -220,7 +218,7 @@ impl Engine {
         let home = ticket.home.as_ref().map(|home| &home.queue);
         let served = |home: &&QueueName| self.state.open_queue(home).is_some() && !self.is_deserted(home);
         match home.filter(served).cloned() {
-            Some(to) if matches!(ticket.place, TicketState::Waiting { .. }) => {
+            Some(to) if self.state.is_waiting(id) => {
                 let queue = ticket.queue.clone();
                 self.record(Fact::SentBack {
                     ticket: id,

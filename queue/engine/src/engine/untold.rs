@@ -10,7 +10,7 @@ use pronto_types::{GatewayName, TicketId};
 
 use super::Engine;
 use crate::fact::Fact;
-use crate::state::{Ranked, TicketState};
+use crate::state::Ranked;
 
 /// Changes since announcements were last made.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ impl Engine {
                 Some(*ticket)
             }
             Fact::Refused { offer, .. } | Fact::Expired { offer } => {
-                self.state.grants.get(offer).map(|grant| grant.parties.ticket)
+                self.state.grant(*offer).map(|grant| grant.round.ticket)
             }
             _ => None,
         };
@@ -86,7 +86,7 @@ impl Engine {
     /// Where this ticket stands among those who should have been told, if it does.
     fn never_told(&self, id: TicketId) -> Option<(&GatewayName, Ranked)> {
         let ticket = self.state.tickets.get(&id)?;
-        let waits = matches!(ticket.place, TicketState::Waiting { .. }) && ticket.told.at.is_none();
+        let waits = self.state.is_waiting(id) && ticket.told.at.is_none();
         if !waits || self.mute.contains(&id) || !self.may_be_told(ticket.gateway()) {
             return None;
         }

@@ -95,18 +95,13 @@ impl Engine {
 
     /// Since when a ticket waits, or waited: when the caller joined (first), or when they lost the operator they talked to.
     pub fn waits_since(&self, ticket: TicketId) -> Option<Time> {
-        self.state.tickets.get(&ticket).map(|it| it.waits_since)
+        self.state.held(ticket).map(|it| it.waits_since)
     }
 
     /// The tickets that wait, offered or not: in which queue, and since when.
     pub fn waiting(&self) -> impl Iterator<Item = (TicketId, &QueueName, Time)> {
-        let waits =
-            |place: &TicketState| matches!(place, TicketState::Waiting { .. } | TicketState::Offered { .. });
-        let tickets = self
-            .state
-            .tickets
-            .iter()
-            .filter(move |(_, ticket)| waits(&ticket.place));
+        let waits = |id| !matches!(self.state.ticket_state(id), Some(TicketState::Connected(_)));
+        let tickets = self.state.tickets.iter().filter(move |(id, _)| waits(**id));
         tickets.map(|(id, ticket)| (*id, &ticket.queue, ticket.waits_since))
     }
 
@@ -123,7 +118,9 @@ impl Engine {
 
     /// In which queue a ticket is, or was as long as it is remembered.
     pub fn queue_of(&self, ticket: TicketId) -> Option<&QueueName> {
-        self.state.tickets.get(&ticket).map(|it| &it.queue)
+        let closed = || self.state.closed.get(&ticket).map(|it| it.queue());
+        let live = self.state.tickets.get(&ticket).map(|it| &it.queue);
+        live.or_else(closed)
     }
 
     /// In which queue a ticket was told something; of one that does not wait any more, in which it was last.
@@ -157,7 +154,11 @@ impl Engine {
         let (status, since) = match &operator.state {
             OperatorState::SignedOut { since } => (OperatorStatus::SignedOut, since),
             OperatorState::Ready { since } => (OperatorStatus::Ready, since),
-            OperatorState::Offered { since, offer, .. } => (OperatorStatus::Offered { offer: *offer }, since),
+            OperatorState::Offered { since, .. } => {
+                let offer = self.state.offer_to(id);
+                let status = offer.map_or(OperatorStatus::Ready, |offer| OperatorStatus::Offered { offer });
+                (status, since)
+            }
             OperatorState::Talking { since } => (OperatorStatus::Talking, since),
             OperatorState::WrapUp { since, until } => (OperatorStatus::WrapUp { until: *until }, since),
             OperatorState::Paused { since, reason, until } => (

@@ -92,6 +92,7 @@ impl Book {
     fn offered(&mut self) -> OfferId {
         OfferId(self.write(Fact::Offered {
             ticket: TICKET,
+            round: None,
             operator: operator(),
             queue: QueueName::new("support").unwrap(),
             gateway: gateway(),

@@ -2,21 +2,21 @@
 //! trusted, but never with a panic.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use pronto_types::link::{LeaveReason, Origin};
-use pronto_types::{AnnouncementId, GatewayName, Language, OperatorId, QueueName, TicketId, Time};
+use pronto_types::{AnnouncementId, GatewayName, OperatorId, QueueName, TicketId, Time};
 
 use super::change::exit_count;
 use super::{
-    AnnouncedState, Index, Link, Operator, OperatorState, Queue, Seniority, State, Ticket, TicketState, Timer,
+    AnnouncedState, ClosedTicket, End, InLine, Index, Link, Operator, OperatorState, Queue, Seniority, State,
+    Ticket, TicketState, Timer,
 };
-use crate::fact::{Fact, LedgerEntry, LostReason, SignOutReason};
+use crate::fact::{Fact, LedgerEntry, LostReason};
 use crate::fault::Fault;
 use crate::limits;
 use crate::promises::DAY;
 use crate::view::EndedCounts;
-use crate::{Configuration, Wanted};
+use crate::{Configuration, Contact};
 
 impl State {
     /// Takes one fact in. Facts come in the order of their sequence.
@@ -81,7 +81,12 @@ impl State {
             | Fact::GatewaySuperseded { .. }
             | Fact::GatewayReset { .. }
             | Fact::GatewayGone { .. } => self.apply_gateway(at, fact),
-            Fact::Joined { .. } | Fact::TurnedAway { .. } => self.apply_joined(seq, fact),
+            Fact::Joined { .. } => self.apply_joined(seq, fact),
+            Fact::TurnedAway {
+                ticket,
+                contact,
+                queue,
+            } => self.apply_turned_away(seq, *ticket, (contact, queue)),
             Fact::Left { .. }
             | Fact::Exited { .. }
             | Fact::Moved { .. }
@@ -175,9 +180,7 @@ impl State {
                     state: OperatorState::SignedOut { since: at },
                     kept: None,
                     after: None,
-                    offers: BTreeSet::new(),
                     owed: None,
-                    talks: BTreeSet::new(),
                     queues: Vec::new(),
                     calling: BTreeSet::new(),
                     configured: true,
@@ -254,9 +257,19 @@ impl State {
         });
         self.operator_calls_lost(gateway, at);
         self.expired.retain(|_, parties| parties.gateway != *gateway);
-        for id in self.tickets_of(gateway) {
+        for id in self.closed_of(gateway) {
             self.forget(id);
         }
+    }
+
+    fn apply_turned_away(&mut self, seq: u64, id: TicketId, (contact, queue): (&Contact, &QueueName)) {
+        let end = End::TurnedAway {
+            contact: contact.clone(),
+            queue: queue.clone(),
+        };
+        self.leave_earlier(id, contact);
+        self.insert_closed(id, ClosedTicket { seq, end });
+        self.limit_closed();
     }
 
     fn apply_joined(&mut self, seq: u64, fact: &Fact) {
@@ -273,88 +286,58 @@ impl State {
                 queue.joined += 1;
             }
         }
-        // A contact stands in one place; what was remembered of an earlier one is over.
-        if let Some(earlier) = self.index.by_contact.get(&ticket.contact).copied() {
-            self.remove_ticket(earlier);
-        }
-        let queue = ticket.queue.clone();
-        self.remove_ticket(id);
-        self.index.ticket_in(id, &ticket);
-        self.tickets.insert(id, ticket);
-        self.retime_nobody(&queue);
+        self.leave_earlier(id, &ticket.contact);
+        self.insert_ticket(id, ticket);
         self.limit_closed();
     }
 
-    fn new_ticket(&self, seq: u64, fact: &Fact) -> Option<(TicketId, Ticket)> {
-        match fact {
-            Fact::Joined {
-                ticket,
-                contact,
-                queue,
-                language,
-                joined_at,
-                head_start,
-                deadline,
-                caller_key,
-                regained,
-            } => {
-                // Who regains a place stands where the lost ticket stood, and remembers what they were told.
-                let old = regained.and_then(|old| self.tickets.get(&old));
-                let joined = Seniority {
-                    ranked_at: *joined_at,
-                    head_start: *head_start,
-                    order: seq,
-                };
-                let seniority = old.map_or(joined, |old| old.regained_in(queue, joined));
-                let new = Ticket {
-                    contact: contact.clone(),
-                    queue: queue.clone(),
-                    language: *language,
-                    joined_at: *joined_at,
-                    waits_since: old.map_or(*joined_at, |old| old.waits_since),
-                    seniority,
-                    overflowed: old.is_some_and(|old| old.overflowed),
-                    home: old
-                        .and_then(|old| old.home.clone())
-                        .filter(|home| home.queue != *queue),
-                    deadline: *deadline,
-                    caller_key: *caller_key,
-                    place: TicketState::Waiting {
-                        since: seq,
-                        skipped: false,
-                        overtaken: false,
-                    },
-                    told: old.map_or_else(AnnouncedState::default, |old| old.told.clone()),
-                };
-                Some((*ticket, new))
-            }
-            Fact::TurnedAway {
-                ticket,
-                contact,
-                queue,
-            } => {
-                let new = Ticket {
-                    contact: contact.clone(),
-                    queue: queue.clone(),
-                    language: Language::default(),
-                    joined_at: Time::ZERO,
-                    waits_since: Time::ZERO,
-                    seniority: Seniority {
-                        ranked_at: Time::ZERO,
-                        head_start: Duration::ZERO,
-                        order: seq,
-                    },
-                    overflowed: false,
-                    home: None,
-                    deadline: Time::MAX,
-                    caller_key: None,
-                    place: TicketState::TurnedAway { closed: seq },
-                    told: AnnouncedState::default(),
-                };
-                Some((*ticket, new))
-            }
-            _ => None,
+    /// A contact stands in one place; what was remembered of an earlier one is over.
+    fn leave_earlier(&mut self, id: TicketId, contact: &Contact) {
+        if let Some(earlier) = self.index.by_contact.get(contact).copied() {
+            self.remove_ticket(earlier);
         }
+        self.remove_ticket(id);
+    }
+
+    fn new_ticket(&self, seq: u64, fact: &Fact) -> Option<(TicketId, Ticket)> {
+        let Fact::Joined {
+            ticket,
+            contact,
+            queue,
+            language,
+            joined_at,
+            head_start,
+            deadline,
+            caller_key,
+            regained,
+        } = fact
+        else {
+            return None;
+        };
+        // Who regains a place stands where the lost ticket stood, and remembers what they were told.
+        let old = regained.and_then(|old| self.held(old));
+        let joined = Seniority {
+            ranked_at: *joined_at,
+            head_start: *head_start,
+            order: seq,
+        };
+        let new = Ticket {
+            contact: contact.clone(),
+            queue: queue.clone(),
+            language: *language,
+            joined_at: *joined_at,
+            waits_since: old.map_or(*joined_at, |old| old.waits_since),
+            seniority: old.map_or(joined, |old| old.regained_in(queue, joined)),
+            overflowed: old.is_some_and(|old| old.overflowed),
+            home: old
+                .and_then(|old| old.home.clone())
+                .filter(|home| home.queue != *queue),
+            deadline: *deadline,
+            caller_key: *caller_key,
+            line: InLine::since(seq),
+            told: old.map_or_else(AnnouncedState::default, |old| old.told.clone()),
+        };
+        Some((*ticket, new))
     }
 
     fn apply_ticket(&mut self, seq: u64, at: Time, fact: &Fact) {
@@ -370,12 +353,8 @@ impl State {
             }
             Fact::Exited { ticket, reason } => {
                 self.count_end(*ticket, |ended| exit_count(ended, *reason));
-                self.change_ticket(*ticket, |it| {
-                    it.place = TicketState::Exited {
-                        closed: seq,
-                        reason: *reason,
-                    }
-                });
+                let reason = *reason;
+                self.close(*ticket, seq, |ticket| End::Exited { ticket, reason });
             }
             Fact::Moved { ticket } => {
                 self.count_end(*ticket, |ended| &mut ended.moved);
@@ -384,14 +363,11 @@ impl State {
             Fact::Overflowed { ticket, to, .. } => self.apply_overflowed(seq, at, *ticket, to),
             Fact::SentBack { ticket, to, .. } => self.apply_sent_back(seq, *ticket, to),
             Fact::Lost { ticket, reason } => self.apply_lost(seq, at, *ticket, *reason),
-            Fact::Forgotten { ticket } => self.remove_ticket(*ticket),
-            Fact::Skipped { ticket, .. } => self.change_ticket(*ticket, |it| {
-                if let TicketState::Waiting {
-                    skipped, overtaken, ..
-                } = &mut it.place
-                {
-                    (*skipped, *overtaken) = (true, true);
-                }
+            Fact::Forgotten { ticket } => {
+                self.remove_ticket(*ticket);
+            }
+            Fact::Skipped { ticket, .. } if self.is_waiting(*ticket) => self.change_ticket(*ticket, |it| {
+                (it.line.skipped, it.line.overtaken) = (true, true);
             }),
             _ => {}
         }
@@ -399,30 +375,20 @@ impl State {
     }
 
     fn apply_lost(&mut self, seq: u64, at: Time, id: TicketId, reason: LostReason) {
-        let Some(ticket) = self.tickets.get(&id) else {
-            return;
-        };
-        let talk = match ticket.place {
-            TicketState::Connected { offer } => {
-                let operator = self
-                    .grants
-                    .get(&offer)
-                    .map(|grant| grant.parties.operator.clone());
-                self.remove_grant(offer);
-                operator.map(|operator| (offer, operator))
-            }
+        let talk = match self.ticket_state(id) {
+            Some(TicketState::Connected(offer)) => self.remove_grant(offer).map(|parties| (offer, parties)),
             _ => None,
         };
-        if let Some((offer, operator)) = &talk {
-            self.part(operator, *offer, at);
+        if let Some((_, parties)) = &talk {
+            self.part(&parties.operator, at);
         }
         self.count_end(id, |ended| &mut ended.lost);
         match reason {
-            LostReason::Grace => {
-                self.change_ticket(id, |it| it.place = TicketState::Lost { closed: seq, talk });
-            }
+            LostReason::Grace => self.close(id, seq, |ticket| End::Lost { ticket, talk }),
             // The process that could still say something about it is gone.
-            LostReason::Superseded => self.remove_ticket(id),
+            LostReason::Superseded => {
+                self.remove_ticket(id);
+            }
         }
     }
 
@@ -452,76 +418,11 @@ impl State {
                 announcement, ticket, ..
             } => {
                 // Nothing of the index depends on it.
-                if let Some(known) = self.tickets.get_mut(ticket) {
+                let closed = self.closed.get_mut(ticket).and_then(ClosedTicket::ticket_mut);
+                if let Some(known) = self.tickets.get_mut(ticket).or(closed) {
                     known.told.unheard.remove(announcement);
                 }
             }
-            _ => {}
-        }
-    }
-
-    fn apply_operator(&mut self, at: Time, fact: &Fact) {
-        match fact {
-            Fact::Reachable {
-                operator,
-                gateway,
-                until,
-            } => self.change_operator(operator, at, |it| {
-                it.presences.insert(gateway.clone(), *until);
-            }),
-            Fact::Unreachable {
-                operator, gateway, ..
-            } => self.change_operator(operator, at, |it| {
-                it.presences.remove(gateway);
-            }),
-            Fact::SignedIn { operator } => self.change_operator(operator, at, |it| {
-                (it.after, it.owed) = (None, None);
-                it.state = OperatorState::Ready { since: at };
-            }),
-            Fact::SignedOut { operator, reason } => {
-                self.change_operator(operator, at, |it| {
-                    (it.after, it.owed) = (None, None);
-                    let was = std::mem::replace(&mut it.state, OperatorState::SignedOut { since: at });
-                    let keeps = *reason == SignOutReason::Unreachable
-                        && matches!(was, OperatorState::Paused { .. } | OperatorState::WrapUp { .. });
-                    it.kept = keeps.then_some(was);
-                });
-                if self.operators.get(operator).is_some_and(|it| !it.configured)
-                    && let Some(removed) = self.operators.remove(operator)
-                {
-                    self.index.operator_out(operator, &removed);
-                }
-            }
-            Fact::Ready { operator, since } => self.change_operator(operator, at, |it| {
-                (it.after, it.owed, it.kept) = (None, None, None);
-                it.state = OperatorState::Ready { since: *since };
-            }),
-            Fact::Paused {
-                operator,
-                reason,
-                until,
-            } => self.change_operator(operator, at, |it| {
-                (it.after, it.owed, it.kept) = (None, None, None);
-                it.state = OperatorState::Paused {
-                    since: at,
-                    reason: reason.clone(),
-                    until: *until,
-                };
-            }),
-            Fact::WrapUp { operator, until } => self.change_operator(operator, at, |it| {
-                if it.offers.is_empty() {
-                    (it.after, it.owed, it.kept) = (None, None, None);
-                    it.state = OperatorState::WrapUp {
-                        since: at,
-                        until: *until,
-                    };
-                } else {
-                    it.owed = Some(*until);
-                }
-            }),
-            Fact::Asked { operator, wanted } => self.change_operator(operator, at, |it| {
-                it.after = (*wanted != Wanted::Ready).then(|| wanted.clone());
-            }),
             _ => {}
         }
     }

@@ -1,9 +1,9 @@
 //! How a thing is changed: out of the index, changed, in again.
 
 use pronto_types::link::ExitReason;
-use pronto_types::{CallId, GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::{CallId, GatewayName, OperatorId, QueueName, TicketId, Time};
 
-use super::{Gateway, Grant, Link, Operator, OperatorState, Parties, State, Ticket, TicketState};
+use super::{ClosedTicket, End, Gateway, Link, Operator, OperatorState, Queue, State, Ticket};
 use crate::view::EndedCounts;
 use crate::{Contact, limits};
 
@@ -13,9 +13,6 @@ impl State {
         let Some(ticket) = self.tickets.get(&id) else {
             return;
         };
-        if ticket.place.closed().is_some() {
-            return;
-        }
         if let Some(queue) = self.queues.get_mut(&ticket.queue) {
             *which(&mut queue.ended) += 1;
         }
@@ -33,11 +30,63 @@ impl State {
         }
     }
 
-    pub(super) fn remove_ticket(&mut self, id: TicketId) {
+    pub(super) fn insert_ticket(&mut self, id: TicketId, ticket: Ticket) {
+        let queue = ticket.queue.clone();
+        self.index.ticket_in(id, &ticket);
+        self.tickets.insert(id, ticket);
+        self.retime_nobody(&queue);
+    }
+
+    /// Takes a ticket out, closed or not; returns it, if it was ever let in.
+    pub(super) fn remove_ticket(&mut self, id: TicketId) -> Option<Ticket> {
         if let Some(ticket) = self.tickets.remove(&id) {
             self.index.ticket_out(id, &ticket);
             self.retime_nobody(&ticket.queue);
+            return Some(ticket);
         }
+        let closed = self.closed.remove(&id)?;
+        self.index.closed_out(id, &closed);
+        match closed.end {
+            End::Lost { ticket, .. } | End::Exited { ticket, .. } => Some(*ticket),
+            End::TurnedAway { .. } => None,
+        }
+    }
+
+    pub(super) fn insert_closed(&mut self, id: TicketId, closed: ClosedTicket) {
+        self.index.closed_in(id, &closed);
+        self.closed.insert(id, closed);
+    }
+
+    /// Closes a ticket, or closes it once more.
+    pub(super) fn close(&mut self, id: TicketId, seq: u64, end: impl FnOnce(Box<Ticket>) -> End) {
+        if let Some(ticket) = self.remove_ticket(id) {
+            let end = end(Box::new(ticket));
+            self.insert_closed(id, ClosedTicket { seq, end });
+        }
+    }
+
+    /// Takes a closed ticket that was let in back; whether it is live then. It is not counted as ended any more.
+    pub(super) fn reopen(&mut self, id: TicketId) -> bool {
+        let Some(closed) = self.closed.get(&id) else {
+            return self.tickets.contains_key(&id);
+        };
+        let reason = match &closed.end {
+            End::Lost { .. } => None,
+            End::Exited { reason, .. } => Some(*reason),
+            End::TurnedAway { .. } => return false,
+        };
+        let Some(ticket) = self.remove_ticket(id) else {
+            return false;
+        };
+        if let Some(Queue { ended, .. }) = self.queues.get_mut(&ticket.queue) {
+            let count = match reason {
+                None => &mut ended.lost,
+                Some(reason) => exit_count(ended, reason),
+            };
+            *count = count.saturating_sub(1);
+        }
+        self.insert_ticket(id, ticket);
+        true
     }
 
     /// The call is over: what was remembered of its ticket is too. (A live ticket is ended by its own fact.)
@@ -50,11 +99,7 @@ impl State {
 
     /// Drops a ticket if it is closed.
     pub(super) fn forget(&mut self, id: TicketId) {
-        if self
-            .tickets
-            .get(&id)
-            .is_some_and(|ticket| ticket.place.closed().is_some())
-        {
+        if self.closed.contains_key(&id) {
             self.remove_ticket(id);
         }
     }
@@ -66,26 +111,6 @@ impl State {
             };
             self.remove_ticket(id);
         }
-    }
-
-    pub(super) fn insert_grant(&mut self, offer: OfferId, grant: Grant) {
-        self.index.grant_in(offer, &grant);
-        self.grants.insert(offer, grant);
-    }
-
-    pub(super) fn remove_grant(&mut self, offer: OfferId) -> Option<Parties> {
-        let grant = self.grants.remove(&offer)?;
-        self.index.grant_out(offer, &grant);
-        Some(grant.parties)
-    }
-
-    pub(super) fn change_grant(&mut self, offer: OfferId, change: impl FnOnce(&mut Grant)) {
-        let Some(grant) = self.grants.get_mut(&offer) else {
-            return;
-        };
-        self.index.grant_out(offer, grant);
-        change(grant);
-        self.index.grant_in(offer, grant);
     }
 
     pub(super) fn change_operator(&mut self, id: &OperatorId, at: Time, change: impl FnOnce(&mut Operator)) {
@@ -201,16 +226,8 @@ impl State {
     /// A new absence: whoever is overtaken during it gets a new fact.
     pub(super) fn unskip(&mut self, gateway: &GatewayName) {
         for id in self.tickets_of(gateway) {
-            if self
-                .tickets
-                .get(&id)
-                .is_some_and(|it| matches!(it.place, TicketState::Waiting { skipped: true, .. }))
-            {
-                self.change_ticket(id, |it| {
-                    if let TicketState::Waiting { skipped, .. } = &mut it.place {
-                        *skipped = false;
-                    }
-                });
+            if self.is_waiting(id) && self.tickets.get(&id).is_some_and(|it| it.line.skipped) {
+                self.change_ticket(id, |it| it.line.skipped = false);
             }
         }
     }

@@ -1,9 +1,8 @@
 //! Facts about grants: who is bound to whom.
 
-use pronto_types::{OfferId, OperatorId, TicketId, Time};
+use pronto_types::{OfferId, OperatorId, RoundId, TicketId, Time};
 
-use super::change::exit_count;
-use super::{AnnouncedState, Grant, Operator, OperatorState, Parties, Phase, State, TicketState};
+use super::{AnnouncedState, ClosedTicket, End, InLine, OperatorState, Parties, Phase, State, TicketState};
 use crate::fact::Fact;
 use crate::fault::Fault;
 use crate::limits;
@@ -13,16 +12,17 @@ impl State {
         match fact {
             Fact::Offered { .. } => self.apply_offered(seq, at, fact),
             Fact::Withdrawing { offer, reason } => {
-                self.change_grant(*offer, |grant| {
-                    if let Phase::Live { valid_until } = grant.phase {
-                        grant.phase = Phase::Withdrawing {
-                            valid_until,
-                            reason: *reason,
-                        };
-                    }
+                self.change_phase(*offer, |phase| match phase {
+                    Phase::Live { valid_until } => Phase::Withdrawing {
+                        valid_until,
+                        reason: *reason,
+                    },
+                    other => other,
                 });
-                if self.fault.is(Fault::WithdrawingFreesOperator) {
-                    self.unbind_operator(*offer, at);
+                if self.fault.is(Fault::WithdrawingFreesOperator)
+                    && let Some(parties) = self.grant(*offer).map(|grant| grant.parties())
+                {
+                    self.free_operator(&parties.operator, at);
                 }
             }
             Fact::Refused { offer, .. } => {
@@ -43,24 +43,24 @@ impl State {
                 }
             }
             Fact::Answered {
-                offer,
-                ticket,
-                operator,
-                answered_at,
+                offer, answered_at, ..
             } => {
-                let known = self.grants.get(offer).map(|grant| grant.parties.clone());
+                let known = self.grant(*offer).map(|grant| grant.parties());
                 if let Some(parties) = known.or_else(|| self.expired.remove(offer)) {
-                    self.connect(*offer, *ticket, operator, parties, *answered_at, at);
+                    self.connect(*offer, parties, *answered_at, at);
                 }
             }
             Fact::Reconnected { ticket } => self.apply_reconnected(*ticket, at),
             Fact::TalkEnded { offer, ended_at } => {
+                let Some(ticket) = self.grant(*offer).map(|grant| grant.round.ticket) else {
+                    return;
+                };
+                let talks = self.ticket_state(ticket) == Some(TicketState::Connected(*offer));
                 let Some(parties) = self.remove_grant(*offer) else {
                     return;
                 };
-                self.part(&parties.operator, *offer, *ended_at);
-                let place = self.tickets.get(&parties.ticket).map(|it| &it.place);
-                if place == Some(&(TicketState::Connected { offer: *offer })) {
+                self.part(&parties.operator, *ended_at);
+                if talks {
                     self.count_end(parties.ticket, |ended| &mut ended.answered);
                     self.remove_ticket(parties.ticket);
                 }
@@ -81,24 +81,18 @@ impl State {
         else {
             return;
         };
+        let talks = self.talks_under(*ticket, *offer);
         if let Some(parties) = self.remove_grant(*offer) {
-            self.part(&parties.operator, *offer, *lost_at);
+            self.part(&parties.operator, *lost_at);
         }
-        if !self
-            .tickets
-            .get(ticket)
-            .is_some_and(|it| it.place.talks_under(*offer))
-        {
+        if !talks {
             return;
         }
         self.count_end(*ticket, |ended| &mut ended.lost);
-        self.change_ticket(*ticket, |it| {
-            (it.told, it.deadline) = (AnnouncedState::default(), *deadline);
-            it.waits_since = *lost_at;
-            it.place = TicketState::Lost {
-                closed: seq,
-                talk: None,
-            };
+        self.close(*ticket, seq, |mut ticket| {
+            (ticket.told, ticket.deadline) = (AnnouncedState::default(), *deadline);
+            ticket.waits_since = *lost_at;
+            End::Lost { ticket, talk: None }
         });
         self.limit_closed();
     }
@@ -106,6 +100,7 @@ impl State {
     fn apply_offered(&mut self, seq: u64, at: Time, fact: &Fact) {
         let Fact::Offered {
             ticket,
+            round,
             operator,
             queue,
             gateway,
@@ -115,23 +110,26 @@ impl State {
         else {
             return;
         };
-
-        let offer = OfferId(seq);
+        let Some(rank) = self.tickets.get(ticket).map(|it| it.rank(*ticket)) else {
+            return;
+        };
+        // An offer that joins a round is for the ticket of that round.
+        let begun = round.and_then(|round| self.rounds.get(&round));
+        if round.is_some() && begun.is_none_or(|it| it.ticket != *ticket) {
+            return;
+        }
         let parties = Parties {
+            round: round.unwrap_or(RoundId(seq)),
             ticket: *ticket,
             operator: operator.clone(),
             gateway: gateway.clone(),
             epoch: self.gateways.get(gateway).map_or(0, |it| it.epoch),
             queue: queue.clone(),
         };
-        let Some(rank) = self.tickets.get(ticket).map(|it| it.rank(*ticket)) else {
-            return;
-        };
         let phase = Phase::Live {
             valid_until: *valid_until,
         };
-        self.insert_grant(offer, Grant { parties, rank, phase });
-        self.change_ticket(*ticket, |it| it.place = TicketState::Offered { offer });
+        self.insert_grant(parties, rank, (OfferId(seq), phase));
         self.change_operator(operator, at, |it| {
             let idle_since = if let OperatorState::Ready { since } = it.state {
                 since
@@ -139,105 +137,73 @@ impl State {
                 at
             };
             it.owed = None;
-            it.offers.insert(offer);
             it.state = OperatorState::Offered {
                 since: at,
-                offer,
                 idle_since,
             };
         });
     }
 
     fn apply_reconnected(&mut self, ticket: TicketId, at: Time) {
-        let Some(lost) = self.tickets.get(&ticket) else {
-            return;
-        };
-        let TicketState::Lost {
-            talk: Some((offer, operator)),
-            ..
-        } = lost.place.clone()
-        else {
-            return;
-        };
-        let parties = Parties {
-            ticket,
-            operator: operator.clone(),
-            gateway: lost.gateway().clone(),
-            epoch: self.gateways.get(lost.gateway()).map_or(0, |it| it.epoch),
-            queue: lost.queue.clone(),
-        };
-        self.connect(offer, ticket, &operator, parties, at, at);
+        let talk = self.closed.get(&ticket).and_then(ClosedTicket::talk).cloned();
+        if let Some((offer, parties)) = talk {
+            self.connect(offer, parties, at, at);
+        }
     }
 
     /// Caller and operator talk, wherever the engine had thought them to be.
-    fn connect(
-        &mut self,
-        offer: OfferId,
-        ticket: TicketId,
-        operator: &OperatorId,
-        parties: Parties,
-        since: Time,
-        at: Time,
-    ) {
-        let Some(known) = self.tickets.get(&ticket) else {
+    fn connect(&mut self, offer: OfferId, parties: Parties, since: Time, at: Time) {
+        let (ticket, operator) = (parties.ticket, parties.operator.clone());
+        if !self.reopen(ticket) {
+            return;
+        }
+        let Some(rank) = self.tickets.get(&ticket).map(|it| it.rank(ticket)) else {
             return;
         };
-        let (queue, place, rank) = (known.queue.clone(), known.place.clone(), known.rank(ticket));
-        if let Some(queue) = self.queues.get_mut(&queue) {
-            let ended = match place {
-                TicketState::Lost { .. } => Some(&mut queue.ended.lost),
-                TicketState::Exited { reason, .. } => Some(exit_count(&mut queue.ended, reason)),
-                _ => None,
-            };
-            if let Some(ended) = ended {
-                *ended = ended.saturating_sub(1);
-            }
+        let talking = Phase::Talking { since };
+        if self.grant(offer).is_some() {
+            self.change_phase(offer, |_| talking);
+        } else {
+            self.insert_grant(parties, rank, (offer, talking));
         }
-        self.remove_grant(offer);
-        self.insert_grant(
-            offer,
-            Grant {
-                parties,
-                rank,
-                phase: Phase::Talking { since },
-            },
-        );
-        self.change_ticket(ticket, |it| it.place = TicketState::Connected { offer });
-        self.change_operator(operator, at, |it| {
-            it.offers.remove(&offer);
-            it.talks.insert(offer);
+        self.change_operator(&operator, at, |it| {
             if !matches!(it.state, OperatorState::Talking { .. }) {
                 it.state = OperatorState::Talking { since };
             }
         });
     }
 
-    /// The operator's talk under this grant is over; what comes next is another fact.
-    pub(super) fn part(&mut self, operator: &OperatorId, offer: OfferId, ended_at: Time) {
+    /// An operator's talk, which is not a grant any more, is over; what comes next is another fact.
+    pub(super) fn part(&mut self, operator: &OperatorId, ended_at: Time) {
+        if self.talks(operator) {
+            return;
+        }
+        let bound = self.offer_to(operator).is_some();
         self.change_operator(operator, ended_at, |it| {
-            it.talks.remove(&offer);
-            if it.talks.is_empty() && matches!(it.state, OperatorState::Talking { .. }) {
-                it.state = free_or_bound(it, ended_at, ended_at);
+            if matches!(it.state, OperatorState::Talking { .. }) {
+                it.state = if bound {
+                    // Another unresolved grant names them: now that one binds them.
+                    OperatorState::Offered {
+                        since: ended_at,
+                        idle_since: ended_at,
+                    }
+                } else {
+                    OperatorState::Ready { since: ended_at }
+                };
             }
         });
     }
 
     /// Ends an unresolved grant: whoever is still bound to it is where they were before it.
     fn unbind(&mut self, offer: OfferId, seq: u64, at: Time) -> Option<Parties> {
-        self.unbind_operator(offer, at);
         let parties = self.remove_grant(offer)?;
-        let to_the_back = self.fault.is(Fault::RefusedToTheBack);
-        if self
-            .tickets
-            .get(&parties.ticket)
-            .is_some_and(|it| it.place == (TicketState::Offered { offer }))
-        {
+        if self.offer_to(&parties.operator).is_none() {
+            self.free_operator(&parties.operator, at);
+        }
+        if self.is_waiting(parties.ticket) {
+            let to_the_back = self.fault.is(Fault::RefusedToTheBack);
             self.change_ticket(parties.ticket, |it| {
-                it.place = TicketState::Waiting {
-                    since: seq,
-                    skipped: false,
-                    overtaken: false,
-                };
+                it.line = InLine::since(seq);
                 if to_the_back {
                     (it.seniority.ranked_at, it.seniority.order) = (at, seq);
                 }
@@ -246,37 +212,12 @@ impl State {
         Some(parties)
     }
 
-    fn unbind_operator(&mut self, offer: OfferId, at: Time) {
-        let Some(operator) = self
-            .grants
-            .get(&offer)
-            .map(|grant| grant.parties.operator.clone())
-        else {
-            return;
-        };
-        self.change_operator(&operator, at, |it| {
-            it.offers.remove(&offer);
-            if let OperatorState::Offered {
-                offer: bound,
-                idle_since,
-                ..
-            } = it.state
-                && bound == offer
-            {
-                it.state = free_or_bound(it, at, idle_since);
+    /// No offer binds the operator: they are ready, with the turn that they had.
+    fn free_operator(&mut self, operator: &OperatorId, at: Time) {
+        self.change_operator(operator, at, |it| {
+            if let OperatorState::Offered { idle_since, .. } = it.state {
+                it.state = OperatorState::Ready { since: idle_since };
             }
         });
-    }
-}
-
-/// Ready, unless another unresolved grant names the operator: then that one binds them.
-fn free_or_bound(operator: &Operator, since: Time, idle_since: Time) -> OperatorState {
-    match operator.offers.first() {
-        Some(offer) => OperatorState::Offered {
-            since,
-            offer: *offer,
-            idle_since,
-        },
-        None => OperatorState::Ready { since: idle_since },
     }
 }

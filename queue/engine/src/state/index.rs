@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pronto_types::{GatewayName, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::{GatewayName, OfferId, OperatorId, QueueName, RoundId, TicketId, Time};
 
 use super::ranking::{Ranked, Ranking};
-use super::{Gateway, Grant, Link, Operator, OperatorState, Phase, Queue, State, Ticket, TicketState};
+use super::{
+    ClosedTicket, Gateway, Link, Offer, Operator, OperatorState, Phase, Queue, State, Ticket, TicketState,
+};
 use crate::Contact;
 
 /// A deadline's owner.
@@ -60,6 +62,30 @@ pub(crate) struct Standing {
     nobody: Option<Time>,
 }
 
+/// What binds a ticket or an operator.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bound {
+    /// Unresolved grants. More than one of an operator only if an answer believed impossible came; none is made while there
+    /// is one.
+    pub(crate) offers: BTreeSet<OfferId>,
+    /// Talks. More than one of an operator only if a talk thought lost turned out to go on.
+    pub(crate) talks: BTreeSet<OfferId>,
+}
+
+impl Bound {
+    fn by(&mut self, phase: Phase) -> &mut BTreeSet<OfferId> {
+        if phase.is_unresolved() {
+            &mut self.offers
+        } else {
+            &mut self.talks
+        }
+    }
+
+    fn is_free(&self) -> bool {
+        self.offers.is_empty() && self.talks.is_empty()
+    }
+}
+
 /// Everything derived from the state: orders, counts and deadlines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Index {
@@ -73,9 +99,13 @@ pub(crate) struct Index {
     pub(crate) by_contact: BTreeMap<Contact, TicketId>,
     /// Closed tickets, the oldest first.
     pub(crate) closed: BTreeSet<(u64, TicketId)>,
+    /// The round of each unresolved grant and talk.
+    pub(crate) round_of: BTreeMap<OfferId, RoundId>,
+    /// The tickets that are bound, be they here or not.
+    pub(crate) tickets: BTreeMap<TicketId, Bound>,
+    /// The operators who are bound.
+    pub(crate) operators: BTreeMap<OperatorId, Bound>,
     pub(crate) timers: BTreeSet<(Time, Timer)>,
-    /// Tickets that are not closed.
-    pub(crate) live: usize,
 }
 
 impl Index {
@@ -88,11 +118,16 @@ impl Index {
         for (id, operator) in &state.operators {
             index.operator_in(id, operator);
         }
+        for (id, round) in &state.rounds {
+            for offer in &round.offers {
+                index.offer_in(*id, round.ticket, offer);
+            }
+        }
         for (id, ticket) in &state.tickets {
             index.ticket_in(*id, ticket);
         }
-        for (offer, grant) in &state.grants {
-            index.grant_in(*offer, grant);
+        for (id, closed) in &state.closed {
+            index.closed_in(*id, closed);
         }
         for (name, queue) in &state.queues {
             index.retime_nobody(name, queue);
@@ -103,46 +138,71 @@ impl Index {
         index
     }
 
+    /// Where a ticket stands that is not closed.
+    pub(crate) fn ticket_state(&self, id: TicketId) -> TicketState {
+        match self.tickets.get(&id) {
+            None => TicketState::Waiting,
+            Some(bound) => bound
+                .talks
+                .first()
+                .map_or(TicketState::Offered, |talk| TicketState::Connected(*talk)),
+        }
+    }
+
     /// Takes up a ticket.
     pub(crate) fn ticket_in(&mut self, id: TicketId, ticket: &Ticket) {
-        self.by_gateway
-            .entry(ticket.gateway().clone())
-            .or_default()
-            .insert(id);
-        self.by_contact.insert(ticket.contact.clone(), id);
+        self.contact_in(id, &ticket.contact);
         self.place_in(id, ticket);
+    }
+
+    /// Takes up a closed ticket.
+    pub(crate) fn closed_in(&mut self, id: TicketId, closed: &ClosedTicket) {
+        self.contact_in(id, closed.contact());
+        self.closed.insert((closed.seq, id));
+    }
+
+    /// Drops a closed ticket.
+    pub(crate) fn closed_out(&mut self, id: TicketId, closed: &ClosedTicket) {
+        self.contact_out(id, closed.contact());
+        self.closed.remove(&(closed.seq, id));
+    }
+
+    fn contact_in(&mut self, id: TicketId, contact: &Contact) {
+        let tickets = self.by_gateway.entry(contact.gateway().clone()).or_default();
+        tickets.insert(id);
+        self.by_contact.insert(contact.clone(), id);
+    }
+
+    fn contact_out(&mut self, id: TicketId, contact: &Contact) {
+        if let Some(ids) = self.by_gateway.get_mut(contact.gateway()) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_gateway.remove(contact.gateway());
+            }
+        }
+        if self.by_contact.get(contact) == Some(&id) {
+            self.by_contact.remove(contact);
+        }
     }
 
     /// Drops a ticket.
     pub(crate) fn ticket_out(&mut self, id: TicketId, ticket: &Ticket) {
-        if let Some(ids) = self.by_gateway.get_mut(ticket.gateway()) {
-            ids.remove(&id);
-            if ids.is_empty() {
-                self.by_gateway.remove(ticket.gateway());
-            }
-        }
-        if self.by_contact.get(&ticket.contact) == Some(&id) {
-            self.by_contact.remove(&ticket.contact);
-        }
+        self.contact_out(id, &ticket.contact);
         self.place_out(id, ticket);
     }
 
     /// Takes up a ticket's place.
     pub(crate) fn place_in(&mut self, id: TicketId, ticket: &Ticket) {
-        if let Some(closed) = ticket.place.closed() {
-            self.closed.insert((closed, id));
-            return;
-        }
-        self.live += 1;
+        let place = self.ticket_state(id);
         let standing = self.queues.entry(ticket.queue.clone()).or_default();
-        match &ticket.place {
-            TicketState::Waiting { skipped, .. } => {
+        match place {
+            TicketState::Waiting => {
                 standing.waiting += 1;
                 standing.ranking.insert(ticket.rank(id));
                 standing.since.insert((ticket.waits_since, id));
                 let pool = standing.pools.entry(ticket.gateway().clone()).or_default();
                 pool.waiting.insert(ticket.rank(id));
-                if !skipped {
+                if !ticket.line.skipped {
                     pool.fresh.insert(ticket.rank(id));
                 }
                 self.timers.insert((ticket.deadline, Timer::MaxWait(id)));
@@ -153,24 +213,19 @@ impl Index {
                 }
                 self.rematch(&ticket.queue, ticket.gateway());
             }
-            TicketState::Offered { .. } => standing.offered += 1,
-            TicketState::Connected { .. } => standing.connected += 1,
-            TicketState::Lost { .. } | TicketState::Exited { .. } | TicketState::TurnedAway { .. } => {}
+            TicketState::Offered => standing.offered += 1,
+            TicketState::Connected(_) => standing.connected += 1,
         }
     }
 
     /// Drops a ticket's place.
     pub(crate) fn place_out(&mut self, id: TicketId, ticket: &Ticket) {
-        if let Some(closed) = ticket.place.closed() {
-            self.closed.remove(&(closed, id));
-            return;
-        }
-        self.live = self.live.saturating_sub(1);
+        let place = self.ticket_state(id);
         let Some(standing) = self.queues.get_mut(&ticket.queue) else {
             return;
         };
-        match &ticket.place {
-            TicketState::Waiting { .. } => {
+        match place {
+            TicketState::Waiting => {
                 standing.waiting = standing.waiting.saturating_sub(1);
                 standing.ranking.remove(ticket.rank(id));
                 standing.since.remove(&(ticket.waits_since, id));
@@ -190,9 +245,8 @@ impl Index {
                 }
                 self.rematch(&ticket.queue, ticket.gateway());
             }
-            TicketState::Offered { .. } => standing.offered = standing.offered.saturating_sub(1),
-            TicketState::Connected { .. } => standing.connected = standing.connected.saturating_sub(1),
-            TicketState::Lost { .. } | TicketState::Exited { .. } | TicketState::TurnedAway { .. } => {}
+            TicketState::Offered => standing.offered = standing.offered.saturating_sub(1),
+            TicketState::Connected(_) => standing.connected = standing.connected.saturating_sub(1),
         }
         self.prune(&ticket.queue);
     }
@@ -274,17 +328,36 @@ impl Index {
         }
     }
 
-    /// Takes up a grant.
-    pub(crate) fn grant_in(&mut self, offer: OfferId, grant: &Grant) {
-        if let Phase::Live { valid_until } | Phase::Withdrawing { valid_until, .. } = grant.phase {
-            self.timers.insert((valid_until, Timer::Grant(offer)));
+    /// Takes up an offer of a round. Its ticket must not be in its place meanwhile: that depends on it.
+    pub(crate) fn offer_in(&mut self, round: RoundId, ticket: TicketId, offer: &Offer) {
+        let Offer { id, operator, phase } = offer;
+        self.round_of.insert(*id, round);
+        self.tickets.entry(ticket).or_default().by(*phase).insert(*id);
+        let operator = self.operators.entry(operator.clone()).or_default();
+        operator.by(*phase).insert(*id);
+        if let Some(valid_until) = phase.valid_until() {
+            self.timers.insert((valid_until, Timer::Grant(*id)));
         }
     }
 
-    /// Drops a grant.
-    pub(crate) fn grant_out(&mut self, offer: OfferId, grant: &Grant) {
-        if let Phase::Live { valid_until } | Phase::Withdrawing { valid_until, .. } = grant.phase {
-            self.timers.remove(&(valid_until, Timer::Grant(offer)));
+    /// Drops an offer of a round.
+    pub(crate) fn offer_out(&mut self, ticket: TicketId, offer: &Offer) {
+        let Offer { id, operator, phase } = offer;
+        self.round_of.remove(id);
+        if let Some(bound) = self.tickets.get_mut(&ticket) {
+            bound.by(*phase).remove(id);
+            if bound.is_free() {
+                self.tickets.remove(&ticket);
+            }
+        }
+        if let Some(bound) = self.operators.get_mut(operator) {
+            bound.by(*phase).remove(id);
+            if bound.is_free() {
+                self.operators.remove(operator);
+            }
+        }
+        if let Some(valid_until) = phase.valid_until() {
+            self.timers.remove(&(valid_until, Timer::Grant(*id)));
         }
     }
 

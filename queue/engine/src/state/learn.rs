@@ -5,7 +5,7 @@ use pronto_forecast::{AwayReason, Configuration as Hints, Event, QueueHints, Ski
 use pronto_types::Time;
 use pronto_types::link::LeaveReason;
 
-use super::{OperatorState, Seniority, State, TicketState};
+use super::{OperatorState, Seniority, State};
 use crate::Configuration;
 use crate::fact::Fact;
 
@@ -23,7 +23,7 @@ impl State {
                 ..
             } => {
                 // Where they stand, which for a place regained in another queue is not when they joined.
-                let old = regained.and_then(|old| self.tickets.get(&old));
+                let old = regained.and_then(|old| self.held(old));
                 let joined = Seniority {
                     ranked_at: *joined_at,
                     head_start: *head_start,
@@ -80,28 +80,22 @@ impl State {
                 operator: operator.clone(),
             },
             Fact::Refused { offer, .. } | Fact::Expired { offer } => {
-                let parties = &self.grants.get(offer)?.parties;
+                let grant = self.grant(*offer)?;
                 Event::Returned {
-                    ticket: parties.ticket,
-                    operator: parties.operator.clone(),
+                    ticket: grant.round.ticket,
+                    operator: grant.offer.operator.clone(),
                 }
             }
             Fact::Answered { ticket, operator, .. } => Event::Answered {
                 ticket: *ticket,
                 operator: operator.clone(),
             },
-            Fact::Reconnected { ticket } => match &self.tickets.get(ticket)?.place {
-                TicketState::Lost {
-                    talk: Some((_, operator)),
-                    ..
-                } => Event::Answered {
-                    ticket: *ticket,
-                    operator: operator.clone(),
-                },
-                _ => return None,
+            Fact::Reconnected { ticket } => Event::Answered {
+                ticket: *ticket,
+                operator: self.closed.get(ticket)?.talk()?.1.operator.clone(),
             },
             Fact::TalkEnded { offer, .. } => Event::TalkEnded {
-                ticket: self.grants.get(offer)?.parties.ticket,
+                ticket: self.grant(*offer)?.round.ticket,
             },
             _ => return None,
         })

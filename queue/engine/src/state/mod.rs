@@ -6,25 +6,28 @@ mod grants;
 mod index;
 mod learn;
 mod overflow;
+mod people;
 mod ranking;
+mod round;
+mod ticket;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use pronto_forecast::{Forecaster, Habits, HourAhead, Wait};
-use pronto_types::link::{ExitReason, Promise};
-use pronto_types::{
-    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time, Wall,
-};
+use pronto_types::{CallId, GatewayName, OfferId, OperatorId, QueueName, RoundId, TicketId, Time, Wall};
 
-use crate::fact::{CallerKey, PauseReason, WithdrawReason};
+use crate::fact::PauseReason;
 use crate::fault::{Fault, Switch};
 use crate::promises::{PromiseStats, Promises};
 use crate::view::EndedCounts;
-use crate::{Configuration, Contact, QueueSettings, Wanted};
+use crate::{Configuration, QueueSettings, Wanted};
 
 pub(crate) use index::{Index, Timer};
 pub(crate) use ranking::Ranked;
+pub(crate) use round::{Offer, Parties, Phase, Round};
+pub(crate) use ticket::{
+    AnnouncedState, AsTold, ClosedTicket, End, Home, InLine, Seniority, Ticket, TicketState,
+};
 
 /// The class of every ticket: there is one priority so far.
 pub(crate) const PRIORITY: u8 = 0;
@@ -35,12 +38,14 @@ pub struct State {
     pub(crate) gateways: BTreeMap<GatewayName, Gateway>,
     pub(crate) queues: BTreeMap<QueueName, Queue>,
     pub(crate) tickets: BTreeMap<TicketId, Ticket>,
+    /// Tickets that the engine ended and their gateways may not know to be over.
+    pub(crate) closed: BTreeMap<TicketId, ClosedTicket>,
     pub(crate) operators: BTreeMap<OperatorId, Operator>,
     /// Calls that operators dialled themselves, and who is in them; those of a gateway that is gone too, until it is
     /// superseded.
     pub(crate) own_calls: BTreeMap<(GatewayName, CallId), Vec<OperatorId>>,
-    /// Unresolved grants and talks.
-    pub(crate) grants: BTreeMap<OfferId, Grant>,
+    /// Who is bound to whom: the rounds of offers, with their unresolved grants and talks.
+    pub(crate) rounds: BTreeMap<RoundId, Round>,
     /// Grants that ran out without a word: a late answer is still understood.
     pub(crate) expired: BTreeMap<OfferId, Parties>,
     /// Until when a restarted engine waits for its gateways.
@@ -99,113 +104,6 @@ pub(crate) struct Queue {
     pub(crate) unstaffed_since: Option<Time>,
 }
 
-/// A contact's place in one queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Ticket {
-    pub(crate) contact: Contact,
-    pub(crate) queue: QueueName,
-    pub(crate) language: Language,
-    /// When they joined (first).
-    pub(crate) joined_at: Time,
-    /// Since when they wait: that moment, or when they lost the operator they talked to.
-    pub(crate) waits_since: Time,
-    /// Its seniority in the queue.
-    pub(crate) seniority: Seniority,
-    /// Went to another queue, as it took too long in the first; perhaps it is back.
-    pub(crate) overflowed: bool,
-    /// The queue it came from, while it is in another.
-    pub(crate) home: Option<Home>,
-    pub(crate) deadline: Time,
-    pub(crate) caller_key: Option<CallerKey>,
-    pub(crate) place: TicketState,
-    pub(crate) told: AnnouncedState,
-}
-
-/// Where a ticket stood before it went to another queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Home {
-    pub(crate) queue: QueueName,
-    /// Its seniority there.
-    pub(crate) seniority: Seniority,
-}
-
-/// The values by which the tickets of a queue are ordered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seniority {
-    /// When they joined (first), or overflowed into the queue.
-    pub(crate) ranked_at: Time,
-    /// Served as if that had been so much earlier. It is lost in the queue into which they overflow: they go to its end.
-    pub(crate) head_start: Duration,
-    /// Orders tickets that are equal otherwise: the sequence of the fact.
-    pub(crate) order: u64,
-}
-
-/// The announcements made to a caller.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct AnnouncedState {
-    /// The time of the last announcement.
-    pub(crate) at: Option<Time>,
-    /// The last position that was spoken.
-    pub(crate) position: Option<u32>,
-    /// The last wait that was spoken, and when.
-    pub(crate) wait: Option<(Promise, Time)>,
-    /// How things stood then.
-    pub(crate) standing: AsTold,
-    /// Announcements that are not known to be over.
-    pub(crate) unheard: BTreeSet<AnnouncementId>,
-}
-
-/// The factors of a wait at the time when a caller was told it; the reason for a later rise is found by them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct AsTold {
-    /// Operators of the queue who were ready, or on a call.
-    pub(crate) operators: usize,
-    /// Callers of the queue before this one.
-    pub(crate) ahead: usize,
-}
-
-impl AsTold {
-    /// These factors in another queue: what has become worse here since the caller was told counts as worse there too.
-    fn elsewhere(self, here: AsTold, there: AsTold) -> Self {
-        let [gone, before] = [
-            self.operators.saturating_sub(here.operators),
-            here.ahead.saturating_sub(self.ahead),
-        ];
-        AsTold {
-            operators: there.operators + gone,
-            ahead: there.ahead.saturating_sub(before),
-        }
-    }
-}
-
-/// Where a ticket stands. The last three are *closed*: ended by the engine, remembered because their gateway may
-/// not know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TicketState {
-    /// In the queue; *detached* while the gateway is not in step.
-    Waiting {
-        /// The fact that put it there.
-        since: u64,
-        /// Overtaken during this absence of its gateway, and a fact says why.
-        skipped: bool,
-        /// Overtaken ever since.
-        overtaken: bool,
-    },
-    /// Bound to a grant.
-    Offered { offer: OfferId },
-    /// Talking to an operator.
-    Connected { offer: OfferId },
-    /// Ended with its gateway, perhaps in the middle of a talk; or without a talk, by the loss of the operator's phone.
-    Lost {
-        closed: u64,
-        talk: Option<(OfferId, OperatorId)>,
-    },
-    /// Sent on by an exit.
-    Exited { closed: u64, reason: ExitReason },
-    /// Never let in.
-    TurnedAway { closed: u64 },
-}
-
 /// An operator. Presence, session and state are separate things.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Operator {
@@ -214,13 +112,8 @@ pub(crate) struct Operator {
     pub(crate) state: OperatorState,
     /// The state the operator asked for while offered or talking.
     pub(crate) after: Option<Wanted>,
-    /// Unresolved grants that name them. More than one only if an answer believed impossible came; none is made
-    /// while there is one.
-    pub(crate) offers: BTreeSet<OfferId>,
-    /// A wrap-up still owed, because such a grant binds them first.
+    /// A wrap-up still owed, because an unresolved grant binds them first.
     pub(crate) owed: Option<Time>,
-    /// Grants under which the operator talks. More than one only if a talk thought lost turned out to go on.
-    pub(crate) talks: BTreeSet<OfferId>,
     pub(crate) queues: Vec<QueueName>,
     /// The pause or wrap-up that their phone went away in: it goes on when the phone is back, unless it is over by then.
     pub(crate) kept: Option<OperatorState>,
@@ -242,7 +135,6 @@ pub(crate) enum OperatorState {
     },
     Offered {
         since: Time,
-        offer: OfferId,
         idle_since: Time,
     },
     Talking {
@@ -256,41 +148,6 @@ pub(crate) enum OperatorState {
         since: Time,
         reason: PauseReason,
         until: Option<Time>,
-    },
-}
-
-/// The ticket and operator of a grant, with their gateway and queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Parties {
-    pub(crate) ticket: TicketId,
-    pub(crate) operator: OperatorId,
-    pub(crate) gateway: GatewayName,
-    /// The gateway's epoch when it was made.
-    pub(crate) epoch: u64,
-    pub(crate) queue: QueueName,
-}
-
-/// A grant, from the offer to the end of the talk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Grant {
-    pub(crate) parties: Parties,
-    /// The seniority of the ticket when it was made.
-    pub(crate) rank: Ranked,
-    pub(crate) phase: Phase,
-}
-
-/// How far a grant is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Live {
-        valid_until: Time,
-    },
-    Withdrawing {
-        valid_until: Time,
-        reason: WithdrawReason,
-    },
-    Talking {
-        since: Time,
     },
 }
 
@@ -371,7 +228,7 @@ impl State {
         self.operators.get(id).filter(|operator| operator.configured)
     }
 
-    /// The tickets of a gateway, closed ones too, in the order of their seniority.
+    /// The tickets of a gateway that are not closed, in the order of their seniority.
     pub(crate) fn tickets_of(&self, gateway: &GatewayName) -> Vec<TicketId> {
         let ids = self.index.by_gateway.get(gateway).into_iter().flatten();
         let mut ranks: Vec<Ranked> = ids
@@ -381,56 +238,42 @@ impl State {
         ranks.into_iter().map(|rank| rank.ticket).collect()
     }
 
-    /// The unresolved grants of a gateway.
-    pub(crate) fn unresolved_of(&self, gateway: &GatewayName) -> Vec<OfferId> {
-        let of_gateway = |grant: &Grant| grant.parties.gateway == *gateway && grant.is_unresolved();
-        self.grants
-            .iter()
-            .filter(|(_, grant)| of_gateway(grant))
-            .map(|(offer, _)| *offer)
-            .collect()
-    }
-}
-
-impl Ticket {
-    /// The gateway that has the contact.
-    pub(crate) fn gateway(&self) -> &GatewayName {
-        self.contact.gateway()
+    /// The closed tickets of a gateway: those that were not let in, then the others in the order of their seniority.
+    pub(crate) fn closed_of(&self, gateway: &GatewayName) -> Vec<TicketId> {
+        let ids = self.index.by_gateway.get(gateway).into_iter().flatten();
+        let mut ranks: Vec<(Option<Ranked>, TicketId)> = ids
+            .filter_map(|id| {
+                let closed = self.closed.get(id)?;
+                Some((closed.ticket().map(|ticket| ticket.rank(*id)), *id))
+            })
+            .collect();
+        ranks.sort_unstable();
+        ranks.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// The place of the ticket in the order of service.
-    pub(crate) fn rank(&self, id: TicketId) -> Ranked {
-        let Seniority {
-            ranked_at,
-            head_start,
-            order,
-        } = self.seniority;
-        let rank = pronto_routing::Rank::new(PRIORITY, ranked_at, head_start, order);
-        Ranked { rank, ticket: id }
-    }
-}
-
-impl TicketState {
-    /// Whether this is a talk under that grant, be it one that was given up with its gateway.
-    pub(crate) fn talks_under(&self, wanted: OfferId) -> bool {
-        match self {
-            TicketState::Connected { offer } => *offer == wanted,
-            TicketState::Lost { talk, .. } => talk.as_ref().is_some_and(|(offer, _)| *offer == wanted),
-            TicketState::Waiting { .. }
-            | TicketState::Offered { .. }
-            | TicketState::Exited { .. }
-            | TicketState::TurnedAway { .. } => false,
-        }
+    /// A ticket that was let in, closed or not.
+    pub(crate) fn held(&self, id: TicketId) -> Option<&Ticket> {
+        let closed = || self.closed.get(&id).and_then(ClosedTicket::ticket);
+        self.tickets.get(&id).or_else(closed)
     }
 
-    /// When it was closed, if it is.
-    pub(crate) fn closed(&self) -> Option<u64> {
-        match self {
-            TicketState::Lost { closed, .. }
-            | TicketState::Exited { closed, .. }
-            | TicketState::TurnedAway { closed } => Some(*closed),
-            TicketState::Waiting { .. } | TicketState::Offered { .. } | TicketState::Connected { .. } => None,
-        }
+    /// Where a ticket stands; `None` if it is closed or unknown.
+    pub(crate) fn ticket_state(&self, id: TicketId) -> Option<TicketState> {
+        self.tickets
+            .contains_key(&id)
+            .then(|| self.index.ticket_state(id))
+    }
+
+    /// Whether a ticket stands in line.
+    pub(crate) fn is_waiting(&self, id: TicketId) -> bool {
+        self.ticket_state(id) == Some(TicketState::Waiting)
+    }
+
+    /// Whether a ticket talks under that grant, be it in a talk that was given up with its gateway.
+    pub(crate) fn talks_under(&self, ticket: TicketId, offer: OfferId) -> bool {
+        let given_up = self.closed.get(&ticket).and_then(|it| it.talk());
+        self.ticket_state(ticket) == Some(TicketState::Connected(offer))
+            || given_up.is_some_and(|(under, _)| *under == offer)
     }
 }
 
@@ -455,17 +298,5 @@ impl Operator {
             OperatorState::SignedOut { .. } => false,
         };
         there && self.after.is_none() && !self.presences.is_empty()
-    }
-
-    /// Whether they are bound to this grant.
-    pub(crate) fn is_offered(&self, wanted: OfferId) -> bool {
-        matches!(self.state, OperatorState::Offered { offer, .. } if offer == wanted)
-    }
-}
-
-impl Grant {
-    /// Whether it is not known yet what became of it.
-    pub(crate) fn is_unresolved(&self) -> bool {
-        !matches!(self.phase, Phase::Talking { .. })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pronto_forecast::Event;
 use pronto_types::{QueueName, TicketId, Time};
 
-use super::{Home, Seniority, State, Ticket, TicketState};
+use super::{Home, InLine, Seniority, State, Ticket};
 use crate::fact::{Fact, LedgerEntry};
 
 impl State {
@@ -37,29 +37,20 @@ impl State {
     /// Moves a waiting ticket to another queue. Announcements made stay in force; the reason for a rise is found in the
     /// changes here since, and then in the changes there.
     fn wait_on(&mut self, id: TicketId, seq: u64, to: &QueueName, rank: impl FnOnce(&mut Ticket)) {
-        let known = self.tickets.get(&id);
-        let Some(mut ticket) = known
-            .filter(|it| matches!(it.place, TicketState::Waiting { .. }))
-            .cloned()
-        else {
+        if !self.is_waiting(id) {
             return;
-        };
+        }
         let here = self.as_it_stands(id);
         self.count_end(id, |ended| &mut ended.moved);
-        self.remove_ticket(id);
-        rank(&mut ticket);
-        ticket.queue = to.clone();
-        ticket.place = TicketState::Waiting {
-            since: seq,
-            skipped: false,
-            overtaken: false,
+        let Some(mut ticket) = self.remove_ticket(id) else {
+            return;
         };
+        rank(&mut ticket);
+        (ticket.queue, ticket.line) = (to.clone(), InLine::since(seq));
         if let Some(queue) = self.queues.get_mut(to) {
             queue.joined += 1;
         }
-        self.index.ticket_in(id, &ticket);
-        self.tickets.insert(id, ticket);
-        self.retime_nobody(to);
+        self.insert_ticket(id, ticket);
         let there = self.as_it_stands(id);
         if let Some(ticket) = self.tickets.get_mut(&id) {
             ticket.told.standing = ticket.told.standing.elsewhere(here, there);

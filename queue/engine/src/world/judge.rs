@@ -49,9 +49,12 @@ impl World {
             let live = state
                 .tickets
                 .iter()
-                .filter(|(_, it)| *it.gateway() == gateway.name && it.place.closed().is_none());
+                .filter(|(_, it)| *it.gateway() == gateway.name);
             let seen: BTreeMap<TicketId, bool> = live
-                .map(|(id, it)| (*id, matches!(it.place, TicketState::Connected { .. })))
+                .map(|(id, _)| {
+                    let talks = matches!(state.ticket_state(*id), Some(TicketState::Connected(_)));
+                    (*id, talks)
+                })
                 .collect();
             if truth != seen {
                 return Err(format!(
@@ -66,9 +69,12 @@ impl World {
                 let known = match phone.line {
                     Line::Idle => !operator.calling.iter().any(|(at, _)| *at == gateway.name),
                     Line::Own(call) => operator.calling.contains(&(gateway.name.clone(), call)),
-                    Line::Ringing(offer, _) => operator.offers.contains(&offer),
+                    Line::Ringing(offer, _) => state
+                        .grant(offer)
+                        .is_some_and(|it| it.offer.operator == *id && it.is_unresolved()),
                     Line::Talking(offer, _) => {
-                        operator.talks.contains(&offer)
+                        let grant = state.grant(offer).filter(|it| !it.is_unresolved());
+                        grant.is_some_and(|it| it.offer.operator == *id)
                             && matches!(operator.state, OperatorState::Talking { .. })
                     }
                 };
@@ -99,9 +105,9 @@ impl World {
             .iter()
             .filter(|(_, (which, epoch))| self.gateways[*which].epoch == *epoch);
         self.oracle.spoken.judge_delivered(survived.map(|(id, _)| id))?;
-        let grants = &engine.state().grants;
-        if !grants.is_empty() {
-            return Err(format!("at the end there are grants: {grants:?}"));
+        let rounds = &engine.state().rounds;
+        if !rounds.is_empty() {
+            return Err(format!("at the end there are rounds of offers: {rounds:?}"));
         }
         let own = &engine.state().own_calls;
         if !own.is_empty() {

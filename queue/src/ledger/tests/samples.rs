@@ -11,7 +11,8 @@ use pronto_types::link::{
     CallOutcome, ExitReason, Hearing, LeaveReason, Origin, Promise, RecordingFlaw, RefuseReason, RiseReason,
 };
 use pronto_types::{
-    AnnouncementId, CallId, Forecast, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+    AnnouncementId, CallId, Forecast, GatewayName, Language, OfferId, OperatorId, QueueName, RoundId,
+    TicketId, Time,
 };
 
 use crate::ledger::wire::Wire;
@@ -220,6 +221,7 @@ pub(super) fn grants() -> Vec<Fact> {
     ]
     .map(|waited| Fact::Offered {
         ticket,
+        round: None,
         operator: operator(),
         queue: queue(),
         gateway: gateway(),
@@ -365,7 +367,7 @@ pub(super) fn announcements() -> Vec<Fact> {
 
 /// Sample facts with what was added after version 9.
 pub(super) fn added() -> Vec<Fact> {
-    vec![Fact::Joined {
+    let joined = Fact::Joined {
         ticket: TICKET,
         contact: Contact::of_call(gateway(), CALL),
         queue: queue(),
@@ -375,7 +377,17 @@ pub(super) fn added() -> Vec<Fact> {
         deadline: time(),
         caller_key: None,
         regained: None,
-    }]
+    };
+    let offered = Fact::Offered {
+        ticket: TICKET,
+        round: Some(RoundId(811)),
+        operator: operator(),
+        queue: queue(),
+        gateway: gateway(),
+        waited: LENGTH,
+        valid_until: time(),
+    };
+    vec![joined, offered]
 }
 
 /// Every variant, every reason, with and without what may be absent.

@@ -12,6 +12,7 @@ mod lost_operators;
 mod operators;
 mod outlook;
 mod overflow;
+mod rounds;
 mod routing;
 
 use std::collections::BTreeMap;

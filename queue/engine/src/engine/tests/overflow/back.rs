@@ -59,7 +59,7 @@ impl House {
             .iter()
             .filter(|(_, it)| it.queue == *queue)
             .collect();
-        line.retain(|(_, it)| matches!(it.place, crate::state::TicketState::Waiting { .. }));
+        line.retain(|(id, _)| state.is_waiting(**id));
         line.sort_by_key(|(id, it)| it.rank(**id));
         let line: Vec<u64> = line.into_iter().map(|(id, _)| id.0).collect();
         let forecast = state.forecaster.line(self.now, queue);

@@ -1,7 +1,9 @@
 //! The gRPC contract of Pronto and the types generated from it. No logic: what a field means is written in
-//! `pronto/v1/*.proto`; [`link`] turns the messages of the gateway's link into typed values and back.
+//! `pronto/v1/*.proto`; [`link`] turns the messages of the gateway's link into typed values and back, by the trait in
+//! [`wire`].
 
 pub mod link;
+pub mod wire;
 
 /// `pronto.v1`: messages, clients and servers.
 #[allow(

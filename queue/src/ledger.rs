@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use pronto_engine::{Cause, LedgerEntry};
 use pronto_proto::v1::{self, fact};
-use pronto_types::InvalidName;
+use pronto_proto::wire::{Wire, WireError, duration};
 use prost::Message;
-
-use self::wire::Wire;
 
 mod facts;
 mod wire;
+
+/// The codec of the ledger's facts.
+#[derive(Debug)]
+struct Ledger;
 
 /// The form [`encode`] writes. To be raised with *every* change of `ledger.proto`, additions included: an older
 /// reader would pass over what it does not know and fold another state. [`decode`] goes on reading the forms before.
@@ -32,20 +34,9 @@ pub enum LedgerError {
     /// Not a protobuf message of that shape: cut off, or changed.
     #[error("not a fact: {0}")]
     Malformed(#[from] prost::DecodeError),
-    /// A field that must be there is not.
-    #[error("`{0}` is missing")]
-    Missing(&'static str),
-    /// A field holds what it may not.
-    #[error("`{0}` is not valid")]
-    Invalid(&'static str),
-    /// A name is no name.
-    #[error("`{field}` is not valid: {source}")]
-    Name {
-        /// The field that is not valid.
-        field: &'static str,
-        /// The reason why the name is not valid.
-        source: InvalidName,
-    },
+    /// A field is missing, or holds what it may not.
+    #[error(transparent)]
+    Wire(#[from] WireError),
 }
 
 /// A fact as the bytes of a `pronto.v1.Fact`, in the form [`VERSION`].
@@ -57,11 +48,11 @@ pub fn encode(recorded: &LedgerEntry) -> Vec<u8> {
         sequence: recorded.seq,
         at_micros: recorded.at.as_micros(),
         cause: recorded.cause.as_ref().map(|cause| fact::Cause {
-            gateway: cause.gateway.to_wire(),
+            gateway: cause.gateway.to_string(),
             epoch: cause.epoch,
             number: cause.number,
         }),
-        fact: Some(facts::to_wire(&recorded.fact)),
+        fact: Some(Wire::<Ledger>::to_wire(&recorded.fact)),
     }
     .encode_to_vec()
 }
@@ -81,18 +72,20 @@ pub fn decode(version: u16, bytes: &[u8]) -> Result<LedgerEntry, LedgerError> {
     if version < 4 {
         with_both_figures(&mut wire);
     }
-    let cause = wire.cause.map(|cause| {
-        Ok::<_, LedgerError>(Cause {
-            gateway: Wire::from_wire(cause.gateway, "cause.gateway")?,
-            epoch: Wire::from_wire(cause.epoch, "cause.epoch")?,
-            number: Wire::from_wire(cause.number, "cause.number")?,
-        })
-    });
+    let fact = wire.fact.ok_or(WireError::Missing("fact"))?;
     Ok(LedgerEntry {
-        seq: Wire::from_wire(wire.sequence, "sequence")?,
-        at: Wire::from_wire(wire.at_micros, "at")?,
-        cause: cause.transpose()?,
-        fact: facts::from_wire(wire.fact.ok_or(LedgerError::Missing("fact"))?)?,
+        seq: Wire::<Ledger>::from_wire(wire.sequence, "sequence")?,
+        at: Wire::<Ledger>::from_wire(wire.at_micros, "at")?,
+        cause: wire.cause.map(cause).transpose()?,
+        fact: Wire::<Ledger>::from_wire(fact, "fact")?,
+    })
+}
+
+fn cause(form: fact::Cause) -> Result<Cause, WireError> {
+    Ok(Cause {
+        gateway: Wire::<Ledger>::from_wire(form.gateway, "cause.gateway")?,
+        epoch: Wire::<Ledger>::from_wire(form.epoch, "cause.epoch")?,
+        number: Wire::<Ledger>::from_wire(form.number, "cause.number")?,
     })
 }
 
@@ -100,14 +93,14 @@ pub fn decode(version: u16, bytes: &[u8]) -> Result<LedgerEntry, LedgerError> {
 fn without_announcements(wire: &mut v1::Fact) {
     if let Some(fact::Fact::Configured(configured)) = &mut wire.fact {
         for queue in &mut configured.queues {
-            queue.announce_every = Some(pronto_proto::link::duration(Duration::ZERO));
+            queue.announce_every = Some(duration(Duration::ZERO));
         }
     }
 }
 
 /// Before version 4 position and wait were told, at once, and a talk was believed to last 4 minutes.
 fn with_both_figures(wire: &mut v1::Fact) {
-    let lasting = |seconds| Some(pronto_proto::link::duration(Duration::from_secs(seconds)));
+    let lasting = |seconds| Some(duration(Duration::from_secs(seconds)));
     if let Some(fact::Fact::Configured(configured)) = &mut wire.fact {
         for queue in &mut configured.queues {
             (queue.announce_position, queue.announce_wait) = (true, true);

@@ -2,6 +2,11 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
+use crate::wire::Table;
+use pronto_types::link::{
+    CallOutcome, Channel, ExitReason, Hearing, LeaveReason, RecordingFlaw, RefuseReason, RiseReason,
+};
+use pronto_types::{AnnouncementId, CallId, Language, OfferId, OperatorId};
 
 fn caller() -> Caller {
     Caller {
@@ -188,6 +193,18 @@ fn every_event_survives_the_wire() {
         };
         assert_eq!(entry_from_wire(wire), Ok(Entry { number, age, event }));
     }
+    every_one_was_tried::<Event>(&events());
+}
+
+/// Of the messages that are made from a table.
+fn every_one_was_tried<T: Table<Link> + std::fmt::Debug>(tried: &[T]) {
+    let tried: Vec<String> = tried.iter().map(|it| format!("{it:?} ")).collect();
+    for name in T::NAMES {
+        assert!(
+            tried.iter().any(|it| it.starts_with(&format!("{name} "))),
+            "{name}"
+        );
+    }
 }
 
 #[test]
@@ -198,6 +215,7 @@ fn every_directive_survives_the_wire() {
             Ok(expected)
         );
     }
+    every_one_was_tried::<Directive>(&directives());
 }
 
 /// Every message as today's gateways and queue services write it, and as journals hold it: the two halves may be of different
@@ -257,7 +275,7 @@ fn a_hello_survives_and_an_epoch_of_zero_does_not() {
         forecasts,
         ..wire.clone()
     };
-    assert!(matches!(hello_from_wire(nameless), Err(WireError::Name(_))));
+    assert!(matches!(hello_from_wire(nameless), Err(WireError::Name { .. })));
     let forecasts = vec!["a".to_owned(); 1001];
     let many = v1::Hello {
         forecasts,
@@ -285,7 +303,7 @@ fn what_is_missing_or_impossible_is_refused_by_name() {
     let left = v1::Left { ticket: 0, reason: 1 };
     assert_eq!(
         refused(Some(entry::Event::Left(left))),
-        WireError::Missing("ticket")
+        WireError::Missing("Left.ticket")
     );
     let left = v1::Left {
         ticket: 1,
@@ -293,7 +311,7 @@ fn what_is_missing_or_impossible_is_refused_by_name() {
     };
     assert_eq!(
         refused(Some(entry::Event::Left(left))),
-        WireError::Missing("reason")
+        WireError::Invalid("Left.reason")
     );
     let presence = v1::Presence {
         operator: "no name".to_owned(),
@@ -302,7 +320,7 @@ fn what_is_missing_or_impossible_is_refused_by_name() {
     };
     assert!(matches!(
         refused(Some(entry::Event::Presence(presence))),
-        WireError::Name(_)
+        WireError::Name { .. }
     ));
     let lease = Some(prost_types::Duration {
         seconds: -1,
@@ -315,7 +333,7 @@ fn what_is_missing_or_impossible_is_refused_by_name() {
     };
     assert_eq!(
         refused(Some(entry::Event::Presence(presence))),
-        WireError::Invalid("lease")
+        WireError::Invalid("Presence.lease")
     );
     let began = v1::CallBegan {
         call: 1,
@@ -324,7 +342,7 @@ fn what_is_missing_or_impossible_is_refused_by_name() {
     };
     assert_eq!(
         refused(Some(entry::Event::CallBegan(began))),
-        WireError::Invalid("dialled")
+        WireError::Invalid("CallBegan.dialled")
     );
     assert_eq!(
         directive_from_wire(v1::QueueMessage { message: None }),

@@ -1,12 +1,12 @@
 //! The `Callers` service of the gRPC interface.
 
 use pronto_engine::{ForecastView, Wait};
-use pronto_proto::link::{duration, timestamp};
 use pronto_proto::v1::callers_server::Callers;
 use pronto_proto::v1::forecast_response::{self, Forecast, Unknown, UnknownReason};
 use pronto_proto::v1::{
     BestTimeRequest, BestTimeResponse, ForecastRequest, ForecastResponse, best_time_response,
 };
+use pronto_proto::wire::{duration, timestamp};
 use tonic::{Request, Response, Status};
 
 use super::handle::EngineHandle;

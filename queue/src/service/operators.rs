@@ -1,11 +1,11 @@
 //! The `Operators` service of the gRPC interface.
 
 use pronto_engine::{OperatorStatus, OperatorView, SetOperatorError, Wanted};
-use pronto_proto::link::duration;
 use pronto_proto::v1::operators_server::Operators;
 use pronto_proto::v1::{
     ListOperatorsRequest, ListOperatorsResponse, Operator, OperatorState, SetOperatorStateRequest,
 };
+use pronto_proto::wire::duration;
 use pronto_types::Time;
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};

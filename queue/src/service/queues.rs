@@ -1,12 +1,12 @@
 //! The `Queues` service of the gRPC interface.
 
 use pronto_engine::{DayView, EndedCounts, QueueView};
-use pronto_proto::link::{duration, timestamp};
 use pronto_proto::v1::queues_server::Queues;
 use pronto_proto::v1::{
     GetQueueRequest, ListPromisesRequest, ListPromisesResponse, ListQueuesRequest, ListQueuesResponse,
     Promises, Queue, queue,
 };
+use pronto_proto::wire::{duration, timestamp};
 use pronto_types::Time;
 use tonic::{Request, Response, Status};
 

@@ -15,7 +15,9 @@ use pronto_types::{
     TicketId, Time,
 };
 
-use crate::ledger::wire::Wire;
+use pronto_proto::wire::Wire;
+
+use crate::ledger::Ledger;
 
 pub(super) const CALL: CallId = CallId(0xca11_ca11_ca11_ca11);
 pub(super) const TICKET: TicketId = TicketId(u64::MAX);
@@ -39,7 +41,7 @@ pub(super) fn operator() -> OperatorId {
 }
 
 /// All values of a reason, as the contract numbers them: 1, 2, 3 … without a gap.
-pub(super) fn every<T: Wire<Form = i32>>() -> Vec<T> {
+pub(super) fn every<T: Wire<Ledger, Form = i32>>() -> Vec<T> {
     (1..).map_while(|n| T::from_wire(n, "reason").ok()).collect()
 }
 

@@ -196,7 +196,7 @@ fn every_event_survives_the_wire() {
     every_one_was_tried::<Event>(&events());
 }
 
-/// Of the messages that are made from a table.
+/// Asserts that each message of the table was tried.
 fn every_one_was_tried<T: Table<Link> + std::fmt::Debug>(tried: &[T]) {
     let tried: Vec<String> = tried.iter().map(|it| format!("{it:?} ")).collect();
     for name in T::NAMES {

@@ -231,12 +231,12 @@ fn a_ledger_of_version_1_is_read_as_it_was() {
     );
 }
 
-/// Versions 6 to 8 added facts and reasons and changed none.
+/// Versions from 6 on added facts, reasons and fields, and changed none.
 #[test]
-fn a_ledger_of_version_5_to_7_is_read_as_one_of_today() {
+fn a_ledger_of_version_5_to_9_is_read_as_one_of_today() {
     for recorded in ledger() {
         let bytes = encode(&recorded);
-        for version in [5, 6, 7] {
+        for version in 5..=9 {
             assert_eq!(decode(version, &bytes).as_ref(), Ok(&recorded));
         }
     }

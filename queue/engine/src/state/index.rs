@@ -62,7 +62,7 @@ pub(crate) struct Standing {
     nobody: Option<Time>,
 }
 
-/// What binds a ticket or an operator.
+/// The grants that bind a ticket or an operator.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bound {
     /// Unresolved grants. More than one of an operator only if an answer believed impossible came; none is made while there

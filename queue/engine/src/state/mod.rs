@@ -44,7 +44,7 @@ pub struct State {
     /// Calls that operators dialled themselves, and who is in them; those of a gateway that is gone too, until it is
     /// superseded.
     pub(crate) own_calls: BTreeMap<(GatewayName, CallId), Vec<OperatorId>>,
-    /// Who is bound to whom: the rounds of offers, with their unresolved grants and talks.
+    /// The rounds of offers, with their unresolved grants and talks: they alone say who is bound to whom.
     pub(crate) rounds: BTreeMap<RoundId, Round>,
     /// Grants that ran out without a word: a late answer is still understood.
     pub(crate) expired: BTreeMap<OfferId, Parties>,

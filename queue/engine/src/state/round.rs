@@ -12,7 +12,7 @@ use pronto_types::{GatewayName, OfferId, OperatorId, QueueName, RoundId, TicketI
 use super::{Ranked, State};
 use crate::fact::WithdrawReason;
 
-/// The offers that are made for a ticket at once. There is none without an offer.
+/// The offers that are made for a ticket at once, one at least.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Round {
     pub(crate) ticket: TicketId,

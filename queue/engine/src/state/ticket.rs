@@ -153,7 +153,7 @@ impl ClosedTicket {
         }
     }
 
-    /// As [`ClosedTicket::ticket`].
+    /// The ticket as it was, to be changed.
     pub(crate) fn ticket_mut(&mut self) -> Option<&mut Ticket> {
         match &mut self.end {
             End::Lost { ticket, .. } | End::Exited { ticket, .. } => Some(ticket),
@@ -161,7 +161,7 @@ impl ClosedTicket {
         }
     }
 
-    /// Whose ticket it was.
+    /// The contact whose ticket it was.
     pub(crate) fn contact(&self) -> &Contact {
         match &self.end {
             End::Lost { ticket, .. } | End::Exited { ticket, .. } => &ticket.contact,

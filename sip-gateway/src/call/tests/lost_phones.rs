@@ -18,7 +18,7 @@ impl House {
     }
 
     /// Operator 101 dials 102 on the other phone.
-    fn dial_colleague(&mut self) {
+    fn dial_colleague(&mut self) -> sip::LegId {
         self.enrol_as(DESK, "102");
         let to = sip::Destination {
             uri: "sip:102@10.0.0.1".into(),
@@ -29,10 +29,11 @@ impl House {
             from_user: Some("101".to_owned()),
             from_display: None,
         };
-        self.phones[OPERATOR]
+        let leg = self.phones[OPERATOR]
             .1
             .invite(now, &to, sdp::offer(&local()), options);
         self.settle();
+        leg
     }
 
     fn operators_talk(&mut self) {
@@ -510,4 +511,28 @@ fn of_two_operators_who_talk_the_one_who_vanishes_ends_the_call() {
         house.pass(secs(5));
         assert_eq!(house.outcome(), Some(CallOutcome::PeerLost));
     }
+}
+
+#[test]
+fn a_colleague_whose_phone_answers_no_offer_is_lost_and_not_rung_before_it_answers() {
+    let mut house = House::around(House::core_asking(settings(), 1, Some(secs(600))));
+    let caller = house.dial_colleague();
+    house.answers(DESK);
+    house.dead.insert(DESK);
+    // The caller's phone changes its codec, which the other one is asked for.
+    let again = sdp::Local {
+        version: 2,
+        ..local()
+    };
+    let other = sdp::offer_only(&again, sdp::Codec::Pcmu);
+    let now = house.now;
+    house.phones[OPERATOR].1.reoffer(now, caller, other);
+    house.settle();
+    house.pass(secs(33));
+    assert_eq!(house.outcome(), Some(CallOutcome::PeerLost));
+    let gone = Event::Presence {
+        operator: OperatorId::new("102").unwrap(),
+        lease: None,
+    };
+    assert_eq!(house.saw(&gone), 1);
 }

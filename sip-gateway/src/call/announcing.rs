@@ -55,7 +55,7 @@ impl Gateway {
         announcement: AnnouncementId,
         mut words: speak::Announcement,
     ) -> bool {
-        let CallState::Waiting(place) = &call.place else {
+        let CallState::Waiting(place) = &call.state else {
             return false;
         };
         if matches!(call.caller.playing, Some(Playing::Announcement(_))) {

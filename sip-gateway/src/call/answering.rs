@@ -120,7 +120,7 @@ impl Gateway {
             identity,
             origin,
         } = new;
-        let (language, flow, place) = match &dialled {
+        let (language, flow, state) = match &dialled {
             Dialled::Number(number) => {
                 let flow = ivr::Session::new(Arc::clone(&number.flow), number.language);
                 (number.language, Some(flow), CallState::None)
@@ -168,7 +168,7 @@ impl Gateway {
                 playing: None,
             },
             flow,
-            place,
+            state,
             started: false,
             answered: None,
             told: BTreeSet::new(),

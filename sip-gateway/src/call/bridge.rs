@@ -29,9 +29,9 @@ impl Gateway {
     /// Connects the caller with the phone that answered: the caller's music stops and both hear each other.
     pub(super) fn connect(&mut self, now: Time, call: &mut Call, leg: Leg) {
         let could_send = call.can_send();
-        let (purpose, dial) = match std::mem::replace(&mut call.place, CallState::None) {
+        let (purpose, dial) = match std::mem::replace(&mut call.state, CallState::None) {
             CallState::Dialling(purpose, dial) => (purpose, dial),
-            place => return call.place = place,
+            state => return call.state = state,
         };
         self.answer_early(now, call);
         self.configure(&leg);
@@ -45,7 +45,7 @@ impl Gateway {
             let (offer, ticket) = (offer.id, offer.ticket.id);
             self.write(now, Event::Answered { offer, ticket });
         }
-        call.place = CallState::Talking(
+        call.state = CallState::Talking(
             purpose,
             Bridge {
                 operator: dial.operator,
@@ -64,7 +64,7 @@ impl Gateway {
 
     /// Takes an event of the operator's phone.
     pub(super) fn bridge_event(&mut self, now: Time, call: &mut Call, event: sip::Event) {
-        let CallState::Talking(_, bridge) = &mut call.place else {
+        let CallState::Talking(_, bridge) = &mut call.state else {
             return;
         };
         match event {
@@ -111,7 +111,7 @@ impl Gateway {
 
     /// Takes an event of the operator's media leg.
     pub(super) fn bridge_media(&mut self, now: Time, call: &mut Call, event: &media::Event) {
-        let CallState::Talking(_, bridge) = &mut call.place else {
+        let CallState::Talking(_, bridge) = &mut call.state else {
             return;
         };
         match event {
@@ -126,7 +126,7 @@ impl Gateway {
     /// Asks a silent phone of the operator, or gives it up.
     pub(super) fn bridge_deadline(&mut self, now: Time, call: &mut Call) {
         let earliest = call.caller_verdict();
-        let CallState::Talking(_, bridge) = &mut call.place else {
+        let CallState::Talking(_, bridge) = &mut call.state else {
             return;
         };
         if self.leg_is_lost(now, &mut bridge.leg, earliest) {
@@ -137,7 +137,7 @@ impl Gateway {
 
     /// The operator is gone; what follows is the affair of whoever dialled.
     fn talk_over(&mut self, now: Time, call: &mut Call, how: Parted) {
-        match (&call.place, how) {
+        match (&call.state, how) {
             (CallState::Talking(Purpose::Offer(_), _), Parted::HungUp) => self.operator_gone(now, call),
             (CallState::Talking(Purpose::Offer(_), _), Parted::Lost) => self.operator_lost(now, call),
             (_, Parted::HungUp) => self.end_call(now, call, CallOutcome::Completed),
@@ -177,7 +177,7 @@ impl Gateway {
     /// Asks the operator's phone for the caller's codec if the two differ, so that nothing is translated between them. Asked
     /// once for each codec; a phone that declines is translated.
     fn align(&mut self, now: Time, call: &mut Call) {
-        let CallState::Talking(_, bridge) = &mut call.place else {
+        let CallState::Talking(_, bridge) = &mut call.state else {
             return;
         };
         let stream = &mut bridge.leg.stream;
@@ -196,7 +196,7 @@ impl Gateway {
     /// recording. When the phone is back, it is told what was pressed meanwhile. A caller from a trunk who holds plays music
     /// of their own; a colleague's phone plays none, so the one who is held hears ours.
     fn mind_hold(&mut self, now: Time, call: &mut Call) {
-        let CallState::Talking(purpose, bridge) = &mut call.place else {
+        let CallState::Talking(purpose, bridge) = &mut call.state else {
             return;
         };
         let leg = bridge.leg.media;

@@ -142,7 +142,7 @@ impl Gateway {
     fn caller_digit(&mut self, now: Time, call: &mut Call, digit: Digit, in_media: bool) {
         call.digits = call.digits.saturating_add(1);
         self.cut_announcement(now, call);
-        match &mut call.place {
+        match &mut call.state {
             CallState::Talking(_, bridge) => self.key_to_operator(bridge, digit, in_media),
             _ => call.tell_flow(now, ivr::Input::Digit(digit)),
         }

@@ -61,7 +61,7 @@ impl Gateway {
             operator,
             until: now + RING,
         };
-        call.place = CallState::Dialling(Purpose::Colleague, self.dial(order));
+        call.state = CallState::Dialling(Purpose::Colleague, self.dial(order));
     }
 
     /// No phone took the call: the caller is told why.

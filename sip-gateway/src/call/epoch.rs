@@ -158,7 +158,7 @@ impl Gateway {
         if let Some(Playing::Announcement(speaking)) = &mut call.caller.playing {
             speaking.announcement = AnnouncementId(self.foreign());
         }
-        let lost = match &mut call.place {
+        let lost = match &mut call.state {
             CallState::Waiting(ticket) => ticket.id,
             CallState::Dialling(Purpose::Offer(offer), _) => {
                 offer.id = OfferId(self.foreign());
@@ -173,7 +173,7 @@ impl Gateway {
             | CallState::None => return,
         };
         self.rejoin(now, call, lost);
-        if let CallState::Waiting(ticket) = &mut call.place {
+        if let CallState::Waiting(ticket) = &mut call.state {
             ticket.unknown_until = Some(now + self.settings.queue_away);
         }
     }

@@ -387,7 +387,7 @@ impl Gateway {
             self.phone_moved(call, leg, ip);
         } else if call.caller.leg.sip == leg {
             self.caller_event(now, call, event);
-        } else if let CallState::Dialling(_, dial) = &mut call.place {
+        } else if let CallState::Dialling(_, dial) = &mut call.state {
             if let Some(report) = self.dial_event(now, dial, leg, event) {
                 self.dial_reports(now, call, report);
             }
@@ -402,7 +402,7 @@ impl Gateway {
             self.with_call(now, id, |gateway, call| {
                 if call.caller.leg.media == leg {
                     gateway.caller_media(now, call, event);
-                } else if let CallState::Dialling(_, dial) = &mut call.place {
+                } else if let CallState::Dialling(_, dial) = &mut call.state {
                     if let Some(report) = gateway.dial_media(now, dial, &event) {
                         gateway.dial_reports(now, call, report);
                     }
@@ -415,7 +415,7 @@ impl Gateway {
 
     /// Takes the news of a dialling. A phone that answers is connected, whoever dialled; the rest depends on the purpose.
     fn dial_reports(&mut self, now: Time, call: &mut Call, report: Report) {
-        let CallState::Dialling(purpose, _) = &call.place else {
+        let CallState::Dialling(purpose, _) = &call.state else {
             return;
         };
         match (report, purpose) {

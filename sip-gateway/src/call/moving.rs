@@ -16,7 +16,7 @@ impl Gateway {
         if call.caller.leg.sip == leg {
             return self.leg_moves(&mut call.caller.leg, ip);
         }
-        match &mut call.place {
+        match &mut call.state {
             CallState::Talking(_, bridge) if bridge.leg.sip == leg => self.leg_moves(&mut bridge.leg, ip),
             CallState::Dialling(_, dial) => dial.moved(leg, ip),
             CallState::Talking(..)

@@ -60,7 +60,7 @@ impl Gateway {
                 },
             );
         };
-        let CallState::Waiting(ticket) = &call.place else {
+        let CallState::Waiting(ticket) = &call.state else {
             return refuse(self, RefuseReason::Withdrawn);
         };
         if self.engaged.contains_key(&grant.operator) {
@@ -91,23 +91,23 @@ impl Gateway {
             id: grant.offer,
             ticket,
         });
-        call.place = CallState::Dialling(purpose, self.dial(order));
+        call.state = CallState::Dialling(purpose, self.dial(order));
     }
 
     /// No phone took the call: the caller keeps the place and the music.
     pub(super) fn offer_failed(&mut self, now: Time, call: &mut Call, reason: RefuseReason) {
-        match std::mem::replace(&mut call.place, CallState::None) {
+        match std::mem::replace(&mut call.state, CallState::None) {
             CallState::Dialling(Purpose::Offer(offer), dial) => {
                 self.stop_ringing(now, offer.id, &dial, reason);
-                call.place = CallState::Waiting(offer.ticket);
+                call.state = CallState::Waiting(offer.ticket);
             }
-            place => call.place = place,
+            state => call.state = state,
         }
     }
 
     /// The queue wants the grant back. If the phone answered first, the report of it is on its way.
     pub(super) fn withdraw(&mut self, now: Time, call: &mut Call, offer: OfferId) {
-        let rings = matches!(&call.place, CallState::Dialling(Purpose::Offer(it), _) if it.id == offer);
+        let rings = matches!(&call.state, CallState::Dialling(Purpose::Offer(it), _) if it.id == offer);
         if rings {
             self.offer_failed(now, call, RefuseReason::Withdrawn);
         }
@@ -129,7 +129,7 @@ impl Gateway {
     /// The operator's phone is gone in mid-talk: the caller hears music, keeps the seniority of the first joining, and is
     /// offered to the next operator.
     pub(super) fn operator_lost(&mut self, now: Time, call: &mut Call) {
-        match std::mem::replace(&mut call.place, CallState::None) {
+        match std::mem::replace(&mut call.state, CallState::None) {
             CallState::Talking(Purpose::Offer(Offer { id: offer, ticket }), bridge) => {
                 self.part(call, &bridge);
                 self.release_offered(now, offer, &bridge, true);
@@ -138,13 +138,13 @@ impl Gateway {
                 self.wait_again(now, call, &ticket);
                 self.music(call);
             }
-            place => call.place = place,
+            state => call.state = state,
         }
     }
 
     /// The operator hung up: the flow goes on with the caller.
     pub(super) fn operator_gone(&mut self, now: Time, call: &mut Call) {
-        match std::mem::replace(&mut call.place, CallState::None) {
+        match std::mem::replace(&mut call.state, CallState::None) {
             CallState::Talking(Purpose::Offer(offer), bridge) => {
                 self.part(call, &bridge);
                 self.end_talk(now, &offer, &bridge, false);
@@ -152,7 +152,7 @@ impl Gateway {
                 let (wish, outcome) = (offer.ticket.wish, ivr::Outcome::Ended);
                 call.tell_flow(now, ivr::Input::Outcome { wish, outcome });
             }
-            place => call.place = place,
+            state => call.state = state,
         }
     }
 

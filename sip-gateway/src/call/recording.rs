@@ -27,7 +27,7 @@ impl Gateway {
         let (Some(prompt), Some(clip)) = (untold, clip) else {
             return self.join(now, call, wish, queue);
         };
-        call.place = CallState::ConsentPrompt(ConsentPrompt {
+        call.state = CallState::ConsentPrompt(ConsentPrompt {
             wish,
             queue,
             prompt,
@@ -39,7 +39,7 @@ impl Gateway {
 
     /// The consent was played to its end.
     pub(super) fn consent_heard(&mut self, now: Time, call: &mut Call) {
-        if let CallState::ConsentPrompt(telling) = &call.place {
+        if let CallState::ConsentPrompt(telling) = &call.state {
             call.told.insert(Arc::clone(&telling.prompt));
             self.join_after_telling(now, call);
         }
@@ -47,12 +47,12 @@ impl Gateway {
 
     /// The place is taken, told or not.
     pub(super) fn join_after_telling(&mut self, now: Time, call: &mut Call) {
-        match std::mem::replace(&mut call.place, CallState::None) {
+        match std::mem::replace(&mut call.state, CallState::None) {
             CallState::ConsentPrompt(ConsentPrompt { wish, queue, .. }) => {
                 call.caller.playing = None;
                 self.join(now, call, wish, queue);
             }
-            place => call.place = place,
+            state => call.state = state,
         }
     }
 

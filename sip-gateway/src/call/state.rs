@@ -32,7 +32,7 @@ pub(super) struct Call {
     pub(super) caller: CallerLeg,
     /// The flow that the number leads to; a call to a colleague has none.
     pub(super) flow: Option<ivr::Session>,
-    pub(super) place: CallState,
+    pub(super) state: CallState,
     /// The flow runs.
     pub(super) started: bool,
     /// When the 200 was sent.
@@ -232,7 +232,7 @@ impl Call {
 
     /// How soon the caller's phone is asked when it sends nothing.
     pub(super) fn pace(&self) -> Pace {
-        match self.place {
+        match self.state {
             CallState::Talking(..) => Pace::TALKING,
             _ => Pace::LISTENING,
         }
@@ -242,7 +242,7 @@ impl Call {
     /// address.
     pub(super) fn can_send(&self) -> bool {
         !matches!(
-            self.place,
+            self.state,
             CallState::Dialled | CallState::Dialling(Purpose::Colleague, _)
         )
     }
@@ -260,7 +260,7 @@ impl Call {
 
     /// The place in a queue, if there is one, also during ringing and talk.
     pub(super) fn ticket_mut(&mut self) -> Option<&mut Ticket> {
-        match &mut self.place {
+        match &mut self.state {
             CallState::Waiting(ticket)
             | CallState::Dialling(Purpose::Offer(Offer { ticket, .. }), _)
             | CallState::Talking(Purpose::Offer(Offer { ticket, .. }), _) => Some(ticket),
@@ -291,7 +291,7 @@ impl Call {
 
     /// The earliest deadline of the states it is in.
     pub(super) fn deadline(&self) -> Option<Time> {
-        let place = match &self.place {
+        let state = match &self.state {
             CallState::None | CallState::Dialled => None,
             CallState::ConsentPrompt(telling) => Some(telling.until),
             CallState::Waiting(ticket) => Some(
@@ -313,7 +313,7 @@ impl Call {
             Some(Playing::Prompt { .. } | Playing::Consent(_) | Playing::Music) | None => None,
         };
         let flow = self.flow.as_ref().and_then(ivr::Session::poll_timeout);
-        [place, silent, opening, speaking, flow]
+        [state, silent, opening, speaking, flow]
             .into_iter()
             .flatten()
             .min()
@@ -323,7 +323,7 @@ impl Call {
 impl Call {
     /// Keeps the caller's patience in step with where the caller stands.
     pub(super) fn listens(&mut self, now: Time) {
-        let runs = matches!(self.place, CallState::None | CallState::ConsentPrompt(_));
+        let runs = matches!(self.state, CallState::None | CallState::ConsentPrompt(_));
         if let LegState::Early { patience, .. } = &mut self.caller.state {
             *patience = match (*patience, runs) {
                 (EarlyMediaTimer::Runs(until), false) => EarlyMediaTimer::Rests(until.since(now)),

@@ -21,7 +21,7 @@ impl Gateway {
     pub(super) fn join(&mut self, now: Time, call: &mut Call, wish: ivr::WishId, queue: QueueName) {
         let max_wait = self.settings.max_wait.get(&queue).copied().unwrap_or(MAX_WAIT);
         let id = self.take_ticket(call, now, &queue, None);
-        call.place = CallState::Waiting(Ticket {
+        call.state = CallState::Waiting(Ticket {
             id,
             wish,
             queue,
@@ -66,14 +66,14 @@ impl Gateway {
     /// The queue ended our ticket as lost while we were away, and the caller is still here: join again, with the
     /// seniority of the first joining. A phone that still rings under the lost ticket rings for nobody.
     pub(super) fn rejoin(&mut self, now: Time, call: &mut Call, lost: TicketId) {
-        let ticket = match std::mem::replace(&mut call.place, CallState::None) {
+        let ticket = match std::mem::replace(&mut call.state, CallState::None) {
             CallState::Waiting(ticket) => ticket,
             CallState::Dialling(Purpose::Offer(offer), dial) => {
                 self.stop_ringing(now, offer.id, &dial, RefuseReason::Withdrawn);
                 offer.ticket
             }
             // A caller who talks is no longer waiting: the report of the answer is on its way and says it all.
-            place => return call.place = place,
+            state => return call.state = state,
         };
         let id = self.take_ticket(call, ticket.joined, &ticket.queue, Some(lost));
         self.tickets.remove(&lost);
@@ -81,7 +81,7 @@ impl Gateway {
             speaking.ticket = id;
         }
         // The queue asked for it: it is no news there, and a caller already waiting keeps the music up to `max_wait`.
-        call.place = CallState::Waiting(Ticket {
+        call.state = CallState::Waiting(Ticket {
             id,
             unknown_until: None,
             ..ticket
@@ -100,7 +100,7 @@ impl Gateway {
             .unwrap_or(MAX_WAIT);
         let id = self.take_ticket(call, talked.joined, &talked.queue, Some(talked.id));
         self.tickets.remove(&talked.id);
-        call.place = CallState::Waiting(Ticket {
+        call.state = CallState::Waiting(Ticket {
             id,
             unknown_until: self.queue_stopped.then_some(now),
             until: now + max_wait + AFTER_THE_QUEUE,
@@ -131,7 +131,7 @@ impl Gateway {
     /// Gives up the place of our own accord, whatever it was.
     pub(super) fn leave(&mut self, now: Time, call: &mut Call, reason: LeaveReason) {
         self.silence_announcement(now, call);
-        match std::mem::replace(&mut call.place, CallState::None) {
+        match std::mem::replace(&mut call.state, CallState::None) {
             CallState::None | CallState::ConsentPrompt(_) => {}
             CallState::Waiting(ticket) => self.left(now, &ticket, reason),
             CallState::Dialled => {
@@ -167,14 +167,14 @@ impl Gateway {
             ExitReason::Nobody => ivr::Outcome::Nobody,
             ExitReason::Failed => ivr::Outcome::Failed,
         };
-        match std::mem::replace(&mut call.place, CallState::None) {
+        match std::mem::replace(&mut call.state, CallState::None) {
             CallState::Waiting(ticket) => self.exit_by(now, call, &ticket, outcome),
             CallState::Dialling(Purpose::Offer(offer), dial) => {
                 self.stop_ringing(now, offer.id, &dial, RefuseReason::Withdrawn);
                 self.exit_by(now, call, &offer.ticket, outcome);
             }
             // The phone answered first: the report of it is on its way, and the queue accepts.
-            place => call.place = place,
+            state => call.state = state,
         }
     }
 
@@ -204,7 +204,7 @@ impl Gateway {
         let waiting: Vec<CallId> = self.tickets.values().copied().collect();
         for id in waiting {
             self.with_call(now, id, |_, call| {
-                let talks = matches!(call.place, CallState::Talking(..));
+                let talks = matches!(call.state, CallState::Talking(..));
                 if let Some(ticket) = call.ticket_mut().filter(|_| !talks) {
                     ticket.unknown_until = Some(now);
                 }
@@ -214,7 +214,7 @@ impl Gateway {
 
     /// A deadline of the place passed.
     pub(super) fn place_deadline(&mut self, now: Time, call: &mut Call) {
-        match &mut call.place {
+        match &mut call.state {
             CallState::Waiting(ticket) => {
                 let outcome = if ticket.until <= now {
                     (LeaveReason::TimedOut, ivr::Outcome::TimedOut)
@@ -224,7 +224,7 @@ impl Gateway {
                     return;
                 };
                 let ticket = ticket.clone();
-                call.place = CallState::None;
+                call.state = CallState::None;
                 self.silence_announcement(now, call);
                 self.left(now, &ticket, outcome.0);
                 self.exit_by(now, call, &ticket, outcome.1);

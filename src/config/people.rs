@@ -95,7 +95,7 @@ fn check_announcements(section: &mut Section<'_, '_>, queue: &QueueSettings) {
         .place("announce_first")
         .filter(|_| queue.announcing.first >= queue.max_wait)
     {
-        let message = "callers are sent on before they would be told anything";
+        let message = "callers leave the queue before the first announcement";
         let found = format!("`{}`", show_duration(queue.announcing.first));
         let problem = Problem::warning(place, message, found);
         let expected = format!("less than `max_wait`, {}", show_duration(queue.max_wait));

@@ -157,7 +157,7 @@ fn parse_private(text: &str) -> Result<SocketAddr, Wrong> {
         "{} can be reached from other machines, and gRPC has no TLS and asks for no token: refused",
         quoted(text)
     ))
-    .expected("an address of this machine alone")
+    .expected("a loopback address")
     .nearest(on_loopback(address)))
 }
 

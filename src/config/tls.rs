@@ -44,7 +44,7 @@ pub(super) fn read(
         problems.push(problem.expected("a certificate and its private key, both in PEM"));
     }
     if !listen.iter().any(|(transport, _)| transport.is_secure()) {
-        let message = "[sip.tls] is for nothing: no socket of [sip] speaks TLS";
+        let message = "[sip.tls] has no effect: no socket of [sip] uses TLS";
         let problem = Problem::warning(table.span(), message, "neither `tls:` nor `wss:` in `listen`");
         problems.push(problem.expected("`tls:ADDRESS:5061` in `listen` of [sip]"));
     }

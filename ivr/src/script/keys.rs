@@ -60,8 +60,8 @@ static SAY: Keys = Keys {
 /// Keys of a menu state.
 static MENU: Keys = Keys {
     title: "a menu state",
-    about: "Says prompts and waits for one key. After three times in a row without a key that matches, it says `goodbye` and \
-            hangs up.",
+    about: "Says prompts and waits for one key. Without a key that matches, it is said again at most three times in a row. \
+            Then `goodbye` is said and the call ends.",
     keys: &[
         Key::other("menu", PROMPTS, PROMPTS_SCHEMA, SAID).required(),
         Key::other(

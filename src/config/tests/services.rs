@@ -18,7 +18,7 @@ listen = "0.0.0.0:50051"
    ·          ───────┬───────
    ·                 ╰── found `0.0.0.0:50051`
    ╰────
-  help: expected an address of this machine alone; did you mean `127.0.0.1:50051`?
+  help: expected a loopback address; did you mean `127.0.0.1:50051`?
 
 "#,
     );

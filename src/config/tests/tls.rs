@@ -77,13 +77,13 @@ fn what_cannot_be_used_is_found_before_the_start_and_not_by_the_half_without_pho
 }
 
 #[test]
-fn a_certificate_for_nothing_is_warned_of() {
+fn a_certificate_without_a_socket_is_warned_of() {
     let folder = Folder::new();
     folder.write("a.pem", "");
     let text = "[sip.tls]\ncertificate = \"a.pem\"\nkey = \"a.pem\"\n";
     let config = crate::config::read::read(text, "pronto.toml", folder.path(), None).unwrap();
     let page = config.warnings.to_string();
-    assert!(page.contains("[sip.tls] is for nothing"), "{page}");
+    assert!(page.contains("[sip.tls] has no effect"), "{page}");
 }
 
 #[test]

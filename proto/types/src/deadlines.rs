@@ -26,9 +26,9 @@ impl<K: Ord + Clone> Deadlines<K> {
         self.0.insert((at, key));
     }
 
-    /// Removes a deadline, if it is there.
-    pub fn remove(&mut self, at: Time, key: &K) {
-        self.0.remove(&(at, key.clone()));
+    /// Removes a deadline; whether it was there.
+    pub fn remove(&mut self, at: Time, key: &K) -> bool {
+        self.0.remove(&(at, key.clone()))
     }
 
     /// Moves the one deadline of a key to `at`, or cancels it. `slot` is where the key's owner notes it.

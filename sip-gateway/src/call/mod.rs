@@ -44,7 +44,7 @@ use std::sync::Arc;
 use pronto_media as media;
 use pronto_sip as sip;
 use pronto_types::link::Event;
-use pronto_types::{CallId, Forecast, OfferId, OperatorId, QueueName, TicketId, Time};
+use pronto_types::{CallId, Deadlines, Forecast, OfferId, OperatorId, QueueName, TicketId, Time};
 use rand_chacha::ChaCha12Rng;
 
 use crate::Settings;
@@ -96,9 +96,9 @@ pub struct Gateway {
     /// Calls that may be answered once their first entry is on the disk, by that entry.
     unwritten: BTreeMap<u64, CallId>,
     /// Until when they are waited for, earliest first.
-    parting_timers: BTreeSet<(Time, RungFor)>,
+    parting_timers: Deadlines<RungFor>,
     /// Deadlines of calls, earliest first.
-    timers: BTreeSet<(Time, CallId)>,
+    timers: Deadlines<CallId>,
     next_call: u64,
     next_media_leg: u64,
     /// The plays begun so far: the last one's number.
@@ -158,8 +158,8 @@ impl Gateway {
             orphans: Orphans::default(),
             durable: 0,
             unwritten: BTreeMap::new(),
-            parting_timers: BTreeSet::new(),
-            timers: BTreeSet::new(),
+            parting_timers: Deadlines::default(),
+            timers: Deadlines::default(),
             next_call: 0,
             next_media_leg: 1,
             plays: 0,
@@ -220,10 +220,9 @@ impl Gateway {
     pub fn handle_timeout(&mut self, now: Time) {
         self.sip.handle_timeout(now);
         for _ in 0..AT_ONCE {
-            let Some(&(at, id)) = self.timers.first().filter(|(at, _)| *at <= now) else {
+            let Some((_, id)) = self.timers.pop_due(now) else {
                 break;
             };
-            self.timers.remove(&(at, id));
             self.with_call(now, id, |gateway, call| {
                 call.timer = None;
                 gateway.call_deadline(now, call);
@@ -241,9 +240,12 @@ impl Gateway {
 
     /// When to call [`handle_timeout`](Self::handle_timeout).
     pub fn poll_timeout(&self) -> Option<Time> {
-        let calls = self.timers.first().map(|(at, _)| *at);
-        let parting = self.parting_timers.first().map(|(at, _)| *at);
-        let own = [calls, parting, self.orphans.due, self.unfinished];
+        let own = [
+            self.timers.first(),
+            self.parting_timers.first(),
+            self.orphans.due,
+            self.unfinished,
+        ];
         [self.sip.poll_timeout()].into_iter().chain(own).flatten().min()
     }
 
@@ -440,23 +442,13 @@ impl Gateway {
         step(self, &mut call);
         self.run_flow(now, &mut call);
         if call.over() {
-            if let Some(at) = call.timer.take() {
-                self.timers.remove(&(at, id));
-            }
+            self.timers.reset(&mut call.timer, None, &id);
             self.ended += 1;
             return;
         }
         call.listens(now);
         let deadline = call.deadline();
-        if call.timer != deadline {
-            if let Some(at) = call.timer {
-                self.timers.remove(&(at, id));
-            }
-            if let Some(at) = deadline {
-                self.timers.insert((at, id));
-            }
-            call.timer = deadline;
-        }
+        self.timers.reset(&mut call.timer, deadline, &id);
         self.calls.insert(id, call);
     }
 

@@ -63,11 +63,11 @@ impl Gateway {
             phones,
             record: None,
         };
-        self.parting_timers.insert((parting.until, rung));
+        self.parting_timers.insert(parting.until, rung);
         if let Some(before) = self.parting.insert(rung, parting)
             && before.until != now + CONFIRM
         {
-            self.parting_timers.remove(&(before.until, rung));
+            self.parting_timers.remove(before.until, &rung);
         }
     }
 
@@ -81,8 +81,8 @@ impl Gateway {
             for of in self.parting_legs.values_mut().filter(|of| **of == rung) {
                 *of = now_for;
             }
-            if self.parting_timers.remove(&(parting.until, rung)) {
-                self.parting_timers.insert((parting.until, now_for));
+            if self.parting_timers.remove(parting.until, &rung) {
+                self.parting_timers.insert(parting.until, now_for);
             }
             self.parting.insert(now_for, parting);
         }
@@ -113,10 +113,9 @@ impl Gateway {
     /// Phones that did not confirm in time.
     pub(super) fn parting_deadlines(&mut self, now: Time) {
         for _ in 0..AT_ONCE {
-            let Some(&(at, rung)) = self.parting_timers.first().filter(|(at, _)| *at <= now) else {
+            let Some((_, rung)) = self.parting_timers.pop_due(now) else {
                 return;
             };
-            self.parting_timers.remove(&(at, rung));
             self.parted(now, rung);
         }
     }
@@ -125,7 +124,7 @@ impl Gateway {
         let Some(parting) = self.parting.remove(&rung) else {
             return;
         };
-        self.parting_timers.remove(&(parting.until, rung));
+        self.parting_timers.remove(parting.until, &rung);
         for phone in &parting.phones {
             self.parting_legs.remove(phone);
         }

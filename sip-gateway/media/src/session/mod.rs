@@ -15,6 +15,7 @@ mod player;
 mod reception;
 mod relaying;
 mod reports;
+mod silence;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use self::reception::{Reception, Verdict};
 pub use self::relaying::LONGEST_PACKET;
 use self::relaying::Muted;
 use self::reports::Reports;
+use self::silence::Silence;
 use crate::inband::Detector;
 use crate::learn::{Peer, Source};
 use crate::presses::{Presses, Way};
@@ -99,33 +101,6 @@ pub struct Session {
 struct Path {
     agreed: Agreement,
     peer: Peer,
-}
-
-/// When the phone last sent something: RTP or RTCP of any kind, also what is not to be heard (hold, comfort noise).
-#[derive(Clone, Copy, Debug)]
-enum Silence {
-    /// Nothing is agreed yet.
-    Unconfigured,
-    /// Something came, or the first agreement was made, at this time.
-    Since(Time),
-    /// It was said that nothing comes.
-    Stalled,
-}
-
-impl Silence {
-    /// A packet of the phone's that carries nothing to be heard.
-    fn stirs(&mut self, now: Time) {
-        if let Silence::Since(last) = self {
-            *last = now;
-        }
-    }
-
-    /// A packet that says that the phone is there. Returns whether it ends a stall.
-    fn ends(&mut self, now: Time) -> bool {
-        let stalled = matches!(self, Silence::Stalled);
-        *self = Silence::Since(now);
-        stalled
-    }
 }
 
 impl Session {

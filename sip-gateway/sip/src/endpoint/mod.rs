@@ -32,7 +32,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pronto_types::{OperatorId, Time};
+use pronto_types::{Deadlines, OperatorId, Time};
 use rand::Rng;
 use rand_chacha::ChaCha12Rng;
 
@@ -74,7 +74,7 @@ pub struct Endpoint {
     /// By our own tag: unique, so that it alone finds the leg.
     tags: BTreeMap<Tag, LegId>,
     leg_flows: BTreeSet<(Flow, LegId)>,
-    leg_timers: BTreeSet<(Time, LegId)>,
+    leg_timers: Deadlines<LegId>,
     next_leg: u64,
     registrar: Registrar,
     qualifying: Qualifying,
@@ -130,7 +130,7 @@ impl Endpoint {
             legs: BTreeMap::new(),
             tags: BTreeMap::new(),
             leg_flows: BTreeSet::new(),
-            leg_timers: BTreeSet::new(),
+            leg_timers: Deadlines::default(),
             next_leg: 1,
             qualifying: Qualifying::default(),
             enrolled: BTreeMap::new(),
@@ -164,11 +164,13 @@ impl Endpoint {
             self.failed(now, failure);
         }
         while left > 0
-            && let Some(&(at, id)) = self.leg_timers.first()
-            && at <= now
+            && let Some((_, id)) = self.leg_timers.pop_due(now)
         {
             left -= 1;
-            self.with_leg(id, |endpoint, leg| endpoint.leg_due(now, id, leg));
+            self.with_leg(id, |endpoint, leg| {
+                leg.scheduled = None;
+                endpoint.leg_due(now, id, leg);
+            });
         }
         for operator in self.registrar.expire(now, &mut left) {
             self.tell_binding(operator);
@@ -185,11 +187,10 @@ impl Endpoint {
 
     /// When to call [`Endpoint::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Time> {
-        let legs = self.leg_timers.first().map(|(at, _)| *at);
         let enrolled = self.enrolled.values().filter_map(Enrolled::deadline).min();
         [
             self.table.poll_timeout(),
-            legs,
+            self.leg_timers.first(),
             self.registrar.poll_timeout(),
             self.qualifying.deadline(),
             self.losing.front().map(|(since, _)| *since),
@@ -305,15 +306,7 @@ impl Endpoint {
     /// Puts a leg (back) into the table, its indices true.
     fn store(&mut self, id: LegId, mut leg: Box<Leg>) {
         let deadline = leg.deadline();
-        if leg.scheduled != deadline {
-            if let Some(at) = leg.scheduled {
-                self.leg_timers.remove(&(at, id));
-            }
-            if let Some(at) = deadline {
-                self.leg_timers.insert((at, id));
-            }
-            leg.scheduled = deadline;
-        }
+        self.leg_timers.reset(&mut leg.scheduled, deadline, &id);
         self.note(id, &mut leg);
         self.tags.insert(leg.dialog.local_tag, id);
         self.leg_flows.insert((leg.dialog.flow, id));
@@ -329,9 +322,7 @@ impl Endpoint {
         if let Some(trunk) = leg.trunk {
             self.budgets.ended(trunk);
         }
-        if let Some(at) = leg.scheduled {
-            self.leg_timers.remove(&(at, id));
-        }
+        self.leg_timers.reset(&mut leg.scheduled, None, &id);
         if let Some(probe) = leg.probe {
             self.table.forget(probe);
         }

@@ -6,7 +6,7 @@ mod servers;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use pronto_types::Time;
+use pronto_types::{Deadlines, Time};
 
 use super::client::Client;
 use super::client_invite::{Act, ClientInvite};
@@ -108,7 +108,7 @@ pub(crate) struct Table {
     /// By branch, and whether the transaction is the CANCEL of the one with that branch.
     clients: BTreeMap<(Tag, bool), TxId>,
     client_flows: BTreeSet<(Flow, TxId)>,
-    timers: BTreeSet<(Time, TxId)>,
+    timers: Deadlines<TxId>,
     next: u64,
 }
 
@@ -118,7 +118,7 @@ impl Table {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Time> {
-        self.timers.first().map(|(at, _)| *at)
+        self.timers.first()
     }
 
     fn insert(&mut self, entry: Entry) -> TxId {
@@ -160,15 +160,7 @@ impl Table {
             self.remove(id);
             return;
         }
-        if entry.scheduled != deadline {
-            if let Some(at) = entry.scheduled {
-                self.timers.remove(&(at, id));
-            }
-            if let Some(at) = deadline {
-                self.timers.insert((at, id));
-            }
-            entry.scheduled = deadline;
-        }
+        self.timers.reset(&mut entry.scheduled, deadline, &id);
     }
 
     fn remove(&mut self, id: TxId) {
@@ -176,7 +168,7 @@ impl Table {
             return;
         };
         if let Some(at) = entry.scheduled {
-            self.timers.remove(&(at, id));
+            self.timers.remove(at, &id);
         }
         match entry.key {
             Key::Server(key) => {

@@ -213,15 +213,13 @@ impl Table {
         left: &mut usize,
         out: &mut VecDeque<Output>,
     ) -> Option<Failure> {
-        while let Some(&(at, id)) = self.timers.first() {
-            if at > now || *left == 0 {
-                return None;
-            }
+        while *left > 0 {
+            let (_, id) = self.timers.pop_due(now)?;
             *left -= 1;
             let Some(entry) = self.entries.get_mut(&id) else {
-                self.timers.pop_first();
                 continue;
             };
+            entry.scheduled = None;
             let mut lingers = false;
             let (resend, failed) = match &mut entry.machine {
                 Machine::ServerInvite(m, _) => (m.timeout(now), None),

@@ -1,4 +1,4 @@
-//! What `pronto serve` prints once it is up.
+//! The lines that `pronto serve` prints once it is up.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

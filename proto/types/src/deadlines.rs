@@ -6,7 +6,7 @@ use crate::Time;
 
 /// Deadlines with their keys, the earliest first. A key may have several. Deadlines of the same time come in the order of
 /// their keys.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deadlines<K>(BTreeSet<(Time, K)>);
 
 impl<K> Default for Deadlines<K> {
@@ -19,6 +19,17 @@ impl<K: Ord + Clone> Deadlines<K> {
     /// The earliest deadline; `None` if there is no deadline.
     pub fn first(&self) -> Option<Time> {
         self.0.first().map(|(at, _)| *at)
+    }
+
+    /// The earliest deadline with its key.
+    pub fn peek(&self) -> Option<(Time, &K)> {
+        self.0.first().map(|(at, key)| (*at, key))
+    }
+
+    /// The deadlines that have come by `now`, the earliest first.
+    pub fn due(&self, now: Time) -> impl Iterator<Item = (Time, &K)> {
+        let is_due = move |deadline: &&(Time, K)| deadline.0 <= now;
+        self.0.iter().take_while(is_due).map(|(at, key)| (*at, key))
     }
 
     /// Adds a deadline. A second one with the same time and key changes nothing.
@@ -78,6 +89,11 @@ mod tests {
             deadlines.insert(at(second), key);
         }
         assert_eq!(deadlines.first(), Some(at(1)));
+        assert_eq!(deadlines.peek(), Some((at(1), &"a")));
+        assert_eq!(
+            deadlines.due(at(2)).map(|(_, key)| *key).collect::<String>(),
+            "ab"
+        );
         assert_eq!(deadlines.pop_due(at(0)), None);
         assert_eq!(deadlines.pop_due(at(2)), Some((at(1), "a")));
         assert_eq!(deadlines.pop_due(at(2)), Some((at(1), "b")));

@@ -332,12 +332,11 @@ impl Shard {
     pub fn packet(
         &mut self,
         now: Time,
-        at: LegPort,
+        LegPort { place, channel }: LegPort,
         from: SocketAddr,
         datagram: &mut [u8],
         outlet: &mut impl Outlet,
     ) {
-        let LegPort { place, channel } = at;
         let Some(leg) = self.legs.get_mut(place).and_then(Option::as_mut) else {
             return;
         };

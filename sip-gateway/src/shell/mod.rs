@@ -20,6 +20,7 @@ mod reader;
 mod steps;
 mod store;
 mod streams;
+mod task;
 mod tcp;
 mod timeouts;
 mod tls;

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::ShellEvent;
 use super::handshakes::Inside;
+use super::task::Task;
 use super::timeouts::{ANSWERING, FIRST_MESSAGE, LINGER, WRITE};
 use super::tls::Certificates;
 use super::udp::mark;
@@ -217,16 +218,6 @@ async fn dial(flow: Flow) -> std::io::Result<TcpStream> {
         socket.bind(SocketAddr::new(flow.local.ip(), 0))?;
     }
     socket.connect(flow.remote).await
-}
-
-/// A connection as its own task has it.
-pub(super) struct Task {
-    pub(super) flow: Flow,
-    /// Tells this connection from another on the same flow.
-    pub(super) connection: u64,
-    /// Messages to be written.
-    pub(super) queue: mpsc::Receiver<Bytes>,
-    pub(super) happened: mpsc::Sender<ShellEvent>,
 }
 
 impl Task {

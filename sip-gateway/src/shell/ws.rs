@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::ShellEvent;
-use super::tcp::Task;
+use super::task::Task;
 use super::timeouts::{ANSWERING, FIRST_MESSAGE, LINGER, WRITE};
 
 /// The client offers it, and the answer names it (RFC 7118 §4.1).

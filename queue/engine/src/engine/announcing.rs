@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use pronto_forecast::Wait;
 use pronto_types::link::{Directive, Hearing, Promise, RiseReason};
-use pronto_types::{AnnouncementId, GatewayName, QueueName, TicketId, Time, WaitRange};
+use pronto_types::{AnnouncementId, Deadlines, GatewayName, QueueName, TicketId, Time, WaitRange};
 
 use super::{Engine, Fault};
 use crate::Announcing;
@@ -48,31 +48,28 @@ struct Saying {
 /// the first). It is a function of the state and the time, so an engine folded from the ledger has the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Agenda {
-    due: BTreeSet<(Time, TicketId)>,
+    due: Deadlines<TicketId>,
     times: BTreeMap<TicketId, Time>,
 }
 
 impl Agenda {
     fn set(&mut self, ticket: TicketId, at: Option<Time>) {
         if let Some(before) = self.times.remove(&ticket) {
-            self.due.remove(&(before, ticket));
+            self.due.remove(before, &ticket);
         }
         if let Some(at) = at {
-            self.due.insert((at, ticket));
+            self.due.insert(at, ticket);
             self.times.insert(ticket, at);
         }
     }
 
     /// The next time somebody is due.
     pub(super) fn first(&self) -> Option<Time> {
-        self.due.first().map(|(at, _)| *at)
+        self.due.first()
     }
 
     fn next_due(&self, now: Time) -> Option<TicketId> {
-        self.due
-            .first()
-            .filter(|(at, _)| *at <= now)
-            .map(|(_, ticket)| *ticket)
+        self.due.due(now).next().map(|(_, ticket)| *ticket)
     }
 }
 
@@ -96,8 +93,7 @@ impl Engine {
 
     /// Tickets whose next announcement is due.
     pub(super) fn due(&self) -> impl Iterator<Item = TicketId> {
-        let due = self.agenda.due.range(..=(self.now, TicketId(u64::MAX)));
-        due.map(|(_, ticket)| *ticket)
+        self.agenda.due.due(self.now).map(|(_, ticket)| *ticket)
     }
 
     /// The waits of a crowd that is to be told at once, of whole lines: forecast one by one they would cost its square.

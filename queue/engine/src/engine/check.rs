@@ -28,8 +28,8 @@ impl Engine {
         if self.state.index != Index::of(&self.state) {
             return Err("the index differs from one built from scratch".into());
         }
-        match self.state.index.timers.first() {
-            Some((at, timer)) if *at <= self.now => Err(format!(
+        match self.state.index.timers.peek() {
+            Some((at, timer)) if at <= self.now => Err(format!(
                 "7: {timer:?} was due at {at:?}, and it is {:?}",
                 self.now
             )),

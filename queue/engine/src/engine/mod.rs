@@ -146,7 +146,7 @@ impl Engine {
 
     /// When to call [`Engine::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Time> {
-        let deadline = self.state.index.timers.first().map(|(at, _)| *at);
+        let deadline = self.state.index.timers.first();
         let own = [self.agenda.first(), self.outlook_due(), self.overflow_due()];
         [deadline].into_iter().chain(own).flatten().min()
     }
@@ -212,11 +212,13 @@ impl Engine {
     /// Applies the consequences of any change, in order: deadlines that have passed, overflow to other queues, new
     /// offers, announcements, the outlook.
     fn conclude(&mut self) {
-        while let Some((at, timer)) = self.state.index.timers.first().cloned()
+        // What a deadline causes removes it from the index.
+        while let Some((at, timer)) = self.state.index.timers.peek()
             && at <= self.now
         {
+            let timer = timer.clone();
             self.fire(at, timer.clone());
-            if self.state.index.timers.first() == Some(&(at, timer)) {
+            if self.state.index.timers.peek() == Some((at, &timer)) {
                 break;
             }
         }

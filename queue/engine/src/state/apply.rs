@@ -143,10 +143,10 @@ impl State {
 
     fn set_settling(&mut self, until: Option<Time>) {
         if let Some(armed) = self.settling {
-            self.index.timers.remove(&(armed, Timer::Settle));
+            self.index.timers.remove(armed, &Timer::Settle);
         }
         if let Some(until) = until {
-            self.index.timers.insert((until, Timer::Settle));
+            self.index.timers.insert(until, Timer::Settle);
         }
         self.settling = until;
     }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pronto_types::{GatewayName, OfferId, OperatorId, QueueName, RoundId, TicketId, Time};
+use pronto_types::{Deadlines, GatewayName, OfferId, OperatorId, QueueName, RoundId, TicketId, Time};
 
 use super::ranking::{Ranked, Ranking};
 use super::{
@@ -105,7 +105,7 @@ pub(crate) struct Index {
     pub(crate) tickets: BTreeMap<TicketId, Bound>,
     /// The operators who are bound.
     pub(crate) operators: BTreeMap<OperatorId, Bound>,
-    pub(crate) timers: BTreeSet<(Time, Timer)>,
+    pub(crate) timers: Deadlines<Timer>,
 }
 
 impl Index {
@@ -133,7 +133,7 @@ impl Index {
             index.retime_nobody(name, queue);
         }
         if let Some(until) = state.settling {
-            index.timers.insert((until, Timer::Settle));
+            index.timers.insert(until, Timer::Settle);
         }
         index
     }
@@ -205,7 +205,7 @@ impl Index {
                 if !ticket.line.skipped {
                     pool.fresh.insert(ticket.rank(id));
                 }
-                self.timers.insert((ticket.deadline, Timer::MaxWait(id)));
+                self.timers.insert(ticket.deadline, Timer::MaxWait(id));
                 if ticket.told.at.is_none() {
                     let queues = self.untold.entry(ticket.gateway().clone()).or_default();
                     let untold = queues.entry(ticket.queue.clone()).or_default();
@@ -233,7 +233,7 @@ impl Index {
                     pool.waiting.remove(&ticket.rank(id));
                     pool.fresh.remove(&ticket.rank(id));
                 }
-                self.timers.remove(&(ticket.deadline, Timer::MaxWait(id)));
+                self.timers.remove(ticket.deadline, &Timer::MaxWait(id));
                 if let Some(queues) = self.untold.get_mut(ticket.gateway()) {
                     if let Some(untold) = queues.get_mut(&ticket.queue) {
                         untold.remove(&ticket.rank(id));
@@ -258,13 +258,13 @@ impl Index {
             | OperatorState::Paused {
                 until: Some(until), ..
             } => {
-                self.timers.insert((*until, Timer::Operator(id.clone())));
+                self.timers.insert(*until, Timer::Operator(id.clone()));
             }
             _ => {}
         }
         for (gateway, until) in &operator.presences {
             self.timers
-                .insert((*until, Timer::Lease(id.clone(), gateway.clone())));
+                .insert(*until, Timer::Lease(id.clone(), gateway.clone()));
         }
         if matches!(operator.state, OperatorState::SignedOut { .. }) {
             return;
@@ -293,13 +293,13 @@ impl Index {
             | OperatorState::Paused {
                 until: Some(until), ..
             } => {
-                self.timers.remove(&(*until, Timer::Operator(id.clone())));
+                self.timers.remove(*until, &Timer::Operator(id.clone()));
             }
             _ => {}
         }
         for (gateway, until) in &operator.presences {
             self.timers
-                .remove(&(*until, Timer::Lease(id.clone(), gateway.clone())));
+                .remove(*until, &Timer::Lease(id.clone(), gateway.clone()));
         }
         if matches!(operator.state, OperatorState::SignedOut { .. }) {
             return;
@@ -336,7 +336,7 @@ impl Index {
         let operator = self.operators.entry(operator.clone()).or_default();
         operator.by(*phase).insert(*id);
         if let Some(valid_until) = phase.valid_until() {
-            self.timers.insert((valid_until, Timer::Grant(*id)));
+            self.timers.insert(valid_until, Timer::Grant(*id));
         }
     }
 
@@ -357,21 +357,21 @@ impl Index {
             }
         }
         if let Some(valid_until) = phase.valid_until() {
-            self.timers.remove(&(valid_until, Timer::Grant(*id)));
+            self.timers.remove(valid_until, &Timer::Grant(*id));
         }
     }
 
     /// Takes up a gateway.
     pub(crate) fn gateway_in(&mut self, name: &GatewayName, gateway: &Gateway) {
         if let Link::Detached { grace_until } = gateway.link {
-            self.timers.insert((grace_until, Timer::Grace(name.clone())));
+            self.timers.insert(grace_until, Timer::Grace(name.clone()));
         }
     }
 
     /// Drops a gateway.
     pub(crate) fn gateway_out(&mut self, name: &GatewayName, gateway: &Gateway) {
         if let Link::Detached { grace_until } = gateway.link {
-            self.timers.remove(&(grace_until, Timer::Grace(name.clone())));
+            self.timers.remove(grace_until, &Timer::Grace(name.clone()));
         }
     }
 
@@ -387,10 +387,10 @@ impl Index {
             return;
         }
         if let Some(armed) = armed {
-            self.timers.remove(&(armed, Timer::Nobody(name.clone())));
+            self.timers.remove(armed, &Timer::Nobody(name.clone()));
         }
         if let Some(due) = due {
-            self.timers.insert((due, Timer::Nobody(name.clone())));
+            self.timers.insert(due, Timer::Nobody(name.clone()));
         }
         self.queues.entry(name.clone()).or_default().nobody = due;
         self.prune(name);

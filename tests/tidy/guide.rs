@@ -1,4 +1,5 @@
-//! The API guide: it names each call of the contract, and its code is the code of the examples that the wire tests run.
+//! Documents that follow the code: the API guide names each call of the contract, and shows the code of the examples that the
+//! wire tests run; the list of planted faults names tests that exist.
 
 use super::{Page, pages, verdict};
 
@@ -71,4 +72,27 @@ fn the_api_guide_names_each_call_of_the_contract() {
         }
     }
     verdict("each call of the contract has its row in the API guide", &faults);
+}
+
+#[test]
+fn each_planted_fault_names_a_test_that_exists() {
+    let pages = pages();
+    let list = page(&pages, "tests/mutants.md");
+    let rows = list.lines().filter_map(|(line, text)| {
+        let name = text.strip_prefix("| ")?.strip_suffix("` |")?.rsplit_once('`')?.1;
+        Some((line, name))
+    });
+    let (mut faults, mut count) = (Vec::new(), 0);
+    for (line, name) in rows {
+        count += 1;
+        let test = format!("fn {name}(");
+        if !pages
+            .iter()
+            .any(|page| page.is_rust() && page.text.contains(&test))
+        {
+            faults.push(format!("tests/mutants.md:{line}: {name}"));
+        }
+    }
+    assert!(count >= 21, "the table of planted faults is found: {count} rows");
+    verdict("a planted fault names a test that catches it", &faults);
 }

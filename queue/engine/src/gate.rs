@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use crate::api::Output;
 use crate::fact::LedgerEntry;
-use crate::fault::{Fault, Switch};
 
 /// Holds outputs until the store reports the facts before them durable.
 ///
@@ -18,7 +17,6 @@ pub struct Gate {
     durable: u64,
     held: VecDeque<(u64, Output)>,
     limit: usize,
-    fault: Switch,
 }
 
 impl Gate {
@@ -30,16 +28,7 @@ impl Gate {
             durable: last,
             held: VecDeque::new(),
             limit,
-            fault: Switch::default(),
         }
-    }
-
-    /// Breaks one rule, to see whether the tests notice.
-    #[cfg(feature = "faults")]
-    #[must_use]
-    pub fn with_fault(mut self, fault: Fault) -> Self {
-        self.fault = Switch::on(fault);
-        self
     }
 
     /// Takes an output of the engine, in the order it came. A fact is handed back, to be appended to the ledger;
@@ -66,7 +55,7 @@ impl Gate {
     /// The next output that may be acted upon.
     pub fn poll(&mut self) -> Option<Output> {
         let (needed, _) = self.held.front()?;
-        if *needed > self.durable && !self.fault.is(Fault::OfferBeforeDurable) {
+        if *needed > self.durable {
             return None;
         }
         self.held.pop_front().map(|(_, output)| output)

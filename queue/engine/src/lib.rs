@@ -26,7 +26,6 @@ mod configuration;
 mod contact;
 mod engine;
 mod fact;
-mod fault;
 mod gate;
 pub mod promises;
 pub mod records;
@@ -46,8 +45,6 @@ pub use fact::{
     CallerKey, Cause, Fact, LedgerEntry, LostReason, NoteReason, PauseReason, SignOutReason, SkipReason,
     UnreachableReason, Wanted, WithdrawReason,
 };
-#[cfg(feature = "faults")]
-pub use fault::Fault;
 pub use gate::Gate;
 pub use pronto_forecast::{Habits, HourAhead, Wait};
 pub use state::State;

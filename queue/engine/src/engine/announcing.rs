@@ -18,7 +18,7 @@ use pronto_forecast::Wait;
 use pronto_types::link::{Directive, Hearing, Promise, RiseReason};
 use pronto_types::{AnnouncementId, Deadlines, GatewayName, QueueName, TicketId, Time, WaitRange};
 
-use super::{Engine, Fault};
+use super::Engine;
 use crate::Announcing;
 use crate::fact::{Fact, NoteReason};
 use crate::state::{Ticket, TicketState};
@@ -180,14 +180,12 @@ impl Engine {
             wait,
             rise: None,
         };
-        if !self.fault().is(Fault::RisenFigureAnnounced) {
-            saying.position = position.filter(|now| told.position.is_none_or(|before| *now <= before));
-            let rose = wait.zip(told.wait).is_some_and(|(now, (before, at))| {
-                let passed = self.now.since(at);
-                !keeps(now, before, passed)
-            });
-            saying.rise = rose.then(|| self.why(id, ticket, crowd));
-        }
+        saying.position = position.filter(|now| told.position.is_none_or(|before| *now <= before));
+        let rose = wait.zip(told.wait).is_some_and(|(now, (before, at))| {
+            let passed = self.now.since(at);
+            !keeps(now, before, passed)
+        });
+        saying.rise = rose.then(|| self.why(id, ticket, crowd));
         let nothing = saying.position.is_none() && saying.wait.is_none();
         let old = told.at.is_some() && !self.is_news(wanted, ticket, saying.wait);
         (!nothing && !old).then_some(saying)

@@ -16,8 +16,8 @@ use std::time::Duration;
 use pronto_types::link::{Directive, RefuseReason};
 use pronto_types::{GatewayName, OfferId, TicketId, Time};
 
+use super::Engine;
 use super::operators::Release;
-use super::{Engine, Fault};
 use crate::fact::{Fact, NoteReason, PauseReason, WithdrawReason};
 use crate::state::{End, Parties, Phase, TicketState};
 
@@ -55,10 +55,6 @@ impl Engine {
         };
         match phase {
             Some(Phase::Talking { .. }) => {
-                self.note(NoteReason::Stale);
-                return;
-            }
-            Some(Phase::Withdrawing { .. }) if self.fault().is(Fault::AnsweredAfterWithdrawIgnored) => {
                 self.note(NoteReason::Stale);
                 return;
             }
@@ -139,9 +135,6 @@ impl Engine {
         let Some(grant) = self.state.grant(offer).filter(|it| it.is_unresolved()) else {
             return;
         };
-        if self.fault().is(Fault::ExpiredNeverFreed) {
-            return;
-        }
         let (parties, phase) = (grant.parties(), grant.offer.phase);
         let bound = self.bound_to(&parties.operator) == Some(offer);
         self.record(Fact::Expired { offer });

@@ -15,7 +15,7 @@
 use pronto_types::link::{Directive, ExitReason};
 use pronto_types::{GatewayName, OfferId, OperatorId, TicketId};
 
-use super::{Engine, Fault};
+use super::Engine;
 use crate::api::{Output, Refusal};
 use crate::fact::{Fact, LostReason, UnreachableReason, WithdrawReason};
 use crate::limits;
@@ -35,18 +35,11 @@ impl Engine {
             .filter(|(_, it)| it.link != Link::Gone)
             .map(|(name, it)| (name.clone(), it.epoch))
             .collect();
-        let wait = !here.is_empty() && !self.fault().is(Fault::NoSettling);
+        let wait = !here.is_empty();
         let settle_until = wait.then(|| self.now + self.state.configuration.settle);
         self.record(Fact::Started { settle_until });
         for (gateway, epoch) in here {
             self.link_down(gateway, epoch, WithdrawReason::Restarted);
-        }
-        if self.fault().is(Fault::RestartFreesTalking) {
-            let talks = self.state.grants().filter(|it| !it.is_unresolved());
-            let talks: Vec<OfferId> = talks.map(|it| it.offer.id).collect();
-            for offer in talks {
-                self.end_talk(offer, self.now);
-            }
         }
     }
 
@@ -100,7 +93,7 @@ impl Engine {
         // After a reset the ledger has forgotten which epochs it knew: nothing of an earlier process is told once more.
         let forgotten = known.is_some_and(|it| it.epoch == 0) && instance == 0;
         let old = epoch < highest || (epoch == highest && other) || forgotten;
-        (old && !self.fault().is(Fault::EpochNotFenced)).then_some(Refusal::OldEpoch { highest })
+        old.then_some(Refusal::OldEpoch { highest })
     }
 
     /// The gateway begins again: what it held is lost, and the highest epoch known of it is 0.
@@ -123,12 +116,7 @@ impl Engine {
     /// The tickets are detached; operator and ticket of a live offer stay bound to it until the gateway, back again,
     /// says what became of it, or its validity has run out.
     fn link_down(&mut self, gateway: GatewayName, epoch: u64, reason: WithdrawReason) {
-        let grace = if self.fault().is(Fault::GraceNeverEnds) {
-            std::time::Duration::MAX
-        } else {
-            self.state.configuration.grace
-        };
-        let grace_until = self.now + grace;
+        let grace_until = self.now + self.state.configuration.grace;
         self.record(Fact::GatewayDetached {
             gateway: gateway.clone(),
             epoch,
@@ -214,9 +202,6 @@ impl Engine {
     /// whether an exit arrived, so it is said at each return until the call ends or joins again.
     pub(super) fn say_again(&mut self, gateway: &GatewayName) {
         self.outlook_anew(gateway);
-        if self.fault().is(Fault::NothingSaidAgain) {
-            return;
-        }
         for offer in self.state.unresolved_of(gateway) {
             match self.state.grant(offer).map(|it| it.offer.phase) {
                 Some(Phase::Withdrawing { .. }) => self.direct(gateway, Directive::Withdraw { offer }),

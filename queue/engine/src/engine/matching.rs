@@ -7,7 +7,7 @@ use pronto_routing::{Pool, next_meeting};
 use pronto_types::link::Directive;
 use pronto_types::{GatewayName, OfferId, OperatorId, QueueName};
 
-use super::{Engine, Fault};
+use super::Engine;
 use crate::fact::{Fact, SkipReason};
 use crate::state::Ranked;
 
@@ -26,7 +26,7 @@ impl Engine {
     /// Offers until no ready operator can serve anyone who waits (invariant 4). Each event touches few pools, and a
     /// gateway in step has none left over from the event before, so this costs nothing when nothing changed.
     pub(super) fn match_all(&mut self) {
-        if self.state.settling.is_some() && !self.fault().is(Fault::NoSettling) {
+        if self.state.settling.is_some() {
             return;
         }
         while let Some(pair) = self.next_pair() {
@@ -36,20 +36,16 @@ impl Engine {
 
     fn next_pair(&self) -> Option<Pair> {
         let index = &self.state.index;
-        let in_step =
-            |gateway: &GatewayName| self.state.in_step(gateway) || self.fault().is(Fault::DetachedEligible);
-        let matchable = index.matchable.iter().filter(|(gateway, _)| in_step(gateway));
+        let matchable = index
+            .matchable
+            .iter()
+            .filter(|(gateway, _)| self.state.in_step(gateway));
         let places = matchable.flat_map(|(gateway, queues)| queues.iter().map(move |queue| (queue, gateway)));
         let pools = places.filter_map(|(queue, gateway)| {
             let pool = index.queues.get(queue)?.pools.get(gateway)?;
-            let head = if self.fault().is(Fault::LastComeFirstServed) {
-                pool.waiting.last()
-            } else {
-                pool.waiting.first()
-            };
             Some(Pool {
                 key: (queue, gateway),
-                head: head.copied(),
+                head: pool.waiting.first().copied(),
                 idle: pool.ready.first().map(|(_, operator)| operator),
             })
         });
@@ -103,9 +99,6 @@ impl Engine {
     /// "Skipping a detached head is a fact": each caller of the queue who is older than `rank` and has not been overtaken
     /// yet gets one that says why. They are at other gateways: in one pool the oldest is always served first.
     fn skip_older(&mut self, queue: &QueueName, here: &GatewayName, rank: Ranked) {
-        if self.fault().is(Fault::SilentSkip) {
-            return;
-        }
         let Some(standing) = self.state.index.queues.get(queue) else {
             return;
         };

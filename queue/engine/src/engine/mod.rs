@@ -22,7 +22,6 @@ use pronto_types::{GatewayName, OfferId, TicketId, Time};
 
 use crate::api::{Input, Output};
 use crate::fact::{Cause, Fact, LedgerEntry, NoteReason};
-use crate::fault::{Fault, Switch};
 use crate::state::{Phase, State, Timer};
 use crate::{Configuration, ConfigurationError};
 use announcing::Agenda;
@@ -61,23 +60,12 @@ impl Engine {
     /// Goes on folding: for a ledger read in pieces.
     #[must_use]
     pub fn replay(mut self, facts: impl IntoIterator<Item = LedgerEntry>) -> Self {
-        for mut recorded in facts {
-            if self.fault().is(Fault::DroppedCursor) {
-                recorded.cause = None;
-            }
+        for recorded in facts {
             self.state.apply(&recorded);
         }
         self.now = self.state.last_at;
         self.overflows = Overflows::of(&self.state.configuration);
         self.schedule_all();
-        self
-    }
-
-    /// Breaks one rule, to see whether the tests notice. Before any fact is folded.
-    #[cfg(feature = "faults")]
-    #[must_use]
-    pub fn with_fault(mut self, fault: Fault) -> Self {
-        self.state.fault = Switch::on(fault);
         self
     }
 
@@ -169,10 +157,6 @@ impl Engine {
     /// The configuration in force.
     pub fn configuration(&self) -> &Configuration {
         &self.state.configuration
-    }
-
-    fn fault(&self) -> Switch {
-        self.state.fault
     }
 
     /// The only way a decision becomes true.

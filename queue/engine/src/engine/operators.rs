@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use pronto_types::{GatewayName, OperatorId, QueueName, Time};
 
-use super::{Engine, Fault};
+use super::Engine;
 use crate::Wanted;
 use crate::api::SetOperatorError;
 use crate::fact::{Fact, NoteReason, PauseReason, SignOutReason, UnreachableReason, WithdrawReason};
@@ -201,7 +201,7 @@ impl Engine {
         match why {
             Release::Talked { queue, ended_at } => {
                 let until = self.wrap_up_until(&queue, ended_at);
-                Some(if until > self.now && !self.fault().is(Fault::NoWrapUp) {
+                Some(if until > self.now {
                     Fact::WrapUp { operator, until }
                 } else {
                     let since = until.min(self.now);
@@ -215,7 +215,7 @@ impl Engine {
                     .get(&queue)
                     .map_or(Duration::ZERO, |it| it.settings.rona_pause);
                 let until = self.now + pause;
-                Some(if until > self.now && !self.fault().is(Fault::NoRonaPause) {
+                Some(if until > self.now {
                     let until = Some(until);
                     Fact::Paused {
                         operator,

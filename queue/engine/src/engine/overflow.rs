@@ -20,7 +20,7 @@ use pronto_forecast::Wait;
 use pronto_types::link::ExitReason;
 use pronto_types::{Forecast, GatewayName, QueueName, TicketId, Time};
 
-use super::{Engine, Fault};
+use super::Engine;
 use crate::fact::Fact;
 use crate::state::{Operator, OperatorState};
 use crate::{Configuration, Overflow};
@@ -171,8 +171,7 @@ impl Engine {
     /// Whether the caller is among those who could go: waits at one of these gateways, and for the first time.
     fn may_overflow(&self, id: TicketId, gateways: &BTreeSet<GatewayName>) -> bool {
         self.state.tickets.get(&id).is_some_and(|ticket| {
-            let first = !ticket.overflowed || self.fault().is(Fault::OverflowsAgain);
-            first && self.state.is_waiting(id) && gateways.contains(ticket.gateway())
+            !ticket.overflowed && self.state.is_waiting(id) && gateways.contains(ticket.gateway())
         })
     }
 

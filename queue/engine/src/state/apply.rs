@@ -12,7 +12,6 @@ use super::{
     Ticket, TicketState, Timer,
 };
 use crate::fact::{Fact, LedgerEntry, LostReason};
-use crate::fault::Fault;
 use crate::limits;
 use crate::promises::DAY;
 use crate::view::EndedCounts;
@@ -122,13 +121,6 @@ impl State {
 
     fn apply_started(&mut self, settle_until: Option<Time>) {
         self.set_settling(settle_until);
-        if self.fault.is(Fault::RestartForgetsSeniority) {
-            for ticket in self.tickets.values_mut() {
-                ticket.seniority.ranked_at = Time::ZERO;
-                ticket.seniority.order = u64::MAX - ticket.seniority.order;
-            }
-            self.index = Index::of(self);
-        }
     }
 
     /// Days that a clock ahead of the time had entered are no days of the past.
@@ -240,9 +232,6 @@ impl State {
             Fact::GatewayReset { gateway } => self.apply_superseded(gateway, 0, at),
             Fact::GatewayGone { gateway } => {
                 self.change_gateway(gateway, |it| it.link = Link::Gone);
-                if self.fault.is(Fault::GoneEndsOwnCalls) {
-                    self.operator_calls_lost(gateway, at);
-                }
                 self.operator_calls_unseen(gateway, at);
             }
             _ => {}

@@ -4,7 +4,6 @@ use pronto_types::{OfferId, OperatorId, RoundId, TicketId, Time};
 
 use super::{AnnouncedState, ClosedTicket, End, InLine, OperatorState, Parties, Phase, State, TicketState};
 use crate::fact::Fact;
-use crate::fault::Fault;
 use crate::limits;
 
 impl State {
@@ -19,11 +18,6 @@ impl State {
                     },
                     other => other,
                 });
-                if self.fault.is(Fault::WithdrawingFreesOperator)
-                    && let Some(parties) = self.grant(*offer).map(|grant| grant.parties())
-                {
-                    self.free_operator(&parties.operator, at);
-                }
             }
             Fact::Refused { offer, .. } => {
                 self.expired.remove(offer);
@@ -201,13 +195,7 @@ impl State {
             self.free_operator(&parties.operator, at);
         }
         if self.is_waiting(parties.ticket) {
-            let to_the_back = self.fault.is(Fault::RefusedToTheBack);
-            self.change_ticket(parties.ticket, |it| {
-                it.line = InLine::since(seq);
-                if to_the_back {
-                    (it.seniority.ranked_at, it.seniority.order) = (at, seq);
-                }
-            });
+            self.change_ticket(parties.ticket, |it| it.line = InLine::since(seq));
         }
         Some(parties)
     }

@@ -17,7 +17,6 @@ use pronto_forecast::{Forecaster, Habits, HourAhead, Wait};
 use pronto_types::{CallId, GatewayName, OfferId, OperatorId, QueueName, RoundId, TicketId, Time, Wall};
 
 use crate::fact::PauseReason;
-use crate::fault::{Fault, Switch};
 use crate::promises::{PromiseStats, Promises};
 use crate::view::EndedCounts;
 use crate::{Configuration, QueueSettings, Wanted};
@@ -64,7 +63,6 @@ pub struct State {
     pub(crate) last_at: Time,
     /// All orders and deadlines, derived from the fields above.
     pub(crate) index: Index,
-    pub(crate) fault: Switch,
 }
 
 /// A gateway and the cursor into its journal.
@@ -206,7 +204,7 @@ impl State {
     /// Whether offers may be made to this gateway's callers: its link is up and its backlog is here.
     pub(crate) fn in_step(&self, gateway: &GatewayName) -> bool {
         match self.gateways.get(gateway).map(|known| (known.link, known.have)) {
-            Some((Link::Attached { last }, have)) => have >= last || self.fault.is(Fault::NoCatchUp),
+            Some((Link::Attached { last }, have)) => have >= last,
             _ => false,
         }
     }

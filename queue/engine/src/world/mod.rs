@@ -110,8 +110,6 @@ struct World {
     requests: u64,
     /// Operators asked to be ready, each with the number of facts before that.
     asked: Vec<(usize, OperatorId)>,
-    #[cfg(feature = "faults")]
-    fault: Option<crate::Fault>,
 }
 
 /// How a run ended well.
@@ -204,8 +202,6 @@ impl World {
             steps: 0,
             requests: 0,
             asked: Vec::new(),
-            #[cfg(feature = "faults")]
-            fault: None,
         };
         world.gateways[1].talkative = true;
         world.plan(now, Happening::StartQueue);

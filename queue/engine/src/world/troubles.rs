@@ -14,18 +14,8 @@ impl World {
             return Ok(());
         }
         self.ledger.truncate(self.durable);
-        #[cfg(feature = "faults")]
-        let (blank, gate) = match self.fault {
-            Some(fault) => (
-                Engine::new().with_fault(fault),
-                Gate::new(self.durable as u64, 1_000).with_fault(fault),
-            ),
-            None => (Engine::new(), Gate::new(self.durable as u64, 1_000)),
-        };
-        #[cfg(not(feature = "faults"))]
-        let (blank, gate) = (Engine::new(), Gate::new(self.durable as u64, 1_000));
-        let engine = blank.replay(self.ledger.iter().cloned());
-        self.gate = gate;
+        let engine = Engine::fold(self.ledger.iter().cloned());
+        self.gate = Gate::new(self.durable as u64, 1_000);
         self.shadow = engine.state().clone();
         // Nor was anything true, or written down, that was not durable.
         self.oracle = Oracle::default();

@@ -365,12 +365,10 @@ impl State {
 
     fn apply_lost(&mut self, seq: u64, at: Time, id: TicketId, reason: LostReason) {
         let talk = match self.ticket_state(id) {
-            Some(TicketState::Connected(offer)) => self.remove_grant(offer).map(|parties| (offer, parties)),
+            Some(TicketState::Connected(offer)) => self.grant(offer).map(|it| (offer, it.parties())),
             _ => None,
         };
-        if let Some((_, parties)) = &talk {
-            self.part(&parties.operator, at);
-        }
+        let under = talk.as_ref().map(|(offer, _)| *offer);
         self.count_end(id, |ended| &mut ended.lost);
         match reason {
             LostReason::Grace => self.close(id, seq, |ticket| End::Lost { ticket, talk }),
@@ -378,6 +376,9 @@ impl State {
             LostReason::Superseded => {
                 self.remove_ticket(id);
             }
+        }
+        if let Some(parties) = under.and_then(|offer| self.remove_grant(offer)) {
+            self.part(&parties.operator, at);
         }
     }
 

@@ -49,14 +49,13 @@ impl State {
                 let Some(ticket) = self.grant(*offer).map(|grant| grant.round.ticket) else {
                     return;
                 };
-                let talks = self.ticket_state(ticket) == Some(TicketState::Connected(*offer));
-                let Some(parties) = self.remove_grant(*offer) else {
-                    return;
-                };
-                self.part(&parties.operator, *ended_at);
-                if talks {
-                    self.count_end(parties.ticket, |ended| &mut ended.answered);
-                    self.remove_ticket(parties.ticket);
+                // The ticket first, or it would wait again for a moment.
+                if self.ticket_state(ticket) == Some(TicketState::Connected(*offer)) {
+                    self.count_end(ticket, |ended| &mut ended.answered);
+                    self.remove_ticket(ticket);
+                }
+                if let Some(parties) = self.remove_grant(*offer) {
+                    self.part(&parties.operator, *ended_at);
                 }
             }
             Fact::OperatorLost { .. } => self.apply_operator_lost(seq, fact),
@@ -75,20 +74,18 @@ impl State {
         else {
             return;
         };
-        let talks = self.talks_under(*ticket, *offer);
+        if self.talks_under(*ticket, *offer) {
+            self.count_end(*ticket, |ended| &mut ended.lost);
+            self.close(*ticket, seq, |mut ticket| {
+                (ticket.told, ticket.deadline) = (AnnouncedState::default(), *deadline);
+                ticket.waits_since = *lost_at;
+                End::Lost { ticket, talk: None }
+            });
+            self.limit_closed();
+        }
         if let Some(parties) = self.remove_grant(*offer) {
             self.part(&parties.operator, *lost_at);
         }
-        if !talks {
-            return;
-        }
-        self.count_end(*ticket, |ended| &mut ended.lost);
-        self.close(*ticket, seq, |mut ticket| {
-            (ticket.told, ticket.deadline) = (AnnouncedState::default(), *deadline);
-            ticket.waits_since = *lost_at;
-            End::Lost { ticket, talk: None }
-        });
-        self.limit_closed();
     }
 
     fn apply_offered(&mut self, seq: u64, at: Time, fact: &Fact) {
@@ -190,12 +187,14 @@ impl State {
 
     /// Ends an unresolved grant: whoever is still bound to it is where they were before it.
     fn unbind(&mut self, offer: OfferId, seq: u64, at: Time) -> Option<Parties> {
+        // While a grant binds the ticket, nothing of the index depends on where it stands in line.
+        let ticket = self.grant(offer)?.round.ticket;
+        if let Some(ticket) = self.tickets.get_mut(&ticket) {
+            ticket.line = InLine::since(seq);
+        }
         let parties = self.remove_grant(offer)?;
         if self.offer_to(&parties.operator).is_none() {
             self.free_operator(&parties.operator, at);
-        }
-        if self.is_waiting(parties.ticket) {
-            self.change_ticket(parties.ticket, |it| it.line = InLine::since(seq));
         }
         Some(parties)
     }

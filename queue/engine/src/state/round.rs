@@ -196,10 +196,9 @@ impl State {
 
     /// Brings a grant into another phase.
     pub(super) fn change_phase(&mut self, id: OfferId, change: impl FnOnce(Phase) -> Phase) {
-        let Some(parties) = self.grant(id).map(|grant| grant.parties()) else {
+        let Some((round, ticket)) = self.grant(id).map(|grant| (grant.id, grant.round.ticket)) else {
             return;
         };
-        let (round, ticket) = (parties.round, parties.ticket);
         self.rebind(ticket, |state| {
             let offers = state.rounds.get_mut(&round).map(|it| &mut it.offers);
             let Some(offer) = offers.into_iter().flatten().find(|it| it.id == id) else {

@@ -124,3 +124,17 @@ fn a_better_class_goes_before_an_older_caller_and_the_order_settles_a_tie() {
     ranks.sort_unstable();
     assert_eq!(ranks.map(|it| it.order), [3, 4, 0, 1]);
 }
+
+#[test]
+fn an_operator_serves_the_queues_that_are_theirs_and_no_other() {
+    assert!(serves(&["sales", "support"], &"support"));
+    assert!(!serves(&["sales"], &"support"));
+}
+
+#[test]
+fn of_equal_ranks_the_first_given_is_served() {
+    assert_eq!(
+        first_served([("late", 2), ("first", 1), ("second", 1)]),
+        Some(("first", 1))
+    );
+}

@@ -298,7 +298,7 @@ reasons! {
 /// are made from it.
 ///
 /// First `by hand`: what is not a table of fields, as a pattern and its form, and a form and its value. Then one line for each
-/// message: the fields that go by [`Wire`](crate::wire::Wire) under the same name; those `renamed`; the numbers that are `plain`
+/// message: the fields that go by [`Wire`] under the same name; those `renamed`; the numbers that are `plain`
 /// and may be 0; the lengths of time that are `zero` when absent; and the messages it `needs`.
 #[macro_export]
 macro_rules! messages {

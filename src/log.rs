@@ -16,7 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 const WAITING: usize = 8_192;
 /// Bytes written at once.
 const AT_ONCE: usize = 64 * 1024;
-/// After each write, so that a busy log wakes its thread twenty times a second and not at each line.
+/// After a write that emptied the queue, so that a busy log wakes its thread twenty times a second and not at each line.
 const APART: Duration = Duration::from_millis(50);
 /// At the end of the process, how long the last lines may take.
 const LAST: Duration = Duration::from_secs(1);
@@ -91,14 +91,19 @@ fn write(lines: &Receiver<Said>, dropped: &AtomicU64, out: &mut impl Write) {
     let mut text = Vec::new();
     while let Ok(first) = lines.recv() {
         let mut next = Some(first);
-        let mut waiting = None;
+        let (mut waiting, mut is_empty) = (None, false);
         while let Some(said) = next {
             match said {
                 Said::Line(line) => text.extend(line),
                 Said::Flush(written) => waiting = Some(written),
             }
-            let room = text.len() < AT_ONCE && waiting.is_none();
-            next = room.then(|| lines.try_recv().ok()).flatten();
+            is_empty = false;
+            if text.len() < AT_ONCE && waiting.is_none() {
+                next = lines.try_recv().ok();
+                is_empty = next.is_none();
+            } else {
+                next = None;
+            }
         }
         let lost = dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
@@ -110,7 +115,9 @@ fn write(lines: &Receiver<Said>, dropped: &AtomicU64, out: &mut impl Write) {
         text.clear();
         match waiting {
             Some(written) => drop(written.send(())),
-            None => thread::sleep(APART),
+            None if is_empty => thread::sleep(APART),
+            // More waits already.
+            None => {}
         }
     }
 }

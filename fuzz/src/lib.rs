@@ -1,7 +1,7 @@
 //! Fuzz targets: functions that take any octets and panic if a parser breaks its word.
 //!
 //! `corpus/` has a directory for each target: octets of our own, legal and not. `tests/corpus.rs` replays each file as it is;
-//! `tests/mutations.rs` changes them, under cargo test or for as long as one likes.
+//! `tests/mutations.rs` changes them, under cargo test or for any time you like.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -32,7 +32,13 @@ pub fn flow(octets: &[u8]) {
                 assert!(text.get(at.clone()).is_some(), "{at:?} lies in the text");
             }
         }
-        Err(problems) => assert!(!problems.is_empty(), "a refusal says why"),
+        Err(problems) => {
+            assert!(!problems.is_empty(), "a refusal says why");
+            for problem in &problems {
+                let at = problem.span.clone();
+                assert!(text.get(at.clone()).is_some(), "{at:?} lies in the text");
+            }
+        }
     }
 }
 

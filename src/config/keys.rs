@@ -145,7 +145,7 @@ pub(super) static GATEWAY: Keys = Keys {
         Key::text(
             "listen",
             SOCKET,
-            "Socket of the gateway's own gRPC, which tells its health. Only a loopback address is accepted.",
+            "Socket of the gateway's own gRPC: its health and the service `Calls`. Only a loopback address is accepted.",
         )
         .or("127.0.0.1:50052"),
         Key::text("metrics", SOCKET, "Socket where Prometheus reads the gateway.").or("127.0.0.1:9091"),

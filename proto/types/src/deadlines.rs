@@ -42,7 +42,8 @@ impl<K: Ord + Clone> Deadlines<K> {
         self.0.remove(&(at, key.clone()))
     }
 
-    /// Moves the one deadline of a key to `at`, or cancels it. `slot` is where the key's owner notes it.
+    /// Moves the one deadline of a key to `at`, or cancels it. `slot` is where the key's owner notes it: it says what is in the index,
+    /// so its owner clears it after [`Deadlines::pop_due`].
     pub fn reset(&mut self, slot: &mut Option<Time>, at: Option<Time>, key: &K) {
         if *slot == at {
             return;
@@ -113,9 +114,15 @@ mod tests {
         }
         deadlines.reset(&mut slot, None, &7);
         assert_eq!((slot, deadlines.first()), (None, None));
+        // One that came is in the index again once it is set to the same time.
+        deadlines.reset(&mut slot, Some(at(4)), &7);
+        assert_eq!(deadlines.pop_due(at(4)), Some((at(4), 7)));
+        slot = None;
+        deadlines.reset(&mut slot, Some(at(4)), &7);
+        assert_eq!(deadlines.pop_due(at(4)), Some((at(4), 7)));
         deadlines.insert(at(1), 7);
-        deadlines.remove(at(1), &8);
-        deadlines.remove(at(1), &7);
+        assert!(!deadlines.remove(at(1), &8));
+        assert!(deadlines.remove(at(1), &7));
         assert!(deadlines.is_empty());
     }
 }

@@ -35,7 +35,7 @@ impl RateLimit {
         }
     }
 
-    /// At most `burst` at once, of which `rate` are regained each second.
+    /// At most `burst` at once, of which `rate` are regained each second. More than a million a second is no limit.
     pub const fn per_second(burst: u32, rate: u32) -> Self {
         RateLimit {
             regained: i64::MIN,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pronto_engine::{Fact, LedgerEntry, SignOutReason};
 use pronto_types::RateLimit;
 
-/// Lines in a second.
+/// Lines at once, regained in a second.
 const LINES: u32 = 50;
 
 pub(super) struct Diary(RateLimit);

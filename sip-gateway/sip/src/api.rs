@@ -315,14 +315,14 @@ pub enum Event {
     /// The peer's phone has another IP address now, as after a change of network: what belongs to the dialog, media too, comes
     /// from there. It was proven with the operator's password.
     Moved {
-        /// The leg that was probed.
+        /// The leg whose phone has moved.
         leg: LegId,
         /// The new address.
         ip: IpAddr,
     },
     /// The outcome of [`Endpoint::probe`](crate::Endpoint::probe).
     Probed {
-        /// The leg whose 200 was acknowledged.
+        /// The leg that was probed.
         leg: LegId,
         /// The outcome of the probe.
         found: Found,

@@ -12,9 +12,9 @@ use pronto_sip::Flow;
 use pronto_types::link::{CallOutcome, Event, Origin};
 use pronto_types::{CallId, OperatorId, RateLimit, Time, source_of};
 
-/// Lines about calls in a second: a busy centre begins and ends fifty calls in one.
+/// Lines about calls at once, regained in a second: a busy centre begins and ends fifty calls in one.
 const CALLS: u32 = 100;
-/// Lines about refusals in a second.
+/// Lines about refusals at once, regained in a second.
 const REFUSALS: u32 = 10;
 const SECOND: Duration = Duration::from_secs(1);
 /// A source (an IPv6 /64 is one) is named once in this time.

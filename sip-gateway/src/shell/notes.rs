@@ -7,9 +7,9 @@ use std::time::Duration;
 use pronto_sip::Refusal;
 use pronto_types::{RateLimit, Time};
 
-/// Lines in one [`WINDOW`].
+/// Lines at once.
 const LINES: u32 = 20;
-/// How long one lasts.
+/// The time in which they are regained.
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// Writes the lines.
@@ -43,5 +43,9 @@ mod tests {
         let flood = (0..1_000).filter(|_| notes.0.allow(Time::from_secs(100)).is_some());
         assert_eq!(flood.count(), 20);
         assert_eq!(notes.0.allow(Time::from_secs(110)), Some(980));
+        // A steady flood: the lines at once, then two a second.
+        let mut notes = Notes::new();
+        let steady = (0..1_000).map(|tick| Time::from_micros(200_000_000 + tick * 10_000));
+        assert_eq!(steady.filter(|now| notes.0.allow(*now).is_some()).count(), 39);
     }
 }

@@ -144,12 +144,9 @@ pub fn endpoint(steps: &[Step], seed: u64) {
     }
 }
 
-/// A message that we send can be read, and its first Via too. The others of a response are the sender's, unread.
+/// A message that we send can be read. Header fields that a response copies are the sender's.
 fn ours(bytes: Bytes) {
-    let message = Message::parse(bytes).expect("we speak SIP");
-    let via = message.list(HeaderName::Via).next();
-    let via = via.and_then(|via| Via::parse(via.ok()?));
-    assert!(via.is_some(), "the first Via can be read");
+    Message::parse(bytes).expect("we speak SIP");
 }
 
 fn flow(step: &Step) -> Flow {

@@ -76,10 +76,7 @@ impl MediaModel {
                 self.hear(now, a, Heard::Silence);
                 self.hear(now, b, Heard::Silence);
             }
-            Command::Configure { .. }
-            | Command::Digits { .. }
-            | Command::KeptDigits { .. }
-            | Command::Record { .. } => {}
+            Command::Configure { .. } | Command::Digits { .. } | Command::Record { .. } => {}
             Command::Close { leg } => {
                 if let Some(closed) = self.legs.remove(&leg) {
                     self.by_port.remove(&closed.port);

@@ -143,24 +143,16 @@ pub enum Command {
         recording: RecordingId,
     },
     /// Send these keys, 100 ms each: as telephone-events, or as tones where those were not agreed. Other audio to the leg
-    /// waits meanwhile.
+    /// waits meanwhile. On hold the keys wait, like those that the other leg of a bridge brings.
     Digits {
         /// The leg to send the keys to.
         leg: LegId,
         /// Up to 64 wait at a time, the rest is dropped.
         digits: Vec<Digit>,
     },
-    /// The same for keys that were pressed while this leg was on hold, and that the phone has told by all its ways: what the
-    /// other leg of the bridge brings from now on is another press.
-    KeptDigits {
-        /// The leg to close.
-        leg: LegId,
-        /// Up to 64 wait at a time, the rest is dropped.
-        digits: Vec<Digit>,
-    },
     /// Close the sockets and forget the leg; [`Event::Closed`] answers.
     Close {
-        /// The leg that was opened.
+        /// The leg to close.
         leg: LegId,
     },
 }
@@ -170,47 +162,47 @@ pub enum Command {
 pub enum Event {
     /// The ports are bound: RTP here, RTCP one above.
     Opened {
-        /// The leg that failed to open.
+        /// The leg that was opened.
         leg: LegId,
         /// The RTP address: the configured listen address and the port.
         local: SocketAddr,
     },
     /// There will be no such leg.
     OpenFailed {
-        /// The leg on which the key was received.
+        /// The leg that failed to open.
         leg: LegId,
         /// The reason for the failure.
         error: OpenError,
     },
     /// The far end pressed a key. Once per press, at its first packet; at most 20 a second in the long run.
     Digit {
-        /// The leg that finished playing.
+        /// The leg on which the key was received.
         leg: LegId,
         /// The key that was pressed.
         digit: Digit,
     },
     /// The last sample of a [`Command::Play`] was sent.
     Finished {
-        /// The leg that receives nothing.
+        /// The leg that finished playing.
         leg: LegId,
         /// The id given in [`Command::Play`].
         play: PlayId,
     },
     /// No RTP and no RTCP from the phone for 2 s, whether any is expected or not. Said once, until [`Event::Resumed`].
     Stalled {
-        /// The leg that receives packets again.
+        /// The leg that receives nothing.
         leg: LegId,
         /// Whether RTP or RTCP has ever come from it.
         heard: bool,
     },
     /// RTP or RTCP again after [`Event::Stalled`].
     Resumed {
-        /// The leg that was closed.
+        /// The leg that receives packets again.
         leg: LegId,
     },
     /// The leg is gone.
     Closed {
-        /// The leg to configure.
+        /// The leg that was closed.
         leg: LegId,
         /// The final counts of the leg.
         stats: Stats,

@@ -52,24 +52,6 @@ impl Presses {
             press.told |= way;
             return false;
         }
-        self.remember(now, digit, way);
-        true
-    }
-
-    /// A key was pressed that every way has told: what is told next is another press.
-    pub fn note(&mut self, now: Time, digit: Digit) {
-        self.remember(now, digit, u8::MAX);
-    }
-
-    /// Whether this way may still tell a press of this key that another way has told.
-    pub fn is_awaited(&self, now: Time, digit: Digit, way: Way) -> bool {
-        let open = |press: &Press| press.digit == digit && press.told & way as u8 == 0;
-        self.recent
-            .iter()
-            .any(|press| open(press) && now.since(press.at) <= APART)
-    }
-
-    fn remember(&mut self, now: Time, digit: Digit, told: u8) {
         while self
             .recent
             .front()
@@ -80,7 +62,12 @@ impl Presses {
         if self.recent.len() == REMEMBERED {
             self.recent.pop_front();
         }
-        self.recent.push_back(Press { digit, at: now, told });
+        self.recent.push_back(Press {
+            digit,
+            at: now,
+            told: way,
+        });
+        true
     }
 }
 

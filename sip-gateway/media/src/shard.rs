@@ -236,10 +236,6 @@ impl Shard {
                 let dropped = self.session(leg).map(|session| session.digits(now, &digits));
                 dropped.map(|dropped| self.tally.digits_dropped += dropped as u64)
             }
-            Command::KeptDigits { leg, digits } => {
-                let dropped = self.session(leg).map(|session| session.kept_digits(now, &digits));
-                dropped.map(|dropped| self.tally.digits_dropped += dropped as u64)
-            }
             Command::Bridge { a, b } => self.bridge(now, a, b),
             Command::Unbridge { a, b } => self.unbridge(a, b),
             Command::Record {
@@ -280,8 +276,11 @@ impl Shard {
         }
         self.bridges += usize::from(self.leg(a)?.partner.is_none());
         for (place, other) in [(a, b), (b, a)] {
+            let down = self.leg(other)?.session.last_event();
             let leg = self.leg(place)?;
-            leg.partner = Some(other);
+            if leg.partner.replace(other) != Some(other) {
+                leg.session.skip(down);
+            }
             leg.session.bridge(now);
         }
         Some(())

@@ -237,6 +237,16 @@ impl Sender {
         self.current.is_some() || !self.waiting.is_empty()
     }
 
+    /// Whether a key, or the pause after it, has begun.
+    pub fn is_sending(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// Drops the keys that have not begun.
+    pub fn forget_waiting(&mut self) {
+        self.waiting.clear();
+    }
+
     /// The next 20 ms frame, whose audio would have `timestamp`; `None` when there is no key to send.
     pub fn next_frame(&mut self, timestamp: u32) -> Option<Frame> {
         let current = match self.current {

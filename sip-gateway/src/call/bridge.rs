@@ -13,9 +13,6 @@ use super::leg::Leg;
 use super::silence::{MediaTimeout, Pace};
 use super::state::{Bridge, Call, CallState, Playing, Purpose};
 
-/// Keys of a caller on hold that are kept for the operator: what the media threads take at once.
-const KEPT_KEYS: usize = 64;
-
 /// How the operator's side of a talk ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Parted {
@@ -51,7 +48,6 @@ impl Gateway {
                 operator: dial.operator,
                 leg,
                 asked: None,
-                keys: Vec::new(),
                 music: false,
             },
         );
@@ -155,17 +151,11 @@ impl Gateway {
         self.disengage(&bridge.operator);
     }
 
-    /// Takes a caller's key during a talk. It is the operator's to hear: the bridge relays RTP events, and keys that came by
-    /// INFO are sent on as RTP events.
-    pub(super) fn key_to_operator(&mut self, bridge: &mut Bridge, digit: Digit, in_media: bool) {
-        if bridge.leg.stream.is_held() {
-            if bridge.keys.len() < KEPT_KEYS {
-                bridge.keys.push(digit);
-            }
-        } else if !in_media {
-            let (leg, digits) = (bridge.leg.media, vec![digit]);
-            self.command(media::Command::Digits { leg, digits });
-        }
+    /// Takes a key that the caller's phone told by INFO during a talk. It is the operator's to hear, as an RTP event; the
+    /// bridge itself relays the keys of the media, and keeps all keys while the operator holds.
+    pub(super) fn key_to_operator(&mut self, bridge: &Bridge, digit: Digit) {
+        let (leg, digits) = (bridge.leg.media, vec![digit]);
+        self.command(media::Command::Digits { leg, digits });
     }
 
     /// Follows a new session of the caller's phone, or the first one of a talk.
@@ -193,8 +183,8 @@ impl Gateway {
     }
 
     /// While the operator's phone holds the caller, the caller hears music; it drowns the bridge, which stays, and so does its
-    /// recording. When the phone is back, it is told what was pressed meanwhile. A caller from a trunk who holds plays music
-    /// of their own; a colleague's phone plays none, so the one who is held hears ours.
+    /// recording. A caller from a trunk who holds plays music of their own; a colleague's phone plays none, so the one who is
+    /// held hears ours.
     fn mind_hold(&mut self, now: Time, call: &mut Call) {
         let CallState::Talking(purpose, bridge) = &mut call.state else {
             return;
@@ -210,18 +200,6 @@ impl Gateway {
         }
         if bridge.leg.stream.is_held() {
             return self.music(call);
-        }
-        let keys = std::mem::take(&mut bridge.keys);
-        // A key that came by INFO a moment ago may still come in the media; what came in the media was told by all ways.
-        let presses = &call.caller.presses;
-        let is_awaited = |key: &Digit| presses.is_awaited(now, *key, media::Way::Media);
-        for digits in keys.chunk_by(|a, b| is_awaited(a) == is_awaited(b)) {
-            let awaited = is_awaited(&digits[0]);
-            let digits = digits.to_vec();
-            self.command(match awaited {
-                true => media::Command::Digits { leg, digits },
-                false => media::Command::KeptDigits { leg, digits },
-            });
         }
         if call.caller.playing == Some(Playing::Music) {
             self.silence(now, call);

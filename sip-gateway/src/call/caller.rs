@@ -143,7 +143,8 @@ impl Gateway {
         call.digits = call.digits.saturating_add(1);
         self.cut_announcement(now, call);
         match &mut call.state {
-            CallState::Talking(_, bridge) => self.key_to_operator(bridge, digit, in_media),
+            CallState::Talking(_, bridge) if !in_media => self.key_to_operator(bridge, digit),
+            CallState::Talking(..) => {}
             _ => call.tell_flow(now, ivr::Input::Digit(digit)),
         }
     }

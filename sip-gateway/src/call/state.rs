@@ -11,8 +11,8 @@ use pronto_media as media;
 use pronto_sip as sip;
 use pronto_types::link::{Caller as CallerIdentity, Origin};
 use pronto_types::{
-    AnnouncementId, CallId, Digit, DisplayName, Language, OfferId, OperatorId, PhoneNumber, QueueName,
-    TicketId, Time,
+    AnnouncementId, CallId, DisplayName, Language, OfferId, OperatorId, PhoneNumber, QueueName, TicketId,
+    Time,
 };
 
 use super::dial::Dial;
@@ -188,8 +188,6 @@ pub(super) struct Bridge {
     pub(super) leg: Leg,
     /// The caller's codec, if the phone was asked to speak it too.
     pub(super) asked: Option<sip::sdp::Codec>,
-    /// Keys that the caller pressed while on hold; the operator hears them afterwards.
-    pub(super) keys: Vec<Digit>,
     /// The operator is on hold, and hears music.
     pub(super) music: bool,
 }

@@ -54,6 +54,7 @@ impl Session {
         }
         let this = Muted::Event(heard.packet.ssrc, heard.packet.timestamp);
         heard.again |= self.repeated == Some(this);
+        self.last_event = Some(this);
         self.event_until = now + if event.end { EVENT_OVER } else { EVENT_GOES_ON };
     }
 

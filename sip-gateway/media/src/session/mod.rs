@@ -70,7 +70,8 @@ pub struct Session {
     presses: Presses,
     /// The rest of a press that was already detected in its other form (event or tones).
     repeated: Option<Muted>,
-    /// Until when an event goes on.
+    /// The event that the phone told last, and until when it goes on.
+    last_event: Option<Muted>,
     event_until: Time,
     /// The key sent last, and when.
     sent_key: Option<(Digit, Time)>,
@@ -119,6 +120,7 @@ impl Session {
             detector: None,
             presses: Presses::default(),
             repeated: None,
+            last_event: None,
             event_until: Time::ZERO,
             sent_key: None,
             told: Presses::default(),
@@ -178,7 +180,8 @@ impl Session {
         self.player.stop();
     }
 
-    /// Sends keys, but those that the other leg of a bridge has told already. Returns how many did not fit.
+    /// Sends keys, but those that the other leg of a bridge has told already. On hold they wait. Returns how many did not
+    /// fit.
     pub fn digits(&mut self, now: Time, digits: &[Digit]) -> usize {
         let told = &mut self.told;
         let is_new = |digit: &&Digit| told.is_new(now, **digit, Way::Signalling, Duration::ZERO);
@@ -189,14 +192,6 @@ impl Session {
             .sum()
     }
 
-    /// Sends keys that were kept while this leg was on hold. Returns how many did not fit.
-    pub fn kept_digits(&mut self, now: Time, digits: &[Digit]) -> usize {
-        for digit in digits {
-            self.told.note(now, *digit);
-        }
-        self.keys.queue(digits)
-    }
-
     /// The other leg of a bridge is heard from now on, instead of what is playing. If it has nothing to say yet, the
     /// stream goes on with silence after two ticks.
     pub fn bridge(&mut self, now: Time) {
@@ -204,9 +199,22 @@ impl Session {
         self.bridged = Some(now - (FILL_AFTER - 2 * TICK));
     }
 
-    /// The other leg is no longer heard.
+    /// Does not relay the rest of this press of the other leg: it began before the bridge.
+    pub fn skip(&mut self, press: Option<Muted>) {
+        self.muted = press;
+    }
+
+    /// The last press that the phone has told as RTP events: it may go on.
+    pub fn last_event(&self) -> Option<Muted> {
+        self.last_event
+    }
+
+    /// The other leg is no longer heard. Keys that wait for the end of a hold are forgotten.
     pub fn unbridge(&mut self) {
         self.bridged = None;
+        if self.destination().is_none() {
+            self.keys.forget_waiting();
+        }
         self.packer.clear();
     }
 
@@ -342,7 +350,7 @@ impl Session {
         };
         let Some(path) = &self.path else { return tick };
         let agreed = path.agreed;
-        let to = path.peer.destination().filter(|_| agreed.send);
+        let to = self.destination();
         if to.is_none() {
             self.out.pause();
         }
@@ -356,7 +364,12 @@ impl Session {
             first: false,
             length: FRAME,
         };
-        match self.keys.next_frame(timestamp) {
+        // On hold no key begins; one that has begun runs out.
+        let key = match to.is_some() || self.keys.is_sending() {
+            true => self.keys.next_frame(timestamp),
+            false => None,
+        };
+        match key {
             Some(key) => {
                 if let Frame::Key { digit, .. } = key {
                     self.sent_key = Some((digit, now));
@@ -392,6 +405,12 @@ impl Session {
         tick.datagram = packet.write(buffer).map(|range| (to, range));
         self.stats.sent += 1;
         tick
+    }
+
+    /// Where this leg sends to; `None` on hold, and before there is an address.
+    fn destination(&self) -> Option<SocketAddr> {
+        let path = self.path.as_ref()?;
+        path.peer.destination().filter(|_| path.agreed.send)
     }
 
     fn stalls(&mut self, now: Time) -> bool {

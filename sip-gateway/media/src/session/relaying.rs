@@ -11,7 +11,7 @@ use crate::{g711, rtp};
 
 /// A press that is kept from this leg: it has been told in another way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Muted {
+pub enum Muted {
     /// The event of this source and timestamp.
     Event(u32, u32),
     /// The tones in the audio.
@@ -38,12 +38,12 @@ impl Session {
     pub fn relay(&mut self, now: Time, heard: &Heard, datagram: &mut [u8]) -> Option<Datagram> {
         self.bridged?;
         let agreed = self.path.as_ref()?.agreed;
-        let to = self.path.as_ref()?.peer.destination().filter(|_| agreed.send);
+        let to = self.destination();
+        self.press(now, &agreed, heard);
         let Some(to) = to else {
-            self.press_on_hold(heard);
+            self.ends_tones(heard);
             return None;
         };
-        self.press(now, &agreed, heard);
         if self.player.is_playing() || self.keys.is_active() {
             return None;
         }
@@ -80,14 +80,16 @@ impl Session {
         Some((to, range))
     }
 
-    /// A press of the other leg's: once, in the way that this leg has agreed to.
+    /// A press of the other leg's: once, in the way that this leg has agreed to. On hold it waits, and what is left of it
+    /// when the hold ends is not relayed.
     fn press(&mut self, now: Time, agreed: &Agreement, heard: &Heard) {
         let Some(digit) = heard.pressed else { return };
         let told = !self
             .told
             .is_new(now, digit, Way::Media, std::time::Duration::ZERO);
         let is_event = matches!(heard.contents, Contents::Event(_));
-        let as_it_is = agreed.telephone_event.is_some() == is_event
+        let as_it_is = self.destination().is_some()
+            && agreed.telephone_event.is_some() == is_event
             && !self.player.is_playing()
             && !self.keys.is_active();
         if !told && as_it_is {
@@ -99,13 +101,10 @@ impl Session {
         self.muted = Some(Muted::of(heard));
     }
 
-    /// A leg on hold is told nothing: what is pressed meanwhile comes as a command once it is back, and not once more if it is
-    /// still down then.
-    fn press_on_hold(&mut self, heard: &Heard) {
+    /// The tones that are kept from this leg are over with the first audio that holds none.
+    fn ends_tones(&mut self, heard: &Heard) {
         let is_audio = matches!(heard.contents, Contents::Audio(_));
-        if heard.pressed.is_some() {
-            self.muted = Some(Muted::of(heard));
-        } else if is_audio && !heard.tone && self.muted == Some(Muted::Tones) {
+        if is_audio && !heard.tone && self.muted == Some(Muted::Tones) {
             self.muted = None;
         }
     }
@@ -116,10 +115,8 @@ impl Session {
 
     /// Tones of a key that this leg gets as an event, or has got already.
     fn mutes_tones(&mut self, agreed: &Agreement, heard: &Heard) -> bool {
+        self.ends_tones(heard);
         if !heard.tone {
-            if self.muted == Some(Muted::Tones) {
-                self.muted = None;
-            }
             return false;
         }
         agreed.telephone_event.is_some() || self.muted == Some(Muted::Tones)

@@ -275,8 +275,7 @@ impl Media {
             | Command::Play { leg, .. }
             | Command::Music { leg, .. }
             | Command::Stop { leg }
-            | Command::Digits { leg, .. }
-            | Command::KeptDigits { leg, .. } => routes.thread(*leg),
+            | Command::Digits { leg, .. } => routes.thread(*leg),
         };
         drop(routes);
         self.hand_over_known(route, command, WAITING)

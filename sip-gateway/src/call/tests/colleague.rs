@@ -264,36 +264,6 @@ fn colleagues_talk(answer: Bytes) -> (House, sip::LegId) {
 }
 
 #[test]
-fn keys_that_are_pressed_while_a_colleague_holds_are_heard_afterwards_and_once() {
-    let (mut house, called) = colleagues_talk(sdp::offer(&local()));
-    let keys = |house: &House| {
-        let told = house.commands.iter().filter_map(|command| match command {
-            media::Command::Digits { leg, digits } | media::Command::KeptDigits { leg, digits }
-                if *leg == media::LegId(2) =>
-            {
-                Some(digits)
-            }
-            _ => None,
-        });
-        told.flatten().map(|digit| digit.as_char()).collect::<String>()
-    };
-    let again = sdp::Local {
-        version: 2,
-        ..local()
-    };
-    let held = sdp::offer_directed(&again, sdp::Direction::SendOnly, sdp::Codec::Pcma);
-    let now = house.now;
-    house.phones[DESK].1.reoffer(now, called, held);
-    house.settle();
-    house.press('4');
-    house.press('2');
-    assert_eq!(keys(&house), "", "nobody listens");
-    house.phones[DESK].1.reoffer(now, called, sdp::offer(&again));
-    house.settle();
-    assert_eq!(keys(&house), "42");
-}
-
-#[test]
 fn a_colleague_who_speaks_another_codec_is_asked_for_the_callers() {
     let (house, _) = colleagues_talk(sdp::offer_only(&local(), sdp::Codec::Pcmu));
     let asked = house.told.iter().find_map(|(phone, event)| match event {

@@ -86,22 +86,10 @@ impl Talk {
         last.unwrap_or("nothing")
     }
 
+    /// The keys that the control plane tells the operator's leg.
     fn keys_to_the_operator(&self) -> String {
         let keys = self.house.commands.iter().filter_map(|command| match command {
-            media::Command::Digits { leg, digits } | media::Command::KeptDigits { leg, digits }
-                if *leg == OPERATORS_LEG =>
-            {
-                Some(digits)
-            }
-            _ => None,
-        });
-        keys.flatten().map(|digit| digit.as_char()).collect()
-    }
-
-    /// Those that no way may tell once more.
-    fn kept_for_the_operator(&self) -> String {
-        let keys = self.house.commands.iter().filter_map(|command| match command {
-            media::Command::KeptDigits { leg, digits } if *leg == OPERATORS_LEG => Some(digits),
+            media::Command::Digits { leg, digits } if *leg == OPERATORS_LEG => Some(digits),
             _ => None,
         });
         keys.flatten().map(|digit| digit.as_char()).collect()
@@ -161,44 +149,25 @@ fn a_caller_on_hold_hears_music_and_after_it_the_operator() {
     }
 }
 
+/// The media legs keep what is pressed during a hold: they alone know which keys the phone has got. So the control plane
+/// tells them of a key by INFO at once, and of a key in the media never.
 #[test]
-fn keys_pressed_on_hold_reach_the_operator_afterwards_and_once() {
+fn keys_by_info_are_told_once_and_keys_in_the_media_never() {
     let mut talk = Talk::begin();
-    talk.operator_offers(holds()[0].clone());
-    for key in ['4', '2'] {
-        talk.house.press(key);
+    for hold in holds() {
+        talk.operator_offers(hold);
+        talk.house.press('4');
+        assert_eq!(talk.hears(CALLERS_LEG), "music", "it goes on");
+        talk.caller_informs('4');
+        talk.operator_offers(sdp::offer(&again()));
+        assert_eq!(talk.keys_to_the_operator(), "");
     }
-    assert_eq!(talk.keys_to_the_operator(), "", "nobody listens");
-    assert_eq!(talk.hears(CALLERS_LEG), "music", "and the music goes on");
-    talk.operator_offers(sdp::offer(&again()));
-    assert_eq!(talk.keys_to_the_operator(), "42");
-    talk.operator_offers(holds()[1].clone());
-    talk.operator_offers(sdp::offer(&again()));
-    assert_eq!(talk.keys_to_the_operator(), "42");
-}
-
-/// Whether the media may still tell a key depends on how it was told first.
-#[test]
-fn a_key_kept_during_a_hold_is_told_as_what_it_is() {
-    // By INFO, and 100 ms after the hold as an event, too.
-    let mut talk = Talk::begin();
     talk.operator_offers(holds()[0].clone());
-    talk.house.press('4');
-    talk.caller_informs('4');
     talk.caller_informs('2');
+    talk.house.press('2');
+    assert_eq!(talk.keys_to_the_operator(), "2");
     talk.operator_offers(sdp::offer(&again()));
-    assert_eq!(talk.keys_to_the_operator(), "42");
-    assert_eq!(
-        talk.kept_for_the_operator(),
-        "4",
-        "the event of the 2 may still come"
-    );
-    // Nothing tells a press for more than two seconds.
-    talk.operator_offers(holds()[0].clone());
-    talk.caller_informs('7');
-    talk.house.pass(secs(3));
-    talk.operator_offers(sdp::offer(&again()));
-    assert_eq!(talk.kept_for_the_operator(), "47");
+    assert_eq!(talk.keys_to_the_operator(), "2");
 }
 
 #[test]

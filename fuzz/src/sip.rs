@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pronto_sip::framing::Framer;
 use pronto_sip::message::{Challenge, Credentials, HeaderName, MAX_MESSAGE, Message, NameAddr, Uri, Via};
-use pronto_sip::{Endpoint, Event, Flow, Ha1, Input, Output, Settings, Transport, Trunk, sdp};
+use pronto_sip::{Endpoint, Event, Flow, Ha1, Input, LegId, Output, Settings, Status, Transport, Trunk, sdp};
 use pronto_types::{OperatorId, Secret, Time, TrunkName};
 use rand::SeedableRng;
 use rand_chacha::ChaCha12Rng;
@@ -118,22 +118,16 @@ pub struct Step {
     pub pause: u16,
 }
 
-/// An endpoint keeps within its limits, answers in SIP, and lets nobody in who has not proven a password.
-pub fn endpoint(steps: &[Step], seed: u64) {
+/// An endpoint keeps within its limits, answers in SIP, and lets nobody in who has not proven a password. Returns the statuses of
+/// its responses.
+pub fn endpoint(steps: &[Step], seed: u64) -> Vec<u16> {
+    let mut statuses = Vec::new();
     let mut endpoint = Endpoint::new(settings(), ChaCha12Rng::seed_from_u64(seed));
     let mut now = Time::from_secs(1_000);
     for step in steps {
         let (flow, bytes) = (flow(step), Bytes::copy_from_slice(&step.octets));
         endpoint.handle_input(now, Input::Message { flow, bytes });
-        let mut calls = Vec::new();
-        while let Some(output) = endpoint.poll_output() {
-            match output {
-                Output::Transmit { bytes, .. } => ours(bytes),
-                Output::Event(Event::Invite(invite)) => calls.push(invite.leg),
-                Output::Event(Event::Binding { .. }) => panic!("no password was given"),
-                Output::Event(_) => {}
-            }
-        }
+        let calls = drained(&mut endpoint, &mut statuses);
         for leg in calls.into_iter().filter(|_| step.pause % 40 == 0) {
             endpoint.answer(now, leg, Bytes::from_static(b"v=0\r\n"));
         }
@@ -142,11 +136,27 @@ pub fn endpoint(steps: &[Step], seed: u64) {
         let counts = endpoint.counts();
         assert!(counts.transactions <= 64 && counts.dialogs <= 16);
     }
+    drained(&mut endpoint, &mut statuses);
+    statuses
+}
+
+/// The calls that arrived. The statuses of the responses sent go to the others.
+fn drained(endpoint: &mut Endpoint, statuses: &mut Vec<u16>) -> Vec<LegId> {
+    let mut calls = Vec::new();
+    while let Some(output) = endpoint.poll_output() {
+        match output {
+            Output::Transmit { bytes, .. } => statuses.extend(ours(bytes).status().map(Status::code)),
+            Output::Event(Event::Invite(invite)) => calls.push(invite.leg),
+            Output::Event(Event::Binding { .. }) => panic!("no password was given"),
+            Output::Event(_) => {}
+        }
+    }
+    calls
 }
 
 /// A message that we send can be read. Header fields that a response copies are the sender's.
-fn ours(bytes: Bytes) {
-    Message::parse(bytes).expect("we speak SIP");
+fn ours(bytes: Bytes) -> Message {
+    Message::parse(bytes).expect("we speak SIP")
 }
 
 fn flow(step: &Step) -> Flow {

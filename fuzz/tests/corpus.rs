@@ -60,83 +60,81 @@ fn answered(octets: &[u8]) -> String {
     format!("{:?}", endpoint(&[step], 1))
 }
 
+const MESSAGES: [(&str, &str); 23] = [
+    (
+        "bye-outside-a-dialog.sip",
+        "BYE sip:800@127.0.0.1: nowhere 2, from 1, 1 Via, 0 octets → [481]",
+    ),
+    (
+        "cancel.sip",
+        "CANCEL sip:800;x=y@pronto.example:5060;transport=udp: c 1, from f, 1 Via, 0 octets → [481]",
+    ),
+    ("content-length-negative.sip", "400 Bad Content-Length → [400]"),
+    ("content-length-too-large.sip", "400 Bad Content-Length → [400]"),
+    ("cseq-of-another-method.sip", "400 CSeq Method Mismatch → [400]"),
+    ("cseq-too-high.sip", "400 Malformed CSeq → [400]"),
+    (
+        "folded-everywhere.sip",
+        "INVITE sip:800@127.0.0.1: fold 1, from 1, 1 Via, 0 octets → [100, 200]",
+    ),
+    (
+        "info.sip",
+        "INFO sip:127.0.0.1: o 9, from 1, 1 Via, 23 octets → [481]",
+    ),
+    (
+        "invite.sip",
+        "INVITE sip:800;x=y@pronto.example:5060;transport=udp: c 1, from f, 3 Via, 112 octets → [100, 200]",
+    ),
+    (
+        "many-vias.sip",
+        "OPTIONS sip:127.0.0.1: v 1, from 1, 60 Via, 0 octets → [200]",
+    ),
+    (
+        "multipart-body.sip",
+        "INVITE sip:800@127.0.0.1: m 1, from 1, 1 Via, 238 octets → [100, 200]",
+    ),
+    ("not-sip.txt", "dropped: no SIP start line → []"),
+    (
+        "options.sip",
+        "OPTIONS sip:127.0.0.1: o 2147483647, from 1, 1 Via, 0 octets → [420]",
+    ),
+    (
+        "refer.sip",
+        "REFER sip:800@127.0.0.1: r 2, from 1, 1 Via, 0 octets → [405]",
+    ),
+    (
+        "register-with-a-star.sip",
+        "REGISTER sip:pronto.example: star 3, from r, 1 Via, 0 octets → [401]",
+    ),
+    (
+        "register-with-nine-contacts.sip",
+        "REGISTER sip:pronto.example: nine 4, from r, 1 Via, 0 octets → [401]",
+    ),
+    (
+        "register.sip",
+        "REGISTER sip:pronto.example: r 2, from r, 1 Via, 0 octets → [401]",
+    ),
+    (
+        "response-without-a-reason.sip",
+        "200: x 1, from 1, 1 Via, 0 octets → []",
+    ),
+    ("response.sip", "407: x 1, from 1, 1 Via, 0 octets → []"),
+    ("tab-in-the-request-line.sip", "dropped: no SIP start line → []"),
+    ("two-content-lengths.sip", "400 Repeated Header Field → [400]"),
+    (
+        "unknown-method.sip",
+        "FROBNICATE sip:800@127.0.0.1: f 7, from 1, 1 Via, 0 octets → [501]",
+    ),
+    (
+        "update-with-an-offer.sip",
+        "UPDATE sip:800@127.0.0.1: u 2, from 1, 1 Via, 97 octets → [481]",
+    ),
+];
+
 #[test]
 fn each_message_is_read_as_it_is_written_or_refused_with_its_status() {
     let read = |octets: &[u8]| format!("{} → {}", read_message(octets), answered(octets));
-    read_as(
-        "message",
-        read,
-        &[
-            (
-                "bye-outside-a-dialog.sip",
-                "BYE sip:800@127.0.0.1: nowhere 2, from 1, 1 Via, 0 octets → [481]",
-            ),
-            (
-                "cancel.sip",
-                "CANCEL sip:800;x=y@pronto.example:5060;transport=udp: c 1, from f, 1 Via, 0 octets → [481]",
-            ),
-            ("content-length-negative.sip", "400 Bad Content-Length → [400]"),
-            ("content-length-too-large.sip", "400 Bad Content-Length → [400]"),
-            ("cseq-of-another-method.sip", "400 CSeq Method Mismatch → [400]"),
-            ("cseq-too-high.sip", "400 Malformed CSeq → [400]"),
-            (
-                "folded-everywhere.sip",
-                "INVITE sip:800@127.0.0.1: fold 1, from 1, 1 Via, 0 octets → [100, 200]",
-            ),
-            (
-                "info.sip",
-                "INFO sip:127.0.0.1: o 9, from 1, 1 Via, 23 octets → [481]",
-            ),
-            (
-                "invite.sip",
-                "INVITE sip:800;x=y@pronto.example:5060;transport=udp: c 1, from f, 3 Via, 112 octets → [100, 200]",
-            ),
-            (
-                "many-vias.sip",
-                "OPTIONS sip:127.0.0.1: v 1, from 1, 60 Via, 0 octets → [200]",
-            ),
-            (
-                "multipart-body.sip",
-                "INVITE sip:800@127.0.0.1: m 1, from 1, 1 Via, 238 octets → [100, 200]",
-            ),
-            ("not-sip.txt", "dropped: no SIP start line → []"),
-            (
-                "options.sip",
-                "OPTIONS sip:127.0.0.1: o 2147483647, from 1, 1 Via, 0 octets → [420]",
-            ),
-            (
-                "refer.sip",
-                "REFER sip:800@127.0.0.1: r 2, from 1, 1 Via, 0 octets → [405]",
-            ),
-            (
-                "register-with-a-star.sip",
-                "REGISTER sip:pronto.example: star 3, from r, 1 Via, 0 octets → [401]",
-            ),
-            (
-                "register-with-nine-contacts.sip",
-                "REGISTER sip:pronto.example: nine 4, from r, 1 Via, 0 octets → [401]",
-            ),
-            (
-                "register.sip",
-                "REGISTER sip:pronto.example: r 2, from r, 1 Via, 0 octets → [401]",
-            ),
-            (
-                "response-without-a-reason.sip",
-                "200: x 1, from 1, 1 Via, 0 octets → []",
-            ),
-            ("response.sip", "407: x 1, from 1, 1 Via, 0 octets → []"),
-            ("tab-in-the-request-line.sip", "dropped: no SIP start line → []"),
-            ("two-content-lengths.sip", "400 Repeated Header Field → [400]"),
-            (
-                "unknown-method.sip",
-                "FROBNICATE sip:800@127.0.0.1: f 7, from 1, 1 Via, 0 octets → [501]",
-            ),
-            (
-                "update-with-an-offer.sip",
-                "UPDATE sip:800@127.0.0.1: u 2, from 1, 1 Via, 97 octets → [481]",
-            ),
-        ],
-    );
+    read_as("message", read, &MESSAGES);
 }
 
 fn read_host(host: Host<'_>, port: Option<u16>) -> String {
@@ -147,7 +145,7 @@ fn read_host(host: Host<'_>, port: Option<u16>) -> String {
     port.map_or(host.clone(), |port| format!("{host} port {port}"))
 }
 
-/// What an address, a Via value and a digest are read as, each by its own reader.
+/// The readings of an address, a Via value and a digest, each by its own reader.
 fn read_address(octets: &[u8]) -> String {
     let mut readings = Vec::new();
     if let Some(uri) = Uri::parse(octets) {

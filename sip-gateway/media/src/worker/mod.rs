@@ -8,7 +8,7 @@ mod warm;
 
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -19,8 +19,9 @@ use pronto_types::Time;
 
 use self::ports::Ports;
 use self::routes::Routes;
-use self::sockets::{Poller, Wake};
+use self::sockets::{Pair, Poller, Wake};
 use self::thread::Worker;
+use self::warm::Warm;
 use crate::shard::Tally;
 use crate::{Command, Event, LegId, Recorded};
 
@@ -42,7 +43,7 @@ pub struct MediaSettings {
     pub dscp: u8,
     /// How many threads, 1 to 64.
     pub threads: usize,
-    /// Where events go. Called on a media thread: it must not block.
+    /// Where events go. Called on a media thread, or by [`Media::post`]: it must not block.
     pub on_event: Box<dyn Fn(Event) + Send + Sync>,
     /// Where recorded bridges go. Called on a media thread: it must not block.
     pub on_recorded: Box<dyn Fn(Recorded) + Send + Sync>,
@@ -59,19 +60,43 @@ impl fmt::Debug for MediaSettings {
 }
 
 /// The media threads. Dropping it ends them and closes every port.
-#[derive(Debug)]
 pub struct Media {
     threads: Vec<Thread>,
     routes: Arc<Mutex<Routes>>,
+    warm: Arc<Mutex<Warm>>,
+    listen: IpAddr,
+    clock: Clock,
+    on_event: Arc<dyn Fn(Event) + Send + Sync>,
     stray_commands: AtomicU64,
+}
+
+impl fmt::Debug for Media {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Media")
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
 struct Thread {
     /// `None` only while being dropped.
-    commands: Option<mpsc::Sender<Command>>,
+    commands: Option<mpsc::Sender<Order>>,
+    poller: Arc<Poller>,
     mailbox: Arc<Mailbox>,
     handle: Option<JoinHandle<()>>,
+}
+
+/// An order to a media thread.
+#[derive(Debug)]
+enum Order {
+    Command(Command),
+    /// Open a leg with this pair, which the thread's poller watches already. [`Event::Opened`] has been reported.
+    Adopt {
+        leg: LegId,
+        seed: u64,
+        pair: Pair,
+    },
 }
 
 /// State shared by a media thread and the control plane.
@@ -175,9 +200,7 @@ impl Media {
         }
         sockets::raise_descriptor_limit(DESCRIPTORS + 2 * ports.free() as u64);
         let count = settings.threads.clamp(1, THREADS);
-        // Pairs at rest are lent to one thread: the others, if there are, must find enough.
-        let lent = if count == 1 { 1 } else { 2 * count };
-        let warm = warm::MOST.min(ports.free() / lent);
+        let warm = Arc::new(Mutex::new(Warm::new(warm::MOST.min(ports.free()))));
         let ports = Arc::new(Mutex::new(ports));
         let routes = Arc::new(Mutex::new(Routes::new(count)));
         let on_event: Arc<dyn Fn(Event) + Send + Sync> = settings.on_event.into();
@@ -186,6 +209,10 @@ impl Media {
         let mut media = Media {
             threads: Vec::new(),
             routes: Arc::clone(&routes),
+            warm: Arc::clone(&warm),
+            listen: settings.listen,
+            clock,
+            on_event: Arc::clone(&on_event),
             stray_commands: AtomicU64::new(0),
         };
         for number in 0..count {
@@ -197,15 +224,16 @@ impl Media {
                 urgent: AtomicBool::new(false),
                 counters: Mutex::default(),
             });
+            let poller = Arc::new(Poller::new()?);
             let worker = Worker::new(thread::Parts {
                 listen: settings.listen,
                 dscp: settings.dscp,
                 clock,
-                poller: Poller::new()?,
+                poller: Arc::clone(&poller),
                 inbox,
                 mailbox: Arc::clone(&mailbox),
                 ports: Arc::clone(&ports),
-                warm,
+                warm: Arc::clone(&warm),
                 routes: Arc::clone(&routes),
                 on_event: Arc::clone(&on_event),
                 on_recorded: Arc::clone(&on_recorded),
@@ -215,6 +243,7 @@ impl Media {
                 .spawn(move || worker.run())?;
             media.threads.push(Thread {
                 commands: Some(commands),
+                poller,
                 mailbox,
                 handle: Some(handle),
             });
@@ -243,7 +272,8 @@ impl Media {
     }
 
     /// Hands a command to the thread that has its leg, which looks at it when it is roused or has packets to send. Does not
-    /// block. Commands of one leg, and of legs of one group, are carried out in this order.
+    /// block. Commands of one leg, and of legs of one group, are carried out in this order. If a port pair is ready for a leg to
+    /// be opened, [`Event::Opened`] is reported before this returns, and the thread learns of the leg with the next command.
     ///
     /// # Errors
     /// See [`CommandError`]; a command for a leg that is not open is counted and is no error.
@@ -252,11 +282,14 @@ impl Media {
         let route = match &command {
             Command::Open { leg, group, .. } => {
                 let thread = routes.open(*leg, *group).ok_or(CommandError::Duplicate)?;
-                let opened = self.hand_over(thread, command.clone(), WAITING);
-                if opened.is_err() {
+                if let Err(error) = self.reserve(thread, WAITING) {
                     routes.close(*leg);
+                    return Err(error);
                 }
-                return opened;
+                // The first leg of a thread starts its wheel.
+                let wheel_stands = routes.legs(thread) == 1;
+                drop(routes);
+                return self.open(thread, wheel_stands, command);
             }
             // Each leg is closed once, as its route goes with it: the limit is the number of legs.
             Command::Close { leg } => {
@@ -297,22 +330,62 @@ impl Media {
     }
 
     fn hand_over(&self, thread: usize, command: Command, limit: usize) -> Result<(), CommandError> {
-        let thread = self.threads.get(thread).ok_or(CommandError::Stopped)?;
-        let mailbox = &thread.mailbox;
+        self.reserve(thread, limit)?;
         let is_urgent = !matches!(command, Command::Close { .. });
+        self.send(thread, Order::Command(command), is_urgent)
+    }
+
+    /// Takes room for one more command in a thread's mailbox.
+    fn reserve(&self, thread: usize, limit: usize) -> Result<(), CommandError> {
+        let mailbox = &self.threads.get(thread).ok_or(CommandError::Stopped)?.mailbox;
         if mailbox.waiting.fetch_add(1, Ordering::AcqRel) >= limit {
             mailbox.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(CommandError::Full);
         }
-        let sent = thread.commands.as_ref().map(|commands| commands.send(command));
+        Ok(())
+    }
+
+    /// Sends an order for which there is room.
+    fn send(&self, thread: usize, order: Order, is_urgent: bool) -> Result<(), CommandError> {
+        let thread = self.threads.get(thread).ok_or(CommandError::Stopped)?;
+        let sent = thread.commands.as_ref().map(|commands| commands.send(order));
         let Some(Ok(())) = sent else {
-            mailbox.waiting.fetch_sub(1, Ordering::AcqRel);
+            thread.mailbox.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(CommandError::Stopped);
         };
         if is_urgent {
-            mailbox.urgent.store(true, Ordering::Release);
+            thread.mailbox.urgent.store(true, Ordering::Release);
         }
         Ok(())
+    }
+
+    /// Opens a leg for which there is room: with a pair that is ready, or else the thread binds one.
+    fn open(&self, thread: usize, wheel_stands: bool, command: Command) -> Result<(), CommandError> {
+        let Command::Open { leg, seed, .. } = command else {
+            return Ok(());
+        };
+        let Some(pair) = self.ready_pair(thread) else {
+            return self.send(thread, Order::Command(command), true);
+        };
+        let local = SocketAddr::new(self.listen, pair.port);
+        // Nothing is sent before the next command. Until it comes, a thread with other legs wakes for their packets.
+        self.send(thread, Order::Adopt { leg, seed, pair }, wheel_stands)?;
+        (self.on_event)(Event::Opened { leg, local });
+        Ok(())
+    }
+
+    /// A pair that has rested, watched by the thread's poller. One only is tried, as this is no place to wait.
+    fn ready_pair(&self, thread: usize) -> Option<Pair> {
+        let poller = &self.threads.get(thread)?.poller;
+        let now = self.clock.now();
+        let pair = self.warm.lock().rested(now)?;
+        let is_silent = pair.empty() == Some(0);
+        if is_silent && poller.watch(&pair).is_ok() {
+            return Some(pair);
+        }
+        // There was room for it a moment ago; a media thread may have put another pair to rest since.
+        self.warm.lock().rest_anyway(now, pair);
+        None
     }
 
     /// The counts of all threads together, at most a few milliseconds old.

@@ -50,6 +50,11 @@ impl Routes {
         Some(thread)
     }
 
+    /// The number of legs that a thread serves.
+    pub(super) fn legs(&self, thread: usize) -> usize {
+        self.load.get(thread).copied().unwrap_or(0)
+    }
+
     /// Forgets a leg and tells which thread has it.
     pub(super) fn close(&mut self, leg: LegId) -> Option<usize> {
         let group = self.legs.remove(&leg)?;

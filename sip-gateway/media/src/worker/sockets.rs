@@ -101,9 +101,10 @@ impl Ready {
         Ready([nothing; 256])
     }
 
-    /// The key of answer `n` of the last call.
-    pub(super) fn key(&self, n: usize) -> u64 {
-        self.0[n].data.u64()
+    /// The port of answer `n` of the last call.
+    pub(super) fn port(&self, n: usize) -> u16 {
+        // Only ports are watched.
+        self.0[n].data.u64() as u16
     }
 }
 
@@ -112,14 +113,25 @@ impl Poller {
         Ok(Poller(epoll::create(CreateFlags::CLOEXEC)?))
     }
 
-    /// Watches a socket until it is closed.
-    pub(super) fn add(&self, socket: &UdpSocket, key: u64) -> io::Result<()> {
-        let data = EventData::new_u64(key);
+    /// Watches a pair until it is closed: its sockets are known by their ports. Watches neither if it fails.
+    pub(super) fn watch(&self, pair: &Pair) -> io::Result<()> {
+        self.add(&pair.rtp, pair.port)?;
+        self.add(&pair.rtcp, pair.port + 1)
+            .inspect_err(|_| drop(self.remove(&pair.rtp)))
+    }
+
+    fn add(&self, socket: &UdpSocket, port: u16) -> io::Result<()> {
+        let data = EventData::new_u64(port.into());
         Ok(epoll::add(&self.0, socket, data, EventFlags::IN)?)
     }
 
-    /// Watches a socket no longer, though it stays open.
-    pub(super) fn remove(&self, socket: &UdpSocket) -> io::Result<()> {
+    /// Watches a pair no longer, though it stays open.
+    pub(super) fn unwatch(&self, pair: &Pair) -> io::Result<()> {
+        self.remove(&pair.rtp)?;
+        self.remove(&pair.rtcp)
+    }
+
+    fn remove(&self, socket: &UdpSocket) -> io::Result<()> {
         Ok(epoll::delete(&self.0, socket)?)
     }
 

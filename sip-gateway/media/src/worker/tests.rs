@@ -403,6 +403,77 @@ fn a_call_does_not_hear_who_still_talks_to_the_call_before() {
 }
 
 #[test]
+fn a_port_that_is_ready_is_told_at_once_and_the_leg_works_and_closes() {
+    let bench = bench("127.77.8.1", (30_000, 30_007), 1);
+    let (caller, other) = (phone("127.77.8.2"), phone("127.77.8.3"));
+    let close = |leg| bench.media.post(Command::Close { leg: LegId(leg) }).unwrap();
+    let open_at_once = |leg| {
+        let (leg, group) = (LegId(leg), leg);
+        bench.media.post(Command::Open { leg, group, seed: 1 }).unwrap();
+        match bench.events.try_recv() {
+            Ok(Event::Opened { leg: opened, local }) if opened == leg => local,
+            event => panic!("{event:?}"),
+        }
+    };
+    let closed = |wanted| {
+        let closed = bench.event();
+        assert!(
+            matches!(closed, Event::Closed { leg, .. } if leg == LegId(wanted)),
+            "{closed:?}"
+        );
+    };
+    for leg in [1, 2, 7] {
+        bench.open(leg, leg);
+    }
+    for leg in [1, 2, 7] {
+        close(leg);
+    }
+    [1, 2, 7].into_iter().for_each(closed);
+    assert!(
+        bench.events.recv_timeout(super::warm::REST).is_err(),
+        "nothing happens"
+    );
+    // The first leg of the thread starts it; the second waits for the next packet of the first.
+    let first = open_at_once(3);
+    bench.configure(3, &caller);
+    hear(&caller);
+    let second = open_at_once(4);
+    assert_ne!(first, second);
+    bench.configure(4, &other);
+    let event = Payload {
+        event: 5,
+        end: false,
+        duration: 160,
+    };
+    for (leg, from, to) in [(4, &other, second), (3, &caller, first)] {
+        say(from, to, 101, 1, &event.octets());
+        let heard = bench.event();
+        assert!(
+            matches!(heard, Event::Digit { leg: of, .. } if of == LegId(leg)),
+            "{heard:?}"
+        );
+    }
+    // Both commands wait until the thread wakes for its other leg.
+    open_at_once(5);
+    close(5);
+    closed(5);
+    close(4);
+    closed(4);
+    // No leg, and no command but these two.
+    close(3);
+    closed(3);
+    assert!(
+        bench.events.recv_timeout(super::warm::REST).is_err(),
+        "nothing happens"
+    );
+    open_at_once(6);
+    close(6);
+    bench.media.rouse();
+    closed(6);
+    assert_eq!(bench.media.counters().open_failures, 0);
+}
+
+#[test]
 fn what_a_bridge_said_last_is_recorded_though_the_gateway_ends() {
     let (sender, events) = channel();
     let (keep, kept) = channel();

@@ -18,7 +18,7 @@ use super::ports::Ports;
 use super::routes::Routes;
 use super::sockets::{self, Pair, Poller, Ready};
 use super::warm::Warm;
-use super::{Clock, Counters, Mailbox, refuse};
+use super::{Clock, Counters, Mailbox, Order, refuse};
 use crate::shard::{Channel, LegPort, Outlet, SLOT, SLOTS, Shard};
 use crate::{Command, Event, LegId, OpenError, Recorded};
 
@@ -44,12 +44,12 @@ pub(super) struct Parts {
     pub(super) listen: IpAddr,
     pub(super) dscp: u8,
     pub(super) clock: Clock,
-    pub(super) poller: Poller,
-    pub(super) inbox: Receiver<Command>,
+    pub(super) poller: Arc<Poller>,
+    pub(super) inbox: Receiver<Order>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) ports: Arc<Mutex<Ports>>,
-    /// How many port pairs may stay bound between legs.
-    pub(super) warm: usize,
+    /// The port pairs that stay bound between legs.
+    pub(super) warm: Arc<Mutex<Warm>>,
     pub(super) routes: Arc<Mutex<Routes>>,
     pub(super) on_event: Arc<dyn Fn(Event) + Send + Sync>,
     pub(super) on_recorded: Arc<dyn Fn(Recorded) + Send + Sync>,
@@ -60,11 +60,11 @@ pub(super) struct Worker {
     listen: IpAddr,
     dscp: u8,
     clock: Clock,
-    poller: Poller,
-    inbox: Receiver<Command>,
+    poller: Arc<Poller>,
+    inbox: Receiver<Order>,
     mailbox: Arc<Mailbox>,
     ports: Arc<Mutex<Ports>>,
-    warm: Warm,
+    warm: Arc<Mutex<Warm>>,
     routes: Arc<Mutex<Routes>>,
     shard: Shard,
     carrier: Carrier,
@@ -78,9 +78,28 @@ pub(super) struct Worker {
 struct Carrier {
     /// At the shard's places.
     sockets: Vec<Option<Pair>>,
+    places: Places,
     v6: bool,
     send_errors: u64,
     on_event: Arc<dyn Fn(Event) + Send + Sync>,
+}
+
+/// The places of legs by their ports: one more than the place, or 0, for each pair of ports that there can be.
+struct Places(Vec<u32>);
+
+impl Places {
+    fn new() -> Self {
+        // Memory that is never written to costs nothing.
+        Places(vec![0; usize::from(u16::MAX / 2) + 1])
+    }
+
+    fn set(&mut self, port: u16, place: Option<usize>) {
+        self.0[usize::from(port / 2)] = place.map_or(0, |place| place as u32 + 1);
+    }
+
+    fn get(&self, port: u16) -> Option<usize> {
+        Some(self.0[usize::from(port / 2)].checked_sub(1)? as usize)
+    }
 }
 
 impl Carrier {
@@ -90,6 +109,18 @@ impl Carrier {
             Channel::Rtp => &pair.rtp,
             Channel::Rtcp => &pair.rtcp,
         })
+    }
+}
+
+impl Carrier {
+    /// The leg and the one of its two ports that this port is.
+    fn place_of(&self, port: u16) -> Option<(usize, Channel)> {
+        let channel = if port.is_multiple_of(2) {
+            Channel::Rtp
+        } else {
+            Channel::Rtcp
+        };
+        Some((self.places.get(port)?, channel))
     }
 }
 
@@ -110,18 +141,6 @@ impl Outlet for Carrier {
     fn report(&mut self, event: Event) {
         (self.on_event)(event);
     }
-}
-
-/// A place and a port as an epoll key.
-fn key(place: usize, channel: Channel) -> u64 {
-    (place as u64) << 1 | u64::from(channel == Channel::Rtcp)
-}
-
-fn place_of(key: u64) -> (usize, Channel) {
-    (
-        (key >> 1) as usize,
-        if key & 1 == 0 { Channel::Rtp } else { Channel::Rtcp },
-    )
 }
 
 /// How many slots to leave out when `behind` are due: whole turns only, so that each leg keeps its slot and sends the
@@ -151,6 +170,7 @@ impl Worker {
         } = parts;
         let carrier = Carrier {
             sockets: Vec::new(),
+            places: Places::new(),
             v6: listen.is_ipv6(),
             send_errors: 0,
             on_event,
@@ -163,7 +183,7 @@ impl Worker {
             inbox,
             mailbox,
             ports,
-            warm: Warm::new(warm),
+            warm,
             routes,
             shard: Shard::new(),
             carrier,
@@ -248,16 +268,17 @@ impl Worker {
         self.mailbox.roused.store(false, Ordering::Release);
         self.mailbox.urgent.store(false, Ordering::Release);
         for taken in 1.. {
-            let command = match self.inbox.try_recv() {
-                Ok(command) => command,
+            let order = match self.inbox.try_recv() {
+                Ok(order) => order,
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             };
             self.mailbox.waiting.fetch_sub(1, Ordering::AcqRel);
-            match command {
-                Command::Open { leg, seed, .. } => self.open(leg, seed),
-                Command::Close { leg } => self.close(leg),
-                command => self.shard.command(self.clock.now(), command),
+            match order {
+                Order::Adopt { leg, seed, pair } => self.adopt(leg, seed, pair),
+                Order::Command(Command::Open { leg, seed, .. }) => self.open(leg, seed),
+                Order::Command(Command::Close { leg }) => self.close(leg),
+                Order::Command(command) => self.shard.command(self.clock.now(), command),
             }
             if taken >= IN_ANY_CASE && self.slot_is_due() {
                 // The rest is looked at after the slot: do not sleep over it.
@@ -270,25 +291,19 @@ impl Worker {
     }
 
     fn open(&mut self, leg: LegId, seed: u64) {
-        let now = self.clock.now();
-        let opened = self.pair(now).and_then(|pair| {
-            let port = pair.port;
-            let place = self.shard.open(now, leg, seed).ok_or(OpenError::Busy)?;
-            if self.carrier.sockets.len() <= place {
-                self.carrier.sockets.resize_with(place + 1, || None);
+        let opened = self.pair(self.clock.now()).and_then(|pair| {
+            if self.poller.watch(&pair).is_ok() {
+                return Ok(pair);
             }
-            let watched = [(&pair.rtp, Channel::Rtp), (&pair.rtcp, Channel::Rtcp)]
-                .into_iter()
-                .try_for_each(|(socket, channel)| self.poller.add(socket, key(place, channel)));
-            self.carrier.sockets[place] = Some(pair);
-            if watched.is_err() {
-                self.forget(leg);
-                return Err(OpenError::NoSockets);
-            }
-            Ok(SocketAddr::new(self.listen, port))
+            self.unbind(pair);
+            Err(OpenError::NoSockets)
         });
         match opened {
-            Ok(local) => self.carrier.report(Event::Opened { leg, local }),
+            Ok(pair) => {
+                let local = SocketAddr::new(self.listen, pair.port);
+                self.adopt(leg, seed, pair);
+                self.carrier.report(Event::Opened { leg, local });
+            }
             Err(error) => {
                 self.counters.open_failures += 1;
                 refuse(&self.routes, leg);
@@ -297,17 +312,27 @@ impl Worker {
         }
     }
 
+    /// A new leg, with a pair that is watched. No other leg has its id: the routes hold each id once.
+    fn adopt(&mut self, leg: LegId, seed: u64, pair: Pair) {
+        let Some(place) = self.shard.open(self.clock.now(), leg, seed) else {
+            return self.unbind(pair);
+        };
+        let Carrier { sockets, places, .. } = &mut self.carrier;
+        if sockets.len() <= place {
+            sockets.resize_with(place + 1, || None);
+        }
+        places.set(pair.port, Some(place));
+        sockets[place] = Some(pair);
+    }
+
     /// A pair that has rested, or else a new one, or else any.
     fn pair(&mut self, now: Time) -> Result<Pair, OpenError> {
-        while let Some(pair) = self.warm.rested(now) {
+        let rested = || self.warm.lock().rested(now);
+        while let Some(pair) = rested() {
             match pair.empty() {
                 Some(0) => return Ok(pair),
                 // Somebody still sends to it, whose call ended without their knowing: the next call must not hear them.
-                Some(_) => {
-                    if let Some(over) = self.warm.rest(now, pair) {
-                        self.unbind(over);
-                    }
-                }
+                Some(_) => self.rest(now, pair),
                 None => self.unbind(pair),
             }
         }
@@ -315,13 +340,22 @@ impl Worker {
             Ok(pair) => return Ok(pair),
             Err(error) => error,
         };
-        while let Some(pair) = self.warm.any() {
+        let any = || self.warm.lock().any();
+        while let Some(pair) = any() {
             if pair.empty().is_some() {
                 return Ok(pair);
             }
             self.unbind(pair);
         }
         Err(error)
+    }
+
+    /// Puts a pair to rest, or closes the one there is no room for.
+    fn rest(&self, now: Time, pair: Pair) {
+        let over = self.warm.lock().rest(now, pair);
+        if let Some(over) = over {
+            self.unbind(over);
+        }
     }
 
     /// Closes a pair, before the port can be taken again.
@@ -334,7 +368,8 @@ impl Worker {
     /// Closes what nobody has wanted for a while.
     fn let_go(&mut self) {
         let now = self.clock.now();
-        while let Some(pair) = self.warm.stale(now) {
+        let stale = || self.warm.lock().stale(now);
+        while let Some(pair) = stale() {
             self.unbind(pair);
         }
     }
@@ -366,15 +401,10 @@ impl Worker {
     fn forget(&mut self, leg: LegId) -> Option<crate::Stats> {
         let (place, stats) = self.shard.close(leg)?;
         if let Some(pair) = self.carrier.sockets.get_mut(place).and_then(Option::take) {
-            let unwatched = [&pair.rtp, &pair.rtcp]
-                .into_iter()
-                .try_for_each(|socket| self.poller.remove(socket));
-            let left = match unwatched {
-                Ok(()) => self.warm.rest(self.clock.now(), pair),
-                Err(_) => Some(pair),
-            };
-            if let Some(pair) = left {
-                self.unbind(pair);
+            self.carrier.places.set(pair.port, None);
+            match self.poller.unwatch(&pair) {
+                Ok(()) => self.rest(self.clock.now(), pair),
+                Err(_) => self.unbind(pair),
             }
         }
         Some(stats)
@@ -391,8 +421,13 @@ impl Worker {
                 return;
             }
             let now = self.clock.now();
+            let mut known = false;
             for n in 0..count {
-                let (place, channel) = place_of(ready.key(n));
+                let Some((place, channel)) = self.carrier.place_of(ready.port(n)) else {
+                    // The thread learns of this leg with its next command.
+                    continue;
+                };
+                known = true;
                 let Some(socket) = self.carrier.socket(place, channel) else {
                     continue;
                 };
@@ -409,7 +444,7 @@ impl Worker {
                     &mut self.carrier,
                 );
             }
-            if self.slot_is_due() {
+            if !known || self.slot_is_due() {
                 return;
             }
         }
@@ -434,7 +469,7 @@ impl Worker {
 
     fn wait(&self) {
         let Some(tick) = self.next_tick() else {
-            let stale = self.warm.next_stale().map(|at| at.since(self.clock.now()));
+            let stale = self.warm.lock().next_stale().map(|at| at.since(self.clock.now()));
             return sockets::wait(&self.mailbox.wake, None, stale);
         };
         let bridges = self.shard.bridges() > 0;
@@ -455,14 +490,5 @@ mod tests {
     fn a_short_stall_is_caught_up_and_a_long_one_left_out_in_whole_turns() {
         assert_eq!([-1, 0, 1, 30].map(left_out), [0; 4]);
         assert_eq!([31, 39, 40, 2_505].map(left_out), [30, 30, 40, 2_500]);
-    }
-
-    #[test]
-    fn an_epoll_key_holds_place_and_port() {
-        for place in [0, 1, 77_777] {
-            for channel in [Channel::Rtp, Channel::Rtcp] {
-                assert_eq!(place_of(key(place, channel)), (place, channel));
-            }
-        }
     }
 }

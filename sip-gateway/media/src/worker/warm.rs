@@ -35,10 +35,15 @@ impl Warm {
 
     /// Puts a pair to rest; returns one there is no room for.
     pub(super) fn rest(&mut self, now: Time, pair: Pair) -> Option<Pair> {
-        self.pairs.push_back((now, pair));
+        self.rest_anyway(now, pair);
         (self.pairs.len() > self.most)
             .then(|| self.pairs.pop_front().map(|(_, pair)| pair))
             .flatten()
+    }
+
+    /// Puts a pair to rest, with or without room.
+    pub(super) fn rest_anyway(&mut self, now: Time, pair: Pair) {
+        self.pairs.push_back((now, pair));
     }
 
     /// A pair that has rested.

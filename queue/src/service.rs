@@ -29,7 +29,7 @@ use pronto_proto::v1::callers_server::CallersServer;
 use pronto_proto::v1::gateways_server::GatewaysServer;
 use pronto_proto::v1::operators_server::OperatorsServer;
 use pronto_proto::v1::queues_server::QueuesServer;
-use pronto_store::{Durability, Durable, MemoryDisk, MemoryStore, SqliteStore, Store, StoreError};
+use pronto_store::{Durability, Durable, MemoryDisk, MemoryStore, Pace, SqliteStore, Store, StoreError};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tonic::service::Routes;
@@ -49,8 +49,11 @@ pub use reset::{ResetError, reset_gateway};
 
 /// The ledger, in the store's directory.
 const FILE: &str = "ledger.sqlite";
-/// Between two commits of a busy ledger: what waits for one waits this much longer at most.
-const APART: Duration = Duration::from_millis(1);
+/// Facts that a directive or an answer waits for are urgent. Those that are only acknowledged may gather.
+const PACE: Pace = Pace {
+    urgent: Duration::from_millis(1),
+    usual: Duration::from_millis(10),
+};
 /// Bytes of a message: the largest we understand has a few hundred.
 const MESSAGE: usize = 16 * 1024;
 
@@ -135,7 +138,7 @@ impl QueueService {
         let Settings { configuration, store } = settings;
         let open: Open = Arc::new(move || {
             let (disk, heard) = watch::channel(Disk::default());
-            let (log, _) = SqliteStore::open_paced(&store.join(FILE), APART, said(disk))?;
+            let (log, _) = SqliteStore::open_paced(&store.join(FILE), PACE, said(disk))?;
             // Under the lock of the ledger: two processes do not make two secrets.
             let secret = secret(&store)?;
             Ok((opened(Arc::new(log), secret)?, heard))

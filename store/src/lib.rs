@@ -25,7 +25,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use memory::{Durability, MemoryDisk, MemoryStore};
-pub use sqlite::{SqliteReader, SqliteStore, StoreFile};
+pub use sqlite::{Pace, SqliteReader, SqliteStore, StoreFile};
 
 /// Bounds on what is handed over and not yet durable.
 pub mod limits {
@@ -81,6 +81,8 @@ pub struct Batch {
     pub people: Vec<Person>,
     /// Contacts whose person is to be forgotten, after `people` is written.
     pub erase: Vec<u64>,
+    /// Whether somebody waits until it is durable. A store may gather other batches for longer.
+    pub urgent: bool,
 }
 
 impl Batch {

@@ -129,6 +129,12 @@ impl MemoryStore {
         self.waiting.lock().batches.len()
     }
 
+    /// How many records wait, in all batches.
+    pub fn waiting_records(&self) -> usize {
+        let waiting = self.waiting.lock();
+        waiting.batches.iter().map(|batch| batch.records.len()).sum()
+    }
+
     /// How the store stands from now on. While it is stalled nothing becomes durable.
     pub fn become_so(&self, health: Health) {
         self.waiting.lock().health = health;

@@ -11,6 +11,7 @@ mod faults;
 mod files;
 pub(crate) use files::holder;
 mod identity;
+mod pace;
 mod reader;
 mod reserve;
 mod schema;
@@ -24,8 +25,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::thread::{JoinHandle, Thread};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -33,6 +33,7 @@ use rusqlite::Connection;
 use crate::{AppendError, Batch, Durable, Opened, Person, Record, Store, StoreError, follow, limits};
 use condition::Condition;
 pub use identity::StoreFile;
+pub use pace::Pace;
 pub use reader::SqliteReader;
 use reserve::Reserve;
 use writer::{Command, Writer};
@@ -43,6 +44,8 @@ pub struct SqliteStore {
     intake: Mutex<Option<Intake>>,
     reader: Mutex<Connection>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// The writer's thread, to wake it.
+    thread: Thread,
     shared: Arc<Shared>,
     /// The database, as it was found when the store was opened.
     file: Option<StoreFile>,
@@ -85,7 +88,7 @@ impl SqliteStore {
         path: &Path,
         on_durable: impl Fn(Durable) + Send + 'static,
     ) -> Result<(SqliteStore, Opened), StoreError> {
-        Self::open_paced(path, Duration::ZERO, on_durable)
+        Self::open_paced(path, Pace::default(), on_durable)
     }
 
     /// The same, with commits that begin at least `apart` from one another: an idle store commits at once, a busy one
@@ -95,7 +98,7 @@ impl SqliteStore {
     /// As [`SqliteStore::open`].
     pub fn open_paced(
         path: &Path,
-        apart: Duration,
+        pace: Pace,
         on_durable: impl Fn(Durable) + Send + 'static,
     ) -> Result<(SqliteStore, Opened), StoreError> {
         let lock = files::prepare(path)?;
@@ -112,7 +115,7 @@ impl SqliteStore {
             connection,
             path: path.to_owned(),
             last,
-            apart,
+            pace,
             condition,
         };
         let writer = Writer::new(file, Arc::clone(&shared), Box::new(on_durable));
@@ -127,6 +130,7 @@ impl SqliteStore {
         tracing::debug!(path = %path.display(), last, "store opened");
         let store = SqliteStore {
             intake: Mutex::new(Some(Intake { commands, last })),
+            thread: thread.thread().clone(),
             reader: Mutex::new(reader),
             writer: Mutex::new(Some(thread)),
             shared,
@@ -180,9 +184,13 @@ impl SqliteStore {
             AppendError::Full
         } else {
             let taken = std::mem::take(batch);
+            let urgent = taken.urgent;
             let (error, command) = match intake.commands.try_send(Command::Append { batch: taken, size }) {
                 Ok(()) => {
                     intake.last = last;
+                    if urgent {
+                        self.thread.unpark();
+                    }
                     return Ok(());
                 }
                 Err(TrySendError::Full(command)) => (AppendError::Full, command),

@@ -31,6 +31,8 @@ use super::status;
 
 /// Outputs, answers and facts that wait for the store, each: beyond it nothing new is taken.
 const UNDURABLE: usize = 8_192;
+/// Requests that are answered together: their facts are one batch for the store.
+const TOGETHER: usize = 64;
 /// How often the wall clock is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// A ledger this far ahead of the wall clock at the start is warned of.
@@ -55,6 +57,8 @@ pub(super) struct Owner {
     secret: CallerSecret,
     links: Links,
     requests: Requests,
+    /// Facts that the store has not been given yet.
+    batch: Batch,
     /// Results of views that are not durable yet, each with the newest fact at that moment.
     seen: VecDeque<(u64, QueryAnswer)>,
     durable: u64,
@@ -86,6 +90,7 @@ impl Owner {
             secret,
             links: Links::default(),
             requests: Requests::default(),
+            batch: Batch::default(),
             seen: VecDeque::new(),
             durable: last,
             health: Health::Sound,
@@ -97,8 +102,13 @@ impl Owner {
     /// Hands an input to the engine and the facts that follow to the store. Releases outputs once their facts are
     /// durable.
     pub(super) fn take(&mut self, input: Input) -> Result<(), StopError> {
+        self.input(input);
+        self.hand_over()
+    }
+
+    fn input(&mut self, input: Input) {
         self.engine.handle_input(self.clock.now(), input);
-        self.drain(None)
+        self.drain(None);
     }
 
     /// Records where the wall clock stands, if it is elsewhere than the ledger says.
@@ -150,12 +160,13 @@ impl Owner {
                 _ = &mut *stop, if !stopping => stopping = true,
                 () = until(timeout), if !stopping => {
                     self.engine.handle_timeout(self.clock.now());
-                    self.drain(None)?;
+                    self.drain(None);
+                    self.hand_over()?;
                 }
                 _ = looks.tick(), if room => self.look_at_the_clock()?,
                 () = until(refresh) => self.meters.refresh(&self.engine, self.links.len()),
                 ask = asks.recv(), if room => match ask {
-                    Some(ask) => self.answer(ask)?,
+                    Some(ask) => self.answer_all(ask, asks)?,
                     None => stopping = true,
                 },
             }
@@ -219,10 +230,27 @@ impl Owner {
         self.durable = self.durable.max(disk.durable);
         self.meters.durable(self.durable);
         self.gate.durable(self.durable);
-        self.release()
+        self.hand_over()
     }
 
-    fn answer(&mut self, ask: EngineRequest) -> Result<(), StopError> {
+    /// Answers a request and those that have come with it. Their facts cost one commit.
+    fn answer_all(
+        &mut self,
+        first: EngineRequest,
+        more: &mut mpsc::Receiver<EngineRequest>,
+    ) -> Result<(), StopError> {
+        self.answer(first);
+        for _ in 1..TOGETHER {
+            if self.is_full() {
+                break;
+            }
+            let Ok(ask) = more.try_recv() else { break };
+            self.answer(ask);
+        }
+        self.hand_over()
+    }
+
+    fn answer(&mut self, ask: EngineRequest) {
         match ask {
             EngineRequest::Attach {
                 candidate,
@@ -232,7 +260,7 @@ impl Owner {
                 let (gateway, epoch) = (candidate.gateway.clone(), candidate.epoch);
                 let instance = candidate.instance;
                 if !self.links.greet(candidate) {
-                    return Ok(());
+                    return;
                 }
                 let attached = Input::Attached {
                     gateway: gateway.clone(),
@@ -240,34 +268,35 @@ impl Owner {
                     last,
                     instance,
                 };
-                self.take(attached)?;
+                self.input(attached);
                 let queues = forecasts.into_iter().collect();
-                self.take(Input::Follow {
+                self.input(Input::Follow {
                     gateway,
                     epoch,
                     queues,
-                })
+                });
             }
             EngineRequest::Entry {
                 gateway,
                 epoch,
                 entry,
             } => self.enter(gateway, epoch, entry),
-            EngineRequest::Ended { gateway, id, fault } => match self.links.ended(&gateway, id, fault) {
-                Some(epoch) => self.lost(gateway, epoch),
-                None => Ok(()),
-            },
+            EngineRequest::Ended { gateway, id, fault } => {
+                if let Some(epoch) = self.links.ended(&gateway, id, fault) {
+                    self.lost(gateway, epoch);
+                }
+            }
             EngineRequest::SetOperator { wish, id, reply } => self.set_operator(wish, id, reply),
             EngineRequest::EngineQuery(look) => {
                 let told = look(&self.engine, self.clock.now());
                 self.seen.push_back((self.engine.last_seq(), told));
-                self.release()
+                self.batch.urgent = true;
             }
         }
     }
 
     /// An entry of a journal. Number and name go no further than the side table.
-    fn enter(&mut self, gateway: GatewayName, epoch: u64, entry: wire::Entry) -> Result<(), StopError> {
+    fn enter(&mut self, gateway: GatewayName, epoch: u64, entry: wire::Entry) {
         let wire::Entry {
             number,
             age,
@@ -293,58 +322,68 @@ impl Owner {
             caller_key,
         };
         self.engine.handle_input(self.clock.now(), input);
-        self.drain(person)
+        self.drain(person);
     }
 
-    fn set_operator(&mut self, wish: Wish, id: String, reply: Reply) -> Result<(), StopError> {
+    fn set_operator(&mut self, wish: Wish, id: String, reply: Reply) {
         let Begun::New(request) = self.requests.begin(id, wish.clone(), reply) else {
-            return Ok(());
+            return;
         };
         let Wish { operator, wanted } = wish;
-        self.take(Input::SetOperator {
+        self.input(Input::SetOperator {
             request,
             operator,
             wanted,
-        })
+        });
     }
 
     /// A link is gone, for whatever reason.
-    fn lost(&mut self, gateway: GatewayName, epoch: u64) -> Result<(), StopError> {
+    fn lost(&mut self, gateway: GatewayName, epoch: u64) {
         self.meters.touch();
         if self.links.is_greeted(&gateway) {
-            return Ok(());
+            return;
         }
         tracing::debug!(%gateway, epoch, "detached");
-        self.take(Input::Detached { gateway, epoch })
+        self.input(Input::Detached { gateway, epoch });
     }
 
-    /// Takes everything out of the engine. All facts are one batch, with the person they concern if the entry was taken.
-    fn drain(&mut self, person: Option<Person>) -> Result<(), StopError> {
-        let mut batch = Batch::default();
+    /// Takes everything out of the engine, with the person whom the facts concern if the entry was taken.
+    fn drain(&mut self, person: Option<Person>) {
         let mut taken = false;
         while let Some(output) = self.engine.poll_output() {
             if let Output::Reply { request, result } = &output {
                 let answer = self.decision(*request, *result);
                 self.requests.decided(*request, answer);
             }
+            self.batch.urgent |= !matches!(output, Output::Fact(_) | Output::Acknowledge { .. });
             if let Some(recorded) = self.gate.push(output) {
                 taken |= recorded.cause.is_some();
                 self.meters.recorded(&recorded, &self.engine);
                 self.diary.recorded(&recorded);
-                batch.records.push(super::log::record(&recorded));
+                self.batch.records.push(super::log::record(&recorded));
             }
         }
-        if let Some(last) = batch.records.last() {
-            let newest = last.seq;
-            batch.people.extend(person.filter(|_| taken));
-            // Never full: fewer facts are on their way than the store has room for.
-            self.store
-                .append(batch)
-                .map_err(|error: AppendError| StopError::Store(error.to_string()))?;
-            self.meters.handed_over(newest);
-            self.meters.touch();
+        self.batch.people.extend(person.filter(|_| taken));
+    }
+
+    /// Hands the facts to the store as one batch, and does what may be done.
+    fn hand_over(&mut self) -> Result<(), StopError> {
+        loop {
+            if let Some(last) = self.batch.records.last() {
+                let newest = last.seq;
+                // Never full: fewer facts are on their way than the store has room for.
+                self.store
+                    .append(std::mem::take(&mut self.batch))
+                    .map_err(|error: AppendError| StopError::Store(error.to_string()))?;
+                self.meters.handed_over(newest);
+                self.meters.touch();
+            }
+            self.release()?;
+            // A link that takes nothing any more is detached, which is a fact.
+            if self.batch.records.is_empty() {
+                return Ok(());
+            }
         }
-        self.release()
     }
 
     /// How the operator stands after the engine's decision.
@@ -405,7 +444,7 @@ impl Owner {
             told();
         }
         for (gateway, epoch) in broken {
-            self.lost(gateway, epoch)?;
+            self.lost(gateway, epoch);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use pronto_proto::link as wire;
 use pronto_proto::v1;
 use pronto_store::{
-    AppendError, Batch, Durable, Health, Person, Record, SqliteReader, SqliteStore, Store, StoreError,
+    AppendError, Batch, Durable, Health, Pace, Person, Record, SqliteReader, SqliteStore, Store, StoreError,
 };
 use pronto_types::link::{Caller, Event};
 use pronto_types::{CallId, ContactId, DisplayName, PhoneNumber, Time};
@@ -31,9 +31,12 @@ const WITHOUT_EPOCH: u16 = 1;
 /// The form with the epoch and without what dates the time.
 const WITHOUT_DATE: u16 = 2;
 
-/// Between the beginnings of two commits of a busy gateway. A caller waits for the commit that has the call; so the first
-/// after a pause begins at once, and no caller waits for longer than this and two commits.
-const APART: Duration = Duration::from_millis(10);
+/// A caller waits for the commit that has the call: it is urgent. Under load no caller waits for longer than 10 ms and two
+/// commits.
+const PACE: Pace = Pace {
+    urgent: Duration::from_millis(1),
+    usual: Duration::from_millis(10),
+};
 
 /// Earlier epochs that are handed over: a gateway starts seldom while its queue service is away.
 const EARLIER: usize = 16;
@@ -136,7 +139,7 @@ impl Journal {
             Durable::Health(health) => told.send_modify(|journal| journal.health = health),
             Durable::Failed(error) => told.send_modify(|journal| journal.failed = Some(error.to_string())),
         };
-        let (store, opened) = SqliteStore::open_paced(&directory.join(FILE), APART, on_durable)?;
+        let (store, opened) = SqliteStore::open_paced(&directory.join(FILE), PACE, on_durable)?;
         let epoch = store.raise_epoch()?;
         let mut unfinished = Unfinished::default();
         let mut newest = (Time::ZERO, 0);
@@ -194,6 +197,7 @@ impl Journal {
             return;
         }
         let mut event = entry.event.clone();
+        self.batch.urgent |= matches!(event, Event::CallBegan { .. });
         if let Some((contact, caller)) = take_caller(&mut event) {
             let number = caller.number.as_ref().map(PhoneNumber::reveal);
             let name = caller.name.as_ref().map(DisplayName::reveal);

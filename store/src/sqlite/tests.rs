@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use super::test_directory::TestDirectory;
 use super::*;
@@ -251,7 +252,11 @@ fn a_paced_store_commits_at_once_when_idle_and_gathers_when_busy() {
     // Longer than any of this takes: what is appended meanwhile is one commit.
     let apart = Duration::from_millis(500);
     let on_durable = move |durable| drop(said.send(durable));
-    let (store, _) = SqliteStore::open_paced(&directory.path(FILE), apart, on_durable).unwrap();
+    let pace = Pace {
+        urgent: Duration::ZERO,
+        usual: apart,
+    };
+    let (store, _) = SqliteStore::open_paced(&directory.path(FILE), pace, on_durable).unwrap();
     let start = std::time::Instant::now();
     store.append(batch([1])).unwrap();
     up_to(&hear, 1);
@@ -262,6 +267,16 @@ fn a_paced_store_commits_at_once_when_idle_and_gathers_when_busy() {
     let first = hear.recv().unwrap();
     assert!(matches!(first, Durable::UpTo(100)), "{first:?}");
     assert!(start.elapsed() >= apart);
+    // What is urgent takes what waits along.
+    let start = std::time::Instant::now();
+    store.append(batch([101])).unwrap();
+    let urgent = Batch {
+        urgent: true,
+        ..batch([102])
+    };
+    store.append(urgent).unwrap();
+    up_to(&hear, 102);
+    assert!(start.elapsed() < apart, "somebody waits for it");
     store.close().unwrap();
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::condition::Condition;
+use super::pace::{Pace, Pacer};
 use super::trouble::{self, Trouble};
 use super::{Shared, schema};
 use crate::{Batch, Durable, Health, StoreError, checksum, cut};
@@ -18,10 +19,6 @@ const COMMIT_BYTES: usize = 4 << 20;
 /// Commands after which a commit begins though more is waiting.
 const COMMIT_COMMANDS: usize = 4_096;
 
-/// Commands in one commit from which on the next waits for [`UNDER_LOAD`]: each commit costs the processor much the same.
-const MANY: usize = 8;
-/// How far the beginnings of two commits are apart at least, under load.
-const UNDER_LOAD: Duration = Duration::from_millis(10);
 /// After a commit that failed and is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Pages in the write-ahead log from which on it is written back (the number SQLite goes by).
@@ -56,6 +53,16 @@ pub(super) enum Command {
     },
 }
 
+impl Command {
+    /// Whether somebody waits for it.
+    fn is_urgent(&self) -> bool {
+        match self {
+            Command::Append { batch, .. } => batch.urgent,
+            Command::Erase { .. } | Command::RaiseEpoch { .. } => true,
+        }
+    }
+}
+
 /// The result of a commit.
 #[derive(Default)]
 struct Committed {
@@ -72,8 +79,8 @@ pub(super) struct File {
     pub(super) path: PathBuf,
     /// The number of the newest record.
     pub(super) last: u64,
-    /// The least time between the beginnings of two commits.
-    pub(super) apart: Duration,
+    /// How far commits are apart.
+    pub(super) pace: Pace,
     pub(super) condition: Condition,
 }
 
@@ -83,8 +90,7 @@ pub(super) struct Writer {
     last: u64,
     shared: Arc<Shared>,
     on_durable: Box<dyn Fn(Durable) + Send>,
-    /// How far the beginnings of two commits are apart at least.
-    apart: Duration,
+    pacer: Pacer,
     condition: Condition,
     /// About how many pages are in the write-ahead log.
     logged: usize,
@@ -96,7 +102,7 @@ impl Writer {
             connection,
             path,
             last,
-            apart,
+            pace,
             condition,
         } = file;
         Writer {
@@ -105,7 +111,7 @@ impl Writer {
             last,
             shared,
             on_durable,
-            apart,
+            pacer: Pacer::new(pace),
             condition,
             logged: 0,
         }
@@ -134,8 +140,6 @@ impl Writer {
     }
 
     fn serve(&mut self, commands: &Receiver<Command>) -> Result<(), StoreError> {
-        let mut begun: Option<Instant> = None;
-        let mut apart = self.apart;
         loop {
             let first = match commands.recv_timeout(self.condition.due_in()) {
                 Ok(first) => first,
@@ -145,17 +149,27 @@ impl Writer {
                 }
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
-            // Asleep rather than listening: what comes meanwhile is not worth a wake-up each.
-            if let Some(rest) = begun.and_then(|begun| apart.checked_sub(begun.elapsed())) {
-                std::thread::sleep(rest);
-            }
-            begun = Some(Instant::now());
-            let gathered = gather(first, commands);
-            apart = pace(self.apart, gathered.len());
+            let gathered = self.gather(first, commands);
             if self.condition.due_in().is_zero() {
                 self.look()?;
             }
             self.settle(gathered)?;
+        }
+    }
+
+    /// The first command, and those that come until the next commit may begin.
+    fn gather(&mut self, first: Command, commands: &Receiver<Command>) -> Vec<Command> {
+        let mut gathered = vec![first];
+        loop {
+            add(&mut gathered, commands);
+            let now = Instant::now();
+            let rest = self.pacer.rest(now, gathered.iter().any(Command::is_urgent));
+            if rest.is_zero() {
+                self.pacer.begins(now, gathered.len());
+                return gathered;
+            }
+            // Asleep rather than listening: what comes meanwhile is not worth a wake-up each, unless it is urgent.
+            std::thread::park_timeout(rest);
         }
     }
 
@@ -317,18 +331,18 @@ impl Writer {
     }
 }
 
-/// The first command, and the commands that have gathered behind it.
-fn gather(first: Command, commands: &Receiver<Command>) -> Vec<Command> {
-    let mut gathered = vec![first];
-    let mut bytes = 0;
+/// Adds the commands that have come, as many as fit into a commit.
+fn add(gathered: &mut Vec<Command>, commands: &Receiver<Command>) {
+    let size = |command: &Command| match command {
+        Command::Append { size, .. } => *size,
+        _ => 0,
+    };
+    let mut bytes: usize = gathered.iter().map(size).sum();
     while gathered.len() < COMMIT_COMMANDS && bytes < COMMIT_BYTES {
         let Ok(next) = commands.try_recv() else { break };
-        if let Command::Append { size, .. } = &next {
-            bytes += size;
-        }
+        bytes += size(&next);
         gathered.push(next);
     }
-    gathered
 }
 
 /// Answers the commands that somebody waits for; batches stay, to be tried again.
@@ -348,15 +362,6 @@ fn refuse(gathered: &mut Vec<Command>, error: &StoreError) {
             false
         }
     });
-}
-
-/// The time from a commit of `commands` commands to the next commit.
-fn pace(apart: Duration, commands: usize) -> Duration {
-    if commands < MANY || apart.is_zero() {
-        apart
-    } else {
-        apart.max(UNDER_LOAD)
-    }
 }
 
 /// The number of its last record, if it has one.
@@ -400,26 +405,4 @@ fn raise_epoch(transaction: &Transaction<'_>, after: Option<u64>) -> Result<u64,
         [after.map(u64::cast_signed)],
         |row| row.get(0).map(i64::cast_unsigned),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commits_are_further_apart_when_each_holds_many_commands() {
-        let short = Duration::from_millis(3);
-        assert_eq!(pace(short, MANY - 1), short);
-        assert_eq!(pace(short, MANY), UNDER_LOAD);
-        assert_eq!(
-            pace(UNDER_LOAD * 2, MANY),
-            UNDER_LOAD * 2,
-            "never nearer than asked for"
-        );
-        assert_eq!(
-            pace(Duration::ZERO, MANY),
-            Duration::ZERO,
-            "who asks for none has none"
-        );
-    }
 }

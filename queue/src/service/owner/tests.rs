@@ -65,15 +65,17 @@ async fn a_person_is_stored_only_with_an_entry_that_was_taken_whatever_else_happ
         age: Duration::ZERO,
         event: Event::Presence { operator, lease },
     };
-    owner.enter(gateway.clone(), 1, presence).unwrap();
-    owner.enter(gateway.clone(), 1, joined(2)).unwrap();
+    owner.enter(gateway.clone(), 1, presence);
+    owner.enter(gateway.clone(), 1, joined(2));
+    owner.hand_over().unwrap();
     assert_eq!(store.person(8).unwrap().unwrap().name, "Anna");
     assert!(store.erase(8).unwrap());
     // A deadline of the ticket passes at the very moment the entry is repeated: there are facts to store, and none of
     // them is the entry's.
     tokio::time::advance(Duration::from_secs(86_400)).await;
     let before = owner.engine.last_seq();
-    owner.enter(gateway, 1, joined(2)).unwrap();
+    owner.enter(gateway, 1, joined(2));
+    owner.hand_over().unwrap();
     assert!(owner.engine.last_seq() > before, "a deadline has passed");
     assert_eq!(store.person(8).unwrap(), None, "an erased person stays erased");
 }

@@ -285,9 +285,11 @@ impl Engine {
                 (first, again)
             }
         };
-        let turns = self.now.since(since).as_micros().checked_div(every.as_micros())?;
-        let after = every.as_micros().saturating_mul(turns + 1);
-        Some(since + Duration::from_micros(u64::try_from(after).unwrap_or(u64::MAX)))
+        // In more than 64 bits: a gateway may say of a caller that they joined before all time, and the next time lies ahead.
+        let passed = i128::from(self.now.as_micros()) - i128::from(since.as_micros());
+        let turn = passed.checked_rem_euclid(i128::try_from(every.as_micros()).ok()?)?;
+        let turn = Duration::from_micros(u64::try_from(turn).unwrap_or(0));
+        Some(self.now + (every - turn))
     }
 
     /// A fact was recorded: who does not wait any more is not due, and of who waits elsewhere now there may be something to

@@ -512,3 +512,30 @@ fn first(house: &House) -> OfferId {
     });
     answered.unwrap()
 }
+
+/// The engine looks at whoever is due until nobody is.
+#[test]
+fn a_caller_who_joined_before_all_time_is_due_in_the_future() {
+    let mut house = House::with(&["ann"]);
+    house.join(1);
+    let contact = crate::Contact::of_call(name("gw1"), CallId(2));
+    house.engine.state.apply(&LedgerEntry {
+        seq: house.engine.last_seq() + 1,
+        at: house.now,
+        cause: None,
+        fact: Fact::Joined {
+            ticket: TicketId(2),
+            contact,
+            queue: support(),
+            language: Language::English,
+            joined_at: Time::from_micros(i64::MIN),
+            head_start: Duration::ZERO,
+            deadline: Time::MAX,
+            caller_key: None,
+            regained: None,
+        },
+    });
+    house.engine.schedule_all();
+    let due = house.engine.agenda.first();
+    assert!(due > Some(house.now), "{due:?}");
+}

@@ -247,6 +247,95 @@ fn messages() -> Vec<Vec<u8>> {
     messages
 }
 
+/// Asserts that the values are numbered from `first` in this order, and that no other number has a value.
+fn are_numbered<T: Wire<Link, Form = i32> + std::fmt::Debug + PartialEq>(first: i32, values: &[T]) {
+    for (number, value) in (first..).zip(values) {
+        assert_eq!(value.to_wire(), number);
+        assert_eq!(T::from_wire(number, "field").as_ref(), Ok(value));
+    }
+    let beyond = first + i32::try_from(values.len()).unwrap();
+    for number in [i32::MIN, -1, beyond, 77, i32::MAX] {
+        assert_eq!(T::from_wire(number, "field"), Err(WireError::Invalid("field")));
+    }
+    if first == 1 {
+        assert_eq!(T::from_wire(0, "field"), Err(WireError::Missing("field")));
+    }
+}
+
+/// Only a channel has the number 0, which is that of a field that is absent.
+#[test]
+fn every_number_of_an_enum_is_a_value_and_every_other_is_refused_by_name() {
+    use {CallOutcome as O, LeaveReason as L, RecordingFlaw as F, RefuseReason as R, RiseReason as Rise};
+    are_numbered(0, &[Channel::Phone]);
+    are_numbered(
+        1,
+        &[
+            Rise::FewerOperators,
+            Rise::CallersAhead,
+            Rise::LongerCalls,
+            Rise::Unknown,
+        ],
+    );
+    are_numbered(1, &[Hearing::Whole, Hearing::Cut]);
+    are_numbered(1, &[ExitReason::TimedOut, ExitReason::Nobody, ExitReason::Failed]);
+    are_numbered(1, &[L::Abandoned, L::Key, L::TimedOut, L::Failed, L::PeerLost]);
+    are_numbered(
+        1,
+        &[R::Ignored, R::Busy, R::Rejected, R::Unreachable, R::Withdrawn],
+    );
+    are_numbered(1, &[F::DiskFull, F::DiskFailed, F::Overrun, F::Killed]);
+    let lost = [O::PeerLost, O::GatewayLost, O::Stopped];
+    are_numbered(
+        1,
+        &[
+            &[O::CallerHungUp, O::Completed, O::Cancelled, O::Refused],
+            &lost[..],
+        ]
+        .concat(),
+    );
+}
+
+#[test]
+fn a_message_with_an_unknown_number_is_refused_by_the_name_of_the_field() {
+    let announce = |rise| {
+        let told = v1::Announce {
+            announcement: 812,
+            ticket: 5,
+            position: 3,
+            rise,
+            ..v1::Announce::default()
+        };
+        directive_from_wire(travelled(&v1::QueueMessage {
+            message: Some(queue_message::Message::Announce(told)),
+        }))
+    };
+    let joined = |channel| {
+        let joined = v1::Joined {
+            ticket: 5,
+            contact: 7,
+            queue: "support".to_owned(),
+            language: "en".to_owned(),
+            channel,
+            ..v1::Joined::default()
+        };
+        entry_from_wire(travelled(&v1::Entry {
+            number: 1,
+            age: None,
+            event: Some(entry::Event::Joined(joined)),
+        }))
+    };
+    assert!(announce(None).is_ok() && announce(Some(4)).is_ok() && joined(0).is_ok());
+    for number in [i32::MIN, -1, 5, i32::MAX] {
+        assert_eq!(announce(Some(number)), Err(WireError::Invalid("Announce.rise")));
+        assert_eq!(joined(number).unwrap_err(), WireError::Invalid("Joined.channel"));
+    }
+    assert_eq!(announce(Some(0)), Err(WireError::Missing("Announce.rise")));
+    assert_eq!(
+        joined(1).unwrap_err().to_string(),
+        "`Joined.channel` is not valid"
+    );
+}
+
 #[test]
 fn the_bytes_of_every_message_stay_as_they_were() {
     let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();

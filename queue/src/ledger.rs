@@ -57,7 +57,8 @@ pub fn encode(recorded: &LedgerEntry) -> Vec<u8> {
     .encode_to_vec()
 }
 
-/// The fact of which [`encode`] made these bytes, in the form `version`. Takes memory in proportion to `bytes`.
+/// The fact of which [`encode`] made these bytes, in the form `version`. Takes memory in proportion to `bytes`. A fact that this
+/// version did not know is read all the same: `version` tells how to read, and no release writes such a record.
 ///
 /// # Errors
 /// [`LedgerError`]; never panics, whatever the bytes.

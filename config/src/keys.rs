@@ -30,6 +30,19 @@ pub struct Key {
     pub required: bool,
     /// The meaning, in whole sentences.
     pub about: &'static str,
+    /// The rule between it and other keys of its section, if there is one.
+    pub rule: Option<Rule>,
+}
+
+/// A rule between a key and other keys of its section. The section's reader enforces it.
+#[derive(Debug, Clone, Copy)]
+pub enum Rule {
+    /// Exactly one of these keys is written, of which this is one. A flag counts where it is true.
+    OneOf(&'static [&'static str]),
+    /// The other key is written too.
+    Needs(&'static str),
+    /// The other key, where it is written, has one of these values.
+    Only(&'static str, &'static [&'static str]),
 }
 
 /// The form of a value. A `default` is the value of a key that is not written.
@@ -132,6 +145,7 @@ impl Key {
             form,
             required: false,
             about,
+            rule: None,
         }
     }
 
@@ -258,6 +272,14 @@ impl Key {
     pub const fn required(self) -> Self {
         Self {
             required: true,
+            ..self
+        }
+    }
+
+    /// With a rule between it and other keys.
+    pub const fn under(self, rule: Rule) -> Self {
+        Self {
+            rule: Some(rule),
             ..self
         }
     }

@@ -22,7 +22,7 @@ mod section;
 
 pub use document::document;
 pub use duration::{parse_duration, show_duration};
-pub use keys::{Form, Key, Keys, names};
+pub use keys::{Form, Key, Keys, Rule, names};
 pub use nearest::{nearest, one_of, quoted};
 pub use problem::{Problem, Problems, Severity};
 pub use report::{Look, Page, Report};

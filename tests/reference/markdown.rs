@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use pronto_config::{Form, Key, Keys};
+use pronto_config::{Form, Key, Keys, Rule};
 
 use super::{COMMAND, default_of, sections};
 
@@ -20,8 +20,8 @@ as a path from that file, or as a URL:
 
     #:schema docs/reference/configuration.schema.json
 
-The schema checks keys, forms and ranges. `pronto config check` also checks names, files and what the sections say of each
-other.
+The schema checks keys, forms, ranges, and rules between the keys of a section, such as exactly one of `password`, `ha1` and
+`password_env`. `pronto config check` also checks names, files and what the sections say of each other.
 ";
 
 const FLOW: &str = "\
@@ -79,6 +79,7 @@ fn section(page: &mut String, title: &str, keys: &Keys) {
             Some(default) => format!("`{default}`"),
             None if matches!(key.form, Form::Section(_) | Form::Sections { .. }) => String::new(),
             None if key.required => "required".to_owned(),
+            None if matches!(key.rule, Some(Rule::OneOf(_))) => "one of them".to_owned(),
             None => "none".to_owned(),
         };
         let (value, about) = (value(key), key.about.replace('|', "\\|"));

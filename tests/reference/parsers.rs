@@ -40,7 +40,7 @@ password = "correct horse"
 queues = ["support"]
 "#;
 
-fn read(text: &str) -> Result<Config, Report> {
+pub(super) fn read(text: &str) -> Result<Config, Report> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = format!("pronto-reference-{}-{number}", std::process::id());

@@ -1,7 +1,7 @@
 //! JSON schemas for editors.
 
 use pronto::config::CONFIGURATION;
-use pronto_config::{Form, Key, Keys};
+use pronto_config::{Form, Key, Keys, Rule};
 use pronto_ivr::script::{FLOW, STATES};
 use serde_json::{Map, Value, json};
 
@@ -60,7 +60,30 @@ fn section(keys: &Keys) -> Value {
     if !required.is_empty() {
         schema["required"] = json!(required);
     }
+    for key in keys.keys {
+        match key.rule {
+            Some(Rule::OneOf(names)) => {
+                let written = names
+                    .iter()
+                    .filter_map(|name| keys.keys.iter().find(|key| key.name == *name));
+                schema["oneOf"] = written.map(written_alone).collect();
+            }
+            Some(Rule::Needs(other)) => schema["dependencies"][key.name] = json!([other]),
+            Some(Rule::Only(other, values)) => {
+                schema["dependencies"][key.name] = json!({ "properties": { other: { "enum": values } } });
+            }
+            None => {}
+        }
+    }
     schema
+}
+
+/// One of the keys of which exactly one is written.
+fn written_alone(key: &Key) -> Value {
+    match key.form {
+        Form::Flag { .. } => json!({ "required": [key.name], "properties": { key.name: { "const": true } } }),
+        _ => json!({ "required": [key.name] }),
+    }
 }
 
 fn property(key: &Key) -> Value {

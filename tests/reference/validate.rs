@@ -3,9 +3,10 @@
 use std::fs;
 
 use pronto_config::parse_duration;
-use serde_json::Value;
+use pronto_ivr::Script;
+use serde_json::{Value, json};
 
-use super::{root, schema};
+use super::{parsers, root, schema};
 
 /// The faults of a value, each with its place. Knows the keywords of our schemas, and no other.
 fn faults(schema: &Value, value: &Value, place: &str) -> Vec<String> {
@@ -25,6 +26,8 @@ fn faults(schema: &Value, value: &Value, place: &str) -> Vec<String> {
                     None => wrong(format!("{value} is no duration")),
                 }
             }
+            "const" if value == rule => Vec::new(),
+            "const" => wrong(format!("{value} is not {rule}")),
             "minimum" if value.as_u64() >= rule.as_u64() => Vec::new(),
             "maximum" if value.as_u64() <= rule.as_u64() => Vec::new(),
             "minItems" if value.as_array().map(Vec::len) >= length(rule) => Vec::new(),
@@ -33,18 +36,7 @@ fn faults(schema: &Value, value: &Value, place: &str) -> Vec<String> {
             "items" => elements(value)
                 .flat_map(|(at, it)| faults(rule, it, &format!("{place}[{at}]")))
                 .collect(),
-            "anyOf" => {
-                let each: Vec<_> = rule
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|rule| faults(rule, value, place))
-                    .collect();
-                match each.iter().any(Vec::is_empty) {
-                    true => Vec::new(),
-                    false => each.concat(),
-                }
-            }
+            "anyOf" | "oneOf" | "dependencies" => combined(keyword, rule, value, place),
             "required" => {
                 let absent = |name: &&Value| value.get(name.as_str().unwrap()).is_none();
                 let absent = rule.as_array().unwrap().iter().filter(absent);
@@ -72,6 +64,27 @@ fn faults(schema: &Value, value: &Value, place: &str) -> Vec<String> {
         });
     }
     found
+}
+
+/// The faults by a rule that is made of rules.
+fn combined(keyword: &str, rule: &Value, value: &Value, place: &str) -> Vec<String> {
+    if keyword == "dependencies" {
+        let with = entries(rule).filter(|(name, _)| value.get(name).is_some());
+        return with
+            .flat_map(|(_, rule)| match rule {
+                Value::Array(_) => faults(&json!({ "required": rule }), value, place),
+                rule => faults(rule, value, place),
+            })
+            .collect();
+    }
+    let each = rule.as_array().unwrap().iter();
+    let each: Vec<_> = each.map(|rule| faults(rule, value, place)).collect();
+    match each.iter().filter(|faults| faults.is_empty()).count() {
+        0 => each.concat(),
+        1 => Vec::new(),
+        _ if keyword == "anyOf" => Vec::new(),
+        met => vec![format!("{place}: {met} of {rule}")],
+    }
 }
 
 fn is(value: &Value, kind: &str) -> bool {
@@ -166,5 +179,46 @@ fn what_does_not_follow_a_schema_is_found() {
         let spoilt = text.replacen(from, to, 1);
         assert_ne!(&spoilt, text, "{from} is there");
         assert_ne!(faults_of(schema, &spoilt), Vec::<String>::new(), "{to}");
+    }
+}
+
+/// Centres with one fault between keys, and the same without it: the reader and the schema agree.
+#[test]
+fn the_schemas_and_the_readers_keep_the_same_rules_between_keys() {
+    let (configuration, flow) = (schema::configuration(), schema::flow());
+    let operator =
+        |keys: &str| format!("[[queue]]\nname = \"q\"\n[[operator]]\nid = \"101\"\nqueues = [\"q\"]\n{keys}");
+    let ha1 = "ha1 = \"0123456789abcdef0123456789abcdef\"\n";
+    let password = "password = \"correct horse\"\n";
+    let queue = |announce: &str| format!("[[queue]]\nname = \"q\"\nannounce_change = \"1m\"\n{announce}");
+    for (legal, text) in [
+        (true, operator(password)),
+        (true, operator(ha1)),
+        (false, operator("")),
+        (false, operator(&format!("{password}{ha1}"))),
+        (true, queue("")),
+        (true, queue("announce = \"wait\"")),
+        (false, queue("announce = \"position\"")),
+        (false, queue("announce = \"nothing\"")),
+    ] {
+        assert_eq!(faults_of(&configuration, &text).is_empty(), legal, "{text}");
+        assert_eq!(parsers::read(&text).is_ok(), legal, "{text}");
+    }
+    let say = |keys: &str| format!("start = \"s\"\n[s]\nsay = [\"welcome\"]\n{keys}\n[t]\nhangup = true\n");
+    let wait = |keys: &str| {
+        format!("start = \"s\"\n[s]\nqueue = \"q\"\nway_out = \"way\"\n{keys}\n[t]\nhangup = true\n")
+    };
+    for (legal, text) in [
+        (true, say("next = \"t\"")),
+        (true, say("next = \"t\"\nhangup = false")),
+        (true, say("hangup = true")),
+        (false, say("")),
+        (false, say("hangup = false")),
+        (false, say("next = \"t\"\nhangup = true")),
+        (true, wait("keys = { 1 = \"t\" }")),
+        (false, wait("")),
+    ] {
+        assert_eq!(faults_of(&flow, &text).is_empty(), legal, "{text}");
+        assert_eq!(Script::parse(&text).is_ok(), legal, "{text}");
     }
 }

@@ -1,7 +1,7 @@
 //! All keys of a flow: name, form, default, range and meaning. The reader takes them from here, and
 //! `docs/reference/flow.md` is generated from them.
 
-use pronto_config::{Key, Keys, names};
+use pronto_config::{Key, Keys, Rule, names};
 use pronto_types::Quantile;
 
 pub(super) const STATE: &str = "the name of a state: \"…\"";
@@ -39,14 +39,17 @@ pub static FLOW: Keys = Keys {
 /// Each kind of state, by the key that makes it one. It is the first of the kind's keys.
 pub static STATES: [&Keys; 5] = [&SAY, &MENU, &QUEUE, &FORECAST, &HANG_UP];
 
+/// The keys that say what follows the prompts of a say state.
+const FOLLOWS: Rule = Rule::OneOf(&["next", "hangup"]);
+
 /// Keys of a say state.
 static SAY: Keys = Keys {
     title: "a say state",
     about: "Says prompts, and then goes on or hangs up. Exactly one of `next` and `hangup = true` is needed.",
     keys: &[
         Key::other("say", PROMPTS, PROMPTS_SCHEMA, SAID).required(),
-        Key::text("next", STATE, "State that follows the prompts."),
-        Key::flag("hangup", Some(false), "Whether the call ends after the prompts."),
+        Key::text("next", STATE, "State that follows the prompts.").under(FOLLOWS),
+        Key::flag("hangup", Some(false), "Whether the call ends after the prompts.").under(FOLLOWS),
         Key::flag(
             "bargein",
             None,
@@ -113,7 +116,8 @@ static QUEUE: Keys = Keys {
             PROMPT,
             "Prompt that says where the keys lead. It is said when the wait grows, and needs `keys`. Without it, a built-in \
              sentence names the first key.",
-        ),
+        )
+        .under(Rule::Needs("keys")),
         Key::text(
             "timed_out",
             STATE,

@@ -1,6 +1,6 @@
 //! The keys of `[[number]]`, `[[queue]]` and `[[operator]]`.
 
-use pronto_config::{Key, Keys, names};
+use pronto_config::{Key, Keys, Rule, names};
 use pronto_engine::{SignIn, Strategy};
 use pronto_gateway::Answer;
 use pronto_types::Language;
@@ -149,8 +149,10 @@ pub(in crate::config) static QUEUE: Keys = Keys {
             "announce_change",
             "0s",
             ["0s", "24h"],
-            "Least change of the expected time of the answer that is worth a later announcement. `0s` announces each time.",
-        ),
+            "Least change of the expected time of the answer that is worth a later announcement. `0s` announces each time. It \
+             needs announcements with the wait.",
+        )
+        .under(Rule::Only("announce", &["both", "wait"])),
         Key::duration(
             "talk",
             "4m",
@@ -182,6 +184,9 @@ pub(in crate::config) static OVERFLOW: Keys = Keys {
     others: &[],
 };
 
+/// The keys that give the password of an operator's phone.
+const CREDENTIAL: Rule = Rule::OneOf(&["password", "ha1", "password_env"]);
+
 /// Keys of `[[operator]]`.
 pub(in crate::config) static OPERATOR: Keys = Keys {
     title: "[[operator]]",
@@ -197,17 +202,20 @@ pub(in crate::config) static OPERATOR: Keys = Keys {
             "password",
             "a password",
             "Password of the operator's phone, at least 8 characters.",
-        ),
+        )
+        .under(CREDENTIAL),
         Key::text(
             "ha1",
             "32 hexadecimal digits",
             "MD5 of `id:domain:password` (RFC 7616 §3.4.2), 32 hexadecimal digits, instead of the password.",
-        ),
+        )
+        .under(CREDENTIAL),
         Key::text(
             "password_env",
             "the name of an environment variable",
             "Name of the environment variable that holds the password.",
-        ),
+        )
+        .under(CREDENTIAL),
         Key::texts(
             "queues",
             "a list of queue names",

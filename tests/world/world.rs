@@ -532,7 +532,7 @@ impl World {
 
     // What may never happen.
 
-    fn check(&mut self) {
+    pub(crate) fn check(&mut self) {
         for node in self.gateways.iter().filter(|node| node.core.is_some()) {
             if let Some(leg) = node.media.forgotten(self.now) {
                 self.broken = Some(format!("{}: {leg:?} hears nothing", node.name));

@@ -4,6 +4,7 @@
 mod books;
 mod building;
 mod people;
+mod self_check;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -54,7 +54,7 @@ pub(super) fn operators(world: &mut World, plan: Plan, dice: &mut ChaCha12Rng) {
 }
 
 /// An operator on a good day.
-fn working() -> Habits {
+pub(super) fn working() -> Habits {
     Habits {
         ignores: 0.06,
         declines: 0.04,

@@ -9,6 +9,7 @@ mod judge;
 mod network;
 mod oracle;
 mod phones;
+mod self_check;
 mod spoken;
 mod tests;
 mod troubles;
@@ -20,10 +21,10 @@ use pronto_types::link::{Directive, Event};
 use pronto_types::{AnnouncementId, OperatorId, QueueName, TicketId, Time};
 
 use crate::fact::LedgerEntry;
-use crate::{Configuration, Engine, Gate, OperatorSettings, Output, Overflow, QueueSettings, SignIn, State};
+use crate::{Configuration, Engine, Gate, OperatorSettings, Output, Overflow, QueueSettings, SignIn};
 use dice::Dice;
 use gateway::{Later, SimGateway};
-use oracle::Oracle;
+use judge::Judge;
 
 /// A message on its way up.
 #[derive(Clone, Debug)]
@@ -89,9 +90,7 @@ struct World {
     gate: Gate,
     ledger: Vec<LedgerEntry>,
     durable: usize,
-    shadow: State,
-    oracle: Oracle,
-    books: books::Books,
+    judge: Judge,
     truth: BTreeMap<TicketId, Time>,
     gateways: Vec<SimGateway>,
     wires: Vec<Wire>,
@@ -185,9 +184,7 @@ impl World {
             gate: Gate::new(0, 1_000),
             ledger: Vec::new(),
             durable: 0,
-            shadow: State::default(),
-            oracle: Oracle::default(),
-            books: books::Books::default(),
+            judge: Judge::default(),
             truth: BTreeMap::new(),
             wires: vec![Wire::default(); gateways.len()],
             gateways,
@@ -255,20 +252,21 @@ impl World {
             }
         }
         self.judge_end()?;
+        let oracle = &self.judge.oracle;
         Ok(Totals {
             facts: self.ledger.len(),
-            joined: self.oracle.joined,
-            answered: self.oracle.answered,
-            lost: self.oracle.lost_count,
-            regained: self.oracle.regained,
-            reconnected: self.oracle.reconnected,
-            skips: self.oracle.skips,
-            expiries: self.oracle.expiries,
-            operators_lost: self.oracle.operators_lost,
-            overflows: self.oracle.overflows,
-            sent_back: self.oracle.sent_back,
-            heard_whole: self.oracle.spoken.whole,
-            heard_cut: self.oracle.spoken.cut,
+            joined: oracle.joined,
+            answered: oracle.answered,
+            lost: oracle.lost_count,
+            regained: oracle.regained,
+            reconnected: oracle.reconnected,
+            skips: oracle.skips,
+            expiries: oracle.expiries,
+            operators_lost: oracle.operators_lost,
+            overflows: oracle.overflows,
+            sent_back: oracle.sent_back,
+            heard_whole: oracle.spoken.whole,
+            heard_cut: oracle.spoken.cut,
         })
     }
 
@@ -280,23 +278,13 @@ impl World {
         let mut facts = 0;
         while let Some(output) = engine.poll_output() {
             if let Some(recorded) = self.gate.push(output) {
-                self.oracle.judge_turn(&recorded, &self.shadow)?;
-                self.shadow.apply(&recorded);
-                self.oracle.observe(&recorded, &self.truth)?;
-                self.books.keep(&recorded)?;
+                self.judge.take(&recorded, &self.truth)?;
                 self.ledger.push(recorded);
                 facts += 1;
             }
         }
         self.steps += 1;
-        engine.check()?;
-        if self.shadow != *engine.state() {
-            return Err(format!(
-                "the fold differs from the live state after fact {}",
-                self.ledger.len()
-            ));
-        }
-        self.oracle.judge_time(self.now)?;
+        self.judge.judge_step(engine, self.now)?;
         if facts > 0 {
             let after = Duration::from_micros(self.dice.between(200, 5_000));
             self.plan(self.now + after, Happening::Commit(self.ledger.len()));

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::books::Books;
-use super::oracle::Oracle;
+use super::judge::Judge;
 use super::{Happening, World};
 use crate::{Engine, Gate, Input, RequestId, Wanted};
 
@@ -16,18 +15,15 @@ impl World {
         self.ledger.truncate(self.durable);
         let engine = Engine::fold(self.ledger.iter().cloned());
         self.gate = Gate::new(self.durable as u64, 1_000);
-        self.shadow = engine.state().clone();
         // Nor was anything true, or written down, that was not durable.
-        self.oracle = Oracle::default();
-        self.books = Books::default();
+        self.judge = Judge::of(engine.state().clone());
         self.asked.retain(|(after, _)| *after < self.durable);
         let mut asked = self.asked.iter().peekable();
         for recorded in &self.ledger {
             while let Some((_, operator)) = asked.next_if(|(after, _)| *after < recorded.seq as usize) {
-                self.oracle.asked_ready(operator);
+                self.judge.oracle.asked_ready(operator);
             }
-            self.oracle.observe(recorded, &self.truth)?;
-            self.books.keep(recorded)?;
+            self.judge.observe(recorded, &self.truth)?;
         }
         for wire in &mut self.wires {
             (wire.queue, wire.owed) = (None, 0);
@@ -131,7 +127,7 @@ impl World {
             _ => Wanted::Ready,
         };
         if wanted == Wanted::Ready {
-            self.oracle.asked_ready(&operator);
+            self.judge.oracle.asked_ready(&operator);
             self.asked.push((self.ledger.len(), operator.clone()));
         }
         self.requests += 1;

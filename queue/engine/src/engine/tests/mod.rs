@@ -3,6 +3,7 @@
 
 mod announcing;
 mod calls;
+mod checking;
 mod clock;
 mod epochs;
 mod grants;

@@ -16,7 +16,7 @@ pub use crate::wire::WireError;
 #[derive(Debug)]
 pub struct Link;
 
-/// The longest text of a field, in characters: a dialled number, a trunk's name.
+/// The longest text of a field, in characters: a dialled number, a recording's file.
 const TEXT: usize = 64;
 
 /// The most queues of a hello's `forecasts`: as many as the engine takes into a configuration.
@@ -159,7 +159,7 @@ impl Wire<Link> for Origin {
 
     fn to_wire(&self) -> Self::Form {
         Some(match self {
-            Origin::Trunk(name) => v1::call_began::Origin::Trunk(name.to_wire()),
+            Origin::Trunk(name) => v1::call_began::Origin::Trunk(Wire::<Link>::to_wire(name)),
             Origin::Operator(id) => v1::call_began::Origin::Operator(Wire::<Link>::to_wire(id)),
         })
     }

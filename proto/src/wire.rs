@@ -11,7 +11,7 @@ use pronto_types::link::{
 };
 use pronto_types::{
     AnnouncementId, CallId, ContactId, GatewayName, InvalidName, Language, OfferId, OperatorId, QueueName,
-    RoundId, TicketId, Time,
+    RoundId, TicketId, Time, TrunkName,
 };
 
 use crate::v1;
@@ -202,7 +202,7 @@ macro_rules! names {
     };
 }
 
-names!(GatewayName OperatorId QueueName);
+names!(GatewayName OperatorId QueueName TrunkName);
 
 /// Microseconds since the epoch: nothing is rounded.
 impl<C> Wire<C> for Time {

@@ -104,7 +104,7 @@ fn of_ticket(call: &CallRecord, ticket: &TicketRecord) -> [String; 5] {
 /// The trunk or the operator, and the number as far as it may be shown.
 fn from(line: &Line, show: &Show) -> String {
     let way = match &line.record.origin {
-        Some(Origin::Trunk(name)) => name.clone(),
+        Some(Origin::Trunk(name)) => name.to_string(),
         Some(Origin::Operator(id)) => id.to_string(),
         None => String::new(),
     };

@@ -5,7 +5,7 @@ use pronto_engine::{Cause, Contact, Fact, LedgerEntry};
 use pronto_queue::ledger;
 use pronto_store::{Batch, Person, Record, SqliteStore, Store};
 use pronto_types::link::{LeaveReason, Origin};
-use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, TicketId};
+use pronto_types::{CallId, GatewayName, Language, OfferId, OperatorId, TicketId, TrunkName};
 
 use super::read::calls;
 use super::*;
@@ -36,7 +36,7 @@ fn facts() -> Vec<(i64, Fact)> {
     let began = |call| Fact::CallBegan {
         call: CallId(call),
         dialled: "800".to_owned(),
-        origin: Origin::Trunk("carrier \"one\"".to_owned()),
+        origin: Origin::Trunk(TrunkName::new("carrier.north").unwrap()),
     };
     let joined = |call, at| Fact::Joined {
         ticket: TicketId(call * 16),
@@ -149,9 +149,9 @@ fn calls_are_listed_in_the_order_in_which_they_began_and_numbers_are_masked() {
     let found = calls(&directory.0, &Wanted::default()).unwrap();
     let expected = "\
 began                call              from               number  queue    outcome    waited  talked  operator
-2026-11-24 18:00:00  00000000000000aa  carrier \"one\" …67  800     support  answered   0:20    1:05    101
-2026-11-24 18:00:10  00000000000000bb  carrier \"one\"      800     support  abandoned  0:30
-2026-11-24 18:01:40  00000000000000cc  carrier \"one\"      800     support  waiting
+2026-11-24 18:00:00  00000000000000aa  carrier.north …67  800     support  answered   0:20    1:05    101
+2026-11-24 18:00:10  00000000000000bb  carrier.north      800     support  abandoned  0:30
+2026-11-24 18:01:40  00000000000000cc  carrier.north      800     support  waiting
 3 calls, 1 going on
 ";
     assert_eq!(table::render(&found.lines, &rome(false)), expected);
@@ -167,7 +167,7 @@ fn a_call_is_one_line_of_json_with_stable_names() {
     let line = json::object(&found.lines[0], &rome(false));
     let expected = concat!(
         r#"{"call":"00000000000000aa","gateway":"gw1","began":"2026-11-24T18:00:00.000+01:00","#,
-        r#""ended":"2026-11-24T18:01:31.000+01:00","dialled":"800","origin":{"trunk":"carrier \"one\""},"#,
+        r#""ended":"2026-11-24T18:01:31.000+01:00","dialled":"800","origin":{"trunk":"carrier.north"},"#,
         r#""caller":"…67","language":"it","outcome":"completed","duration":91.250,"digits":1,"#,
         r#""tickets":[{"ticket":"0000000000000aa0","queue":"support","joined":"2026-11-24T18:00:05.000+01:00","#,
         r#""waited":20.000,"outcome":"answered","ended":"2026-11-24T18:01:30.000+01:00","operator":"101","#,

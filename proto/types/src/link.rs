@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     AnnouncementId, CallId, ContactId, DisplayName, Forecast, Language, OfferId, OperatorId, PhoneNumber,
-    QueueName, TicketId, WaitRange,
+    QueueName, TicketId, TrunkName, WaitRange,
 };
 
 /// One line of a gateway's journal: something the gateway saw.
@@ -205,7 +205,7 @@ pub struct Caller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Over the trunk of this name.
-    Trunk(String),
+    Trunk(TrunkName),
     /// From a registered operator's phone.
     Operator(OperatorId),
 }

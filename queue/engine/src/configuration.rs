@@ -28,7 +28,7 @@ pub mod limits {
     pub const EXPIRED: usize = 10_000;
     /// Announcements to one caller that are not known to be over. Beyond it the oldest is given up.
     pub const UNHEARD: usize = 8;
-    /// Characters of a pause's reason, of a trunk's name, of a dialled number: cut beyond.
+    /// Characters of a pause's reason, of a dialled number: cut beyond.
     pub const TEXT: usize = 64;
     /// Places in queues that the record of one call lists; further ones are counted.
     pub const TICKETS_OF_CALL: usize = 256;

@@ -146,7 +146,7 @@ pub enum Fact {
         call: CallId,
         /// The configured number dialled, at most 64 characters.
         dialled: String,
-        /// By which way it came; a trunk's name at most 64 characters.
+        /// By which way it came.
         origin: Origin,
     },
     /// The call is over.

@@ -78,14 +78,14 @@ impl Wire<Ledger> for Origin {
 
     fn to_wire(&self) -> Self::Form {
         Some(match self {
-            Origin::Trunk(name) => fact::call_began::Origin::Trunk(name.clone()),
+            Origin::Trunk(name) => fact::call_began::Origin::Trunk(Wire::<Ledger>::to_wire(name)),
             Origin::Operator(id) => fact::call_began::Origin::Operator(Wire::<Ledger>::to_wire(id)),
         })
     }
 
     fn from_wire(form: Self::Form, field: &'static str) -> Result<Self, WireError> {
         Ok(match form.ok_or(WireError::Missing(field))? {
-            fact::call_began::Origin::Trunk(name) => Origin::Trunk(name),
+            fact::call_began::Origin::Trunk(name) => Origin::Trunk(Wire::<Ledger>::from_wire(name, field)?),
             fact::call_began::Origin::Operator(id) => Origin::Operator(Wire::<Ledger>::from_wire(id, field)?),
         })
     }

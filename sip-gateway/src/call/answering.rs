@@ -56,7 +56,7 @@ impl Gateway {
             },
         };
         let origin = match &invite.from {
-            sip::Identity::Trunk(name) => Origin::Trunk(name.to_string()),
+            sip::Identity::Trunk(name) => Origin::Trunk(name.clone()),
             sip::Identity::Operator(operator) => Origin::Operator(operator.clone()),
             sip::Identity::Registrar => {
                 self.sip.reject(now, leg, sip::Status::FORBIDDEN, None);

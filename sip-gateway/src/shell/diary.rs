@@ -62,7 +62,7 @@ impl Diary {
             } => {
                 let caller = caller.number.as_ref().map(tracing::field::display);
                 match origin {
-                    Origin::Trunk(trunk) => tracing::info!(%call, trunk, caller, dialled, "call began"),
+                    Origin::Trunk(trunk) => tracing::info!(%call, %trunk, caller, dialled, "call began"),
                     Origin::Operator(operator) => tracing::info!(%call, %operator, dialled, "call began"),
                 }
             }

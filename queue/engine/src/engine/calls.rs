@@ -112,10 +112,6 @@ impl Engine {
     }
 
     fn call_began(&mut self, call: CallId, dialled: &str, origin: Origin) {
-        let origin = match origin {
-            Origin::Trunk(name) => Origin::Trunk(cut(&name)),
-            Origin::Operator(id) => Origin::Operator(id),
-        };
         self.record(Fact::CallBegan {
             call,
             dialled: cut(dialled),

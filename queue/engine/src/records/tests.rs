@@ -1,5 +1,5 @@
 use pronto_types::link::{ExitReason, Hearing, LeaveReason, Origin, Promise, RefuseReason};
-use pronto_types::{AnnouncementId, Language, OperatorId, QueueName};
+use pronto_types::{AnnouncementId, Language, OperatorId, QueueName, TrunkName};
 
 use super::*;
 use crate::Contact;
@@ -66,7 +66,7 @@ impl Book {
     }
 
     fn began(&mut self, call: CallId) -> u64 {
-        let origin = Origin::Trunk("carrier".to_owned());
+        let origin = Origin::Trunk(TrunkName::new("carrier").unwrap());
         self.write(Fact::CallBegan {
             call,
             dialled: "800".to_owned(),

@@ -7,7 +7,7 @@ use pronto_types::link::{
     CallOutcome, Caller, Channel, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, RefuseReason,
 };
 use pronto_types::{
-    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time, TrunkName,
 };
 
 use super::dice::Dice;
@@ -151,7 +151,7 @@ impl SimGateway {
             number: None,
             name: None,
         };
-        let origin = Origin::Trunk("carrier".into());
+        let origin = Origin::Trunk(TrunkName::new("carrier").unwrap());
         self.write(
             now,
             Event::CallBegan {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use pronto_types::link::{CallOutcome, Hearing, LeaveReason, Origin, Promise, RefuseReason, RiseReason};
 use pronto_types::{
     AnnouncementId, CallId, Forecast, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+    TrunkName,
 };
 
 use super::configuration;
@@ -89,7 +90,7 @@ impl History {
 
     /// A caller calls and joins `sales`. Call and ticket have one number.
     fn joins(&mut self, number: u64, at: &str) {
-        self.begins(number, at, Origin::Trunk("carrier".to_owned()));
+        self.begins(number, at, Origin::Trunk(TrunkName::new("carrier").unwrap()));
         self.truth.insert(TicketId(number), self.now + SECOND);
         self.record(joined(number, at, self.now + SECOND, None));
     }

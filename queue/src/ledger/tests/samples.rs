@@ -12,7 +12,7 @@ use pronto_types::link::{
 };
 use pronto_types::{
     AnnouncementId, CallId, Forecast, GatewayName, Language, OfferId, OperatorId, QueueName, RoundId,
-    TicketId, Time,
+    TicketId, Time, TrunkName,
 };
 
 use pronto_proto::wire::Wire;
@@ -132,8 +132,8 @@ pub(super) fn house() -> Vec<Fact> {
         Fact::GatewayReset { gateway },
     ];
     for origin in [
-        Origin::Trunk("carrier è".to_owned()),
-        Origin::Trunk(String::new()),
+        Origin::Trunk(TrunkName::new("carrier").unwrap()),
+        Origin::Trunk(TrunkName::new("a.B_9-").unwrap()),
         Origin::Operator(operator()),
     ] {
         let dialled = "800".to_owned();

@@ -9,7 +9,7 @@ use pronto_store::{Durability, MemoryDisk, Person, Store};
 use pronto_types::link::{
     CallOutcome, Caller, Directive, Event, ExitReason, Hearing, LeaveReason, Origin, RefuseReason,
 };
-use pronto_types::{CallId, OfferId, PhoneNumber, TicketId};
+use pronto_types::{CallId, OfferId, PhoneNumber, TicketId, TrunkName};
 
 use super::support::*;
 
@@ -239,7 +239,7 @@ async fn numbers_and_names_stand_in_the_side_table_only() {
         number: Some(PhoneNumber::new("+39029876543")),
         name: None,
     };
-    let origin = Origin::Trunk("carrier".into());
+    let origin = Origin::Trunk(TrunkName::new("carrier").unwrap());
     gateway
         .say(Event::CallBegan {
             call: CallId(7),

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use pronto_types::{OperatorId, Time};
+use pronto_types::{OperatorId, Time, TrunkName};
 use rand::Rng;
 
 use super::Endpoint;
@@ -67,12 +67,12 @@ impl Endpoint {
     }
 
     /// Whether this trunk may call from that address.
-    pub fn is_of_trunk(&self, name: &str, address: IpAddr) -> bool {
+    pub fn is_of_trunk(&self, name: &TrunkName, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let own = self.own_addresses.contains(&address);
         self.settings.trunks.iter().any(|trunk| {
             let allowed = trunk.allow.iter().any(|net| net.contains(&address));
-            trunk.name.as_str() == name && (allowed || own && trunk.this_machine)
+            trunk.name == *name && (allowed || own && trunk.this_machine)
         })
     }
 

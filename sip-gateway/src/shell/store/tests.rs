@@ -2,7 +2,7 @@
 
 use pronto_sip::DialogChange;
 use pronto_types::link::{CallOutcome, Channel, Origin};
-use pronto_types::{Language, PhoneNumber, QueueName, TicketId};
+use pronto_types::{Language, PhoneNumber, QueueName, TicketId, TrunkName};
 
 use super::*;
 
@@ -34,7 +34,7 @@ fn began(number: u64, call: u64) -> Entry {
         number: Some(PhoneNumber::new("+39061234567")),
         name: None,
     };
-    let origin = Origin::Trunk("carrier".to_owned());
+    let origin = Origin::Trunk(TrunkName::new("carrier").unwrap());
     let event = Event::CallBegan {
         call: CallId(call),
         dialled: "800".to_owned(),

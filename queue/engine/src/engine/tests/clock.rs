@@ -16,7 +16,7 @@ fn a_clock_set_back_in_mid_call_changes_no_order_no_wait_and_no_record() {
             number: None,
             name: None,
         },
-        origin: Origin::Trunk("carrier".to_owned()),
+        origin: Origin::Trunk(TrunkName::new("carrier").unwrap()),
     };
     house.says("gw1", began);
     house.join(1);

@@ -30,7 +30,7 @@ fn event() -> impl Strategy<Value = Event> {
             call: CallId(call),
             dialled: "8".repeat(200),
             caller: caller(),
-            origin: Origin::Trunk("t".repeat(200)),
+            origin: Origin::Trunk(TrunkName::new("carrier").unwrap()),
         }),
         1 => id().prop_map(|call| Event::CallEnded {
             call: CallId(call),

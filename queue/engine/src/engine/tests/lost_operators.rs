@@ -161,7 +161,7 @@ fn the_record_tells_a_lost_operator_from_a_talk_that_ended() {
             number: None,
             name: None,
         },
-        origin: Origin::Trunk("carrier".into()),
+        origin: Origin::Trunk(TrunkName::new("carrier").unwrap()),
     };
     house.says("gw1", began);
     house.join(1);
@@ -301,7 +301,7 @@ fn a_talk_before_a_lost_operator_does_not_count_after_a_restart_or_another_loss(
         fact: Fact::CallBegan {
             call: CallId(1),
             dialled: "800".into(),
-            origin: Origin::Trunk("carrier".into()),
+            origin: Origin::Trunk(TrunkName::new("carrier").unwrap()),
         },
     };
     records.apply(&began);

@@ -24,7 +24,7 @@ use pronto_types::link::{
     RefuseReason,
 };
 use pronto_types::{
-    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time,
+    AnnouncementId, CallId, GatewayName, Language, OfferId, OperatorId, QueueName, TicketId, Time, TrunkName,
 };
 
 use crate::{

@@ -199,7 +199,7 @@ fn begins(house: &mut House, call: u64) {
                 number: None,
                 name: None,
             },
-            origin: Origin::Trunk("carrier".into()),
+            origin: Origin::Trunk(TrunkName::new("carrier").unwrap()),
         },
     );
 }

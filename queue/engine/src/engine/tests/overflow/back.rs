@@ -99,7 +99,7 @@ fn who_finds_nobody_there_any_more_is_back_in_their_place_at_home() {
 fn who_is_sent_back_has_one_place_more_in_the_record() {
     let mut house = House::of_two("gw1");
     let mut records = CallRecords::default();
-    let origin = Origin::Trunk("carrier".into());
+    let origin = Origin::Trunk(TrunkName::new("carrier").unwrap());
     for call in 1..=20 {
         let caller = Caller {
             number: None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pronto_types::link::{CallOutcome, Directive, Event, ExitReason, LeaveReason, Origin};
+use pronto_types::link::{Directive, Event, ExitReason, LeaveReason};
 use pronto_types::{CallId, GatewayName, Language, QueueName, TicketId, Time};
 
 use super::Engine;
@@ -60,12 +60,7 @@ impl Engine {
 
     fn take_event(&mut self, gateway: &GatewayName, at: Time, event: Event, caller_key: Option<CallerKey>) {
         match event {
-            Event::CallBegan {
-                call,
-                dialled,
-                origin,
-                caller: _,
-            } => self.call_began(call, &dialled, origin),
+            event @ (Event::CallBegan { .. } | Event::Recorded { .. }) => self.record_event(event),
             Event::Joined {
                 ticket,
                 contact,
@@ -93,16 +88,10 @@ impl Engine {
             Event::TalkEnded { offer, ticket } => self.talk_ended(gateway, offer, ticket, at),
             Event::OperatorLost { offer, ticket } => self.operator_lost(gateway, offer, ticket, at),
             Event::Presence { operator, lease } => self.presence(gateway, operator, lease.map(|it| at + it)),
-            Event::CallEnded {
-                call,
-                outcome,
-                duration,
-                digits,
-            } => {
+            event @ Event::CallEnded { call, .. } => {
                 self.call_ended(gateway, call, at);
-                self.record_call_ended(call, outcome, duration, digits);
+                self.record_event(event);
             }
-            recorded @ Event::Recorded { .. } => self.recorded(recorded),
             Event::Heard {
                 announcement,
                 ticket,
@@ -111,41 +100,46 @@ impl Engine {
         }
     }
 
-    fn call_began(&mut self, call: CallId, dialled: &str, origin: Origin) {
-        self.record(Fact::CallBegan {
-            call,
-            dialled: cut(dialled),
-            origin,
-        });
-    }
-
-    /// The files are the gateway's: nothing follows from it, whatever became of the ticket meanwhile.
-    fn recorded(&mut self, event: Event) {
-        if let Event::Recorded {
-            call,
-            ticket,
-            file,
-            duration,
-            flaw,
-        } = event
-        {
-            self.record(Fact::Recorded {
+    /// Records an event from which nothing follows. The files of recordings are the gateway's, whatever became of the ticket.
+    fn record_event(&mut self, event: Event) {
+        let fact = match event {
+            Event::CallBegan {
+                call,
+                dialled,
+                origin,
+                ..
+            } => Fact::CallBegan {
+                call,
+                dialled: cut(&dialled),
+                origin,
+            },
+            Event::CallEnded {
+                call,
+                outcome,
+                duration,
+                digits,
+            } => Fact::CallEnded {
+                call,
+                outcome,
+                duration,
+                digits,
+            },
+            Event::Recorded {
+                call,
+                ticket,
+                file,
+                duration,
+                flaw,
+            } => Fact::Recorded {
                 call,
                 ticket,
                 file: cut(&file),
                 duration,
                 flaw,
-            });
-        }
-    }
-
-    fn record_call_ended(&mut self, call: CallId, outcome: CallOutcome, duration: Duration, digits: u32) {
-        self.record(Fact::CallEnded {
-            call,
-            outcome,
-            duration,
-            digits,
-        });
+            },
+            _ => return,
+        };
+        self.record(fact);
     }
 
     fn join(&mut self, new: Joining, at: Time) {
@@ -153,8 +147,9 @@ impl Engine {
             self.note(NoteReason::Stale);
             return;
         }
-        if let Some(earlier) = self.state.index.by_contact.get(&new.contact).copied() {
-            self.move_on(earlier, at);
+        // The call joins again without having left: its earlier ticket is over. (A closed one is dropped by `Joined`.)
+        if let Some(ticket) = self.state.index.by_contact.get(&new.contact).copied() {
+            self.give_up(ticket, Fact::Moved { ticket }, at);
         }
         let Joining {
             ticket,
@@ -243,11 +238,11 @@ impl Engine {
         (!full && self.state.tickets.len() < limits::TICKETS).then_some(open.settings.max_wait)
     }
 
-    /// The call joins again without having left: its earlier ticket is over. (A closed one is dropped by `Joined`.)
-    fn move_on(&mut self, ticket: TicketId, at: Time) {
+    /// The caller has given up the place, as the fact says; or has talked, and the talk is over.
+    fn give_up(&mut self, ticket: TicketId, fact: Fact, at: Time) {
         match self.state.ticket_state(ticket) {
             Some(TicketState::Waiting | TicketState::Offered) => {
-                self.record(Fact::Moved { ticket });
+                self.record(fact);
                 self.withdraw_round(ticket);
             }
             Some(TicketState::Connected(offer)) => self.end_talk(offer, at),
@@ -259,17 +254,10 @@ impl Engine {
     fn leave(&mut self, gateway: &GatewayName, ticket: TicketId, reason: LeaveReason, at: Time) {
         if !self.is_at(ticket, gateway) {
             self.note(NoteReason::UnknownTicket);
-            return;
-        }
-        match self.state.ticket_state(ticket) {
-            Some(TicketState::Waiting | TicketState::Offered) => {
-                self.record(Fact::Left { ticket, reason });
-                self.withdraw_round(ticket);
-            }
-            Some(TicketState::Connected(offer)) => self.end_talk(offer, at),
-            None => {
-                self.record(Fact::Forgotten { ticket });
-            }
+        } else if self.state.tickets.contains_key(&ticket) {
+            self.give_up(ticket, Fact::Left { ticket, reason }, at);
+        } else {
+            self.record(Fact::Forgotten { ticket });
         }
     }
 
@@ -305,13 +293,9 @@ impl Engine {
 
     /// Sends a waiting ticket on by an exit.
     pub(super) fn exit(&mut self, ticket: TicketId, reason: ExitReason) {
-        let Some(known) = self.state.tickets.get(&ticket) else {
+        let Some(gateway) = self.state.waiting(ticket).map(|it| it.gateway().clone()) else {
             return;
         };
-        if !self.state.is_waiting(ticket) {
-            return;
-        }
-        let gateway = known.gateway().clone();
         self.record(Fact::Exited { ticket, reason });
         self.direct(&gateway, Directive::Exit { ticket, reason });
     }
@@ -319,12 +303,9 @@ impl Engine {
     /// A ticket may be back in its place. The place may be gone meanwhile: `max_wait`, which waits for the end of an
     /// offer (a caller is not pulled off a phone that rings), is due by its deadline in [`Engine::conclude`].
     pub(super) fn returned(&mut self, ticket: TicketId) {
-        let Some(known) = self.state.tickets.get(&ticket) else {
+        let Some(known) = self.state.waiting(ticket) else {
             return;
         };
-        if !self.state.is_waiting(ticket) {
-            return;
-        }
         if self
             .state
             .gateways
@@ -350,34 +331,22 @@ impl Engine {
         !staffed && since.is_none_or(|over| over <= self.now)
     }
 
-    /// Nobody has been signed in for too long: all who wait are sent back or on.
-    pub(super) fn nobody_left(&mut self, queue: &QueueName) {
-        for ticket in self.waiting_in(queue) {
-            self.leave_queue(ticket, ExitReason::Nobody);
-        }
-    }
-
     pub(super) fn close_removed_queues(&mut self) {
         let removed = self.state.queues.iter().filter(|(_, it)| !it.configured);
         let removed: Vec<QueueName> = removed.map(|(name, _)| name.clone()).collect();
         for queue in removed {
-            for ticket in self.waiting_in(&queue) {
-                self.leave_queue(ticket, ExitReason::Failed);
-            }
+            self.leave_all(&queue, ExitReason::Failed);
         }
     }
 
-    fn waiting_in(&self, queue: &QueueName) -> Vec<TicketId> {
-        let pools = self
-            .state
-            .index
-            .queues
-            .get(queue)
-            .into_iter()
-            .flat_map(|it| it.pools.values());
-        pools
-            .flat_map(|pool| pool.waiting.iter().map(|rank| rank.ticket))
-            .collect()
+    /// All who wait in the queue are sent back or on.
+    pub(super) fn leave_all(&mut self, queue: &QueueName, exit: ExitReason) {
+        let standing = self.state.index.queues.get(queue);
+        let pools = standing.into_iter().flat_map(|it| it.pools.values());
+        let waiting = pools.flat_map(|pool| pool.waiting.iter().map(|rank| rank.ticket));
+        for ticket in waiting.collect::<Vec<_>>() {
+            self.leave_queue(ticket, exit);
+        }
     }
 }
 

@@ -227,7 +227,8 @@ impl Engine {
                 self.record(Fact::Settled);
             }
             Timer::MaxWait(ticket) => self.exit(ticket, ExitReason::TimedOut),
-            Timer::Nobody(queue) => self.nobody_left(&queue),
+            // Nobody has been signed in for too long.
+            Timer::Nobody(queue) => self.leave_all(&queue, ExitReason::Nobody),
         }
     }
 

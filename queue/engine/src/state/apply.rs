@@ -35,25 +35,29 @@ impl State {
         }
         self.learn_overflow(recorded);
         self.keep_books(recorded);
-        if let (Fact::CallEnded { call, .. }, Some(cause)) = (&recorded.fact, &recorded.cause) {
-            self.forget_call(&cause.gateway, *call);
-            self.operator_call_ended(&cause.gateway, *call, recorded.at);
+        if let Some(cause) = &recorded.cause {
+            self.apply_call(recorded.at, &cause.gateway, &recorded.fact);
         }
-        if let (
+    }
+
+    /// A call began or ended at a gateway.
+    fn apply_call(&mut self, at: Time, gateway: &GatewayName, fact: &Fact) {
+        match fact {
             Fact::CallBegan {
                 call,
                 dialled,
-                origin,
-            },
-            Some(cause),
-        ) = (&recorded.fact, &recorded.cause)
-            && let Origin::Operator(operator) = origin
-        {
-            let called = dialled
-                .strip_prefix("operators/")
-                .and_then(|id| OperatorId::new(id).ok());
-            let parties = [Some(operator.clone()), called].into_iter().flatten().collect();
-            self.operator_call_began((cause.gateway.clone(), *call), parties, recorded.at);
+                origin: Origin::Operator(operator),
+            } => {
+                let called = dialled.strip_prefix("operators/");
+                let called = called.and_then(|id| OperatorId::new(id).ok());
+                let parties = [Some(operator.clone()), called].into_iter().flatten().collect();
+                self.operator_call_began((gateway.clone(), *call), parties, at);
+            }
+            Fact::CallEnded { call, .. } => {
+                self.forget_call(gateway, *call);
+                self.operator_call_ended(gateway, *call, at);
+            }
+            _ => {}
         }
     }
 
@@ -71,7 +75,7 @@ impl State {
 
     fn apply_fact(&mut self, seq: u64, at: Time, fact: &Fact) {
         match fact {
-            Fact::Started { settle_until } => self.apply_started(*settle_until),
+            Fact::Started { settle_until } => self.set_settling(*settle_until),
             Fact::Settled => self.set_settling(None),
             Fact::ClockSet { offset } => self.apply_clock(at, *offset),
             Fact::Configured(configuration) => self.apply_configured(at, configuration),
@@ -117,10 +121,6 @@ impl State {
             | Fact::Recorded { .. }
             | Fact::Noted { .. } => {}
         }
-    }
-
-    fn apply_started(&mut self, settle_until: Option<Time>) {
-        self.set_settling(settle_until);
     }
 
     /// Days that a clock ahead of the time had entered are no days of the past.

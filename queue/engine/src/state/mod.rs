@@ -267,6 +267,11 @@ impl State {
         self.ticket_state(id) == Some(TicketState::Waiting)
     }
 
+    /// A ticket that waits.
+    pub(crate) fn waiting(&self, id: TicketId) -> Option<&Ticket> {
+        self.tickets.get(&id).filter(|_| self.is_waiting(id))
+    }
+
     /// Whether a ticket talks under that grant, be it in a talk that was given up with its gateway.
     pub(crate) fn talks_under(&self, ticket: TicketId, offer: OfferId) -> bool {
         let given_up = self.closed.get(&ticket).and_then(|it| it.talk());

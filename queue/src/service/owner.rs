@@ -290,7 +290,6 @@ impl Owner {
             EngineRequest::EngineQuery(look) => {
                 let told = look(&self.engine, self.clock.now());
                 self.seen.push_back((self.engine.last_seq(), told));
-                self.batch.urgent = true;
             }
         }
     }

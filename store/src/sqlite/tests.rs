@@ -270,6 +270,7 @@ fn a_paced_store_commits_at_once_when_idle_and_gathers_when_busy() {
     // What is urgent takes what waits along.
     let start = std::time::Instant::now();
     store.append(batch([101])).unwrap();
+    assert!(hear.recv_timeout(apart / 10).is_err(), "the writer sleeps");
     let urgent = Batch {
         urgent: true,
         ..batch([102])

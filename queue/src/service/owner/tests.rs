@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use pronto_engine::{Configuration, OperatorSettings, QueueSettings, SignIn};
 use pronto_store::{Durability, MemoryDisk, MemoryStore};
-use pronto_types::link::{Caller, Channel};
-use pronto_types::{CallId, Language, OperatorId, QueueName, TicketId};
+use pronto_types::link::{Caller, Channel, Origin};
+use pronto_types::{CallId, Language, OperatorId, QueueName, TicketId, TrunkName};
 
 use super::super::{begin_owner, opened};
 use super::*;
@@ -66,15 +66,32 @@ async fn a_person_is_stored_only_with_an_entry_that_was_taken_whatever_else_happ
         event: Event::Presence { operator, lease },
     };
     owner.enter(gateway.clone(), 1, presence);
-    owner.enter(gateway.clone(), 1, joined(2));
     owner.hand_over().unwrap();
+    let began = wire::Entry {
+        event: Event::CallBegan {
+            call: CallId(8),
+            dialled: "800".into(),
+            caller: Caller::default(),
+            origin: Origin::Trunk(TrunkName::new("carrier").unwrap()),
+        },
+        ..joined(2)
+    };
+    owner.enter(gateway.clone(), 1, began);
+    assert!(
+        !owner.batch.records.is_empty() && !owner.batch.urgent,
+        "nobody waits"
+    );
+    owner.enter(gateway.clone(), 1, joined(3));
+    assert!(owner.batch.urgent, "an offer waits");
+    owner.hand_over().unwrap();
+    assert!(!owner.batch.urgent);
     assert_eq!(store.person(8).unwrap().unwrap().name, "Anna");
     assert!(store.erase(8).unwrap());
     // A deadline of the ticket passes at the very moment the entry is repeated: there are facts to store, and none of
     // them is the entry's.
     tokio::time::advance(Duration::from_secs(86_400)).await;
     let before = owner.engine.last_seq();
-    owner.enter(gateway, 1, joined(2));
+    owner.enter(gateway, 1, joined(3));
     owner.hand_over().unwrap();
     assert!(owner.engine.last_seq() > before, "a deadline has passed");
     assert_eq!(store.person(8).unwrap(), None, "an erased person stays erased");

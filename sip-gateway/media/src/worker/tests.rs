@@ -359,6 +359,8 @@ fn a_full_thread_says_so_but_always_takes_a_close() {
     // The thread has taken all: there is room again, and the leg that was refused is not open.
     assert_eq!(open(2), Ok(()));
     assert!(matches!(busy.recv_timeout(PATIENCE), Ok(Event::Opened { .. })));
+    let waiting = media.threads[0].mailbox.waiting.load(Ordering::Acquire);
+    assert_eq!(waiting, 0, "all that was refused takes no room");
 }
 
 #[test]
@@ -469,7 +471,11 @@ fn a_port_that_is_ready_is_told_at_once_and_the_leg_works_and_closes() {
     open_at_once(6);
     close(6);
     bench.media.rouse();
-    closed(6);
+    let soon = bench.events.recv_timeout(Duration::from_secs(2));
+    assert!(
+        matches!(soon, Ok(Event::Closed { .. })),
+        "not with the next pair to be closed"
+    );
     assert_eq!(bench.media.counters().open_failures, 0);
 }
 

@@ -149,6 +149,19 @@ async fn the_entries_of_a_new_epoch_are_awaited_from_the_first() {
 }
 
 #[tokio::test]
+async fn only_the_beginning_of_a_call_is_urgent_as_its_caller_waits() {
+    let place = Place::new("urgent");
+    let (Opened { mut journal, .. }, _) = place.open();
+    journal.append(&ended(1, 7), 0);
+    assert!(!journal.batch.urgent);
+    journal.append(&began(2, 8), 0);
+    journal.append(&ended(3, 8), 0);
+    assert!(journal.batch.urgent);
+    journal.commit().unwrap();
+    assert!(!journal.batch.urgent);
+}
+
+#[tokio::test]
 async fn a_stopped_store_is_said_and_not_passed_over() {
     let place = Place::new("stopped");
     let (mut opened, _) = place.open();

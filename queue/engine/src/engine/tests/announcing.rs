@@ -230,10 +230,11 @@ fn a_crowd_is_told_in_one_breath_each_their_own_place_and_wait() {
             ticket,
             position: Some(position),
             wait: Some(wait),
-            ..
+            rise,
         } = recorded.fact
         {
             assert_eq!(recorded.at, house.now, "at one instant");
+            assert_eq!(rise, None, "a shorter wait has no reason");
             told.push((position, ticket.0, wait));
         }
     }
@@ -348,6 +349,16 @@ fn position_alone_wait_alone_or_nothing_is_told() {
     house.join(2);
     house.wait(secs(600));
     assert_eq!((house.told(), waits(&house)), (vec![], 0));
+}
+
+#[test]
+fn callers_who_wait_when_announcements_are_switched_on_are_told_at_once() {
+    let mut house = with(|it| (it.position, it.wait) = (false, false));
+    house.join(2);
+    house.wait(secs(5));
+    assert_eq!(house.told(), []);
+    house.input(Input::Configure(configuration()));
+    assert_eq!(house.told(), [(2, Some(1))]);
 }
 
 #[test]

@@ -121,6 +121,7 @@ impl House {
         }
         self.engine.check().unwrap();
         assert_eq!(&self.shadow, self.engine.state());
+        assert_eq!(self.engine.last_seq(), self.ledger.len() as u64);
     }
 
     /// Time passes; deadlines on the way are kept.

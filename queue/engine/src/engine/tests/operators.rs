@@ -6,7 +6,8 @@ fn registering_signs_in_and_unregistering_signs_out() {
     assert_eq!(house.status("ann"), OperatorStatus::SignedOut);
     house.register("ann");
     assert_eq!(house.status("ann"), OperatorStatus::Ready);
-    assert!(house.engine.operator(&who("ann")).unwrap().reachable);
+    let all = house.engine.operators().map(|it| (it.id, it.reachable));
+    assert!(all.eq([(who("ann"), true), (who("bob"), false)]));
     house.says(
         "gw1",
         Event::Presence {
@@ -15,6 +16,19 @@ fn registering_signs_in_and_unregistering_signs_out() {
         },
     );
     assert_eq!(house.status("ann"), OperatorStatus::SignedOut);
+}
+
+#[test]
+fn a_registration_that_is_over_already_signs_nobody_in() {
+    let mut house = House::empty();
+    house.says(
+        "gw1",
+        Event::Presence {
+            operator: who("ann"),
+            lease: Some(Duration::ZERO),
+        },
+    );
+    assert_eq!(house.facts(|it| matches!(it, Fact::SignedIn { .. })), 0);
 }
 
 #[test]
@@ -399,6 +413,29 @@ fn unregistering_and_registering_again_keeps_pause_and_wrap_up() {
     house.wait(until.since(house.now) + secs(1));
     house.register("ann");
     assert_eq!(house.status("ann"), OperatorStatus::Ready, "it was over by then");
+}
+
+#[test]
+fn a_pause_that_ended_while_the_phone_was_away_earns_no_turn() {
+    let mut house = House::with(&["ann"]);
+    house.join(1);
+    let offer = house.offered(1, "ann");
+    house.refuse(offer, RefuseReason::Ignored);
+    house.leave(1);
+    house.says(
+        "gw1",
+        Event::Presence {
+            operator: who("ann"),
+            lease: None,
+        },
+    );
+    house.wait(secs(31));
+    for operator in ["bob", "ann"] {
+        house.register(operator);
+        house.wait(secs(1));
+    }
+    house.join(2);
+    house.offered(2, "bob");
 }
 
 #[test]

@@ -418,6 +418,36 @@ fn thousands_of_calls_that_a_crash_left_open_stall_nobody() {
     );
 }
 
+/// Their phones were on one connection, which is gone.
+#[test]
+fn operators_whose_presence_changed_at_once_are_written_some_in_each_step_to_the_last() {
+    let mut house = House::open();
+    let changed = (1..=100).map(|id| OperatorId::new(&id.to_string()).unwrap());
+    house.gateway.unsaid.extend(changed);
+    let before = house.events.len();
+    house.say(Input::Detached);
+    assert_eq!(house.events.len() - before, AT_ONCE);
+    house.pass(Duration::ZERO);
+    assert_eq!(house.events.len() - before, 100);
+}
+
+#[test]
+fn call_ids_count_on_from_one_another() {
+    let mut house = House::open();
+    house.dial();
+    house.dial();
+    let ids = house.events.iter().filter_map(|event| match event {
+        Event::CallBegan { call, .. } => Some(call.0),
+        _ => None,
+    });
+    let ids: Vec<_> = ids.collect();
+    assert_eq!(ids[1], ids[0] + 1, "{ids:?}");
+    assert!(
+        ids[0] > 1 << 24 && ids[0] % (1 << 24) == 1,
+        "of another start: {ids:?}"
+    );
+}
+
 #[test]
 fn a_caller_whom_the_queue_never_knew_of_takes_the_failed_exit_after_queue_away() {
     let mut house = House::open();
@@ -578,6 +608,7 @@ fn a_phone_that_rings_in_vain_is_reported_and_the_caller_keeps_the_music() {
     let (ringing, now) = (house.ringing(), house.now);
     house.phones[OPERATOR].1.ring(now, ringing);
     house.settle();
+    assert_eq!(house.saw(&Event::Ringing { offer: OfferId(7) }), 1);
     house.pass(secs(16));
     assert_eq!(
         house.saw(&Event::Refused {

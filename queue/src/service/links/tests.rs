@@ -135,6 +135,18 @@ fn answers_go_to_the_streams_in_the_order_of_their_greetings() {
 }
 
 #[test]
+fn another_process_of_a_gateway_is_refused_before_the_first_is_welcome() {
+    let mut links = Links::default();
+    let mut first = greet_as(&mut links, (1, 7), 1);
+    let mut other = greet_as(&mut links, (1, 8), 1);
+    let refused = other.verdict.try_recv().unwrap().unwrap_err();
+    assert_eq!(refused.code(), Code::AlreadyExists);
+    links.welcome(wire::welcome(0));
+    first.id();
+    assert_eq!(links.len(), 1);
+}
+
+#[test]
 fn at_the_end_everybody_is_told() {
     let mut links = Links::default();
     let mut live = welcomed(&mut links, 1, 9);

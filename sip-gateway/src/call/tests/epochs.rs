@@ -35,6 +35,7 @@ fn nobody_is_answered_into_a_queue_that_was_never_there() {
     let mut house = House::open_unattached(settings());
     house.dial();
     assert_eq!((refused(&house), house.gateway.counts().calls), (1, 0));
+    assert_eq!(house.gateway.counts().refused, 1);
     house.say(Input::Attached { have: 0 });
     house.dial();
     assert_eq!((refused(&house), house.gateway.counts().calls), (1, 1));

@@ -157,8 +157,9 @@ fn who_was_told_is_recorded_from_the_bridge_on_and_the_file_comes_on_the_books()
     let now = house.now;
     house.phones[OPERATOR].1.hangup(now, operator, None);
     house.settle();
-    house.say(Input::HangUpAll);
     house.say(Input::Drain);
+    assert!(!house.gateway.drained(), "the caller is here");
+    house.say(Input::HangUpAll);
     house.pass(secs(64));
     let last = house.gateway.last_entry();
     house.say(Input::Attached { have: last });

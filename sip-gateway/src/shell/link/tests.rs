@@ -263,6 +263,21 @@ fn the_log_of_a_link_that_stays_down_does_not_grow() {
     assert_eq!(said.0.len(), 8);
 }
 
+#[test]
+fn each_refusal_is_logged_with_its_remedy() {
+    let gateway = GatewayName::new("gw1").unwrap();
+    let epoch = Refused::Epoch { said: 9, highest: 41 };
+    for (refused, remedy) in [
+        (Refused::Unproven, "`[gateway] token_file`"),
+        (Refused::Taken, "stop the other `gw1`"),
+        (epoch, "it knows epoch 41 of `gw1`. A new epoch begins"),
+        (Refused::Misunderstood, "Run the same release on both sides"),
+    ] {
+        let line = refusal(&gateway, &refused, "why");
+        assert!(line.contains(remedy), "{line}");
+    }
+}
+
 fn directory(name: &str) -> std::path::PathBuf {
     std::env::temp_dir().join(format!("pronto-link-{name}-{}", std::process::id()))
 }

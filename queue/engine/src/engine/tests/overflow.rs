@@ -116,6 +116,21 @@ fn nobody_goes_where_it_is_not_clearly_sooner_or_nobody_could_ring() {
 }
 
 #[test]
+fn nobody_goes_while_their_gateway_is_away() {
+    let mut house = House::of_two("gw2");
+    house.register_at("gw1", "cal");
+    house.pause("cal");
+    (1..=8).for_each(|ticket| house.joins(ticket, support()));
+    house.detach("gw1");
+    house.set("cal", Wanted::Ready).unwrap();
+    house.wait(secs(20));
+    assert_eq!(house.overflowed(), []);
+    house.attach("gw1", 1);
+    house.wait(secs(5));
+    assert!(!house.overflowed().is_empty());
+}
+
+#[test]
 fn as_it_grows_longer_there_no_more_go_than_it_serves_and_nobody_goes_twice() {
     let mut house = House::of_two("gw1");
     (1..=30).for_each(|ticket| house.joins(ticket, support()));

@@ -55,7 +55,7 @@ use dialogs::Dialogs;
 use held::HeldBack;
 pub use reader::{JournalError, JournalReader};
 pub use store::JournalEvent;
-pub use tls::{Certificates, TlsError, TlsFiles};
+pub use tls::{Certificates, TlsError, TlsFiles, connector};
 pub use traces::{TraceDesk, TraceInbox, trace_desk};
 
 /// The capacity of the control plane's inbox. When it is full, the readers of sockets wait and the kernel drops

@@ -1,8 +1,9 @@
-//! Our certificate (RFC 3261 §26.3.1): read at start and reloaded while connections are open; and the authorities of
+//! Our certificate for SIP (RFC 3261 §26.3.1) and gRPC: read at start and reloaded while connections are open; and the authorities of
 //! the client certificates we ask for. A connection keeps the certificate it began with; the next one gets the current
 //! one.
 //!
-//! Not here: connections that we open under TLS. Phones have no certificate, and are reached on the flow they opened.
+//! Also our side where we connect to a gRPC API ([`connector`]). Not here: SIP connections that we open under TLS. Phones have
+//! no certificate, and are reached on the flow they opened.
 
 use std::fs;
 use std::io::Read;
@@ -11,12 +12,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{Error, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -30,7 +31,7 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
-    /// The authorities of phones' certificates. With it, who shows none of theirs is not let in.
+    /// The authorities of the certificates of phones and gRPC clients. With it, who shows none of theirs is not let in.
     pub client_ca: Option<PathBuf>,
 }
 
@@ -104,16 +105,9 @@ impl TlsFiles {
         let builder = match &self.client_ca {
             None => builder.with_no_client_auth(),
             Some(path) => {
-                let authority = |why: String| TlsError::Authority {
-                    path: path.clone(),
-                    why,
-                };
-                let mut roots = RootCertStore::empty();
-                for one in certificates(path, "certificates of authorities")? {
-                    roots.add(one).map_err(|error| authority(error.to_string()))?;
-                }
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                let verifier = verifier.build().map_err(|error| authority(error.to_string()))?;
+                let roots = Arc::new(authorities(path)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+                let verifier = verifier.build().map_err(|error| unusable(path, error))?;
                 builder.with_client_cert_verifier(verifier)
             }
         };
@@ -128,6 +122,38 @@ impl TlsFiles {
             Some((about.modified().ok()?, about.len()))
         };
         files.into_iter().flatten().map(stamp).collect()
+    }
+}
+
+/// Our side of a connection that we open: believes the authorities in this file, and shows no certificate. The protocol inside
+/// is negotiated by its name (ALPN).
+///
+/// # Errors
+/// The file cannot be read, or holds no authority.
+pub fn connector(path: &Path, protocol: &str) -> Result<TlsConnector, TlsError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| unusable(path, error))?;
+    let mut config = builder
+        .with_root_certificates(authorities(path)?)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// The authorities in a file.
+fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for one in certificates(path, "certificates of authorities")? {
+        roots.add(one).map_err(|error| unusable(path, error))?;
+    }
+    Ok(roots)
+}
+
+fn unusable(path: &Path, error: impl std::fmt::Display) -> TlsError {
+    TlsError::Authority {
+        path: path.to_owned(),
+        why: error.to_string(),
     }
 }
 
@@ -169,7 +195,7 @@ impl Certificates {
     ///
     /// # Errors
     /// As [`TlsFiles::check`].
-    pub(super) fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+    pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
         let stamp = files.stamp();
         let (put, current) = watch::channel(files.load()?);
         let (reload, asked) = mpsc::channel(1);
@@ -182,13 +208,20 @@ impl Certificates {
         TlsAcceptor::from(Arc::clone(&self.current.borrow()))
     }
 
+    /// The same where the protocol inside is negotiated by its name (ALPN, RFC 7301).
+    pub fn acceptor_of(&self, protocol: &str) -> TlsAcceptor {
+        let mut config = ServerConfig::clone(&self.current.borrow());
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        TlsAcceptor::from(Arc::new(config))
+    }
+
     /// Reads the files again even if they look the same; true if they do not. Connections that stand keep the certificate
     /// they began with.
     ///
     /// # Errors
     /// Why the files cannot be used, in words; the certificate in use stays.
     pub async fn reload(&self) -> Result<bool, String> {
-        let stopping = || "the gateway is stopping".to_owned();
+        let stopping = || "the process is stopping".to_owned();
         let (reply, answer) = oneshot::channel();
         self.reload.send(reply).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())?

@@ -8,5 +8,6 @@ pub mod ledger;
 mod service;
 
 pub use service::{
-    Access, LedgerReader, QueueService, ReadError, ResetError, Settings, StartError, StopError, reset_gateway,
+    Access, LedgerReader, OwnRow, QueueService, ReadError, ResetError, Settings, StartError, StopError,
+    reset_gateway,
 };

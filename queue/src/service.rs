@@ -42,6 +42,7 @@ use handle::EngineHandle;
 use life::{Life, Open};
 pub use log::{LedgerReader, ReadError};
 use operators::OperatorsService;
+pub use operators::OwnRow;
 use owner::{Disk, Owner};
 use queues::QueuesService;
 use readiness::{Readiness, Ready};

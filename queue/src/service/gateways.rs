@@ -30,6 +30,11 @@ const STRANGERS: usize = 256;
 pub enum Access {
     /// The gateway of this process: nobody else reaches these routes.
     SameProcess,
+    /// Those that a check before these routes has let through.
+    Checked {
+        /// The gateway of this process: its name is taken.
+        but: Option<GatewayName>,
+    },
     /// Those that know the token.
     Token {
         /// Shown as `authorization: Bearer TOKEN`.
@@ -58,11 +63,13 @@ impl Access {
 
     fn admits_name(&self, gateway: &GatewayName) -> Result<(), Status> {
         match self {
-            Access::Token { but: Some(ours), .. } if ours == gateway => {
+            Access::Token { but: Some(ours), .. } | Access::Checked { but: Some(ours) }
+                if ours == gateway =>
+            {
                 refused("name");
                 Err(status::not_yours(gateway.as_str()))
             }
-            Access::Token { .. } | Access::SameProcess => Ok(()),
+            Access::Token { .. } | Access::Checked { .. } | Access::SameProcess => Ok(()),
         }
     }
 }

@@ -6,7 +6,7 @@ use pronto_proto::v1::{
     ListOperatorsRequest, ListOperatorsResponse, Operator, OperatorState, SetOperatorStateRequest,
 };
 use pronto_proto::wire::duration;
-use pronto_types::Time;
+use pronto_types::{OperatorId, Time};
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
@@ -18,6 +18,10 @@ use super::status;
 /// Characters of a pause's reason, and of a request's id.
 const TEXT: usize = 64;
 
+/// In the extensions of a request: it comes from this operator, who sees and sets their own row alone.
+#[derive(Clone, Debug)]
+pub struct OwnRow(pub OperatorId);
+
 /// The `Operators` service, answered by the owner.
 pub(super) struct OperatorsService(pub(super) EngineHandle);
 
@@ -27,10 +31,12 @@ impl Operators for OperatorsService {
         &self,
         request: Request<ListOperatorsRequest>,
     ) -> Result<Response<ListOperatorsResponse>, Status> {
+        let own = request.extensions().get::<OwnRow>().cloned();
         let request = request.into_inner();
         let page = Page::new(request.page_size, &request.page_token)?;
         let seen = self.0.look(move |engine, now| {
-            let (views, next_page_token) = page.of(engine.operators(), |view| view.id.as_str());
+            let seen = |view: &OperatorView| own.as_ref().is_none_or(|own| own.0 == view.id);
+            let (views, next_page_token) = page.of(engine.operators().filter(seen), |view| view.id.as_str());
             let operators = views.iter().map(|view| show(view, now)).collect();
             ListOperatorsResponse {
                 operators,
@@ -44,6 +50,7 @@ impl Operators for OperatorsService {
         &self,
         request: Request<SetOperatorStateRequest>,
     ) -> Result<Response<Operator>, Status> {
+        let own = request.extensions().get::<OwnRow>().cloned();
         let SetOperatorStateRequest {
             name,
             state,
@@ -51,6 +58,9 @@ impl Operators for OperatorsService {
             request_id,
         } = request.into_inner();
         let operator = names::parse_operator(&name)?;
+        if own.is_some_and(|own| own.0 != operator) {
+            return Err(status::not_your_row());
+        }
         if reason.len() > TEXT * 4 || reason.chars().count() > TEXT {
             return Err(status::invalid("reason", "expected at most 64 characters"));
         }

@@ -62,6 +62,12 @@ pub(super) fn not_yours(gateway: &str) -> Status {
     Status::with_error_details(Code::PermissionDenied, sentence, info("GATEWAY_OF_THIS_PROCESS"))
 }
 
+/// PERMISSION_DENIED: an operator asks for another operator's row.
+pub(super) fn not_your_row() -> Status {
+    let sentence = "an operator may set only their own state";
+    Status::with_error_details(Code::PermissionDenied, sentence, info("WRONG_ROLE"))
+}
+
 /// RESOURCE_EXHAUSTED: a limit of ours.
 pub(super) fn exhausted(sentence: &str) -> Status {
     Status::with_error_details(Code::ResourceExhausted, sentence, info("LIMIT"))

@@ -7,9 +7,11 @@ operator's state. docs/api.md explains it; integrator.rs does the same in Rust.
     PYTHONPATH=stubs python3 examples/integrator.py 127.0.0.1:50051 watch support
 """
 
+import os
 import sys
 import time
 import uuid
+from pathlib import Path
 
 import grpc
 from pronto.v1 import callers_pb2, callers_pb2_grpc
@@ -33,6 +35,20 @@ STATES = {
     "paused": operators_pb2.OPERATOR_STATE_PAUSED,
     "signed-out": operators_pb2.OPERATOR_STATE_SIGNED_OUT,
 }
+
+
+def connect(address):
+    """A channel. PRONTO_CA names the authority's file for TLS, and PRONTO_TOKEN is the token of this client."""
+    ca, token = os.environ.get("PRONTO_CA"), os.environ.get("PRONTO_TOKEN")
+    if ca is None:
+        return grpc.insecure_channel(address)
+    key, certificate = os.environ.get("PRONTO_KEY"), os.environ.get("PRONTO_CERTIFICATE")
+    credentials = grpc.ssl_channel_credentials(*(path and Path(path).read_bytes() for path in (ca, key, certificate)))
+    if token is not None:
+        # Sends "authorization: Bearer TOKEN" with each call.
+        call = grpc.access_token_call_credentials(token)
+        credentials = grpc.composite_channel_credentials(credentials, call)
+    return grpc.secure_channel(address, credentials)
 
 
 def list_queues(channel):
@@ -121,7 +137,7 @@ def show_operator(operator):
 
 
 def main(address, *command):
-    with grpc.insecure_channel(address) as channel:
+    with connect(address) as channel:
         if command == ("queues",):
             for queue in list_queues(channel):
                 print(show_queue(queue))

@@ -1,5 +1,5 @@
 //! The command line: `pronto serve`, `gateway`, `gateway reset`, `queue`, `calls`, `trace`, `report`, `forecast`,
-//! `staffing`, `demo`, `config check`, `prompts build`.
+//! `staffing`, `demo`, `config check`, `token new`, `prompts build`.
 //!
 //! Only the words, and which configuration they mean; what they do is done elsewhere.
 
@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use pronto_types::GatewayName;
 
+use crate::access::Digest;
 use crate::calls::CallsArgs;
-use crate::config::{Config, DEFAULT_CONFIG, Look, Report};
+use crate::config::{Config, DEFAULT_CONFIG, Look, Report, new_token};
 use crate::demo::DemoArgs;
 use crate::report::ReportCommand;
 use crate::staffing::StaffingArgs;
@@ -53,6 +54,9 @@ pub enum Command {
     /// Look at a configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Make a token for a client of the gRPC API
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Make the clips that are compiled in
     #[command(subcommand)]
     Prompts(PromptsCommand),
@@ -153,6 +157,30 @@ pub enum ConfigCommand {
         #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
         config: PathBuf,
     },
+}
+
+/// Commands for the tokens of gRPC clients.
+#[derive(Debug, Clone, Subcommand, PartialEq, Eq)]
+pub enum TokenCommand {
+    /// Print a new random token, once, and the line for the configuration. Nothing is stored
+    New,
+}
+
+impl TokenCommand {
+    /// Makes the token: it, and what to do with it.
+    ///
+    /// # Errors
+    /// The operating system gives no random numbers.
+    pub fn run(&self) -> std::io::Result<String> {
+        let TokenCommand::New = self;
+        let token = new_token()?;
+        let token = token.reveal();
+        let digest = Digest::of(token.as_bytes()).hex();
+        Ok(format!(
+            "# The token, shown only now. The client sends it as `authorization: Bearer TOKEN`:\n{token}\n\
+             # The line for the client's [[grpc.client]] in the configuration:\ntoken_sha256 = \"{digest}\"\n"
+        ))
+    }
 }
 
 /// Commands for the clips that are compiled in.
@@ -275,6 +303,24 @@ mod tests {
         assert!(parse("pronto gateway").is_err());
         assert!(parse("pronto queue").is_err());
         assert!(parse("pronto").is_err());
+    }
+
+    #[test]
+    fn a_new_token_is_random_and_fits_the_line_beside_it() {
+        let Command::Token(command) = parse("pronto token new").unwrap().command else {
+            panic!("a command for tokens");
+        };
+        let printed = [command.run().unwrap(), command.run().unwrap()];
+        assert_ne!(printed[0], printed[1]);
+        let lines: Vec<&str> = printed[0].lines().collect();
+        let (token, line) = (lines[1], lines[3]);
+        let digest = line
+            .strip_prefix("token_sha256 = \"")
+            .unwrap()
+            .strip_suffix('"')
+            .unwrap();
+        assert_eq!(token.len(), 64);
+        assert_eq!(Digest::from_hex(digest), Some(Digest::of(token.as_bytes())));
     }
 
     #[test]

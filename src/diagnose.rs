@@ -64,7 +64,7 @@ pub fn summary(config: &Config) -> String {
     lines.push(format!(
         "SIP {} · gRPC {} · metrics {}",
         sip.join(", "),
-        config.grpc,
+        config.grpc.listen,
         config.metrics
     ));
     lines.push(format!("{} · kept in {}", zone(config), config.store.display()));

@@ -1,6 +1,8 @@
 //! Pronto: the composition of the house, as a small library for the tests.
 
+pub mod access;
 pub mod calls;
+mod channel;
 pub mod cli;
 mod columns;
 mod compose;

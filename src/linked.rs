@@ -7,6 +7,8 @@ use pronto_gateway::shell::link::TokenSource;
 use pronto_queue::Access;
 use tokio::sync::watch;
 
+use crate::access::guard::Guard;
+use crate::access::{Client, Digest, Proof, Role};
 use crate::config::{Config, gateway_token};
 use crate::halves::{Halves, ServeError};
 
@@ -23,15 +25,24 @@ pub(crate) fn token(config: &Config) -> Result<TokenSource, ServeError> {
     Ok(Arc::new(move || gateway_token(&path)))
 }
 
-/// The gateways that may attach over our sockets.
+/// The gateways that may attach over our sockets, and the guard in front of all services. Where clients are configured, the
+/// guard knows the gateways' token too.
 ///
 /// # Errors
 /// As [`token`].
-pub(crate) fn access(config: &Config, halves: Halves) -> Result<Access, ServeError> {
-    Ok(Access::Token {
-        token: read(config)?,
-        but: (halves == Halves::Both).then(|| config.gateway.name.clone()),
-    })
+pub(crate) fn access(config: &Config, halves: Halves) -> Result<(Access, Guard), ServeError> {
+    let token = read(config)?;
+    let but = (halves == Halves::Both).then(|| config.gateway.name.clone());
+    let mut clients = config.grpc.clients.clone();
+    if clients.is_empty() {
+        return Ok((Access::Token { token, but }, Guard::new(clients)));
+    }
+    clients.push(Client {
+        name: "token_file of [gateway]".to_owned(),
+        role: Role::Gateway,
+        proof: Proof::Token(Digest::of(token.reveal().as_bytes())),
+    });
+    Ok((Access::Checked { but }, Guard::new(clients)))
 }
 
 fn read(config: &Config) -> Result<pronto_types::Secret, ServeError> {

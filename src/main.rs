@@ -67,6 +67,7 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         }
+        Command::Token(command) => exit(command.run().map(|text| print!("{text}"))),
         Command::Prompts(PromptsCommand::Build { all, folder }) => match prompts::build(&folder, all) {
             Ok(summary) => {
                 println!("{summary}");

@@ -19,6 +19,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use crate::access::guard;
 use crate::connections::{self, Limits, Listener, Place};
 use crate::health::Health;
 use crate::process;
@@ -64,6 +65,7 @@ pub(crate) async fn serve(
         .set_buckets_for_metric(Matcher::Full("pronto_queue_wait_seconds".to_owned()), &WAITS)?
         .install_recorder()?;
     connections::describe();
+    guard::describe();
     let pages = Pages {
         metrics,
         health,

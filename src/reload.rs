@@ -16,8 +16,8 @@ pub type Loader = Arc<dyn Fn() -> Result<Config, Report> + Send + Sync>;
 pub(crate) struct Reload {
     pub(crate) load: Loader,
     pub(crate) in_force: Config,
-    /// Those of a gateway with TLS.
-    pub(crate) certificates: Option<Certificates>,
+    /// Those in use, of SIP and of gRPC.
+    pub(crate) certificates: Vec<Certificates>,
 }
 
 impl Reload {
@@ -31,15 +31,19 @@ impl Reload {
     }
 
     async fn certificates(&self) {
-        let Some(certificates) = &self.certificates else {
-            return tracing::info!("hang-up signal: no certificate is in use, so none was read again");
-        };
-        match certificates.reload().await {
-            Ok(true) => tracing::info!("hang-up signal: the certificate was read again, its files are new"),
-            Ok(false) => {
-                tracing::info!("hang-up signal: the certificate was read again, its files are unchanged")
+        if self.certificates.is_empty() {
+            tracing::info!("hang-up signal: no certificate is in use, so none was read again");
+        }
+        for certificates in &self.certificates {
+            match certificates.reload().await {
+                Ok(true) => {
+                    tracing::info!("hang-up signal: the certificate was read again, its files are new")
+                }
+                Ok(false) => {
+                    tracing::info!("hang-up signal: the certificate was read again, its files are unchanged")
+                }
+                Err(error) => tracing::warn!(%error, "hang-up signal: the certificate in use stays"),
             }
-            Err(error) => tracing::warn!(%error, "hang-up signal: the certificate in use stays"),
         }
     }
 

@@ -146,6 +146,7 @@ pub(crate) async fn serve(
         mut gateway,
         queue,
         servers,
+        certificates,
     } = started;
     if let Some(shell) = &gateway {
         health.follow("new calls", shell.closed());
@@ -160,7 +161,7 @@ pub(crate) async fn serve(
         let task = Reload {
             load,
             in_force: config.clone(),
-            certificates: gateway.as_ref().and_then(GatewayShell::certificates),
+            certificates,
         };
         tokio::spawn(task.run(Arc::clone(&reload)));
     }

@@ -250,6 +250,7 @@ fn a_third_party_protocol_is_named_in_one_place() {
                 "queue/src/server",
                 "queue/src/shell",
                 "sip-gateway/src/shell/",
+                "src/access/guard",
                 "src/serve",
                 "src/demo/watch",
                 "src/connections/grpc",

@@ -103,6 +103,7 @@ fn holds_secret(key: &str) -> bool {
     }
     lower.contains("pass")
         || lower.contains("secret")
+        || lower.contains("sha256")
         || nearest(&lower, ["password", "ha1", "token"]).is_some()
 }
 

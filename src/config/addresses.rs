@@ -113,7 +113,7 @@ fn listeners(config: &Config, places: &Places<'_>) -> Vec<Listener> {
         place,
     };
     let rest = [
-        listener("[grpc]", config.grpc, places.grpc.place("listen")),
+        listener("[grpc]", config.grpc.listen, places.grpc.place("listen")),
         listener("[metrics]", config.metrics, places.metrics.place("listen")),
         listener(
             "`listen` of [gateway]",

@@ -1,11 +1,13 @@
 //! All keys of the configuration: name, form, default, range and meaning. The readers take them from here, and
 //! `docs/reference/configuration.md` is generated from them.
 
+mod grpc;
 mod people;
 mod sip;
 
 use pronto_config::{Key, Keys};
 
+pub(super) use grpc::{CLIENT, GRPC, GRPC_TLS};
 pub(super) use people::{
     ANNOUNCEMENTS, ANSWERS, LANGUAGES, NUMBER, OPERATOR, OVERFLOW, QUEUE, SIGN_INS, STRATEGIES,
 };
@@ -19,6 +21,9 @@ const SOCKET: &str = "`ADDRESS:PORT`";
 pub(super) const NAME: &str = "a name: 1 to 64 of a-z A-Z 0-9 . _ -";
 /// The store's folder where none is written.
 pub(super) const STORE: &str = "var";
+
+/// The queue service where none is written.
+pub(super) const QUEUE_SERVICE_AT: &str = "http://127.0.0.1:50051";
 
 /// The whole file.
 pub static CONFIGURATION: Keys = Keys {
@@ -77,19 +82,6 @@ pub(super) static REGISTRAR: Keys = Keys {
     others: &[],
 };
 
-/// Keys of `[grpc]`.
-pub(super) static GRPC: Keys = Keys {
-    title: "[grpc]",
-    about: "The socket where integrators and gateways reach the queue service.",
-    keys: &[Key::text(
-        "listen",
-        SOCKET,
-        "Address and port. Only a loopback address is accepted, because this socket has neither TLS nor roles.",
-    )
-    .or("127.0.0.1:50051")],
-    others: &[],
-};
-
 /// Keys of `[metrics]`.
 pub(super) static METRICS: Keys = Keys {
     title: "[metrics]",
@@ -138,10 +130,16 @@ pub(super) static GATEWAY: Keys = Keys {
         .or("gw1"),
         Key::text(
             "queue",
-            "`http://127.0.0.1:PORT`",
-            "Address of the queue service, on a loopback address.",
+            "`http://127.0.0.1:PORT`, or `https://HOST:PORT`",
+            "Address of the queue service. `https://` may name any machine and needs `queue_ca`. `http://` needs a loopback \
+             address.",
         )
-        .or("http://127.0.0.1:50051"),
+        .or(QUEUE_SERVICE_AT),
+        Key::text(
+            "queue_ca",
+            "the path of a file with the certificates of authorities in PEM",
+            "File of the authorities of the queue service's certificate in PEM, for `https://`.",
+        ),
         Key::text(
             "listen",
             SOCKET,

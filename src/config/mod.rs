@@ -12,6 +12,7 @@ mod dial;
 mod differences;
 mod dscp;
 mod generated;
+mod grpc;
 mod keys;
 mod numbers;
 mod overflow;
@@ -35,8 +36,8 @@ pub use dial::normalise_dialled;
 pub use generated::generated_passwords;
 pub use keys::CONFIGURATION;
 pub use pronto_config::{Look, Report};
-pub use settings::{Config, Credential, Gateway, Media, Number, Phone, Registrar, Sip};
-pub use token::gateway_token;
+pub use settings::{Config, Credential, Gateway, Grpc, Media, Number, Phone, Registrar, Sip};
+pub use token::{gateway_token, new_token};
 
 /// Where `serve` and `config check` look when no file is named.
 pub const DEFAULT_CONFIG: &str = "pronto.toml";

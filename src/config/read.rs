@@ -9,7 +9,7 @@ use toml::de::DeTable;
 
 use super::keys::CONFIGURATION;
 use super::settings::{Config, Number};
-use super::{Environment, addresses, numbers, people, recording, services, sip};
+use super::{Environment, addresses, grpc, numbers, people, recording, services, sip};
 
 /// Reads a text named `file`, whose relative paths start at `folder`.
 pub(super) fn read(
@@ -44,7 +44,7 @@ fn read_sections(
     let mut top = Section::new(&CONFIGURATION, Table::root(root), problems);
     let timezone = services::read_timezone(&mut top);
     let [sip, media, registrar] = ["sip", "media", "registrar"].map(|key| top.table(key));
-    let [grpc, metrics, trace] = ["grpc", "metrics", "trace"].map(|key| top.table(key));
+    let [api, metrics, trace] = ["grpc", "metrics", "trace"].map(|key| top.table(key));
     let [gateway, queue_service] = ["gateway", "queue_service"].map(|key| top.table(key));
     let [store, prompts] = ["store", "prompts"].map(|key| top.table(key));
     let [number_tables, queue_tables, operator_tables] =
@@ -62,7 +62,7 @@ fn read_sections(
         timezone,
         sip: sip::read(sip, folder, environment.is_some(), problems),
         media: sip::read_media(media, problems),
-        grpc: services::read_grpc(grpc, problems),
+        grpc: grpc::read(api, folder, environment.is_some(), &operators, problems),
         metrics: services::read_metrics(metrics, problems),
         gateway: services::read_gateway(gateway, folder, problems),
         registrar: super::registrar::read(registrar, problems),
@@ -83,7 +83,7 @@ fn read_sections(
     let places = addresses::Places {
         sip,
         media,
-        grpc,
+        grpc: api,
         metrics,
         gateway,
     };

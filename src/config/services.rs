@@ -1,4 +1,4 @@
-//! `[grpc]`, `[metrics]`, `[gateway]`, `[queue_service]`, `[store]`, `[trace]`, `[prompts]` and the time zone.
+//! `[metrics]`, `[gateway]`, `[queue_service]`, `[store]`, `[trace]`, `[prompts]` and the time zone.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -6,21 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use pronto_config::{Problems, Section, Table, Wrong, nearest, quoted};
+use pronto_config::{Problem, Problems, Section, Table, Wrong, nearest, quoted};
 use pronto_gateway::trace::Limits;
 use pronto_recordings::{Library, LibraryError};
 use pronto_types::GatewayName;
 
-use super::keys::{GATEWAY, GRPC, METRICS, PROMPTS, QUEUE_SERVICE, STORE, STORE_KEYS, TRACE};
+use super::keys::{GATEWAY, METRICS, PROMPTS, QUEUE_SERVICE, QUEUE_SERVICE_AT, STORE, STORE_KEYS, TRACE};
 use super::settings::Gateway;
-
-/// Reads the section `[grpc]`.
-pub(super) fn read_grpc(table: Table<'_>, problems: &mut Problems) -> SocketAddr {
-    let mut section = Section::new(&GRPC, table, problems);
-    let listen = section.setting("listen", parse_private);
-    section.finish();
-    listen
-}
 
 /// Reads `[metrics]`. They name nobody, so they may be read from another machine.
 pub(super) fn read_metrics(table: Table<'_>, problems: &mut Problems) -> SocketAddr {
@@ -33,11 +25,19 @@ pub(super) fn read_metrics(table: Table<'_>, problems: &mut Problems) -> SocketA
 /// Reads the section `[gateway]`.
 pub(super) fn read_gateway(table: Table<'_>, folder: &Path, problems: &mut Problems) -> Gateway {
     let mut section = Section::new(&GATEWAY, table, problems);
+    let queue = section.parsed("queue", parse_queue);
+    let queue_ca = section.parsed("queue_ca", |text| file(text, folder));
+    let written = queue.is_some() || !section.has("queue");
+    let queue = queue.unwrap_or_else(|| QUEUE_SERVICE_AT.to_owned());
+    if written {
+        check_authority(&mut section, &queue);
+    }
     let gateway = Gateway {
         name: section.setting("name", |text| {
             GatewayName::new(text).map_err(|_| Wrong::default())
         }),
-        queue: section.setting("queue", parse_queue),
+        queue,
+        queue_ca,
         listen: section.setting("listen", parse_private),
         metrics: section.setting("metrics", parse_socket),
         token_file: section.parsed("token_file", |text| parse_path(text, folder)),
@@ -46,6 +46,27 @@ pub(super) fn read_gateway(table: Table<'_>, folder: &Path, problems: &mut Probl
     };
     section.finish();
     gateway
+}
+
+/// Notes TLS without an authority, and an authority without TLS.
+fn check_authority(section: &mut Section<'_, '_>, queue: &str) {
+    let secure = queue.starts_with("https://");
+    if secure && !section.has("queue_ca") {
+        section.missing(
+            "queue_ca",
+            "the file of the authorities of the queue service's certificate, for `https://`",
+        );
+    }
+    if let Some(place) = section.place("queue_ca").filter(|_| !secure) {
+        let problem = Problem::error(
+            place,
+            "`queue_ca` has no effect without TLS",
+            format!("`queue` is `{queue}`"),
+        );
+        section
+            .problems
+            .push(problem.expected("`https://HOST:PORT` as `queue`"));
+    }
 }
 
 /// Reads the section `[trace]`.
@@ -140,21 +161,32 @@ pub(super) fn parse_path(text: &str, folder: &Path) -> Result<PathBuf, Wrong> {
     }
 }
 
-fn parse_socket(text: &str) -> Result<SocketAddr, Wrong> {
+/// A file that is there.
+pub(super) fn file(text: &str, folder: &Path) -> Result<PathBuf, Wrong> {
+    let path = parse_path(text, folder)?;
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(Wrong::because(format!("there is no file {}", quoted(text))))
+    }
+}
+
+/// A socket, `ADDRESS:PORT`.
+pub(super) fn parse_socket(text: &str) -> Result<SocketAddr, Wrong> {
     text.parse().map_err(|_| match text.strip_prefix("localhost:") {
         Some(port) => Wrong::default().nearest(format!("127.0.0.1:{port}")),
         None => Wrong::default(),
     })
 }
 
-/// A socket only this machine can reach: whoever reaches our gRPC may do everything, unseen and unasked.
+/// A socket only this machine can reach: it has no TLS.
 fn parse_private(text: &str) -> Result<SocketAddr, Wrong> {
     let address = parse_socket(text)?;
     if address.ip().is_loopback() {
         return Ok(address);
     }
     Err(Wrong::because(format!(
-        "{} can be reached from other machines, and gRPC has no TLS and asks for no token: refused",
+        "{} can be reached from other machines, and this socket has no TLS: refused",
         quoted(text)
     ))
     .expected("a loopback address")
@@ -162,24 +194,17 @@ fn parse_private(text: &str) -> Result<SocketAddr, Wrong> {
 }
 
 /// The same port on this machine alone.
-fn on_loopback(address: SocketAddr) -> String {
+pub(super) fn on_loopback(address: SocketAddr) -> String {
     SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())).to_string()
 }
 
 fn parse_queue(text: &str) -> Result<String, Wrong> {
     let Some(rest) = text.strip_prefix("http://") else {
-        return Err(match text.split_once("://") {
-            Some(("https", rest)) => {
-                let plain = parse_queue(&format!("http://{rest}"));
-                let nearest = plain.map_or_else(|wrong| wrong.nearest, Some);
-                Wrong {
-                    nearest,
-                    ..Wrong::because("gRPC has no TLS yet")
-                }
-            }
-            Some(_) => Wrong::default(),
-            None => Wrong::default().nearest(format!("http://{text}")),
-        });
+        return match text.split_once("://") {
+            Some(("https", rest)) => parse_secure(rest),
+            Some(_) => Err(Wrong::default()),
+            None => Err(Wrong::default().nearest(format!("http://{text}"))),
+        };
     };
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     if authority
@@ -193,8 +218,22 @@ fn parse_queue(text: &str) -> Result<String, Wrong> {
         return Ok(format!("http://{address}"));
     }
     Err(Wrong::because(format!(
-        "{} is another machine, and gRPC has no TLS and asks for no token: refused",
+        "{} is another machine, and `http://` has no TLS: refused",
         quoted(text)
     ))
-    .nearest(format!("http://{}", on_loopback(address))))
+    .nearest(format!("https://{address}")))
+}
+
+/// Reads the rest of a URL after `https://`: a name or address, and a port.
+fn parse_secure(rest: &str) -> Result<String, Wrong> {
+    let url = format!("https://{}", rest.strip_suffix('/').unwrap_or(rest));
+    let uri: hyper::Uri = url.parse().map_err(|_| Wrong::default())?;
+    let bare = uri.path() == "/" && uri.query().is_none();
+    if !bare || uri.host().is_none_or(str::is_empty) {
+        return Err(Wrong::default());
+    }
+    match uri.port_u16() {
+        Some(_) => Ok(url),
+        None => Err(Wrong::default().nearest(format!("{url}:50051"))),
+    }
 }

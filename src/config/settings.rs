@@ -17,6 +17,7 @@ use pronto_sip::{Algorithm, ExpiresLimits, Transport, Trunk};
 use pronto_types::{GatewayName, OperatorId, QueueName, Secret};
 
 use super::Report;
+use crate::access::Client;
 
 /// Everything one TOML says, for both halves of the house.
 #[derive(Clone)]
@@ -29,9 +30,8 @@ pub struct Config {
     pub sip: Sip,
     /// The section `[media]`.
     pub media: Media,
-    /// `listen` of `[grpc]`: where integrators and gateways reach the queue service. Loopback only: it has neither
-    /// encryption nor tokens.
-    pub grpc: SocketAddr,
+    /// The section `[grpc]`: where integrators and gateways reach the queue service.
+    pub grpc: Grpc,
     /// `listen` of `[metrics]`: where Prometheus reads `serve` and `queue`.
     pub metrics: SocketAddr,
     /// The section `[gateway]`.
@@ -93,6 +93,17 @@ pub struct Sip {
     pub trunks: Vec<Trunk>,
 }
 
+/// The section `[grpc]`. An address beyond loopback has TLS and clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grpc {
+    /// The socket of the API.
+    pub listen: SocketAddr,
+    /// The certificate; `None`: without TLS.
+    pub tls: Option<TlsFiles>,
+    /// The known clients; empty: every program on this machine may call everything.
+    pub clients: Vec<Client>,
+}
+
 /// The section `[media]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {
@@ -122,8 +133,10 @@ pub struct Registrar {
 pub struct Gateway {
     /// The name under which the queue service knows this gateway.
     pub name: GatewayName,
-    /// The queue service, `http://HOST:PORT`, for a gateway that runs alone.
+    /// The queue service, `http://HOST:PORT` or `https://HOST:PORT`, for a gateway that runs alone.
     pub queue: String,
+    /// The authorities of the queue service's certificate; `None`: without TLS.
+    pub queue_ca: Option<PathBuf>,
     /// The gateway's own gRPC (health), where it runs alone. Loopback only.
     pub listen: SocketAddr,
     /// The socket where Prometheus reads a gateway that runs alone.

@@ -1,6 +1,7 @@
 //! Whole files in, whole pages out.
 
 mod files;
+mod grpc;
 mod legal;
 mod numbers;
 mod people;

@@ -1,20 +1,19 @@
 //! `[sip.tls]` and `[sip.websocket]`: what TLS, WS and WSS sockets need besides an address.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use pronto_config::{Problem, Problems, Section, Table, Text, Wrong, quoted};
+use pronto_config::{Keys, Problem, Problems, Section, Table, Text, Wrong, quoted};
 use pronto_gateway::shell::TlsFiles;
 use pronto_sip::Transport;
 
 use super::keys::{TLS, WEBSOCKET};
-use super::services::parse_path;
+use super::services::file;
 
 /// An allow-list that somebody still oversees.
 const MOST_ORIGINS: usize = 64;
 
-/// Reads `[sip.tls]`; `None` where it is missing or invalid. The files must be there; with `open`, their content is
-/// checked too.
+/// Reads `[sip.tls]`; `None` where it is missing or invalid.
 pub(super) fn read(
     table: Table<'_>,
     listen: &[(Transport, SocketAddr)],
@@ -22,10 +21,28 @@ pub(super) fn read(
     open: bool,
     problems: &mut Problems,
 ) -> Option<TlsFiles> {
+    let tls = read_files(&TLS, table, folder, open, problems)?;
+    if !listen.iter().any(|(transport, _)| transport.is_secure()) {
+        let message = "[sip.tls] has no effect: no socket of [sip] uses TLS";
+        let problem = Problem::warning(table.span(), message, "neither `tls:` nor `wss:` in `listen`");
+        problems.push(problem.expected("`tls:ADDRESS:5061` in `listen` of [sip]"));
+    }
+    Some(tls)
+}
+
+/// Reads the files of a certificate; `None` where the section is missing or invalid. They must be there; with `open`, their
+/// content is checked too.
+pub(super) fn read_files(
+    keys: &'static Keys,
+    table: Table<'_>,
+    folder: &Path,
+    open: bool,
+    problems: &mut Problems,
+) -> Option<TlsFiles> {
     if !table.is_written() {
         return None;
     }
-    let mut section = Section::new(&TLS, table, problems);
+    let mut section = Section::new(keys, table, problems);
     let certificate = section.parsed("certificate", |text| file(text, folder));
     let key = section.parsed("key", |text| file(text, folder));
     let client_ca = section.parsed("client_ca", |text| file(text, folder));
@@ -43,21 +60,7 @@ pub(super) fn read(
         let problem = Problem::error(table.span(), "this certificate cannot be used", error.to_string());
         problems.push(problem.expected("a certificate and its private key, both in PEM"));
     }
-    if !listen.iter().any(|(transport, _)| transport.is_secure()) {
-        let message = "[sip.tls] has no effect: no socket of [sip] uses TLS";
-        let problem = Problem::warning(table.span(), message, "neither `tls:` nor `wss:` in `listen`");
-        problems.push(problem.expected("`tls:ADDRESS:5061` in `listen` of [sip]"));
-    }
     Some(tls)
-}
-
-fn file(text: &str, folder: &Path) -> Result<PathBuf, Wrong> {
-    let path = parse_path(text, folder)?;
-    if path.is_file() {
-        Ok(path)
-    } else {
-        Err(Wrong::because(format!("there is no file {}", quoted(text))))
-    }
 }
 
 /// Reads the section `[sip.websocket]`.

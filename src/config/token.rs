@@ -91,6 +91,14 @@ fn make(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes a token for a client of the gRPC API, 256 random bits in hexadecimal. It is kept nowhere.
+///
+/// # Errors
+/// The operating system gives no random numbers.
+pub fn new_token() -> io::Result<Secret> {
+    hex::<OCTETS>().map(Secret::new)
+}
+
 /// Makes `OCTETS` random octets, written in hexadecimal.
 fn hex<const OCTETS: usize>() -> io::Result<String> {
     let mut dice = [0_u8; OCTETS];

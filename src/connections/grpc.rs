@@ -1,16 +1,20 @@
-//! gRPC over connections that are counted: each knows its calls, and ends when it has asked for nothing for too long.
+//! gRPC over connections, plain or TLS, that are counted: each knows its calls, and ends when it has asked for nothing for too long.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use hyper::{Request, Response};
+use pronto_gateway::shell::Certificates;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::body::Body;
 use tonic::transport::server::Connected;
@@ -26,11 +30,16 @@ const LIMITS: Limits = Limits {
     first: Duration::from_secs(30),
     idle: Duration::from_secs(300),
 };
+/// Until a TLS handshake is over.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The call after which a connection is trusted: a gateway proved who it is.
 const ATTACH: &str = "/pronto.v1.Gateways/Attach";
 
-/// The connections to a listener, for a server to take.
-pub(crate) fn incoming(listener: TcpListener) -> ReceiverStream<io::Result<Connection>> {
+/// The connections to a listener, for a server to take. With certificates they are under TLS.
+pub(crate) fn incoming(
+    listener: TcpListener,
+    certificates: Option<Certificates>,
+) -> ReceiverStream<io::Result<Connection>> {
     let listener = Listener::new(listener, LIMITS);
     let (taken, incoming) = mpsc::channel(1);
     tokio::spawn(async move {
@@ -40,22 +49,55 @@ pub(crate) fn incoming(listener: TcpListener) -> ReceiverStream<io::Result<Conne
                 // The server takes no more: the port is free at once.
                 () = taken.closed() => return,
             };
-            let connection = Connection {
-                stream,
-                patience: Box::pin(tokio::time::sleep(LIMITS.first)),
-                place,
+            let Some(certificates) = &certificates else {
+                let connection = Connection::new(Box::new(stream), None, place);
+                if taken.send(Ok(connection)).await.is_err() {
+                    return;
+                }
+                continue;
             };
-            if taken.send(Ok(connection)).await.is_err() {
-                return;
-            }
+            // On a task of its own: a slow handshake holds nobody up but itself.
+            let (certificates, taken) = (certificates.clone(), taken.clone());
+            tokio::spawn(async move {
+                if let Some(connection) = shake_hands(&certificates, stream, place).await {
+                    let _ = taken.send(Ok(connection)).await;
+                }
+            });
         }
     });
     ReceiverStream::new(incoming)
 }
 
+/// Makes a TLS connection, if the handshake succeeds in time and nobody needs the place meanwhile.
+async fn shake_hands(certificates: &Certificates, stream: TcpStream, mut place: Place) -> Option<Connection> {
+    // gRPC is HTTP/2 (RFC 9113 §3.2: "HTTP/2 over TLS uses the "h2" protocol identifier").
+    let accepted = certificates.acceptor_of("h2").accept(stream);
+    let accepted = tokio::select! {
+        accepted = tokio::time::timeout(HANDSHAKE, accepted) => accepted,
+        () = place.taken() => return None,
+    };
+    let stream = accepted
+        .ok()?
+        .inspect_err(|error| tracing::debug!(%error, "TLS handshake"))
+        .ok()?;
+    let shown = stream.get_ref().1.peer_certificates();
+    let certificate = shown.and_then(|shown| shown.first());
+    let certificate = certificate.map(|shown| Arc::new(shown.clone().into_owned()));
+    Some(Connection::new(Box::new(stream), certificate, place))
+}
+
+/// Octets both ways.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A certificate that an authority of ours has signed.
+type Certificate = Arc<CertificateDer<'static>>;
+
 /// A connection from outside.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
+    certificate: Option<Certificate>,
     place: Place,
     patience: Pin<Box<Sleep>>,
 }
@@ -67,11 +109,22 @@ impl Connected for Connection {
         Calls {
             id: self.place.id,
             table: self.place.table.clone(),
+            certificate: self.certificate.clone(),
         }
     }
 }
 
 impl Connection {
+    fn new(stream: Box<dyn Stream>, certificate: Option<Certificate>, place: Place) -> Self {
+        let patience = Box::pin(tokio::time::sleep(LIMITS.first));
+        Connection {
+            stream,
+            certificate,
+            place,
+            patience,
+        }
+    }
+
     /// Ready when the connection has to go.
     fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         if Pin::new(&mut self.place.leave).poll(context).is_ready() {
@@ -138,9 +191,20 @@ impl AsyncWrite for Connection {
 pub(crate) struct Calls {
     id: u64,
     table: Shared,
+    certificate: Option<Certificate>,
 }
 
 impl Calls {
+    /// The client's certificate, where one is asked for.
+    pub(crate) fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.certificate.as_deref()
+    }
+
+    /// The address it comes from, of IPv6 the /64.
+    pub(crate) fn source(&self) -> Option<IpAddr> {
+        self.table.lock().held.get(&self.id).map(|held| held.source)
+    }
+
     fn begin(self) -> Call {
         self.table.lock().call_begins(self.id);
         Call(self)

@@ -227,7 +227,7 @@ mod tests {
             [script::MEAN_TALK; 2],
             "the centre knows how long its talks are"
         );
-        assert_eq!(config.grpc, ground.grpc);
+        assert_eq!(config.grpc.listen, ground.grpc);
         let directory = ground.directory.clone();
         assert!(directory.is_dir());
         drop(ground);

@@ -149,7 +149,7 @@ struct Day {
 async fn day(arguments: &DemoArgs, ground: &Ground, config: Config) -> Result<Day, ServeError> {
     let mut signals = Stop::listen(HangUp::Stops)?;
     let mut centre = Centre::open(config.clone()).await?;
-    let mut watch = Watch::connect(config.grpc).await?;
+    let mut watch = Watch::connect(config.grpc.listen).await?;
     let clock = Clock::start();
     let (notes, mut told) = mpsc::channel(NOTES);
     let (close, closing) = channel::channel(None);

@@ -19,7 +19,7 @@ pub(super) fn greeting(
     for (transport, address) in gateway.listening() {
         let _ = writeln!(text, "  SIP      {}:{address}", transport.name());
     }
-    let _ = writeln!(text, "  gRPC     {}", config.grpc);
+    let _ = writeln!(text, "  gRPC     {}", config.grpc.listen);
     let _ = writeln!(text, "  metrics  http://{}/metrics", config.metrics);
     let Some((_, first)) = gateway.listening().first() else {
         return text;

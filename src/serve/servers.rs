@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use pronto_gateway::Closed;
-use pronto_gateway::shell::{TraceDesk, cannot_bind};
+use pronto_gateway::shell::{Certificates, TraceDesk, cannot_bind};
 use pronto_queue::{Access, QueueService};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -16,8 +16,10 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::ServeError;
+use crate::access::guard::Guard;
+use crate::config::Gateway;
 use crate::connections::grpc;
-use crate::in_memory;
+use crate::{channel, in_memory};
 
 /// Between two halves over TCP: a peer that says nothing for twice this long is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
@@ -37,12 +39,18 @@ pub(super) type ServerTask = JoinHandle<Result<(), tonic::transport::Error>>;
 pub(super) async fn serve_gateway(
     listen: SocketAddr,
     desk: &TraceDesk,
+    guard: Guard,
     closing: CancellationToken,
 ) -> Result<(ServerTask, HealthReporter), ServeError> {
     let (health, service) = tonic_health::server::health_reporter();
     health.set_service_status("", ServingStatus::NotServing).await;
     let routes = Routes::new(service).add_service(desk.service());
-    Ok((serve_tcp(routes, bind(listen).await?, closing), health))
+    let door = Door {
+        listener: bind(listen).await?,
+        certificates: None,
+        guard,
+    };
+    Ok((serve_tcp(routes, door, closing), health))
 }
 
 /// A gateway that takes no new calls is not serving, so that a balancer sends its calls elsewhere.
@@ -85,8 +93,16 @@ pub(super) async fn bind(listen: SocketAddr) -> Result<TcpListener, ServeError> 
         .map_err(|error| format!("cannot listen for gRPC on {listen}: {}", cannot_bind(&error)))?)
 }
 
+/// A listener, and who comes in by it.
+pub(super) struct Door {
+    pub(super) listener: TcpListener,
+    /// The certificate of a listener under TLS.
+    pub(super) certificates: Option<Certificates>,
+    pub(super) guard: Guard,
+}
+
 /// Serves over TCP.
-pub(super) fn serve_tcp(routes: Routes, listener: TcpListener, closing: CancellationToken) -> ServerTask {
+pub(super) fn serve_tcp(routes: Routes, door: Door, closing: CancellationToken) -> ServerTask {
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(KEEP_ALIVE))
@@ -94,20 +110,28 @@ pub(super) fn serve_tcp(routes: Routes, listener: TcpListener, closing: Cancella
         .http2_max_header_list_size(LARGEST_HEAD)
         .timeout(ANSWER)
         .layer(grpc::Counting)
+        .layer(door.guard)
         .add_routes(routes);
+    let incoming = grpc::incoming(door.listener, door.certificates);
     tokio::spawn(async move {
         server
-            .serve_with_incoming_shutdown(grpc::incoming(listener), closing.cancelled_owned())
+            .serve_with_incoming_shutdown(incoming, closing.cancelled_owned())
             .await
     })
 }
 
 /// A channel to a queue service in another process.
-pub(super) fn remote(queue: &str) -> Result<Channel, ServeError> {
-    let endpoint = Endpoint::from_shared(queue.to_owned())?
+pub(super) fn remote(gateway: &Gateway) -> Result<Channel, ServeError> {
+    let endpoint = Endpoint::from_shared(gateway.queue.clone())?
         .connect_timeout(Duration::from_secs(2))
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE)
         .keep_alive_while_idle(true);
-    Ok(endpoint.connect_lazy())
+    match &gateway.queue_ca {
+        None => Ok(endpoint.connect_lazy()),
+        Some(ca) => {
+            let connect = channel::secure(ca).map_err(|error| format!("queue_ca: {error}"))?;
+            Ok(endpoint.connect_with_connector_lazy(connect))
+        }
+    }
 }

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use pronto_gateway::shell::{self, GatewayShell, cannot_bind};
+use pronto_gateway::shell::{self, Certificates, GatewayShell, cannot_bind};
 use pronto_queue::{QueueService, Settings as QueueSettings};
 use pronto_types::{OperatorId, Secret};
 use tokio_util::sync::CancellationToken;
 
-use super::servers::{ServerTask, bind, remote, report_admission, serve_gateway, serve_tcp, serve_within};
+use super::servers::{
+    Door, ServerTask, bind, remote, report_admission, serve_gateway, serve_tcp, serve_within,
+};
 use super::{Halves, ServeError};
+use crate::access::guard::Guard;
 use crate::config::{Config, Credential, generated_passwords};
 use crate::health::Health;
 use crate::{compose, linked, metrics_page, process};
@@ -19,6 +22,8 @@ pub(super) struct Up {
     pub(super) gateway: Option<GatewayShell>,
     pub(super) queue: Option<QueueService>,
     pub(super) servers: Vec<ServerTask>,
+    /// The certificates in use, of SIP and of gRPC.
+    pub(super) certificates: Vec<Certificates>,
 }
 
 /// Starts everything, or says why not.
@@ -76,7 +81,8 @@ async fn start_all(
     closing: CancellationToken,
     up: impl FnOnce(&GatewayShell, &BTreeMap<OperatorId, Secret>),
 ) -> Result<Up, ServeError> {
-    let (mut servers, mut queue, mut channel) = (Vec::new(), None, None);
+    let (mut servers, mut certificates) = (Vec::new(), Vec::new());
+    let (mut queue, mut channel) = (None, None);
     let (desk, traces) = shell::trace_desk(&config.gateway.name, config.trace.calls > 0);
     if halves != Halves::Gateway {
         let settings = QueueSettings {
@@ -84,12 +90,15 @@ async fn start_all(
             store: config.store.clone(),
         };
         let service = QueueService::start(settings).await?;
-        let mut routes = service.routes(linked::access(config, halves)?);
+        let (access, guard) = linked::access(config, halves)?;
+        let mut routes = service.routes(access);
         if halves == Halves::Both {
             routes = routes.add_service(desk.service());
             service.await_gateway().await;
         }
-        servers.push(serve_tcp(routes, bind(config.grpc).await?, closing.clone()));
+        let door = door(config, guard).await?;
+        certificates.extend(door.certificates.clone());
+        servers.push(serve_tcp(routes, door, closing.clone()));
         if halves == Halves::Both {
             let (to_queue, server) = serve_within(&service, closing.clone());
             servers.push(server);
@@ -101,11 +110,12 @@ async fn start_all(
     if halves != Halves::Queue {
         let channel = match channel {
             Some(channel) => channel,
-            None => remote(&config.gateway.queue)?,
+            None => remote(&config.gateway)?,
         };
         let mut reporter = None;
         if halves == Halves::Gateway {
-            let (server, status) = serve_gateway(config.gateway.listen, &desk, closing).await?;
+            let guard = Guard::new(config.grpc.clients.clone());
+            let (server, status) = serve_gateway(config.gateway.listen, &desk, guard, closing).await?;
             servers.push(server);
             reporter = Some(status);
         }
@@ -126,12 +136,24 @@ async fn start_all(
             linked::attached(shell.attached()).await;
             up(&shell, &generated);
         }
+        certificates.extend(shell.certificates());
         gateway = Some(shell);
     }
     Ok(Up {
         gateway,
         queue,
         servers,
+        certificates,
+    })
+}
+
+/// The listener of the queue service.
+async fn door(config: &Config, guard: Guard) -> Result<Door, ServeError> {
+    let certificates = config.grpc.tls.as_ref().map(Certificates::load).transpose();
+    Ok(Door {
+        certificates: certificates.map_err(|error| format!("TLS of gRPC: {error}"))?,
+        listener: bind(config.grpc.listen).await?,
+        guard,
     })
 }
 

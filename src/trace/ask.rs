@@ -1,24 +1,76 @@
 //! Asking a gateway, over its gRPC.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use pronto_proto::v1::calls_client::CallsClient;
 use pronto_proto::v1::{ListTracesRequest, ReadTraceRequest, Trace, TracedMessage};
 use pronto_types::Time;
+use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 
-use super::{Listed, Passed, TraceError};
+use super::{Listed, Passed, TraceArgs, TraceError};
+use crate::channel;
 
 /// A gateway on this machine answers at once, or not at all.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAGE: i32 = 1_000;
 
+/// The proofs for a gateway that asks for TLS or a token.
+pub(super) struct Keys {
+    ca: Option<PathBuf>,
+    authorization: Option<AsciiMetadataValue>,
+}
+
+impl Keys {
+    pub(super) fn read(arguments: &TraceArgs) -> Result<Keys, TraceError> {
+        let read = |file: &PathBuf| {
+            let failed = |error| TraceError::Token(file.clone(), error);
+            let token = std::fs::read_to_string(file).map_err(failed)?;
+            let value: Result<AsciiMetadataValue, _> = format!("Bearer {}", token.trim()).parse();
+            let mut value = value.map_err(|_| failed(io::ErrorKind::InvalidData.into()))?;
+            value.set_sensitive(true);
+            Ok(value)
+        };
+        Ok(Keys {
+            ca: arguments.ca.clone(),
+            authorization: arguments.token_file.as_ref().map(read).transpose()?,
+        })
+    }
+
+    /// A request with the token.
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some(value) = &self.authorization {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        request
+    }
+
+    /// A channel; `None` if nobody answers there.
+    async fn channel(&self, place: &str) -> Result<Option<Channel>, TraceError> {
+        let endpoint = Endpoint::from_shared(place.to_owned());
+        let endpoint = endpoint.map_err(|_| TraceError::Gateway(place.to_owned()))?;
+        let endpoint = endpoint.connect_timeout(PATIENCE).timeout(PATIENCE);
+        if !place.starts_with("https://") {
+            return Ok(endpoint.connect().await.ok());
+        }
+        let Some(ca) = &self.ca else {
+            return Ok(None);
+        };
+        let connect = channel::secure(ca).map_err(TraceError::Authority)?;
+        Ok(endpoint.connect_with_connector(connect).await.ok())
+    }
+}
+
 /// A gateway that answers.
 pub(super) struct Gateway {
     place: String,
     calls: CallsClient<Channel>,
+    keys: Keys,
     /// The first page of its list, which is how we know that it answers.
     traces: Vec<Trace>,
     next: String,
@@ -26,20 +78,18 @@ pub(super) struct Gateway {
 
 impl Gateway {
     /// The first of these places where a gateway answers.
-    pub(super) async fn connect(places: &[String]) -> Result<Gateway, TraceError> {
+    pub(super) async fn connect(places: &[String], keys: Keys) -> Result<Gateway, TraceError> {
         for place in places {
-            let endpoint =
-                Endpoint::from_shared(place.clone()).map_err(|_| TraceError::Gateway(place.clone()))?;
-            let endpoint = endpoint.connect_timeout(PATIENCE).timeout(PATIENCE);
-            let Ok(channel) = endpoint.connect().await else {
+            let Some(channel) = keys.channel(place).await? else {
                 continue;
             };
             let mut calls = CallsClient::new(channel);
-            match list(&mut calls, String::new()).await {
+            match list(&mut calls, &keys, String::new()).await {
                 Ok((traces, next)) => {
                     return Ok(Gateway {
                         place: place.clone(),
                         calls,
+                        keys,
                         traces,
                         next,
                     });
@@ -49,13 +99,16 @@ impl Gateway {
                 Err(status) => return Err(refused(place, &status)),
             }
         }
-        Err(TraceError::Unreachable(places.join(" nor at ")))
+        match places.iter().find(|place| place.starts_with("https://")) {
+            Some(place) if keys.ca.is_none() => Err(TraceError::NoAuthority(place.clone())),
+            _ => Err(TraceError::Unreachable(places.join(" nor at "))),
+        }
     }
 
     /// Everything it holds.
     pub(super) async fn list(&mut self) -> Result<Vec<Listed>, TraceError> {
         while !self.next.is_empty() {
-            let page = list(&mut self.calls, std::mem::take(&mut self.next)).await;
+            let page = list(&mut self.calls, &self.keys, std::mem::take(&mut self.next)).await;
             let (traces, next) = page.map_err(|status| refused(&self.place, &status))?;
             self.traces.extend(traces);
             self.next = next;
@@ -72,7 +125,7 @@ impl Gateway {
         let refused = |status: Status| refused(&self.place, &status);
         let mut stream = self
             .calls
-            .read_trace(request)
+            .read_trace(self.keys.request(request))
             .await
             .map_err(refused)?
             .into_inner();
@@ -84,13 +137,17 @@ impl Gateway {
     }
 }
 
-async fn list(calls: &mut CallsClient<Channel>, token: String) -> Result<(Vec<Trace>, String), Status> {
+async fn list(
+    calls: &mut CallsClient<Channel>,
+    keys: &Keys,
+    token: String,
+) -> Result<(Vec<Trace>, String), Status> {
     let request = ListTracesRequest {
         parent: "gateways/-".to_owned(),
         page_size: PAGE,
         page_token: token,
     };
-    let page = calls.list_traces(request).await?.into_inner();
+    let page = calls.list_traces(keys.request(request)).await?.into_inner();
     Ok((page.traces, page.next_page_token))
 }
 

@@ -34,9 +34,15 @@ pub struct TraceArgs {
     /// The configuration that says where the gateway is [default: pronto.toml if it is here, else the built-in centre]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The gateway itself: `http://127.0.0.1:50051`; times are shown in UTC
+    /// The gateway itself: `http://127.0.0.1:50051`, or `https://` with --ca; times are shown in UTC
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     pub gateway: Option<String>,
+    /// The authorities of the gateway's certificate, for TLS
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// The token of a client with the role integrator or admin, where [[grpc.client]] is configured
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
     /// Write the messages as a capture for tcpdump or Wireshark; those of streams are framed as datagrams
     #[arg(long, value_name = "FILE", requires = "call")]
     pub pcap: Option<PathBuf>,
@@ -55,8 +61,19 @@ pub enum TraceError {
     #[error("{0}")]
     Config(String),
     /// Not an address.
-    #[error("--gateway `{}`: expected `http://ADDRESS:PORT`", .0.escape_debug())]
+    #[error("--gateway `{}`: expected `http://ADDRESS:PORT` or `https://HOST:PORT`", .0.escape_debug())]
     Gateway(String),
+    /// Under TLS, and no authority is named.
+    #[error(
+        "{0} is under TLS: name the file of its authority as --ca, and an address of its certificate as --gateway"
+    )]
+    NoAuthority(String),
+    /// The authority is no such thing.
+    #[error("--ca {0}")]
+    Authority(pronto_gateway::shell::TlsError),
+    /// The token cannot be used.
+    #[error("--token-file {file}: {error}", file = .0.display(), error = .1)]
+    Token(PathBuf, io::Error),
     /// No gateway answers at this address.
     #[error(
         "no gateway answers at {0}: is `pronto serve` or `pronto gateway` running, from this configuration? \
@@ -140,7 +157,8 @@ pub fn run(arguments: &TraceArgs, look: Look) -> Result<(), TraceError> {
 }
 
 async fn shown(arguments: &TraceArgs, places: &[String], zone: &TimeZone) -> Result<String, TraceError> {
-    let mut gateway = ask::Gateway::connect(places).await?;
+    let keys = ask::Keys::read(arguments)?;
+    let mut gateway = ask::Gateway::connect(places, keys).await?;
     let listed = gateway.list().await?;
     let Some(wanted) = &arguments.call else {
         return Ok(ladder::list(&listed, zone));
@@ -178,11 +196,14 @@ fn place(arguments: &TraceArgs, look: Look) -> Result<(Vec<String>, TimeZone), T
         None => Config::builtin(),
     };
     // Under `serve` both halves share one port. Where they run apart the queue service has that one, and no calls.
-    let places = [config.grpc, config.gateway.listen];
-    Ok((
-        places.map(|place| format!("http://{place}")).to_vec(),
-        config.timezone,
-    ))
+    let scheme = if config.grpc.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let both = format!("{scheme}://{}", config.grpc.listen);
+    let alone = format!("http://{}", config.gateway.listen);
+    Ok((vec![both, alone], config.timezone))
 }
 
 fn chosen<'l>(listed: &'l [Listed], wanted: &str) -> Result<&'l Listed, TraceError> {

@@ -19,7 +19,7 @@ use crate::kit::rtp::RtpEndpoint;
 
 /// A client of the examples.
 #[derive(Clone, Copy, Debug)]
-enum Client {
+pub(crate) enum Client {
     Rust,
     Python,
 }
@@ -28,7 +28,7 @@ const BOTH: [Client; 2] = [Client::Rust, Client::Python];
 
 impl Client {
     /// Carries out a command to its end: what it prints, or why it failed.
-    fn run(self, centre: &Centre, command: &[&str]) -> Result<String, String> {
+    pub(crate) fn run(self, centre: &Centre, command: &[&str]) -> Result<String, String> {
         match self {
             Client::Rust => {
                 let mut out = Vec::new();
@@ -68,7 +68,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn python(centre: &Centre, command: &[&str]) -> Command {
+pub(crate) fn python(centre: &Centre, command: &[&str]) -> Command {
     let (interpreter, stubs) = stubs();
     let mut python = Command::new(interpreter);
     python

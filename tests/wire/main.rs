@@ -11,6 +11,7 @@
 
 mod announcements;
 mod calls;
+mod clients;
 mod clock;
 mod connections;
 mod contacts;

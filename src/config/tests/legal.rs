@@ -131,7 +131,7 @@ fn every_key_of_the_halves_arrives() {
     assert_eq!(config.media.advertise, Some(IpAddr::from([203, 0, 113, 8])));
     assert_eq!(config.media.ports, (30_000, 30_999));
     assert!(!config.media.learn);
-    assert_eq!(config.grpc, socket("127.0.0.1:6000"));
+    assert_eq!(config.grpc.listen, socket("127.0.0.1:6000"));
     assert_eq!(config.metrics, socket("0.0.0.0:6001"));
     assert_eq!(config.gateway.name.as_str(), "gw-2");
     assert_eq!(config.gateway.queue, "http://localhost:6000");
@@ -224,7 +224,7 @@ fn what_is_left_out_is_what_the_built_in_centre_has() {
     assert_eq!(written.sip.drain, builtin.sip.drain);
     assert_eq!(written.sip.trunks, [], "nobody calls in unless it is written");
     assert_eq!(written.media, builtin.media);
-    assert_eq!((written.grpc, written.metrics), (builtin.grpc, builtin.metrics));
+    assert_eq!((&written.grpc, written.metrics), (&builtin.grpc, builtin.metrics));
     assert_eq!(written.gateway, builtin.gateway);
     assert_eq!(written.engine.grace, builtin.engine.grace);
     assert_eq!(written.engine.queues, builtin.engine.queues);
@@ -250,7 +250,7 @@ fn the_built_in_centre_reaches_no_further_than_this_machine() {
     assert_eq!(transports, [Transport::Udp, Transport::Tcp]);
     assert!(
         config.media.listen.is_loopback()
-            && config.grpc.ip().is_loopback()
+            && config.grpc.listen.ip().is_loopback()
             && config.metrics.ip().is_loopback()
     );
     assert!(

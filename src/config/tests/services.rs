@@ -1,28 +1,6 @@
 //! The services, the time zone, and TOML itself: what the page of each typical mistake looks like.
 
-use super::assert_page;
-
-#[test]
-fn grpc_reaches_no_further_than_this_machine() {
-    assert_page(
-        r#"
-[grpc]
-listen = "0.0.0.0:50051"
-"#,
-        r#"
-  × `0.0.0.0:50051` can be reached from other machines, and gRPC has no TLS and asks for no token:
-  │ refused
-   ╭─[pronto.toml:2:10]
- 1 │ [grpc]
- 2 │ listen = "0.0.0.0:50051"
-   ·          ───────┬───────
-   ·                 ╰── found `0.0.0.0:50051`
-   ╰────
-  help: expected a loopback address; did you mean `127.0.0.1:50051`?
-
-"#,
-    );
-}
+use super::{Folder, assert_page};
 
 #[test]
 fn two_listeners_need_two_sockets() {
@@ -46,21 +24,22 @@ listen = "127.0.0.1:9090"
 }
 
 #[test]
-fn a_gateway_speaks_to_a_queue_on_this_machine() {
+fn a_gateway_speaks_without_tls_only_to_a_queue_on_this_machine() {
     assert_page(
         r#"
 [gateway]
-queue = "https://10.0.0.1:50051"
+queue = "http://10.0.0.1:50051"
 "#,
         r#"
-  × gRPC has no TLS yet
+  × `http://10.0.0.1:50051` is another machine, and `http://` has no TLS: refused
    ╭─[pronto.toml:2:9]
  1 │ [gateway]
- 2 │ queue = "https://10.0.0.1:50051"
-   ·         ────────────┬───────────
-   ·                     ╰── found `https://10.0.0.1:50051`
+ 2 │ queue = "http://10.0.0.1:50051"
+   ·         ───────────┬───────────
+   ·                    ╰── found `http://10.0.0.1:50051`
    ╰────
-  help: expected `http://127.0.0.1:PORT`; did you mean `http://127.0.0.1:50051`?
+  help: expected `http://127.0.0.1:PORT`, or `https://HOST:PORT`; did you mean
+        `https://10.0.0.1:50051`?
 
 "#,
     );
@@ -180,4 +159,49 @@ phones = 0
 
 "#,
     );
+}
+
+#[test]
+fn a_queue_on_another_machine_is_reached_over_tls_with_an_authority() {
+    let folder = Folder::new();
+    let file = folder.write("ca.pem", "");
+    let read = |keys: &str| {
+        let text = format!("[gateway]\n{keys}\n");
+        super::read(&text, folder.path())
+    };
+    for queue in [
+        "https://queue.example:50051",
+        "https://192.0.2.1:50051/",
+        "https://[2001:db8::1]:50051",
+    ] {
+        let gateway = read(&format!("queue = \"{queue}\"\nqueue_ca = \"ca.pem\""))
+            .unwrap()
+            .gateway;
+        assert_eq!(gateway.queue, queue.trim_end_matches('/'));
+        assert_eq!(gateway.queue_ca.as_ref(), Some(&file));
+    }
+    for (keys, part) in [
+        (
+            "queue = \"https://queue.example:50051\"",
+            "[gateway] needs `queue_ca`",
+        ),
+        ("queue_ca = \"ca.pem\"", "`queue_ca` has no effect without TLS"),
+        (
+            "queue = \"https://queue.example\"\nqueue_ca = \"ca.pem\"",
+            "did you mean `https://queue.example:50051`?",
+        ),
+        (
+            "queue = \"https://queue.example:1/x\"\nqueue_ca = \"ca.pem\"",
+            "`queue` in [gateway] is",
+        ),
+        (
+            "queue = \"https://:1\"\nqueue_ca = \"ca.pem\"",
+            "`queue` in [gateway] is",
+        ),
+    ] {
+        // A long line is broken, and goes on further in.
+        let page = read(keys).err().unwrap().to_string().replace("\n        ", "");
+        assert_eq!(page.matches('×').count(), 1, "{keys}: {page}");
+        assert!(page.contains(part), "{keys}: {page}");
+    }
 }

@@ -50,7 +50,8 @@ pub use reset::{ResetError, reset_gateway};
 
 /// The ledger, in the store's directory.
 const FILE: &str = "ledger.sqlite";
-/// Facts that a directive or an answer waits for are urgent. Those that are only acknowledged may gather.
+/// Facts that a directive or the answer to a request waits for are urgent. Those that are only acknowledged may gather: a view
+/// that shows one of them waits for it.
 const PACE: Pace = Pace {
     urgent: Duration::from_millis(1),
     usual: Duration::from_millis(10),

@@ -91,8 +91,8 @@ impl SqliteStore {
         Self::open_paced(path, Pace::default(), on_durable)
     }
 
-    /// The same, with commits that begin at least `apart` from one another: an idle store commits at once, a busy one
-    /// gathers more for each fsync.
+    /// The same, with commits whose beginnings are at least `pace` apart, and ten milliseconds under load: an idle store commits at
+    /// once, a busy one gathers more for each fsync.
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
@@ -147,6 +147,7 @@ impl SqliteStore {
         let commands = commands.ok_or(StoreError::Stopped)?;
         commands.send(command(reply)).map_err(|_| StoreError::Stopped)?;
         drop(commands);
+        self.thread.unpark();
         answer.recv().map_err(|_| StoreError::Stopped)
     }
 

@@ -111,6 +111,16 @@ impl MediaModel {
         self.legs.iter().map(|(id, leg)| (*id, leg.heard)).collect()
     }
 
+    pub(crate) fn is_bridged(&self, leg: LegId) -> bool {
+        matches!(
+            self.legs.get(&leg),
+            Some(Leg {
+                heard: Heard::Peer(_),
+                ..
+            })
+        )
+    }
+
     pub(crate) fn leg_at(&self, port: u16) -> Option<LegId> {
         self.by_port.get(&port).copied()
     }

@@ -307,7 +307,9 @@ impl World {
             return;
         }
         if let Some(leg) = self.gateways[index].media.leg_at(port) {
-            let wants = self.gateways[index].input(self.now, Input::Media(MediaEvent::Digit { leg, digit }));
+            let bridged = self.gateways[index].media.is_bridged(leg);
+            let pressed = MediaEvent::Digit { leg, digit, bridged };
+            let wants = self.gateways[index].input(self.now, Input::Media(pressed));
             self.gateway_wants(index, wants);
         }
     }

@@ -377,6 +377,8 @@ impl Owner {
                 self.meters.handed_over(newest);
                 self.meters.touch();
             }
+            // Nor does what waits without a fact of its own make the next batch urgent.
+            self.batch.urgent = false;
             self.release()?;
             // A link that takes nothing any more is detached, which is a fact.
             if self.batch.records.is_empty() {

@@ -180,6 +180,8 @@ pub enum Event {
         leg: LegId,
         /// The key that was pressed.
         digit: Digit,
+        /// Whether the leg is in a bridge, whose other leg gets the key.
+        bridged: bool,
     },
     /// The last sample of a [`Command::Play`] was sent.
     Finished {

@@ -370,7 +370,12 @@ impl Shard {
         }
         if let Some(digit) = digit {
             tally.digits += 1;
-            outlet.report(Event::Digit { leg: id, digit });
+            let bridged = partner.is_some();
+            outlet.report(Event::Digit {
+                leg: id,
+                digit,
+                bridged,
+            });
         }
         if let Some((id, side)) = leg.recorded
             && let Some(recording) = self.recordings.get_mut(&id)

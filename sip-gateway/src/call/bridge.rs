@@ -151,8 +151,9 @@ impl Gateway {
         self.disengage(&bridge.operator);
     }
 
-    /// Takes a key that the caller's phone told by INFO during a talk. It is the operator's to hear, as an RTP event; the
-    /// bridge itself relays the keys of the media, and keeps all keys while the operator holds.
+    /// Takes a key that the caller's phone told by INFO during a talk, or in the media just before the bridge. It is the
+    /// operator's to hear, as an RTP event; the bridge itself relays the keys of the media, and keeps all keys while the operator
+    /// holds.
     pub(super) fn key_to_operator(&mut self, bridge: &Bridge, digit: Digit) {
         let (leg, digits) = (bridge.leg.media, vec![digit]);
         self.command(media::Command::Digits { leg, digits });

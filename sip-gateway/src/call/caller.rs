@@ -21,14 +21,14 @@ impl Gateway {
         match event {
             media::Event::Opened { local, .. } => self.caller_opened(now, call, local),
             media::Event::OpenFailed { .. } => self.no_media(now, call),
-            media::Event::Digit { digit, .. } => {
+            media::Event::Digit { digit, bridged, .. } => {
                 call.caller.unanswered.shows();
                 if call
                     .caller
                     .presses
                     .is_new(now, digit, media::Way::Media, Duration::ZERO)
                 {
-                    self.caller_digit(now, call, digit, true);
+                    self.caller_digit(now, call, digit, bridged);
                 }
             }
             media::Event::Finished { play, .. } => self.play_finished(now, call, play),
@@ -138,12 +138,12 @@ impl Gateway {
         }
     }
 
-    /// A key. While talking it is the operator's to hear.
-    fn caller_digit(&mut self, now: Time, call: &mut Call, digit: Digit, in_media: bool) {
+    /// A key. While talking it is the operator's to hear; `relayed` says whether the bridge sees to that.
+    fn caller_digit(&mut self, now: Time, call: &mut Call, digit: Digit, relayed: bool) {
         call.digits = call.digits.saturating_add(1);
         self.cut_announcement(now, call);
         match &mut call.state {
-            CallState::Talking(_, bridge) if !in_media => self.key_to_operator(bridge, digit),
+            CallState::Talking(_, bridge) if !relayed => self.key_to_operator(bridge, digit),
             CallState::Talking(..) => {}
             _ => call.tell_flow(now, ivr::Input::Digit(digit)),
         }

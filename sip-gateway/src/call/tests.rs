@@ -262,7 +262,19 @@ impl House {
     fn press(&mut self, key: char) {
         let digit = Digit::from_char(key).unwrap();
         let leg = media::LegId(1);
-        self.say(Input::Media(media::Event::Digit { leg, digit }));
+        let bridged = self.is_bridged(leg);
+        self.say(Input::Media(media::Event::Digit { leg, digit, bridged }));
+    }
+
+    /// Whether a media leg is in a bridge, as the commands have it.
+    fn is_bridged(&self, wanted: media::LegId) -> bool {
+        use media::Command as C;
+        let last = self.commands.iter().rev().find_map(|command| match command {
+            C::Bridge { a, b } if *a == wanted || *b == wanted => Some(true),
+            C::Unbridge { a, b } if *a == wanted || *b == wanted => Some(false),
+            _ => None,
+        });
+        last == Some(true)
     }
 
     fn say(&mut self, input: Input) {
@@ -313,6 +325,7 @@ impl House {
         self.say(Input::Media(media::Event::Digit {
             leg: media::LegId(1),
             digit,
+            bridged: false,
         }));
         let ticket = self.events.iter().rev().find_map(|event| match event {
             Event::Joined { ticket, .. } => Some(*ticket),

@@ -250,7 +250,7 @@ fn a_paced_store_commits_at_once_when_idle_and_gathers_when_busy() {
     let directory = TestDirectory::new();
     let (said, hear) = channel();
     // Longer than any of this takes: what is appended meanwhile is one commit.
-    let apart = Duration::from_millis(500);
+    let apart = Duration::from_secs(2);
     let on_durable = move |durable| drop(said.send(durable));
     let pace = Pace {
         urgent: Duration::ZERO,

@@ -161,10 +161,10 @@ impl Writer {
     fn gather(&mut self, first: Command, commands: &Receiver<Command>) -> Vec<Command> {
         let mut gathered = vec![first];
         loop {
-            add(&mut gathered, commands);
+            let is_full = add(&mut gathered, commands);
             let now = Instant::now();
             let rest = self.pacer.rest(now, gathered.iter().any(Command::is_urgent));
-            if rest.is_zero() {
+            if is_full || rest.is_zero() {
                 self.pacer.begins(now, gathered.len());
                 return gathered;
             }
@@ -217,10 +217,21 @@ impl Writer {
             if self.shared.closing.load(Ordering::Acquire) {
                 return Err(error);
             }
-            // `SqliteStore::finish` wakes us.
-            std::thread::park_timeout(AGAIN);
+            self.pause();
             written_back = false;
             self.look()?;
+        }
+    }
+
+    /// Waits until a failed commit is tried again, or the store is closed. Urgent batches wake the thread as well.
+    fn pause(&self) {
+        let end = Instant::now() + AGAIN;
+        while !self.shared.closing.load(Ordering::Acquire) {
+            let rest = end.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                return;
+            }
+            std::thread::park_timeout(rest);
         }
     }
 
@@ -331,18 +342,21 @@ impl Writer {
     }
 }
 
-/// Adds the commands that have come, as many as fit into a commit.
-fn add(gathered: &mut Vec<Command>, commands: &Receiver<Command>) {
+/// Adds the commands that have come, as many as fit into a commit. Returns whether the commit is full.
+fn add(gathered: &mut Vec<Command>, commands: &Receiver<Command>) -> bool {
     let size = |command: &Command| match command {
         Command::Append { size, .. } => *size,
         _ => 0,
     };
     let mut bytes: usize = gathered.iter().map(size).sum();
     while gathered.len() < COMMIT_COMMANDS && bytes < COMMIT_BYTES {
-        let Ok(next) = commands.try_recv() else { break };
+        let Ok(next) = commands.try_recv() else {
+            return false;
+        };
         bytes += size(&next);
         gathered.push(next);
     }
+    true
 }
 
 /// Answers the commands that somebody waits for; batches stay, to be tried again.

@@ -201,7 +201,7 @@ impl Session {
 
     /// Does not relay the rest of this press of the other leg: it began before the bridge.
     pub fn skip(&mut self, press: Option<Muted>) {
-        self.muted = press;
+        self.muted = press.or(self.muted);
     }
 
     /// The last press that the phone has told as RTP events: it may go on.

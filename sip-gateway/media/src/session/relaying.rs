@@ -9,7 +9,7 @@ use super::{Agreement, Contents, Datagram, Heard, Session};
 use crate::presses::Way;
 use crate::{g711, rtp};
 
-/// A press that is kept from this leg: it has been told in another way.
+/// A press that is kept from this leg: it got it in another way, gets it after a hold, or has no part in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Muted {
     /// The event of this source and timestamp.

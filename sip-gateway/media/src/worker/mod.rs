@@ -271,9 +271,9 @@ impl Media {
         }
     }
 
-    /// Hands a command to the thread that has its leg, which looks at it when it is roused or has packets to send. Does not
-    /// block. Commands of one leg, and of legs of one group, are carried out in this order. If a port pair is ready for a leg to
-    /// be opened, [`Event::Opened`] is reported before this returns, and the thread learns of the leg with the next command.
+    /// Hands a command to the thread that has its leg, which looks at it when it is roused or has packets to send. For one
+    /// caller at a time. Does not block. Commands of one leg, and of legs of one group, are carried out in this order. If a port pair is ready for a leg to
+    /// be opened, [`Event::Opened`] is reported before this returns, and the thread learns of the leg when it wakes next.
     ///
     /// # Errors
     /// See [`CommandError`]; a command for a leg that is not open is counted and is no error.
@@ -289,7 +289,10 @@ impl Media {
                 // The first leg of a thread starts its wheel.
                 let wheel_stands = routes.legs(thread) == 1;
                 drop(routes);
-                return self.open(thread, wheel_stands, command);
+                let leg = *leg;
+                return self
+                    .open(thread, wheel_stands, command)
+                    .inspect_err(|_| refuse(&self.routes, leg));
             }
             // Each leg is closed once, as its route goes with it: the limit is the number of legs.
             Command::Close { leg } => {

@@ -197,7 +197,8 @@ fn a_call_over_loopback_hears_its_prompt_is_understood_bridged_and_closed() {
         .octets(),
     );
     let digit = Digit::from_char('4').unwrap();
-    assert_eq!(bench.event(), Event::Digit { leg: LegId(1), digit });
+    let (leg, bridged) = (LegId(1), false);
+    assert_eq!(bench.event(), Event::Digit { leg, digit, bridged });
 
     bench.configure(2, &operator);
     bench

@@ -110,9 +110,7 @@ impl Carrier {
             Channel::Rtcp => &pair.rtcp,
         })
     }
-}
 
-impl Carrier {
     /// The leg and the one of its two ports that this port is.
     fn place_of(&self, port: u16) -> Option<(usize, Channel)> {
         let channel = if port.is_multiple_of(2) {

@@ -170,6 +170,19 @@ fn keys_by_info_are_told_once_and_keys_in_the_media_never() {
     assert_eq!(talk.keys_to_the_operator(), "2");
 }
 
+/// The media thread hears a key, and carries out the command to bridge a moment later: the bridge does not relay the press.
+#[test]
+fn a_key_of_the_media_that_came_just_before_the_bridge_is_told_by_the_control_plane() {
+    let mut talk = Talk::begin();
+    let (leg, digit) = (CALLERS_LEG, Digit::from_char('6').unwrap());
+    let bridged = false;
+    let before = Input::Media(media::Event::Digit { leg, digit, bridged });
+    talk.house.say(before);
+    assert_eq!(talk.keys_to_the_operator(), "6");
+    talk.house.press('7');
+    assert_eq!(talk.keys_to_the_operator(), "6", "the bridge relays this one");
+}
+
 #[test]
 fn either_may_hang_up_while_the_caller_is_on_hold() {
     for caller_hangs_up in [true, false] {

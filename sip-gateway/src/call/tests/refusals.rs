@@ -193,7 +193,8 @@ fn a_key_that_the_phone_tells_twice_is_one_key_of_the_flow() {
         let again = Digit::from_char('1').unwrap();
         for (cseq, digit) in [(2, leave), (3, again)] {
             let leg = media::LegId(1);
-            let in_media = Input::Media(media::Event::Digit { leg, digit });
+            let bridged = false;
+            let in_media = Input::Media(media::Event::Digit { leg, digit, bridged });
             if info_first {
                 inform(&mut house, cseq, digit);
                 house.say(in_media);

@@ -230,7 +230,8 @@ fn a_key_is_told_once_whatever_is_lost_or_repeated() {
         world.events(),
         [Event::Digit {
             leg: LegId(1),
-            digit: digit('9')
+            digit: digit('9'),
+            bridged: false,
         }],
         "at its first packet"
     );
@@ -249,7 +250,8 @@ fn a_key_is_told_once_whatever_is_lost_or_repeated() {
         world.events(),
         [Event::Digit {
             leg: LegId(1),
-            digit: digit('9')
+            digit: digit('9'),
+            bridged: false,
         }]
     );
     // Another source that tells it at the same time tells the same press; later it is another one.
@@ -324,7 +326,9 @@ fn without_telephone_event_keys_are_tones_both_ways() {
         .events()
         .iter()
         .filter_map(|event| match event {
-            Event::Digit { leg: LegId(2), digit } => Some(digit.as_char()),
+            Event::Digit {
+                leg: LegId(2), digit, ..
+            } => Some(digit.as_char()),
             _ => None,
         })
         .collect();

@@ -84,6 +84,18 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Counts a datagram that was dropped.
+    fn drop(&mut self, reason: DropReason) {
+        let count = match reason {
+            DropReason::Foreign => &mut self.foreign,
+            DropReason::Malformed => &mut self.malformed,
+            DropReason::Unexpected => &mut self.unexpected,
+            DropReason::Unconfigured => &mut self.unconfigured,
+            DropReason::Duplicate => &mut self.duplicates,
+        };
+        *count += 1;
+    }
+
     /// Adds another shard's.
     pub fn add(&mut self, other: &Tally) {
         let Tally {
@@ -357,11 +369,7 @@ impl Shard {
                 }
                 return;
             }
-            Arrival::Dropped(DropReason::Foreign) => return tally.foreign += 1,
-            Arrival::Dropped(DropReason::Malformed) => return tally.malformed += 1,
-            Arrival::Dropped(DropReason::Unexpected) => return tally.unexpected += 1,
-            Arrival::Dropped(DropReason::Unconfigured) => return tally.unconfigured += 1,
-            Arrival::Dropped(DropReason::Duplicate) => return tally.duplicates += 1,
+            Arrival::Dropped(reason) => return tally.drop(reason),
         };
         tally.received += 1;
         let (id, partner) = (leg.id, leg.partner);
@@ -370,12 +378,8 @@ impl Shard {
         }
         if let Some(digit) = digit {
             tally.digits += 1;
-            let bridged = partner.is_some();
-            outlet.report(Event::Digit {
-                leg: id,
-                digit,
-                bridged,
-            });
+            let (leg, bridged) = (id, partner.is_some());
+            outlet.report(Event::Digit { leg, digit, bridged });
         }
         if let Some((id, side)) = leg.recorded
             && let Some(recording) = self.recordings.get_mut(&id)

@@ -93,7 +93,7 @@ pub(super) async fn bind(listen: SocketAddr) -> Result<TcpListener, ServeError> 
         .map_err(|error| format!("cannot listen for gRPC on {listen}: {}", cannot_bind(&error)))?)
 }
 
-/// A listener, and who comes in by it.
+/// A listener, and the clients that it admits.
 pub(super) struct Door {
     pub(super) listener: TcpListener,
     /// The certificate of a listener under TLS.

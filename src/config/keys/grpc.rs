@@ -2,6 +2,7 @@
 
 use pronto_config::{Key, Keys, Rule, names};
 
+use super::sip::{CERTIFICATE, CERTIFICATE_KEY};
 use super::{NAME, SOCKET};
 use crate::access::ROLES;
 
@@ -34,18 +35,8 @@ pub(in crate::config) static GRPC_TLS: Keys = Keys {
     about: "The certificate of the gRPC socket. With it, the socket speaks TLS only. The files are read again when they change, \
             and on SIGHUP.",
     keys: &[
-        Key::text(
-            "certificate",
-            "the path of a file with our certificate in PEM, and those between it and its authority",
-            "File of Pronto's certificate in PEM, then the certificates between it and its authority.",
-        )
-        .required(),
-        Key::text(
-            "key",
-            "the path of a file with the certificate's private key in PEM",
-            "File of the certificate's private key in PEM.",
-        )
-        .required(),
+        CERTIFICATE,
+        CERTIFICATE_KEY,
         Key::text(
             "client_ca",
             "the path of a file with the certificates of authorities in PEM",

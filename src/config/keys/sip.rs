@@ -133,23 +133,29 @@ pub(in crate::config) static TRUNK: Keys = Keys {
     others: &[],
 };
 
+/// The certificate of a socket under TLS.
+pub(super) const CERTIFICATE: Key = Key::text(
+    "certificate",
+    "the path of a file with our certificate in PEM, and those between it and its authority",
+    "File of Pronto's certificate in PEM, then the certificates between it and its authority.",
+)
+.required();
+
+/// The private key of that certificate.
+pub(super) const CERTIFICATE_KEY: Key = Key::text(
+    "key",
+    "the path of a file with the certificate's private key in PEM",
+    "File of the certificate's private key in PEM.",
+)
+.required();
+
 /// Keys of `[sip.tls]`.
 pub(in crate::config) static TLS: Keys = Keys {
     title: "[sip.tls]",
     about: "The certificate of the `tls:` and `wss:` sockets. The files are read again when they change, and on SIGHUP.",
     keys: &[
-        Key::text(
-            "certificate",
-            "the path of a file with our certificate in PEM, and those between it and its authority",
-            "File of Pronto's certificate in PEM, then the certificates between it and its authority.",
-        )
-        .required(),
-        Key::text(
-            "key",
-            "the path of a file with the certificate's private key in PEM",
-            "File of the certificate's private key in PEM.",
-        )
-        .required(),
+        CERTIFICATE,
+        CERTIFICATE_KEY,
         Key::text(
             "client_ca",
             "the path of a file with the certificates of authorities in PEM",
